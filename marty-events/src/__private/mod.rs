@@ -1,0 +1,1 @@
+//! What generated code may name. No public interface: anything here changes without notice.

@@ -1,0 +1,252 @@
+//! What every event of a task has in common: who acted, in which request, as part of which trace.
+
+use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::event::{EventMetadata, EventPriority, message::Source};
+
+tokio::task_local! {
+    static CURRENT: EventContext;
+}
+
+/// The circumstances that events published inside [`scope`](Self::scope) carry in their metadata.
+///
+/// A scope inside a scope inherits what it does not set itself. A spawned task starts without a context; carry it
+/// over with `EventContext::current().scope(future)`.
+///
+/// ```
+/// use marty_events::EventContext;
+///
+/// # async fn handle() {}
+/// # async fn example() {
+/// EventContext::new().correlation_id("order-77").user_id("alice").scope(handle()).await;
+/// # }
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventContext(Arc<Fields>);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Fields {
+    correlation_id: Option<String>,
+    causation_id: Option<String>,
+    user_id: Option<String>,
+    session_id: Option<String>,
+    request_id: Option<String>,
+    source_ip: Option<String>,
+    user_agent: Option<String>,
+    trace: Option<TraceContext>,
+    custom_headers: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct TraceContext {
+    parent: String,
+    state: Option<String>,
+}
+
+impl EventContext {
+    /// A context that sets nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The context of the current task; one that sets nothing outside any scope.
+    #[must_use]
+    pub fn current() -> Self {
+        CURRENT.try_with(Clone::clone).unwrap_or_default()
+    }
+
+    /// What ties the events of one business operation together.
+    #[must_use]
+    pub fn correlation_id(mut self, id: impl fmt::Display) -> Self {
+        self.fields().correlation_id = Some(id.to_string());
+        self
+    }
+
+    /// The event or command that causes what is published inside.
+    #[must_use]
+    pub fn causation_id(mut self, id: impl fmt::Display) -> Self {
+        self.fields().causation_id = Some(id.to_string());
+        self
+    }
+
+    /// Who acts.
+    #[must_use]
+    pub fn user_id(mut self, id: impl fmt::Display) -> Self {
+        self.fields().user_id = Some(id.to_string());
+        self
+    }
+
+    /// In which session.
+    #[must_use]
+    pub fn session_id(mut self, id: impl fmt::Display) -> Self {
+        self.fields().session_id = Some(id.to_string());
+        self
+    }
+
+    /// The request that is being served.
+    #[must_use]
+    pub fn request_id(mut self, id: impl fmt::Display) -> Self {
+        self.fields().request_id = Some(id.to_string());
+        self
+    }
+
+    /// Where the request came from.
+    #[must_use]
+    pub fn source_ip(mut self, address: impl fmt::Display) -> Self {
+        self.fields().source_ip = Some(address.to_string());
+        self
+    }
+
+    /// What sent the request.
+    #[must_use]
+    pub fn user_agent(mut self, agent: impl Into<String>) -> Self {
+        self.fields().user_agent = Some(agent.into());
+        self
+    }
+
+    /// One more entry of the metadata's `custom_headers`.
+    #[must_use]
+    pub fn custom_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.fields().custom_headers.insert(name.into(), value.into());
+        self
+    }
+
+    /// The trace that is going on, as the values of the W3C headers `traceparent` and `tracestate`. A `traceparent` that
+    /// is not of the form that the W3C recommendation "Trace Context" gives is left out.
+    #[must_use]
+    pub fn trace(mut self, traceparent: impl Into<String>, tracestate: Option<String>) -> Self {
+        let parent = traceparent.into();
+        if trace_ids(&parent).is_some() {
+            self.fields().trace = Some(TraceContext { parent, state: tracestate });
+        }
+        self
+    }
+
+    /// Runs `future` in this context, which inherits from the one around it what it does not set itself.
+    ///
+    /// Dropping the returned future drops `future`; nothing is published by that.
+    pub async fn scope<F: Future>(self, future: F) -> F::Output {
+        let context = self.inherit(&Self::current());
+        CURRENT.scope(context, future).await
+    }
+
+    pub(crate) fn metadata(
+        &self,
+        source: &Source,
+        event_id: Uuid,
+        timestamp: Timestamp,
+        priority: EventPriority,
+    ) -> EventMetadata {
+        let fields = &*self.0;
+        let trace = fields.trace.as_ref().and_then(|trace| trace_ids(&trace.parent));
+        EventMetadata {
+            event_id,
+            timestamp,
+            service_name: source.service_name.clone(),
+            service_version: source.service_version.clone(),
+            correlation_id: fields.correlation_id.clone(),
+            causation_id: fields.causation_id.clone(),
+            user_id: fields.user_id.clone(),
+            session_id: fields.session_id.clone(),
+            trace_id: trace.map(|(id, _)| id.to_owned()),
+            span_id: trace.map(|(_, id)| id.to_owned()),
+            request_id: fields.request_id.clone(),
+            priority,
+            source_ip: fields.source_ip.clone(),
+            user_agent: fields.user_agent.clone(),
+            custom_headers: fields.custom_headers.clone(),
+        }
+    }
+
+    /// `traceparent` and `tracestate`, where a trace is going on.
+    pub(crate) fn trace_headers(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let trace = self.0.trace.clone();
+        let (parent, state) = trace.map_or((None, None), |trace| (Some(trace.parent), trace.state));
+        parent.map(|value| ("traceparent", value)).into_iter().chain(state.map(|value| ("tracestate", value)))
+    }
+
+    fn fields(&mut self) -> &mut Fields {
+        Arc::make_mut(&mut self.0)
+    }
+
+    fn inherit(mut self, outer: &Self) -> Self {
+        let (inner, outer) = (self.fields(), &*outer.0);
+        let inherit = |own: &mut Option<String>, outer: &Option<String>| {
+            if own.is_none() {
+                own.clone_from(outer);
+            }
+        };
+        inherit(&mut inner.correlation_id, &outer.correlation_id);
+        inherit(&mut inner.causation_id, &outer.causation_id);
+        inherit(&mut inner.user_id, &outer.user_id);
+        inherit(&mut inner.session_id, &outer.session_id);
+        inherit(&mut inner.request_id, &outer.request_id);
+        inherit(&mut inner.source_ip, &outer.source_ip);
+        inherit(&mut inner.user_agent, &outer.user_agent);
+        if inner.trace.is_none() {
+            inner.trace.clone_from(&outer.trace);
+        }
+        for (name, value) in &outer.custom_headers {
+            inner.custom_headers.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        self
+    }
+}
+
+/// Trace id and span id of a `traceparent` (W3C Trace Context, section 3.2: version, trace id, parent id, flags).
+fn trace_ids(traceparent: &str) -> Option<(&str, &str)> {
+    let mut parts = traceparent.split('-');
+    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let is_hex = |text: &str, length| {
+        text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_id = |text: &str, length| is_hex(text, length) && text.bytes().any(|byte| byte != b'0');
+    let whole = version != "00" || parts.next().is_none();
+    (is_hex(version, 2) && version != "ff" && is_id(trace, 32) && is_id(span, 16) && is_hex(flags, 2) && whole)
+        .then_some((trace, span))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_inner_scope_overrides_and_inherits() {
+        let seen = EventContext::new()
+            .correlation_id("outer")
+            .user_id("alice")
+            .custom_header("tenant", "a")
+            .scope(EventContext::new().correlation_id("inner").custom_header("shard", "7").scope(async {
+                EventContext::current()
+            }))
+            .await;
+        let expected = EventContext::new()
+            .correlation_id("inner")
+            .user_id("alice")
+            .custom_header("tenant", "a")
+            .custom_header("shard", "7");
+        assert_eq!(seen, expected);
+        assert_eq!(EventContext::current(), EventContext::new());
+    }
+
+    #[test]
+    fn only_a_well_formed_traceparent_is_taken() {
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(trace_ids(good), Some(("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")));
+        for bad in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-extra",
+        ] {
+            assert_eq!(trace_ids(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What can go wrong when an event is made, kept or sent.
+
+use rdkafka::error::KafkaError;
+use uuid::Uuid;
+
+use crate::config::ConfigError;
+
+/// Why an event could not be published, kept or delivered.
+///
+/// Carries ids, topics and sizes; never a payload and never a secret, so that it can be logged as it is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventError {
+    /// [`init`](crate::init) has not run in this process.
+    #[error("no publisher is registered; call `marty_events::init().await?` once at start-up")]
+    NotInitialized,
+    /// A publisher is registered already; only one can be, for the life of the process.
+    #[error("a publisher is registered already; call `marty_events::init` once, at start-up")]
+    AlreadyInitialized,
+    /// The publisher was shut down; nothing was accepted.
+    #[error("the publisher is shut down; publish before `shutdown` is called")]
+    ShutDown,
+    /// The configuration has one or more faults; all of them are listed.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The event lacks something that it cannot be published without.
+    #[error("event `{event_type}` cannot be published: {problem}")]
+    InvalidEvent {
+        /// The event's type.
+        event_type: String,
+        /// What is wrong, and what is accepted.
+        problem: String,
+    },
+    /// The topic's name is not one that Kafka accepts.
+    #[error("`{topic}` cannot be a Kafka topic: {problem}")]
+    InvalidTopic {
+        /// The refused name.
+        topic: String,
+        /// What is wrong, and what is accepted.
+        problem: String,
+    },
+    /// A value given as data, state or context could not be written as JSON.
+    #[error("`{field}` cannot be written as JSON")]
+    Serialize {
+        /// The part of the event that failed.
+        field: String,
+        /// What serde said.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The broker, or this client before it, refused the event.
+    #[error("event {id} was not delivered to topic `{topic}`")]
+    Delivery {
+        /// The event's id.
+        id: Uuid,
+        /// Where it was bound for.
+        topic: String,
+        /// What the Kafka client said.
+        #[source]
+        source: KafkaError,
+    },
+    /// The Kafka client could not be made or asked.
+    #[error("the Kafka client failed")]
+    Kafka(#[source] KafkaError),
+    /// The outbox table does not exist in the database (or not for this user).
+    #[error("the outbox table `{table}` does not exist; run `marty_events::outbox::migrate` or apply the shipped SQL")]
+    OutboxTableMissing {
+        /// The table that was looked for.
+        table: String,
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The connection is not inside a transaction, so the event could not be tied to the caller's commit.
+    #[error("the connection is not in a transaction; begin one, and pass its handle")]
+    NotInTransaction,
+    /// The handle belongs to a database that has no outbox in this build.
+    #[error("no outbox for {database} in this build; enable the `{feature}` feature of marty-events")]
+    UnsupportedDatabase {
+        /// The database.
+        database: &'static str,
+        /// The Cargo feature that adds it.
+        feature: &'static str,
+    },
+    /// The outbox database refused or broke off an operation.
+    #[error("the outbox could not {operation}")]
+    Outbox {
+        /// What was being done, as a verb phrase.
+        operation: &'static str,
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The outbox's tables could not be created or brought up to date.
+    #[error("the outbox tables could not be migrated")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// A row of the outbox holds what this version cannot read.
+    #[error("outbox row {seq} cannot be read: {problem}")]
+    UnreadableRow {
+        /// The row's sequence number.
+        seq: i64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// `shutdown` ran out of time; the events counted here were accepted but are not known to be delivered.
+    #[error("{undelivered} accepted events were not delivered within the shutdown limit of {limit:?}")]
+    Undelivered {
+        /// How many.
+        undelivered: usize,
+        /// How long `shutdown` waited.
+        limit: std::time::Duration,
+    },
+}
+
+impl EventError {
+    /// Whether the same call may succeed when it is simply made again: the cause is a connection, a time-out, a
+    /// deadlock, a full queue, and not the event itself.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Delivery { source, .. } | Self::Kafka(source) => !crate::kafka::is_permanent(source),
+            Self::Outbox { source, .. } => is_retryable_database_error(source),
+            _ => false,
+        }
+    }
+}
+
+fn is_retryable_database_error(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
+        // PostgreSQL, "Appendix A. PostgreSQL Error Codes": 40 transaction rollback (serialization failure,
+        // deadlock), 55P03 lock not available, 57P admin shutdown and crash, 08 connection exceptions.
+        // SQLite, "Result and Error Codes": 5 SQLITE_BUSY, 6 SQLITE_LOCKED and their extended codes (low byte).
+        sqlx::Error::Database(database) => database.code().is_some_and(|code| {
+            code.starts_with("40")
+                || code == "55P03"
+                || code.starts_with("57P")
+                || code.starts_with("08")
+                || code.parse::<u32>().is_ok_and(|code| code.to_string().len() < 5 && matches!(code & 0xff, 5 | 6))
+        }),
+        _ => false,
+    }
+}

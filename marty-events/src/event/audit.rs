@@ -1,0 +1,182 @@
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{AuditEventType, EventPriority, Json};
+use crate::EventError;
+
+/// How risky the audited action is; `low` unless set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum RiskLevel {
+    /// `low`
+    #[default]
+    Low,
+    /// `medium`
+    Medium,
+    /// `high`
+    High,
+    /// `critical`
+    Critical,
+}
+
+/// How the recorded operation ended; `success` unless set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It did what it was asked to.
+    #[default]
+    Success,
+    /// It returned an error.
+    Failure,
+    /// It panicked.
+    Panicked,
+    /// Its future was dropped half-way.
+    Cancelled,
+}
+
+/// Who did what to which resource, on the topic `{prefix}.audit.events`; compliance evidence.
+///
+/// ```
+/// use marty_events::{AuditEvent, AuditEventType, RiskLevel};
+///
+/// let event = AuditEvent::new(AuditEventType::CertificateRevoked, "revoke", "certificate")
+///     .resource_id("cert-7")
+///     .compliance_tags(["iso-27001"])
+///     .risk_level(RiskLevel::High);
+/// ```
+#[derive(Debug, Clone)]
+pub struct AuditEvent {
+    pub(crate) payload: AuditPayload,
+    pub(crate) priority: EventPriority,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct AuditPayload {
+    event_type: AuditEventType,
+    action: String,
+    resource_type: String,
+    pub(crate) resource_id: Option<String>,
+    operation_details: Json,
+    previous_state: Option<Json>,
+    new_state: Option<Json>,
+    security_context: Json,
+    success: bool,
+    outcome: Outcome,
+    error_message: Option<String>,
+    error_code: Option<String>,
+    compliance_tags: Vec<String>,
+    risk_level: RiskLevel,
+}
+
+impl AuditEvent {
+    /// An audit event of a successful `action` on a resource of `resource_type`.
+    #[must_use]
+    pub fn new(event_type: AuditEventType, action: impl Into<String>, resource_type: impl Into<String>) -> Self {
+        Self {
+            payload: AuditPayload {
+                event_type,
+                action: action.into(),
+                resource_type: resource_type.into(),
+                resource_id: None,
+                operation_details: Json::default(),
+                previous_state: None,
+                new_state: None,
+                security_context: Json::default(),
+                success: true,
+                outcome: Outcome::Success,
+                error_message: None,
+                error_code: None,
+                compliance_tags: Vec::new(),
+                risk_level: RiskLevel::Low,
+            },
+            priority: EventPriority::Normal,
+        }
+    }
+
+    /// The event's type, as it stands in the envelope.
+    #[must_use]
+    pub fn event_type(&self) -> &str {
+        self.payload.event_type.as_str()
+    }
+
+    /// Which resource; also the record's key in Kafka. An empty text is refused when the event is published.
+    #[must_use]
+    pub fn resource_id(mut self, id: impl fmt::Display) -> Self {
+        self.payload.resource_id = Some(id.to_string());
+        self
+    }
+
+    /// Details of the operation (`operation_details`); an empty object unless set.
+    pub fn data<T: Serialize + ?Sized>(mut self, details: &T) -> Result<Self, EventError> {
+        self.payload.operation_details = Json::of("operation_details", details)?;
+        Ok(self)
+    }
+
+    /// The resource before the operation.
+    pub fn previous_state<T: Serialize + ?Sized>(mut self, state: &T) -> Result<Self, EventError> {
+        self.payload.previous_state = Some(Json::of("previous_state", state)?);
+        Ok(self)
+    }
+
+    /// The resource after the operation.
+    pub fn new_state<T: Serialize + ?Sized>(mut self, state: &T) -> Result<Self, EventError> {
+        self.payload.new_state = Some(Json::of("new_state", state)?);
+        Ok(self)
+    }
+
+    /// What is known of the caller's rights; an empty object unless set.
+    pub fn security_context<T: Serialize + ?Sized>(mut self, context: &T) -> Result<Self, EventError> {
+        self.payload.security_context = Json::of("security_context", context)?;
+        Ok(self)
+    }
+
+    /// How the operation ended; sets `success` too.
+    #[must_use]
+    pub fn outcome(mut self, outcome: Outcome) -> Self {
+        self.payload.success = outcome == Outcome::Success;
+        self.payload.outcome = outcome;
+        self
+    }
+
+    /// What the operation's error said.
+    #[must_use]
+    pub fn error_message(mut self, message: impl Into<String>) -> Self {
+        self.payload.error_message = Some(message.into());
+        self
+    }
+
+    /// A stable code of the operation's error.
+    #[must_use]
+    pub fn error_code(mut self, code: impl fmt::Display) -> Self {
+        self.payload.error_code = Some(code.to_string());
+        self
+    }
+
+    /// Which rules this record is evidence for, such as `gdpr`.
+    #[must_use]
+    pub fn compliance_tags<I>(mut self, tags: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.payload.compliance_tags = tags.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How risky the action is; `low` unless set.
+    #[must_use]
+    pub fn risk_level(mut self, level: RiskLevel) -> Self {
+        self.payload.risk_level = level;
+        self
+    }
+
+    /// How soon a consumer ought to look at it; `normal` unless set.
+    #[must_use]
+    pub fn priority(mut self, priority: EventPriority) -> Self {
+        self.priority = priority;
+        self
+    }
+}

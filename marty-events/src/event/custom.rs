@@ -1,0 +1,64 @@
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{EventPriority, Json};
+use crate::EventError;
+
+/// What fits none of the kinds, on the topic `{prefix}.{topic}`; its data is the payload.
+///
+/// ```
+/// use marty_events::CustomEvent;
+///
+/// # fn main() -> Result<(), marty_events::EventError> {
+/// let event = CustomEvent::new("billing.ledger", "entry_posted").key("acct-9").data(&serde_json::json!({"cents": 1250}))?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct CustomEvent {
+    pub(crate) topic: String,
+    pub(crate) event_type: String,
+    pub(crate) key: Option<String>,
+    pub(crate) payload: Json,
+    pub(crate) priority: EventPriority,
+}
+
+impl CustomEvent {
+    /// An event of `event_type` for `topic`, which the configured prefix is put before.
+    #[must_use]
+    pub fn new(topic: impl Into<String>, event_type: impl Into<String>) -> Self {
+        Self {
+            topic: topic.into(),
+            event_type: event_type.into(),
+            key: None,
+            payload: Json::default(),
+            priority: EventPriority::Normal,
+        }
+    }
+
+    /// The event's type, as it stands in the envelope.
+    #[must_use]
+    pub fn event_type(&self) -> &str {
+        &self.event_type
+    }
+
+    /// The record's key in Kafka; none unless set. An empty text is refused when the event is published.
+    #[must_use]
+    pub fn key(mut self, key: impl fmt::Display) -> Self {
+        self.key = Some(key.to_string());
+        self
+    }
+
+    /// The payload; an empty object unless set.
+    pub fn data<T: Serialize + ?Sized>(mut self, data: &T) -> Result<Self, EventError> {
+        self.payload = Json::of("payload", data)?;
+        Ok(self)
+    }
+
+    /// How soon a consumer ought to look at it; `normal` unless set.
+    #[must_use]
+    pub fn priority(mut self, priority: EventPriority) -> Self {
+        self.priority = priority;
+        self
+    }
+}

@@ -1,0 +1,106 @@
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{EventOrdering, EventPriority, Json};
+use crate::EventError;
+
+/// What happened to an aggregate, on the topic `{prefix}.{service}.{aggregate}.{event_type}`.
+///
+/// ```
+/// use marty_events::DomainEvent;
+///
+/// # fn main() -> Result<(), marty_events::EventError> {
+/// let event = DomainEvent::new("user", "user-123", "user_created").data(&serde_json::json!({"plan": "pro"}))?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct DomainEvent {
+    pub(crate) payload: DomainPayload,
+    pub(crate) ordering: EventOrdering,
+    pub(crate) priority: EventPriority,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct DomainPayload {
+    pub(crate) aggregate_type: String,
+    pub(crate) aggregate_id: String,
+    pub(crate) event_type: String,
+    event_version: u32,
+    event_data: Json,
+    business_context: Json,
+    schema_version: String,
+    schema_url: Option<String>,
+}
+
+impl DomainEvent {
+    /// `event_type` happened to the aggregate of that type and id. An empty id is refused when the event is published.
+    #[must_use]
+    pub fn new(
+        aggregate_type: impl Into<String>,
+        aggregate_id: impl fmt::Display,
+        event_type: impl Into<String>,
+    ) -> Self {
+        Self {
+            payload: DomainPayload {
+                aggregate_type: aggregate_type.into(),
+                aggregate_id: aggregate_id.to_string(),
+                event_type: event_type.into(),
+                event_version: 1,
+                event_data: Json::default(),
+                business_context: Json::default(),
+                schema_version: "1.0".to_owned(),
+                schema_url: None,
+            },
+            ordering: EventOrdering::Key,
+            priority: EventPriority::Normal,
+        }
+    }
+
+    /// The event's type, as it stands in the envelope.
+    #[must_use]
+    pub fn event_type(&self) -> &str {
+        &self.payload.event_type
+    }
+
+    /// What happened, in detail (`event_data`); an empty object unless set.
+    pub fn data<T: Serialize + ?Sized>(mut self, data: &T) -> Result<Self, EventError> {
+        self.payload.event_data = Json::of("event_data", data)?;
+        Ok(self)
+    }
+
+    /// What the business needs to know besides; an empty object unless set.
+    pub fn business_context<T: Serialize + ?Sized>(mut self, context: &T) -> Result<Self, EventError> {
+        self.payload.business_context = Json::of("business_context", context)?;
+        Ok(self)
+    }
+
+    /// The version of this event type's meaning; 1 unless set.
+    #[must_use]
+    pub fn event_version(mut self, version: u32) -> Self {
+        self.payload.event_version = version;
+        self
+    }
+
+    /// The version and place of the schema of `event_data`; `1.0` and none unless set.
+    #[must_use]
+    pub fn schema(mut self, version: impl Into<String>, url: Option<String>) -> Self {
+        self.payload.schema_version = version.into();
+        self.payload.schema_url = url;
+        self
+    }
+
+    /// What consumers may rely on about this event's order; [`EventOrdering::Key`] unless set.
+    #[must_use]
+    pub fn ordering(mut self, ordering: EventOrdering) -> Self {
+        self.ordering = ordering;
+        self
+    }
+
+    /// How soon a consumer ought to look at it; `normal` unless set.
+    #[must_use]
+    pub fn priority(mut self, priority: EventPriority) -> Self {
+        self.priority = priority;
+        self
+    }
+}

@@ -1,0 +1,77 @@
+use std::{collections::BTreeMap, fmt};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+/// How soon a consumer ought to look at an event; `normal` unless set. It changes nothing about delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum EventPriority {
+    /// `low`
+    Low,
+    /// `normal`
+    #[default]
+    Normal,
+    /// `high`
+    High,
+    /// `critical`
+    Critical,
+}
+
+/// What is known about an event besides its payload: the envelope's `metadata`.
+///
+/// Every field is always present on the wire; an absent one is `null`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct EventMetadata {
+    /// The event's id, a UUID of version 7; a redelivery has the same one.
+    pub event_id: Uuid,
+    /// When the event was recorded: RFC 3339, UTC, microseconds.
+    #[serde(serialize_with = "rfc3339", deserialize_with = "from_rfc3339")]
+    pub timestamp: Timestamp,
+    /// The service that published it.
+    pub service_name: String,
+    /// That service's version.
+    pub service_version: String,
+    /// What ties the events of one business operation together.
+    pub correlation_id: Option<String>,
+    /// The event or command that caused this one.
+    pub causation_id: Option<String>,
+    /// Who acted.
+    pub user_id: Option<String>,
+    /// In which session.
+    pub session_id: Option<String>,
+    /// The W3C trace id at the moment of recording.
+    pub trace_id: Option<String>,
+    /// The W3C span id at the moment of recording.
+    pub span_id: Option<String>,
+    /// The request that was being served.
+    pub request_id: Option<String>,
+    /// How soon a consumer ought to look at it.
+    pub priority: EventPriority,
+    /// Where the request came from.
+    pub source_ip: Option<String>,
+    /// What sent the request.
+    pub user_agent: Option<String>,
+    /// The service's own additions.
+    pub custom_headers: BTreeMap<String, String>,
+}
+
+/// Six digits of a second, always, so that texts sort as times do.
+pub(crate) struct Rfc3339(pub(crate) Timestamp);
+
+impl fmt::Display for Rfc3339 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.6}", self.0)
+    }
+}
+
+fn rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Rfc3339(*time))
+}
+
+fn from_rfc3339<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}

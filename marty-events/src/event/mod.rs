@@ -1,0 +1,87 @@
+//! What an event is: four kinds, one envelope.
+//!
+//! An event is built by hand ([`AuditEvent`], [`DomainEvent`], [`NotificationEvent`], [`CustomEvent`]) or by an
+//! annotated method, and becomes a complete [`Message`](message::Message), with its topic, key, headers and bytes, in
+//! one place, before it is decided which way it goes.
+
+mod audit;
+mod custom;
+mod domain;
+mod json;
+mod kinds;
+pub(crate) mod message;
+mod metadata;
+mod notification;
+pub(crate) mod topic;
+
+pub use audit::{AuditEvent, Outcome, RiskLevel};
+pub use custom::CustomEvent;
+pub use domain::DomainEvent;
+pub(crate) use json::Json;
+pub use kinds::{AuditEventType, NotificationEventType};
+pub use metadata::{EventMetadata, EventPriority};
+pub use notification::NotificationEvent;
+
+/// An event of any kind: what [`publish`](crate::EventPublisher::publish) takes.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// Who did what to which resource.
+    Audit(AuditEvent),
+    /// What happened to an aggregate.
+    Domain(DomainEvent),
+    /// What somebody is to be told.
+    Notification(NotificationEvent),
+    /// Anything else, on a topic of its own.
+    Custom(CustomEvent),
+}
+
+impl Event {
+    /// The event's type, as it stands in the envelope.
+    #[must_use]
+    pub fn event_type(&self) -> &str {
+        match self {
+            Self::Audit(event) => event.event_type(),
+            Self::Domain(event) => event.event_type(),
+            Self::Notification(event) => event.event_type(),
+            Self::Custom(event) => event.event_type(),
+        }
+    }
+}
+
+impl From<AuditEvent> for Event {
+    fn from(event: AuditEvent) -> Self {
+        Self::Audit(event)
+    }
+}
+
+impl From<DomainEvent> for Event {
+    fn from(event: DomainEvent) -> Self {
+        Self::Domain(event)
+    }
+}
+
+impl From<NotificationEvent> for Event {
+    fn from(event: NotificationEvent) -> Self {
+        Self::Notification(event)
+    }
+}
+
+impl From<CustomEvent> for Event {
+    fn from(event: CustomEvent) -> Self {
+        Self::Custom(event)
+    }
+}
+
+/// What a consumer may rely on about the order in which events of one key are delivered.
+///
+/// The key is the aggregate's type and id, so one aggregate's events keep their order across topics too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum EventOrdering {
+    /// Delivered in the order of their inserts. The default of domain events.
+    #[default]
+    Key,
+    /// No promise. The default of audit, notification and custom events.
+    None,
+}

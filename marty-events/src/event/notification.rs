@@ -1,0 +1,149 @@
+use serde::Serialize;
+
+use super::{EventPriority, Json, NotificationEventType};
+use crate::EventError;
+
+/// What somebody is to be told, on the topic `{prefix}.notification.events`.
+///
+/// ```
+/// use marty_events::{NotificationEvent, NotificationEventType};
+///
+/// let event = NotificationEvent::new(NotificationEventType::UserWelcome, "user", ["user-123"])
+///     .subject("Welcome!")
+///     .message("Account created successfully");
+/// ```
+#[derive(Debug, Clone)]
+pub struct NotificationEvent {
+    pub(crate) payload: NotificationPayload,
+    pub(crate) priority: EventPriority,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct NotificationPayload {
+    event_type: NotificationEventType,
+    pub(crate) recipient_type: String,
+    pub(crate) recipient_ids: Vec<String>,
+    subject: String,
+    message: String,
+    message_template: Option<String>,
+    template_variables: Json,
+    channels: Vec<String>,
+    delivery_time: Option<String>,
+    expiry_time: Option<String>,
+    action_url: Option<String>,
+    action_label: Option<String>,
+    attachments: Vec<String>,
+}
+
+impl NotificationEvent {
+    /// A notification to the recipients of `recipient_type` with these ids, by e-mail unless `channels` says otherwise.
+    #[must_use]
+    pub fn new<I>(event_type: NotificationEventType, recipient_type: impl Into<String>, recipient_ids: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: ToString,
+    {
+        Self {
+            payload: NotificationPayload {
+                event_type,
+                recipient_type: recipient_type.into(),
+                recipient_ids: recipient_ids.into_iter().map(|id| id.to_string()).collect(),
+                subject: String::new(),
+                message: String::new(),
+                message_template: None,
+                template_variables: Json::default(),
+                channels: vec!["email".to_owned()],
+                delivery_time: None,
+                expiry_time: None,
+                action_url: None,
+                action_label: None,
+                attachments: Vec::new(),
+            },
+            priority: EventPriority::Normal,
+        }
+    }
+
+    /// The event's type, as it stands in the envelope.
+    #[must_use]
+    pub fn event_type(&self) -> &str {
+        self.payload.event_type.as_str()
+    }
+
+    /// The subject line.
+    #[must_use]
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.payload.subject = subject.into();
+        self
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.payload.message = message.into();
+        self
+    }
+
+    /// The name of a template that the consumer fills with [`data`](Self::data).
+    #[must_use]
+    pub fn message_template(mut self, template: impl Into<String>) -> Self {
+        self.payload.message_template = Some(template.into());
+        self
+    }
+
+    /// The variables of the template (`template_variables`); an empty object unless set.
+    pub fn data<T: Serialize + ?Sized>(mut self, variables: &T) -> Result<Self, EventError> {
+        self.payload.template_variables = Json::of("template_variables", variables)?;
+        Ok(self)
+    }
+
+    /// By which channels: `email` unless set.
+    #[must_use]
+    pub fn channels<I>(mut self, channels: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.payload.channels = channels.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Not before this time (RFC 3339).
+    #[must_use]
+    pub fn delivery_time(mut self, time: impl Into<String>) -> Self {
+        self.payload.delivery_time = Some(time.into());
+        self
+    }
+
+    /// Not after this time (RFC 3339).
+    #[must_use]
+    pub fn expiry_time(mut self, time: impl Into<String>) -> Self {
+        self.payload.expiry_time = Some(time.into());
+        self
+    }
+
+    /// What the recipient can do about it: where, and the words on the button.
+    #[must_use]
+    pub fn action(mut self, url: impl Into<String>, label: impl Into<String>) -> Self {
+        self.payload.action_url = Some(url.into());
+        self.payload.action_label = Some(label.into());
+        self
+    }
+
+    /// References of attachments; never their content.
+    #[must_use]
+    pub fn attachments<I>(mut self, attachments: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.payload.attachments = attachments.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How soon a consumer ought to look at it; `normal` unless set.
+    #[must_use]
+    pub fn priority(mut self, priority: EventPriority) -> Self {
+        self.priority = priority;
+        self
+    }
+}

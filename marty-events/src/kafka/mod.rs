@@ -1,0 +1,7 @@
+//! The Kafka client.
+
+use rdkafka::error::KafkaError;
+
+pub(crate) fn is_permanent(_: &KafkaError) -> bool {
+    false
+}

@@ -1,0 +1,86 @@
+//! Handles of transactions that an event can join.
+
+#[cfg(feature = "postgres")]
+use sqlx::PgConnection;
+#[cfg(feature = "sqlite")]
+use sqlx::SqliteConnection;
+use sqlx::{Database, Transaction};
+
+/// A value through which an event can be written in the caller's own transaction.
+///
+/// Implemented for `sqlx::Transaction` and for the connections of every database whose feature is on. Implement it for
+/// your own wrapper or unit of work, and annotated methods that take `&mut` of it write their events through it:
+///
+/// ```
+/// use marty_events::{OutboxConnection, OutboxTransaction};
+///
+/// struct UnitOfWork<'c> {
+///     tx: sqlx::Transaction<'c, sqlx::Postgres>,
+/// }
+///
+/// impl OutboxTransaction for UnitOfWork<'_> {
+///     fn connection(&mut self) -> OutboxConnection<'_> {
+///         self.tx.connection()
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a transaction that an event can be written in",
+    label = "expected a transaction, for example `&mut sqlx::Transaction<'_, sqlx::Postgres>`",
+    note = "implement `marty_events::OutboxTransaction` for a wrapper of your own"
+)]
+pub trait OutboxTransaction: Send {
+    /// The connection that the transaction is open on.
+    fn connection(&mut self) -> OutboxConnection<'_>;
+}
+
+/// A connection inside a transaction, by database.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OutboxConnection<'a> {
+    /// A PostgreSQL connection.
+    #[cfg(feature = "postgres")]
+    Postgres(&'a mut PgConnection),
+    /// A SQLite connection.
+    #[cfg(feature = "sqlite")]
+    Sqlite(&'a mut SqliteConnection),
+    /// Keeps the lifetime in use when no database is built in; never made.
+    #[doc(hidden)]
+    Never(std::convert::Infallible, std::marker::PhantomData<&'a mut ()>),
+}
+
+#[cfg(feature = "postgres")]
+impl OutboxTransaction for PgConnection {
+    fn connection(&mut self) -> OutboxConnection<'_> {
+        OutboxConnection::Postgres(self)
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl OutboxTransaction for SqliteConnection {
+    fn connection(&mut self) -> OutboxConnection<'_> {
+        OutboxConnection::Sqlite(self)
+    }
+}
+
+impl<DB> OutboxTransaction for Transaction<'_, DB>
+where
+    DB: Database,
+    DB::Connection: OutboxTransaction,
+{
+    fn connection(&mut self) -> OutboxConnection<'_> {
+        (**self).connection()
+    }
+}
+
+impl<H: OutboxTransaction + ?Sized> OutboxTransaction for &mut H {
+    fn connection(&mut self) -> OutboxConnection<'_> {
+        (**self).connection()
+    }
+}
+
+impl<H: OutboxTransaction + ?Sized> OutboxTransaction for Box<H> {
+    fn connection(&mut self) -> OutboxConnection<'_> {
+        (**self).connection()
+    }
+}
