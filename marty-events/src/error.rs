@@ -59,6 +59,18 @@ pub enum EventError {
         #[source]
         source: KafkaError,
     },
+    /// The event is larger than the producer takes (`KAFKA_PRODUCER_MESSAGE_MAX_BYTES`).
+    #[error("event {id} for topic `{topic}` has {size} bytes, and the producer takes {limit}; publish a reference to the data instead, or raise KAFKA_PRODUCER_MESSAGE_MAX_BYTES and the topic's `max.message.bytes`")]
+    TooLarge {
+        /// The event's id.
+        id: Uuid,
+        /// Where it was bound for.
+        topic: String,
+        /// Its size in bytes: key, headers and value.
+        size: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// The Kafka client could not be made or asked.
     #[error("the Kafka client failed")]
     Kafka(#[source] KafkaError),

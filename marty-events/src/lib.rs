@@ -6,8 +6,10 @@ mod context;
 mod error;
 mod event;
 mod kafka;
+mod observe;
 pub mod outbox;
 mod publisher;
+mod relay;
 
 pub use context::EventContext;
 pub use error::EventError;
@@ -15,5 +17,8 @@ pub use event::{
     AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventMetadata, EventOrdering, EventPriority,
     NotificationEvent, NotificationEventType, Outcome, RiskLevel,
 };
-pub use outbox::{OutboxConnection, OutboxTransaction};
-pub use publisher::{EventPublisher, publisher};
+pub use config::{ConfigError, EventConfig};
+pub use outbox::{OutboxConnection, OutboxRepository, OutboxTransaction};
+pub use publisher::{EventPublisher, Events, init, init_with, publisher};
+pub use relay::{OutboxRelay, OutboxRelayBuilder};
+pub use tokio_util::sync::CancellationToken;

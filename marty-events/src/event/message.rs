@@ -24,6 +24,14 @@ pub(crate) struct Message {
     pub(crate) payload: Vec<u8>,
 }
 
+impl Message {
+    /// Bytes of key, headers and value.
+    pub(crate) fn size(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.key.as_ref().map_or(0, String::len) + headers + self.payload.len()
+    }
+}
+
 /// Who publishes: what all the events of a process have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {

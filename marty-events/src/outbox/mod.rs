@@ -1,5 +1,29 @@
-//! The outbox: events written in the caller's transaction, until they are delivered.
+//! The outbox: events written in the caller's transaction, which wait there until they are delivered.
 
+mod append;
+mod migrations;
+#[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+pub(crate) mod none;
+mod pool;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+mod repository;
+mod row;
+mod sql;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
+mod store;
+mod table;
 mod transaction;
+mod wake;
 
+pub(crate) use append::Appender;
+pub use migrations::{migrate, migrate_table};
+pub use pool::OutboxPool;
+pub(crate) use repository::on_store;
+pub use repository::OutboxRepository;
+pub use row::{DeadLetter, OutboxStats, PendingEvent};
+pub(crate) use store::{Lease, Page, Store, Tenure};
+pub use table::OutboxTable;
 pub use transaction::{OutboxConnection, OutboxTransaction};
+pub(crate) use wake::nudged;

@@ -44,9 +44,9 @@ pub enum OutboxConnection<'a> {
     /// A SQLite connection.
     #[cfg(feature = "sqlite")]
     Sqlite(&'a mut SqliteConnection),
-    /// Keeps the lifetime in use when no database is built in; never made.
     #[doc(hidden)]
-    Never(std::convert::Infallible, std::marker::PhantomData<&'a mut ()>),
+    #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+    None(&'a mut super::none::NoDatabase),
 }
 
 #[cfg(feature = "postgres")]

@@ -1,33 +1,197 @@
-//! How an event leaves the process: the registered publisher and its two roads.
+//! How an event leaves the process: the registered publisher, and its two roads.
+
+mod registration;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use uuid::Uuid;
 
-use crate::{Event, EventError, OutboxTransaction};
+pub(crate) use registration::current;
+pub use registration::{Events, init, init_with};
 
-/// Publishes events; a cheap clone of the one registered by [`init`](crate::init).
-#[derive(Debug, Clone)]
-pub struct EventPublisher;
+use crate::{
+    Event, EventError, OutboxTransaction,
+    config::EventConfig,
+    event::message::{Message, Source},
+    kafka::DirectProducer,
+    observe,
+    outbox::{Appender, OutboxRepository},
+};
 
-impl EventPublisher {
-    /// Sends one event to Kafka and waits until the broker has it; answers its id.
-    #[expect(clippy::unused_async)]
-    pub async fn publish(&self, event: impl Into<Event>) -> Result<Uuid, EventError> {
-        let _ = event.into();
-        Err(EventError::NotInitialized)
-    }
+/// Publishes events; a cheap clone of the one that [`init`] registered.
+///
+/// ```no_run
+/// # async fn example(mut tx: sqlx::Transaction<'_, sqlx::Postgres>) -> Result<(), marty_events::EventError> {
+/// use marty_events::{AuditEvent, AuditEventType, DomainEvent};
+///
+/// let publisher = marty_events::publisher()?;
+/// publisher.publish_in(&mut tx, DomainEvent::new("user", "user-123", "user_created")).await?;
+/// publisher.publish(AuditEvent::new(AuditEventType::DataAccessed, "export", "user")).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct EventPublisher(Arc<Inner>);
 
-    /// Writes one event in the caller's transaction; answers its id.
-    pub async fn publish_in<T: OutboxTransaction + ?Sized>(
-        &self,
-        transaction: &mut T,
-        event: impl Into<Event>,
-    ) -> Result<Uuid, EventError> {
-        let _ = (transaction.connection(), event.into());
-        Err(EventError::NotInitialized)
-    }
+struct Inner {
+    source: Source,
+    bootstrap: String,
+    producer: DirectProducer,
+    appender: Appender,
+    /// Where a direct event is kept that Kafka did not take.
+    refuge: Option<OutboxRepository>,
+    /// The longest envelope that the producer will take, so that an event too large is refused in the caller's hands.
+    longest: usize,
+    shut_down: AtomicBool,
 }
 
 /// The registered publisher.
+///
+/// # Errors
+///
+/// [`EventError::NotInitialized`] before [`init`], [`EventError::ShutDown`] after [`Events::shutdown`].
 pub fn publisher() -> Result<EventPublisher, EventError> {
-    Err(EventError::NotInitialized)
+    current()
+}
+
+impl EventPublisher {
+    fn new(config: &EventConfig) -> Result<Self, EventError> {
+        Ok(Self(Arc::new(Inner {
+            source: config.source(),
+            bootstrap: crate::kafka::bootstrap(config)?,
+            producer: DirectProducer::new(config)?,
+            appender: Appender::new(config.outbox_table()),
+            refuge: registration::refuge(config)?,
+            longest: crate::kafka::longest_message(config),
+            shut_down: AtomicBool::new(false),
+        })))
+    }
+
+    /// Sends one event to Kafka now, outside any transaction, and waits for the broker's acknowledgement; answers the
+    /// event's id. Where an outbox database is configured (`DATABASE_URL`), an event that the broker does not take is
+    /// kept there, and a relay delivers it later.
+    ///
+    /// Dropping the future does not take the event back: what the client has accepted is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`EventError::Delivery`] when the broker did not take it and no outbox kept it; [`EventError::ShutDown`]; and what
+    /// is wrong with the event itself ([`EventError::InvalidEvent`], [`EventError::InvalidTopic`],
+    /// [`EventError::TooLarge`]).
+    pub async fn publish(&self, event: impl Into<Event>) -> Result<Uuid, EventError> {
+        let message = self.complete(&event.into())?;
+        self.send(&message).await?;
+        Ok(message.id)
+    }
+
+    /// Writes one event in the caller's transaction; answers the event's id. It is delivered if, and only if, that
+    /// transaction commits.
+    ///
+    /// Dropping the future may leave the event written or not; roll the transaction back then.
+    ///
+    /// # Errors
+    ///
+    /// [`EventError::Outbox`] when the database refused; the transaction must be rolled back then.
+    /// [`EventError::OutboxTableMissing`] says how to make the table.
+    pub async fn publish_in<T>(&self, transaction: &mut T, event: impl Into<Event>) -> Result<Uuid, EventError>
+    where
+        T: OutboxTransaction + ?Sized,
+    {
+        let message = self.complete(&event.into())?;
+        self.append(&mut { transaction }, std::slice::from_ref(&message)).await?;
+        Ok(message.id)
+    }
+
+    /// Writes events in the caller's transaction, in their order, in one round trip; answers their ids.
+    ///
+    /// Dropping the future, and errors: as [`publish_in`](Self::publish_in).
+    pub async fn publish_all_in<T, I>(&self, transaction: &mut T, events: I) -> Result<Vec<Uuid>, EventError>
+    where
+        T: OutboxTransaction + ?Sized,
+        I: IntoIterator,
+        I::Item: Into<Event>,
+    {
+        let messages = events
+            .into_iter()
+            .map(|event| self.complete(&event.into()))
+            .collect::<Result<Vec<Message>, EventError>>()?;
+        self.append(&mut { transaction }, &messages).await?;
+        Ok(messages.iter().map(|message| message.id).collect())
+    }
+
+    /// The Kafka bootstrap list in use: the configured one, or the in-process broker's address.
+    #[must_use]
+    pub fn bootstrap_servers(&self) -> &str {
+        &self.0.bootstrap
+    }
+
+    pub(crate) fn complete(&self, event: &Event) -> Result<Message, EventError> {
+        if self.0.shut_down.load(Ordering::Acquire) {
+            return Err(EventError::ShutDown);
+        }
+        let message = self.0.source.message(event)?;
+        let size = message.size();
+        if self.0.longest < size {
+            return Err(EventError::TooLarge { id: message.id, topic: message.topic, size, limit: self.0.longest });
+        }
+        Ok(message)
+    }
+
+    async fn append(&self, transaction: &mut dyn OutboxTransaction, messages: &[Message]) -> Result<(), EventError> {
+        let result = self.0.appender.append(transaction.connection(), messages).await;
+        observe::published("outbox", if result.is_ok() { "accepted" } else { "failed" });
+        result
+    }
+
+    async fn send(&self, message: &Message) -> Result<(), EventError> {
+        let Err(error) = self.0.producer.send(message).await else {
+            observe::published("direct", "accepted");
+            return Ok(());
+        };
+        let Some(refuge) = &self.0.refuge else {
+            observe::published("direct", "failed");
+            return Err(error);
+        };
+        if let Err(refuge_error) = refuge.keep(message).await {
+            tracing::error!(event_id = %message.id, error = %refuge_error, "the outbox could not keep a direct event either");
+            observe::published("direct", "failed");
+            return Err(error);
+        }
+        tracing::warn!(event_id = %message.id, topic = %message.topic, %error, "kept in the outbox, to be delivered later");
+        observe::published("direct", "kept");
+        Ok(())
+    }
+}
+
+impl fmt::Debug for EventPublisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventPublisher")
+            .field("service_name", &self.0.source.service_name)
+            .field("bootstrap_servers", &self.0.bootstrap)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Writes an annotated method's events in its transaction.
+pub(crate) async fn record_in(
+    transaction: &mut dyn OutboxTransaction,
+    events: Vec<Event>,
+) -> Result<(), EventError> {
+    publisher()?.publish_all_in(transaction, events).await.map(drop)
+}
+
+/// Sends an annotated method's events, all of them whatever becomes of the others; answers the first failure.
+pub(crate) async fn record_direct(events: Vec<Event>) -> Result<(), EventError> {
+    let publisher = publisher()?;
+    let mut result = Ok(());
+    for event in events {
+        let sent = publisher.publish(event).await.map(drop);
+        result = result.and(sent);
+    }
+    result
 }

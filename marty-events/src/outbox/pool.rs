@@ -1,0 +1,84 @@
+#[cfg(feature = "postgres")]
+use sqlx::PgPool;
+#[cfg(feature = "sqlite")]
+use sqlx::SqlitePool;
+
+use crate::EventError;
+
+/// A connection pool of any database that has an outbox; made from the pool itself.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum OutboxPool {
+    /// PostgreSQL.
+    #[cfg(feature = "postgres")]
+    Postgres(PgPool),
+    /// SQLite.
+    #[cfg(feature = "sqlite")]
+    Sqlite(SqlitePool),
+    #[doc(hidden)]
+    #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+    None(super::none::NoDatabase),
+}
+
+impl OutboxPool {
+    /// A pool for a URL whose scheme names the database; connects when it is first used.
+    ///
+    /// # Errors
+    ///
+    /// [`EventError::Outbox`] for a URL that cannot be read, [`EventError::UnsupportedDatabase`] for a database that is
+    /// not built in.
+    pub fn connect_lazy(url: &str) -> Result<Self, EventError> {
+        let operation = "read DATABASE_URL";
+        let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
+        match scheme {
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => {
+                PgPool::connect_lazy(url).map(Self::Postgres).map_err(|source| EventError::Outbox { operation, source })
+            }
+            #[cfg(feature = "sqlite")]
+            "sqlite" => {
+                SqlitePool::connect_lazy(url).map(Self::Sqlite).map_err(|source| EventError::Outbox { operation, source })
+            }
+            #[cfg(not(feature = "sqlite"))]
+            "sqlite" => Err(EventError::UnsupportedDatabase { database: "SQLite", feature: "sqlite" }),
+            _ => {
+                let _ = operation;
+                Err(EventError::UnsupportedDatabase { database: "the database of DATABASE_URL", feature: "postgres" })
+            }
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl From<PgPool> for OutboxPool {
+    fn from(pool: PgPool) -> Self {
+        Self::Postgres(pool)
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl From<&PgPool> for OutboxPool {
+    fn from(pool: &PgPool) -> Self {
+        Self::Postgres(pool.clone())
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl From<SqlitePool> for OutboxPool {
+    fn from(pool: SqlitePool) -> Self {
+        Self::Sqlite(pool)
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl From<&SqlitePool> for OutboxPool {
+    fn from(pool: &SqlitePool) -> Self {
+        Self::Sqlite(pool.clone())
+    }
+}
+
+impl From<&OutboxPool> for OutboxPool {
+    fn from(pool: &OutboxPool) -> Self {
+        pool.clone()
+    }
+}

@@ -1,0 +1,49 @@
+use sqlx::{Row, postgres::PgRow};
+
+use super::super::{
+    DeadLetter, PendingEvent,
+    row::{Columns, timestamp},
+};
+use crate::EventError;
+
+/// The columns of an event, in a form that needs no date type.
+pub(super) const EVENT: &str = "
+    seq, event_id, event_type, topic, record_key, ordering_key, headers, payload, encoding,
+    (extract(epoch FROM created_at) * 1000000)::bigint AS created_at, attempts";
+
+pub(super) const DIED_AT: &str = "(extract(epoch FROM died_at) * 1000000)::bigint AS died_at";
+
+pub(super) fn columns(row: &PgRow) -> Result<Columns, sqlx::Error> {
+    Ok(Columns {
+        seq: row.try_get("seq")?,
+        event_id: row.try_get("event_id")?,
+        event_type: row.try_get("event_type")?,
+        topic: row.try_get("topic")?,
+        key: row.try_get("record_key")?,
+        ordering_key: row.try_get("ordering_key")?,
+        headers: row.try_get("headers")?,
+        payload: row.try_get("payload")?,
+        encoding: row.try_get("encoding")?,
+        created_at: row.try_get("created_at")?,
+        attempts: row.try_get("attempts")?,
+    })
+}
+
+pub(super) fn event(row: &PgRow) -> Result<PendingEvent, EventError> {
+    columns(row).map_err(read_error)?.event()
+}
+
+pub(super) fn dead_letter(row: &PgRow) -> Result<DeadLetter, EventError> {
+    let event = event(row)?;
+    let seq = event.seq;
+    Ok(DeadLetter {
+        event,
+        reason: row.try_get("reason").map_err(read_error)?,
+        died_at: timestamp(row.try_get("died_at").map_err(read_error)?)
+            .map_err(|problem| EventError::UnreadableRow { seq, problem })?,
+    })
+}
+
+fn read_error(source: sqlx::Error) -> EventError {
+    EventError::Outbox { operation: "read a row", source }
+}

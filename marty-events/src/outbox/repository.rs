@@ -1,0 +1,137 @@
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::{DeadLetter, OutboxPool, OutboxStats, OutboxTable, PendingEvent, store::Store};
+use crate::{Event, EventError, event::message::Message};
+
+/// Looks into the outbox and repairs it.
+///
+/// ```no_run
+/// # async fn example(pool: sqlx::PgPool) -> Result<(), marty_events::EventError> {
+/// use marty_events::OutboxRepository;
+///
+/// let outbox = OutboxRepository::new(&pool);
+/// for dead in outbox.dead_letters(100).await? {
+///     println!("{}: {}", dead.event.event_id, dead.reason);
+///     outbox.requeue(&[dead.event.event_id]).await?;
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct OutboxRepository {
+    pool: OutboxPool,
+    table: OutboxTable,
+}
+
+/// Calls a method of the store behind a pool, whatever its database.
+macro_rules! on_store {
+    ($pool:expr, $table:expr, $store:ident => $body:expr) => {
+        match $pool {
+            #[cfg(feature = "postgres")]
+            $crate::outbox::OutboxPool::Postgres(pool) => {
+                let $store = $crate::outbox::postgres::PostgresStore::new(pool.clone(), $table.clone());
+                $body
+            }
+            #[cfg(feature = "sqlite")]
+            $crate::outbox::OutboxPool::Sqlite(pool) => {
+                let $store = $crate::outbox::sqlite::SqliteStore::new(pool.clone(), $table.clone());
+                $body
+            }
+            #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+            $crate::outbox::OutboxPool::None(_) => {
+                let _ = &$table;
+                let $store = $crate::outbox::none::NoStore;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use on_store;
+
+impl OutboxRepository {
+    /// The outbox in the default table of `pool`'s database.
+    #[must_use]
+    pub fn new(pool: impl Into<OutboxPool>) -> Self {
+        Self { pool: pool.into(), table: OutboxTable::default() }
+    }
+
+    /// The same in another table.
+    #[must_use]
+    pub fn table(mut self, table: OutboxTable) -> Self {
+        self.table = table;
+        self
+    }
+
+    /// Writes an event in a transaction of its own, for work that has none; answers the event's id.
+    ///
+    /// Dropping the future may leave the event written or not.
+    ///
+    /// # Errors
+    ///
+    /// [`EventError::NotInitialized`] before [`init`](crate::init): the publisher's service name goes into the event.
+    pub async fn enqueue(&self, event: impl Into<Event>) -> Result<Uuid, EventError> {
+        let message = crate::publisher()?.complete(&event.into())?;
+        self.keep(&message).await?;
+        Ok(message.id)
+    }
+
+    /// The oldest `limit` events that wait.
+    pub async fn pending(&self, limit: u32) -> Result<Vec<PendingEvent>, EventError> {
+        on_store!(&self.pool, self.table, store => store.pending(limit.into()).await)
+    }
+
+    /// The first `limit` dead letters, in the order in which they were written.
+    pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, EventError> {
+        on_store!(&self.pool, self.table, store => store.dead_letters(limit.into()).await)
+    }
+
+    /// Puts dead letters back at the end of the outbox, with the ids they have; answers how many there were.
+    pub async fn requeue(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        let requeued = on_store!(&self.pool, self.table, store => store.requeue(ids).await)?;
+        super::wake::nudge();
+        Ok(requeued)
+    }
+
+    /// Deletes dead letters for good; answers how many there were.
+    pub async fn discard(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        on_store!(&self.pool, self.table, store => store.discard(ids).await)
+    }
+
+    /// Deletes the dead letters that died longer ago than `age`; answers how many there were. Delivered events need no
+    /// cleaning: the relay deletes their rows.
+    pub async fn cleanup(&self, age: Duration) -> Result<u64, EventError> {
+        on_store!(&self.pool, self.table, store => store.cleanup(age).await)
+    }
+
+    /// Counts what waits, what is dead and what was delivered. Reads the whole backlog's index.
+    pub async fn stats(&self) -> Result<OutboxStats, EventError> {
+        on_store!(&self.pool, self.table, store => store.stats().await)
+    }
+
+    /// Writes a complete message in a transaction of its own.
+    pub(crate) async fn keep(&self, message: &Message) -> Result<(), EventError> {
+        let appender = super::append::Appender::new(&self.table);
+        let messages = std::slice::from_ref(message);
+        let failed = |source: sqlx::Error| EventError::Outbox { operation: "keep the event", source };
+        match &self.pool {
+            #[cfg(feature = "postgres")]
+            OutboxPool::Postgres(pool) => {
+                let mut transaction = pool.begin().await.map_err(failed)?;
+                appender.append(super::OutboxConnection::Postgres(&mut transaction), messages).await?;
+                transaction.commit().await.map_err(failed)
+            }
+            #[cfg(feature = "sqlite")]
+            OutboxPool::Sqlite(pool) => {
+                let mut transaction = pool.begin().await.map_err(failed)?;
+                appender.append(super::OutboxConnection::Sqlite(&mut transaction), messages).await?;
+                transaction.commit().await.map_err(failed)
+            }
+            #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+            OutboxPool::None(_) => {
+                let _ = (appender, messages, failed);
+                Err(super::none::no_database())
+            }
+        }
+    }
+}

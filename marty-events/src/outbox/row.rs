@@ -1,0 +1,122 @@
+//! Rows of the outbox, as the relay and people see them.
+
+use std::{fmt, time::Duration};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::EventError;
+
+/// The encoding of headers and payload that this version writes and reads.
+pub(crate) const ENCODING: i16 = 1;
+
+/// An event that waits in the outbox.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PendingEvent {
+    /// Its place in the outbox.
+    pub seq: i64,
+    /// Its id.
+    pub event_id: Uuid,
+    /// Its type.
+    pub event_type: String,
+    /// Where it is bound for.
+    pub topic: String,
+    /// Its key in Kafka.
+    pub key: Option<String>,
+    /// Events of the same ordering key keep their order.
+    pub ordering_key: Option<String>,
+    /// The record's headers.
+    pub headers: Vec<(String, String)>,
+    /// The record's value.
+    pub payload: Vec<u8>,
+    /// When it was written, by the database's clock.
+    pub created_at: Timestamp,
+    /// How often the broker has refused it.
+    pub attempts: i32,
+}
+
+/// An event that the broker refused for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeadLetter {
+    /// The event as it stood in the outbox.
+    pub event: PendingEvent,
+    /// Why the broker refused it last.
+    pub reason: String,
+    /// When it was given up, by the database's clock.
+    pub died_at: Timestamp,
+}
+
+/// How the outbox stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutboxStats {
+    /// Events that wait.
+    pub pending: u64,
+    /// How long the oldest of them has waited, by the database's clock.
+    pub oldest_pending_age: Option<Duration>,
+    /// Events that the broker refused for good.
+    pub dead: u64,
+    /// Events delivered since the outbox was made.
+    pub published: u64,
+}
+
+/// Leaves the payload out: it may hold personal data, and `Debug` ends up in logs.
+impl fmt::Debug for PendingEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingEvent")
+            .field("seq", &self.seq)
+            .field("event_id", &self.event_id)
+            .field("event_type", &self.event_type)
+            .field("topic", &self.topic)
+            .field("attempts", &self.attempts)
+            .field("payload_bytes", &self.payload.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The columns of an event, as every database gives them.
+pub(crate) struct Columns {
+    pub(crate) seq: i64,
+    pub(crate) event_id: Uuid,
+    pub(crate) event_type: String,
+    pub(crate) topic: String,
+    pub(crate) key: Option<String>,
+    pub(crate) ordering_key: Option<String>,
+    pub(crate) headers: String,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) encoding: i16,
+    /// Microseconds since 1970.
+    pub(crate) created_at: i64,
+    pub(crate) attempts: i32,
+}
+
+impl Columns {
+    pub(crate) fn event(self) -> Result<PendingEvent, EventError> {
+        let seq = self.seq;
+        let unreadable = |problem: String| EventError::UnreadableRow { seq, problem };
+        if self.encoding != ENCODING {
+            return Err(unreadable(format!(
+                "encoding {} was written by a newer version; upgrade marty-events (this one reads {ENCODING})",
+                self.encoding
+            )));
+        }
+        Ok(PendingEvent {
+            seq,
+            event_id: self.event_id,
+            event_type: self.event_type,
+            topic: self.topic,
+            key: self.key,
+            ordering_key: self.ordering_key,
+            headers: serde_json::from_str(&self.headers).map_err(|error| unreadable(format!("headers: {error}")))?,
+            payload: self.payload,
+            created_at: timestamp(self.created_at).map_err(unreadable)?,
+            attempts: self.attempts,
+        })
+    }
+}
+
+pub(crate) fn timestamp(microseconds: i64) -> Result<Timestamp, String> {
+    Timestamp::from_microsecond(microseconds).map_err(|error| error.to_string())
+}

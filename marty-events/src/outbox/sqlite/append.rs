@@ -1,0 +1,48 @@
+use sqlx::{SqlStr, SqliteConnection};
+
+use super::super::{
+    OutboxTable,
+    append::{headers_text, key_hash},
+    sql::statement,
+    store::database_error,
+};
+use crate::{EventError, event::message::Message};
+
+const INSERT: &str = "
+    INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+
+#[derive(Debug, Clone)]
+pub(crate) struct Append {
+    table: OutboxTable,
+    insert: SqlStr,
+}
+
+impl Append {
+    pub(crate) fn new(table: &OutboxTable) -> Self {
+        Self { table: table.clone(), insert: statement(INSERT, table) }
+    }
+
+    /// A statement each: the database is in this process, so there is no round trip to save.
+    pub(crate) async fn append(
+        &self,
+        connection: &mut SqliteConnection,
+        messages: &[Message],
+    ) -> Result<(), EventError> {
+        for message in messages {
+            sqlx::query(self.insert.clone())
+                .bind(message.id.to_string())
+                .bind(&message.event_type)
+                .bind(&message.topic)
+                .bind(&message.key)
+                .bind(&message.ordering_key)
+                .bind(key_hash(message))
+                .bind(headers_text(message)?)
+                .bind(&message.payload)
+                .execute(&mut *connection)
+                .await
+                .map_err(|error| database_error("write the event", &self.table, error))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,11 @@
+//! The outbox in SQLite.
+//!
+//! SQLite has one writer at a time, so every statement here is serialised with every other, and sequence numbers are
+//! given in the order of commits.
+
+mod append;
+mod rows;
+mod store;
+
+pub(super) use append::Append;
+pub(crate) use store::SqliteStore;

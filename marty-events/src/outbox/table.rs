@@ -1,0 +1,30 @@
+use std::fmt;
+
+/// The name of the outbox table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxTable {
+    schema: Option<String>,
+    name: String,
+}
+
+impl OutboxTable {
+    pub(crate) fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Default for OutboxTable {
+    fn default() -> Self {
+        Self { schema: None, name: "event_outbox".to_owned() }
+    }
+}
+
+impl fmt::Display for OutboxTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}

@@ -1,0 +1,92 @@
+use std::time::Duration;
+
+use super::{OutboxRelay, Settings};
+use crate::{EventError, config::EventConfig, outbox::OutboxPool};
+
+/// Settings of an [`OutboxRelay`]; every one has a default.
+#[derive(Debug)]
+#[must_use = "nothing is relayed until it is built and run"]
+pub struct OutboxRelayBuilder {
+    pool: OutboxPool,
+    config: Option<EventConfig>,
+    settings: Settings,
+}
+
+impl OutboxRelayBuilder {
+    pub(super) fn new(pool: OutboxPool) -> Self {
+        let settings = Settings {
+            lease_time: Duration::from_secs(5),
+            idle_poll: Duration::from_secs(1),
+            batch_size: 500,
+            in_flight: 5_000,
+            max_attempts: 5,
+            retry_delay: Duration::from_millis(200),
+            drain_time: Duration::from_secs(10),
+        };
+        Self { pool, config: None, settings }
+    }
+
+    /// Brokers, security and the outbox table; read from the environment unless set.
+    pub fn config(mut self, config: EventConfig) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    /// How long another relay waits before it takes over from one that went silent; 5 s unless set, at least 1 s. A relay
+    /// that stops in good order is followed at once.
+    pub fn lease_time(mut self, time: Duration) -> Self {
+        self.settings.lease_time = time.max(Duration::from_secs(1));
+        self
+    }
+
+    /// The longest pause between two looks into an empty outbox; 1 s unless set. Events written in this process are
+    /// looked for at once.
+    pub fn idle_poll(mut self, pause: Duration) -> Self {
+        self.settings.idle_poll = pause.max(Duration::from_millis(10));
+        self
+    }
+
+    /// How many rows one statement reads; 500 unless set, at least 1.
+    pub fn batch_size(mut self, rows: u32) -> Self {
+        self.settings.batch_size = rows.max(1);
+        self
+    }
+
+    /// How many rows are held in memory at the most, sent or waiting; 5,000 unless set, at least 1.
+    pub fn in_flight(mut self, rows: u32) -> Self {
+        self.settings.in_flight = rows.max(1);
+        self
+    }
+
+    /// How often the broker may refuse an event before it goes to the dead letters; 5 unless set, at least 1. An outage
+    /// is no refusal.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.settings.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// The pause before a refused event is tried again, which doubles with each refusal; 200 ms unless set.
+    pub fn retry_delay(mut self, pause: Duration) -> Self {
+        self.settings.retry_delay = pause;
+        self
+    }
+
+    /// How long a stopping relay waits for what is under way; 10 s unless set.
+    pub fn drain_time(mut self, limit: Duration) -> Self {
+        self.settings.drain_time = limit;
+        self
+    }
+
+    /// The relay, ready to run.
+    ///
+    /// # Errors
+    ///
+    /// [`EventError::Config`] when no configuration was given and the environment's has faults.
+    pub fn build(self) -> Result<OutboxRelay, EventError> {
+        let config = match self.config {
+            Some(config) => config,
+            None => EventConfig::from_env()?,
+        };
+        Ok(OutboxRelay { pool: self.pool, table: config.outbox_table().clone(), config, settings: self.settings })
+    }
+}

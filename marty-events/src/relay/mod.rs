@@ -1,0 +1,125 @@
+//! The relay: carries committed events from the outbox to Kafka.
+//!
+//! It promises delivery at least once, in the order of the inserts per ordering key. A row stays in the outbox until the
+//! broker has acknowledged its record, so there is no position to lose; whatever ends the relay, the next one begins with
+//! the rows that are there. One relay works at a time and any number may stand by: the right to work is a lease in the
+//! database, whose term every statement that removes rows checks.
+
+mod builder;
+mod circuit;
+mod lead;
+mod producer;
+mod window;
+
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub use builder::OutboxRelayBuilder;
+
+use crate::{
+    EventError,
+    config::EventConfig,
+    outbox::{OutboxPool, OutboxTable, Store, on_store},
+};
+
+/// Carries committed events from the outbox to Kafka; in the service's process or in one of its own.
+///
+/// ```no_run
+/// # async fn example(pool: sqlx::PgPool, config: marty_events::EventConfig) -> Result<(), marty_events::EventError> {
+/// use marty_events::{CancellationToken, OutboxRelay};
+///
+/// let stop = CancellationToken::new();
+/// let relay = tokio::spawn(OutboxRelay::builder(pool).config(config).build()?.run(stop.clone()));
+/// // ... serve ...
+/// stop.cancel();
+/// # let _ = relay;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct OutboxRelay {
+    pool: OutboxPool,
+    table: OutboxTable,
+    config: EventConfig,
+    settings: Settings,
+}
+
+/// How a relay works; see the builder for what each means.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    lease_time: Duration,
+    idle_poll: Duration,
+    batch_size: u32,
+    in_flight: u32,
+    max_attempts: u32,
+    retry_delay: Duration,
+    drain_time: Duration,
+}
+
+impl OutboxRelay {
+    /// A relay for the outbox in `pool`'s database.
+    #[must_use]
+    pub fn builder(pool: impl Into<OutboxPool>) -> OutboxRelayBuilder {
+        OutboxRelayBuilder::new(pool.into())
+    }
+
+    /// Relays until `stop` is cancelled, then waits for what is under way, settles it and gives the lease back.
+    ///
+    /// A broker or database that is away is waited for, with growing pauses; nothing is lost or counted against an event
+    /// meanwhile. Dropping the future stops at once: events that were sent but not settled are sent again later, with
+    /// the same ids.
+    ///
+    /// # Errors
+    ///
+    /// [`EventError::OutboxTableMissing`] and [`EventError::Kafka`] (a producer that cannot be made), at the start.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), EventError> {
+        let Self { pool, table, config, settings } = self;
+        on_store!(&pool, table, store => run(store, &config, settings, &stop).await)
+    }
+}
+
+async fn run<S: Store>(
+    store: S,
+    config: &EventConfig,
+    settings: Settings,
+    stop: &CancellationToken,
+) -> Result<(), EventError> {
+    let owner = Uuid::now_v7();
+    let mut database = circuit::Circuit::new("outbox database");
+    tracing::info!(relay = %owner, "relay started");
+    while !stop.is_cancelled() {
+        let asked = Instant::now();
+        let pause = match store.acquire(owner, settings.lease_time).await {
+            Ok(Some(lease)) => {
+                database.works();
+                tracing::info!(relay = %owner, term = lease.term, "relay took the lease");
+                lead::lead(&store, config, settings, lease, asked, stop).await?;
+                continue;
+            }
+            Ok(None) => {
+                database.works();
+                settings.idle_poll.min(settings.lease_time / 4)
+            }
+            Err(error @ EventError::OutboxTableMissing { .. }) => return Err(error),
+            Err(error) => database.failed(&error),
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+    tracing::info!(relay = %owner, "relay stopped");
+    Ok(())
+}
+
+/// Pauses that grow from `first` to `longest`, each spread by chance so that several waiters do not come back together.
+fn pauses(first: Duration, longest: Duration) -> impl Iterator<Item = Duration> + Send {
+    ExponentialBuilder::default()
+        .with_min_delay(first)
+        .with_max_delay(longest)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
