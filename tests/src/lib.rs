@@ -1,0 +1,7 @@
+//! What the behaviour suites share: a database and topics of its own for every test, and an independent reader of Kafka.
+
+pub mod database;
+pub mod kafka;
+pub mod process;
+pub mod servers;
+pub mod wait;

@@ -8,6 +8,10 @@ pub struct OutboxTable {
 }
 
 impl OutboxTable {
+    /// Stub.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Ok(match text.split_once('.') { Some((s, n)) => Self { schema: Some(s.into()), name: n.into() }, None => Self { schema: None, name: text.into() } })
+    }
     pub(crate) fn schema(&self) -> Option<&str> {
         self.schema.as_deref()
     }

@@ -60,7 +60,14 @@ pub fn publisher() -> Result<EventPublisher, EventError> {
 }
 
 impl EventPublisher {
-    fn new(config: &EventConfig) -> Result<Self, EventError> {
+    /// A publisher beside the registered one: for a process that publishes for several services, and for tests.
+    ///
+    /// Annotated methods use the registered one only. It makes no connection yet.
+    ///
+    /// # Errors
+    ///
+    /// [`EventError::Kafka`] when the client cannot be made.
+    pub fn unregistered(config: &EventConfig) -> Result<Self, EventError> {
         Ok(Self(Arc::new(Inner {
             source: config.source(),
             bootstrap: crate::kafka::bootstrap(config)?,

@@ -39,7 +39,7 @@ pub async fn init_with(config: EventConfig) -> Result<Events, EventError> {
     if REGISTERED.get().is_some() {
         return Err(EventError::AlreadyInitialized);
     }
-    let publisher = EventPublisher::new(&config)?;
+    let publisher = EventPublisher::unregistered(&config)?;
     REGISTERED.set(publisher.clone()).map_err(|_| EventError::AlreadyInitialized)?;
     Ok(Events { publisher, limit: config.shutdown_timeout(), drained: false })
 }

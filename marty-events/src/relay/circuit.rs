@@ -8,7 +8,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Whether a neighbour (the database, the broker) works, with one line in the log per change.
 pub(super) struct Circuit {
     neighbour: &'static str,
-    pauses: Option<Box<dyn Iterator<Item = Duration> + Send>>,
+    pauses: Option<Box<dyn Iterator<Item = Duration> + Send + Sync>>,
 }
 
 impl Circuit {

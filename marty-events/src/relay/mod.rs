@@ -115,7 +115,7 @@ async fn run<S: Store>(
 }
 
 /// Pauses that grow from `first` to `longest`, each spread by chance so that several waiters do not come back together.
-fn pauses(first: Duration, longest: Duration) -> impl Iterator<Item = Duration> + Send {
+fn pauses(first: Duration, longest: Duration) -> impl Iterator<Item = Duration> + Send + Sync {
     ExponentialBuilder::default()
         .with_min_delay(first)
         .with_max_delay(longest)

@@ -1,0 +1,134 @@
+//! Reading what reached Kafka.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientConfig, Message,
+    consumer::{Consumer, StreamConsumer},
+    message::Headers,
+};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::wait;
+
+/// A topic prefix that no other test has.
+#[must_use]
+pub fn prefix() -> String {
+    format!("t{}", Uuid::now_v7().simple())
+}
+
+/// A record as it was read.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// The topic.
+    pub topic: String,
+    /// The partition and offset.
+    pub place: (i32, i64),
+    /// The key, as text.
+    pub key: Option<String>,
+    /// The headers, as text.
+    pub headers: Vec<(String, String)>,
+    /// The value.
+    pub value: serde_json::Value,
+}
+
+impl Record {
+    /// The event's id, which a redelivery shares.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.header("ce_id")
+    }
+
+    /// The value of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Reads, from the beginning, every topic of one prefix.
+#[derive(Debug)]
+pub struct Reader {
+    records: Arc<Mutex<Vec<Record>>>,
+    task: JoinHandle<()>,
+}
+
+impl Reader {
+    /// Starts reading the topics whose names begin with `prefix`, also those that come later.
+    ///
+    /// # Panics
+    ///
+    /// When no consumer can be made.
+    #[must_use]
+    pub fn start(bootstrap: &str, prefix: &str) -> Self {
+        let consumer: StreamConsumer = ClientConfig::new()
+            .set("bootstrap.servers", bootstrap)
+            .set("group.id", format!("reader-{}", Uuid::now_v7()))
+            .set("auto.offset.reset", "earliest")
+            .set("enable.auto.commit", "false")
+            .set("topic.metadata.refresh.interval.ms", "250")
+            .create()
+            .expect("a consumer");
+        consumer.subscribe(&[&format!("^{prefix}\\..*")]).expect("a subscription");
+        let records = Arc::new(Mutex::new(Vec::new()));
+        let task = tokio::spawn({
+            let records = records.clone();
+            async move {
+                loop {
+                    match consumer.recv().await {
+                        Ok(message) => records.lock().unwrap_or_else(PoisonError::into_inner).push(record(&message)),
+                        // A topic or group that is not there yet.
+                        Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                    }
+                }
+            }
+        });
+        Self { records, task }
+    }
+
+    /// Everything read so far, in the order of reading.
+    #[must_use]
+    pub fn records(&self) -> Vec<Record> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until `count` different events have been read, and answers all records.
+    ///
+    /// # Panics
+    ///
+    /// When they do not come in time.
+    pub async fn events(&self, count: usize) -> Vec<Record> {
+        wait::until(&format!("{count} events"), || async {
+            let records = self.records();
+            let mut ids: Vec<_> = records.iter().map(Record::id).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            (count <= ids.len()).then_some(records)
+        })
+        .await
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn record(message: &impl Message) -> Record {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers = message.headers().map_or_else(Vec::new, |headers| {
+        headers.iter().map(|header| (header.key.to_owned(), header.value.map(text).unwrap_or_default())).collect()
+    });
+    Record {
+        topic: message.topic().to_owned(),
+        place: (message.partition(), message.offset()),
+        key: message.key().map(text),
+        headers,
+        value: serde_json::from_slice(message.payload().unwrap_or_default()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,172 @@
+//! What the relay delivers, and in which order.
+
+use std::collections::HashMap;
+
+use marty_events::{DomainEvent, EventContext, OutboxRepository};
+use marty_events_tests::{kafka::Record, wait};
+
+use crate::setup::{RunningRelay, Service};
+
+fn numbered(key: &str, number: usize) -> DomainEvent {
+    DomainEvent::new("account", key, "moved").data(&serde_json::json!({"number": number})).expect("JSON")
+}
+
+fn number(record: &Record) -> i64 {
+    record.value["payload"]["event_data"]["number"].as_i64().expect("a number")
+}
+
+/// The numbers of each key in the order of reading, each event once (its first delivery).
+fn histories(records: &[Record]) -> HashMap<String, Vec<i64>> {
+    let mut seen = std::collections::HashSet::new();
+    let mut histories: HashMap<String, Vec<i64>> = HashMap::new();
+    for record in records.iter().filter(|record| seen.insert(record.id().map(str::to_owned))) {
+        histories.entry(record.key.clone().expect("a key")).or_default().push(number(record));
+    }
+    histories
+}
+
+#[tokio::test]
+async fn a_committed_event_arrives_as_the_contract_has_it() {
+    let Some(service) = Service::start("a_committed_event_arrives_as_the_contract_has_it").await else { return };
+    let relay = service.run_relay();
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let id = EventContext::new()
+        .correlation_id("c-1")
+        .trace(trace, Some("vendor=1".to_owned()))
+        .scope(async {
+            let mut transaction = service.database.pool.begin().await.unwrap();
+            let id = service.publisher.publish_in(&mut transaction, numbered("a-1", 7)).await.unwrap();
+            transaction.commit().await.unwrap();
+            id
+        })
+        .await;
+    let record = service.reader.events(1).await.remove(0);
+    assert_eq!(record.topic, format!("{}.suite.account.moved", service.prefix));
+    assert_eq!(record.key.as_deref(), Some("a-1"));
+    let id = id.to_string();
+    let time = record.value["metadata"]["timestamp"].as_str().unwrap().to_owned();
+    let expected = [
+        ("ce_specversion", "1.0"),
+        ("ce_id", &id),
+        ("ce_source", "suite"),
+        ("ce_type", "moved"),
+        ("ce_time", &time),
+        ("ce_subject", "a-1"),
+        ("content-type", "application/json"),
+        ("traceparent", trace),
+        ("tracestate", "vendor=1"),
+    ];
+    assert_eq!(record.headers, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    assert_eq!(record.value["metadata"]["event_id"], id);
+    assert_eq!(record.value["metadata"]["correlation_id"], "c-1");
+    assert_eq!(record.value["metadata"]["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(record.value["payload"]["aggregate_id"], "a-1");
+    relay.stop().await;
+    assert_eq!(OutboxRepository::new(&service.database.pool).stats().await.unwrap().published, 1);
+}
+
+#[tokio::test]
+async fn every_key_keeps_its_order_across_relays_that_are_aborted() {
+    let Some(service) = Service::start("every_key_keeps_its_order_across_relays_that_are_aborted").await else { return };
+    let (keys, events) = (20, 2_000);
+    let mut transaction = service.database.pool.begin().await.unwrap();
+    let all = (0..events).map(|place| numbered(&format!("k-{}", place % keys), place / keys));
+    service.publisher.publish_all_in(&mut transaction, all).await.unwrap();
+    transaction.commit().await.unwrap();
+
+    // Each relay is cut off somewhere in the middle of its work.
+    let mut reached = 0;
+    while reached < events {
+        let relay = RunningRelay::start(service.relay().batch_size(100).in_flight(300));
+        let goal = (reached + 300).min(events);
+        reached = wait::until("progress", || async {
+            let read = service.reader.records().len();
+            (goal <= read).then_some(read)
+        })
+        .await;
+        relay.abort().await;
+    }
+    let relay = service.run_relay();
+    let outbox = OutboxRepository::new(&service.database.pool);
+    wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
+    relay.stop().await;
+
+    let records = service.reader.events(events).await;
+    let histories = histories(&records);
+    assert_eq!(histories.len(), keys);
+    for (key, history) in histories {
+        let expected: Vec<i64> = (0..).take(events / keys).collect();
+        assert_eq!(history, expected, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn an_open_transaction_holds_up_nobody_and_its_events_come_when_it_commits() {
+    let Some(service) = Service::start("an_open_transaction_holds_up_nobody_and_its_events_come_when_it_commits").await
+    else {
+        return;
+    };
+    let relay = service.run_relay();
+    let mut slow = service.database.pool.begin().await.unwrap();
+    service.publisher.publish_in(&mut slow, numbered("slow", 0)).await.unwrap();
+    let mut quick = service.database.pool.begin().await.unwrap();
+    service.publisher.publish_in(&mut quick, numbered("quick", 0)).await.unwrap();
+    quick.commit().await.unwrap();
+    assert_eq!(service.reader.events(1).await[0].key.as_deref(), Some("quick"));
+    slow.commit().await.unwrap();
+    assert_eq!(service.reader.events(2).await[1].key.as_deref(), Some("slow"), "the lower number committed later");
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_relay_stands_by_and_takes_over_from_one_that_went_silent() {
+    let Some(service) = Service::start("a_second_relay_stands_by_and_takes_over_from_one_that_went_silent").await else {
+        return;
+    };
+    let (first, second) = (service.run_relay(), service.run_relay());
+    let mut written = 0;
+    let mut write = async |service: &Service| {
+        let mut transaction = service.database.pool.begin().await.unwrap();
+        service.publisher.publish_in(&mut transaction, numbered("k", written)).await.unwrap();
+        transaction.commit().await.unwrap();
+        written += 1;
+        written
+    };
+    let count = write(&service).await;
+    service.reader.events(count).await;
+    first.abort().await;
+    let count = write(&service).await;
+    service.reader.events(count).await;
+    second.stop().await;
+    let third = service.run_relay();
+    let count = write(&service).await;
+    let records = service.reader.events(count).await;
+    assert_eq!(histories(&records)["k"], [0, 1, 2]);
+    third.stop().await;
+}
+
+#[tokio::test]
+async fn a_row_of_a_newer_version_waits_with_its_key_and_holds_up_no_other() {
+    let Some(service) = Service::start("a_row_of_a_newer_version_waits_with_its_key_and_holds_up_no_other").await else {
+        return;
+    };
+    let mut transaction = service.database.pool.begin().await.unwrap();
+    let ids = service
+        .publisher
+        .publish_all_in(&mut transaction, [numbered("new", 0), numbered("new", 1), numbered("old", 0)])
+        .await
+        .unwrap();
+    sqlx::query("UPDATE event_outbox SET encoding = 2 WHERE event_id = $1")
+        .bind(ids[0])
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    let relay = RunningRelay::start(service.relay().batch_size(1));
+    assert_eq!(service.reader.events(1).await[0].key.as_deref(), Some("old"));
+    relay.stop().await;
+    sqlx::query("UPDATE event_outbox SET encoding = 1").execute(&service.database.pool).await.unwrap();
+    let relay = service.run_relay();
+    assert_eq!(histories(&service.reader.events(3).await)["new"], [0, 1]);
+    relay.stop().await;
+}

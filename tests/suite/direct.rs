@@ -1,0 +1,57 @@
+//! The direct road.
+
+use marty_events::{AuditEvent, AuditEventType, EventError, EventPublisher};
+use marty_events_tests::{database::TestDatabase, kafka::prefix, servers};
+
+use crate::setup::{RunningRelay, Service, config};
+
+fn exported() -> AuditEvent {
+    AuditEvent::new(AuditEventType::DataExported, "export", "report").resource_id("r-1")
+}
+
+#[tokio::test]
+async fn a_direct_event_is_in_kafka_when_publish_returns() {
+    let Some(service) = Service::start("a_direct_event_is_in_kafka_when_publish_returns").await else { return };
+    let id = service.publisher.publish(exported()).await.unwrap();
+    let record = service.reader.events(1).await.remove(0);
+    assert_eq!(record.topic, format!("{}.audit.events", service.prefix));
+    assert_eq!(record.key.as_deref(), Some("r-1"));
+    assert_eq!(record.id(), Some(id.to_string().as_str()));
+}
+
+#[tokio::test]
+async fn a_broker_that_is_not_there_is_an_error_within_the_time_limit() {
+    let config = marty_events::EventConfig::builder()
+        .service_name("suite")
+        .brokers("127.0.0.1:1")
+        .producer_property("message.timeout.ms", "500")
+        .build()
+        .unwrap();
+    let publisher = EventPublisher::unregistered(&config).unwrap();
+    let error = publisher.publish(exported()).await.unwrap_err();
+    assert!(matches!(&error, EventError::Delivery { topic, .. } if topic == "marty.audit.events"), "{error:?}");
+    assert!(error.is_retryable());
+}
+
+#[tokio::test]
+async fn a_direct_event_that_kafka_did_not_take_is_kept_in_the_outbox_and_relayed_later() {
+    let test = "a_direct_event_that_kafka_did_not_take_is_kept_in_the_outbox_and_relayed_later";
+    let Some(brokers) = servers::kafka(test) else { return };
+    let Some(database) = TestDatabase::create(test).await else { return };
+    let prefix = prefix();
+    let without_broker = marty_events::EventConfig::builder()
+        .service_name("suite")
+        .brokers("127.0.0.1:1")
+        .topic_prefix(&prefix)
+        .database_url(&database.url)
+        .producer_property("message.timeout.ms", "500")
+        .build()
+        .unwrap();
+    let publisher = EventPublisher::unregistered(&without_broker).unwrap();
+    let id = publisher.publish(exported()).await.unwrap();
+    let reader = marty_events_tests::kafka::Reader::start(&brokers, &prefix);
+    let relay = marty_events::OutboxRelay::builder(&database.pool).config(config(&brokers, &prefix));
+    let relay = RunningRelay::start(relay);
+    assert_eq!(reader.events(1).await[0].id(), Some(id.to_string().as_str()));
+    relay.stop().await;
+}

@@ -1,0 +1,8 @@
+//! Behaviour of the outbox, the relay and both roads on a real PostgreSQL and a real Apache Kafka.
+
+mod dead_letters;
+mod delivery;
+mod direct;
+//mod kill;
+mod outbox;
+mod setup;
