@@ -142,7 +142,7 @@ impl EventContext {
         priority: EventPriority,
     ) -> EventMetadata {
         let fields = &*self.0;
-        let trace = fields.trace.as_ref().and_then(|trace| trace_ids(&trace.parent));
+        let trace = fields.trace.as_ref().filter(|_| source.tracing).and_then(|trace| trace_ids(&trace.parent));
         EventMetadata {
             event_id,
             timestamp,
@@ -201,9 +201,8 @@ impl EventContext {
 fn trace_ids(traceparent: &str) -> Option<(&str, &str)> {
     let mut parts = traceparent.split('-');
     let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let is_hex = |text: &str, length| {
-        text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
+    let is_hex =
+        |text: &str, length| text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let is_id = |text: &str, length| is_hex(text, length) && text.bytes().any(|byte| byte != b'0');
     let whole = version != "00" || parts.next().is_none();
     (is_hex(version, 2) && version != "ff" && is_id(trace, 32) && is_id(span, 16) && is_hex(flags, 2) && whole)
@@ -220,9 +219,12 @@ mod tests {
             .correlation_id("outer")
             .user_id("alice")
             .custom_header("tenant", "a")
-            .scope(EventContext::new().correlation_id("inner").custom_header("shard", "7").scope(async {
-                EventContext::current()
-            }))
+            .scope(
+                EventContext::new()
+                    .correlation_id("inner")
+                    .custom_header("shard", "7")
+                    .scope(async { EventContext::current() }),
+            )
             .await;
         let expected = EventContext::new()
             .correlation_id("inner")

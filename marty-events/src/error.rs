@@ -60,7 +60,9 @@ pub enum EventError {
         source: KafkaError,
     },
     /// The event is larger than the producer takes (`KAFKA_PRODUCER_MESSAGE_MAX_BYTES`).
-    #[error("event {id} for topic `{topic}` has {size} bytes, and the producer takes {limit}; publish a reference to the data instead, or raise KAFKA_PRODUCER_MESSAGE_MAX_BYTES and the topic's `max.message.bytes`")]
+    #[error(
+        "event {id} for topic `{topic}` has {size} bytes, and the producer takes {limit}; publish a reference to the data instead, or raise KAFKA_PRODUCER_MESSAGE_MAX_BYTES and the topic's `max.message.bytes`"
+    )]
     TooLarge {
         /// The event's id.
         id: Uuid,

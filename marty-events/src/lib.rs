@@ -11,13 +11,13 @@ pub mod outbox;
 mod publisher;
 mod relay;
 
+pub use config::{ConfigError, ConfigFault, EventConfig, EventConfigBuilder};
 pub use context::EventContext;
 pub use error::EventError;
 pub use event::{
     AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventMetadata, EventOrdering, EventPriority,
     NotificationEvent, NotificationEventType, Outcome, RiskLevel,
 };
-pub use config::{ConfigError, EventConfig};
 pub use outbox::{OutboxConnection, OutboxRepository, OutboxTransaction};
 pub use publisher::{EventPublisher, Events, init, init_with, publisher};
 pub use relay::{OutboxRelay, OutboxRelayBuilder};

@@ -40,7 +40,8 @@ impl TestDatabase {
         let pool = PgPoolOptions::new().max_connections(10).connect_with(options).await.expect("a connection");
         marty_events::outbox::migrate(&pool).await.expect("the tables can be made");
         let base = admin.split('?').next().unwrap_or(&admin);
-        let server = base.rsplit_once('/').filter(|(server, _)| !server.ends_with('/')).map_or(base, |(server, _)| server);
+        let server =
+            base.rsplit_once('/').filter(|(server, _)| !server.ends_with('/')).map_or(base, |(server, _)| server);
         Some(Self { pool, url: format!("{server}/{name}"), admin, name })
     }
 

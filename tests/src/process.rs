@@ -23,7 +23,8 @@ impl Watched {
     /// When it cannot be started.
     #[must_use]
     pub fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().expect("the program can be started");
+        let mut child =
+            command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().expect("the program can be started");
         let output = BufReader::new(child.stdout.take().expect("standard output is piped"));
         let (sender, lines) = channel();
         thread::spawn(move || {

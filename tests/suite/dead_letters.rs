@@ -66,8 +66,7 @@ async fn a_restart_burns_no_attempt_and_forgets_none() {
     let outbox = OutboxRepository::new(&service.database.pool);
     for refusals in 1..=3 {
         // It is tried again after an hour, so each relay adds one refusal and no more.
-        let relay =
-            RunningRelay::start(service.relay().max_attempts(3).retry_delay(Duration::from_secs(3600)));
+        let relay = RunningRelay::start(service.relay().max_attempts(3).retry_delay(Duration::from_secs(3600)));
         wait::until("a refusal", || async {
             let pending = outbox.pending(1).await.ok()?;
             let dead = outbox.dead_letters(1).await.ok()?;

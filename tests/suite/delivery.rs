@@ -67,7 +67,9 @@ async fn a_committed_event_arrives_as_the_contract_has_it() {
 
 #[tokio::test]
 async fn every_key_keeps_its_order_across_relays_that_are_aborted() {
-    let Some(service) = Service::start("every_key_keeps_its_order_across_relays_that_are_aborted").await else { return };
+    let Some(service) = Service::start("every_key_keeps_its_order_across_relays_that_are_aborted").await else {
+        return;
+    };
     let (keys, events) = (20, 2_000);
     let mut transaction = service.database.pool.begin().await.unwrap();
     let all = (0..events).map(|place| numbered(&format!("k-{}", place % keys), place / keys));
@@ -120,7 +122,8 @@ async fn an_open_transaction_holds_up_nobody_and_its_events_come_when_it_commits
 
 #[tokio::test]
 async fn a_second_relay_stands_by_and_takes_over_from_one_that_went_silent() {
-    let Some(service) = Service::start("a_second_relay_stands_by_and_takes_over_from_one_that_went_silent").await else {
+    let Some(service) = Service::start("a_second_relay_stands_by_and_takes_over_from_one_that_went_silent").await
+    else {
         return;
     };
     let (first, second) = (service.run_relay(), service.run_relay());
@@ -147,7 +150,8 @@ async fn a_second_relay_stands_by_and_takes_over_from_one_that_went_silent() {
 
 #[tokio::test]
 async fn a_row_of_a_newer_version_waits_with_its_key_and_holds_up_no_other() {
-    let Some(service) = Service::start("a_row_of_a_newer_version_waits_with_its_key_and_holds_up_no_other").await else {
+    let Some(service) = Service::start("a_row_of_a_newer_version_waits_with_its_key_and_holds_up_no_other").await
+    else {
         return;
     };
     let mut transaction = service.database.pool.begin().await.unwrap();

@@ -15,7 +15,9 @@ fn created(id: u32) -> DomainEvent {
 
 #[tokio::test]
 async fn an_event_is_there_if_and_only_if_the_transaction_committed() {
-    let Some(service) = Service::start("an_event_is_there_if_and_only_if_the_transaction_committed").await else { return };
+    let Some(service) = Service::start("an_event_is_there_if_and_only_if_the_transaction_committed").await else {
+        return;
+    };
     let outbox = OutboxRepository::new(&service.database.pool);
     let mut kept = service.database.pool.begin().await.unwrap();
     let id = service.publisher.publish_in(&mut kept, created(1)).await.unwrap();
@@ -42,11 +44,10 @@ async fn many_events_are_written_in_their_order_by_one_statement() {
     let pending = outbox.pending(1000).await.unwrap();
     assert_eq!(pending.iter().map(|event| event.event_id).collect::<Vec<_>>(), ids);
     // One transaction, one statement: all rows have one transaction id and one command id.
-    let (statements,): (i64,) =
-        sqlx::query_as("SELECT count(DISTINCT (xmin::text, cmin::text)) FROM event_outbox")
-            .fetch_one(&service.database.pool)
-            .await
-            .unwrap();
+    let (statements,): (i64,) = sqlx::query_as("SELECT count(DISTINCT (xmin::text, cmin::text)) FROM event_outbox")
+        .fetch_one(&service.database.pool)
+        .await
+        .unwrap();
     assert_eq!(statements, 1);
 }
 
@@ -74,7 +75,8 @@ async fn a_read_only_database_refuses_and_says_so() {
 
 #[tokio::test]
 async fn an_event_too_large_for_the_producer_is_refused_before_it_is_written() {
-    let Some(service) = Service::start("an_event_too_large_for_the_producer_is_refused_before_it_is_written").await else {
+    let Some(service) = Service::start("an_event_too_large_for_the_producer_is_refused_before_it_is_written").await
+    else {
         return;
     };
     let mut transaction = service.database.pool.begin().await.unwrap();
@@ -97,13 +99,14 @@ async fn an_empty_id_is_refused() {
 
 #[tokio::test]
 async fn migrating_is_repeatable_concurrent_and_beside_the_users_own() {
-    let Some(service) = Service::start("migrating_is_repeatable_concurrent_and_beside_the_users_own").await else { return };
+    let Some(service) = Service::start("migrating_is_repeatable_concurrent_and_beside_the_users_own").await else {
+        return;
+    };
     let pool = &service.database.pool;
     sqlx::query("CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY)").execute(pool).await.unwrap();
     sqlx::query("CREATE SCHEMA ledger").execute(pool).await.unwrap();
     let table = OutboxTable::parse("ledger.Events").unwrap();
-    let (one, other, third) =
-        tokio::join!(migrate_table(pool, &table), migrate_table(pool, &table), migrate(pool));
+    let (one, other, third) = tokio::join!(migrate_table(pool, &table), migrate_table(pool, &table), migrate(pool));
     one.and(other).and(third).unwrap();
     migrate_table(pool, &table).await.unwrap();
     let stats = OutboxRepository::new(pool).table(table).stats().await.unwrap();

@@ -38,12 +38,7 @@ impl Service {
         resource_type = "user",
         resource_id_field = "user_id"
     )]
-    #[domain_event(
-        aggregate_type = "user",
-        event_type = "user_created",
-        aggregate_id_field = "user_id",
-        data(email)
-    )]
+    #[domain_event(aggregate_type = "user", event_type = "user_created", aggregate_id_field = "user_id", data(email))]
     async fn create_user(&self, tx: &mut Transaction<'_, Sqlite>, user_id: &str, email: &str) -> Result<(), AppError> {
         sqlx::query("INSERT INTO users (id, email) VALUES (?, ?)").bind(user_id).bind(email).execute(&mut **tx).await?;
         Ok(())

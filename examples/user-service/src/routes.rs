@@ -65,6 +65,7 @@ fn answer(error: UserError) -> (StatusCode, String) {
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };
-    let body = if status == StatusCode::INTERNAL_SERVER_ERROR { "internal error".to_owned() } else { error.to_string() };
+    let body =
+        if status == StatusCode::INTERNAL_SERVER_ERROR { "internal error".to_owned() } else { error.to_string() };
     (status, body)
 }

@@ -1,35 +1,196 @@
 //! Configuration: where it comes from, and what is wrong with it.
-#![allow(missing_docs, clippy::all, clippy::pedantic)]
-use crate::event::message::Source;
-use crate::outbox::OutboxTable;
-/// Everything that is wrong with a configuration, all at once.
-#[derive(Debug, thiserror::Error)]
-#[error("configuration")]
-pub struct ConfigError;
+//!
+//! | variable | default | meaning |
+//! |---|---|---|
+//! | `SERVICE_NAME` | required | first part of the domain topics, `service_name` in the metadata, CloudEvents source |
+//! | `SERVICE_VERSION` | `0.0.0` | `service_version` in the metadata |
+//! | `KAFKA_BROKERS` | `localhost:9092` | comma-separated bootstrap list; `embedded` starts the in-process broker (feature `embedded`) |
+//! | `EVENT_TOPIC_PREFIX` | `marty` | first segment of every topic; empty drops it |
+//! | `EVENT_DOMAIN_TOPIC` | `{service}.{aggregate}.{event_type}` | pattern of the domain topics |
+//! | `EVENT_OUTBOX_TABLE` | `event_outbox` | the outbox table, also `schema.table` |
+//! | `DATABASE_URL` | none | the outbox database that keeps direct events which Kafka did not take |
+//! | `USE_OUTBOX_PATTERN` | `true` | `false` sends before the commit, and is refused without `EVENT_ALLOW_DUAL_WRITE=true` |
+//! | `EVENT_ALLOW_DUAL_WRITE` | `false` | accepts events of transactions that roll back later |
+//! | `EVENT_SHUTDOWN_TIMEOUT` | `10` | how many seconds `shutdown` waits |
+//! | `KAFKA_SECURITY_PROTOCOL` | `plaintext` | `plaintext`, `ssl`, `sasl_plaintext`, `sasl_ssl` |
+//! | `KAFKA_SASL_MECHANISM` | none | `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`, `GSSAPI`, `OAUTHBEARER` |
+//! | `KAFKA_SASL_USERNAME`, `KAFKA_SASL_PASSWORD` | none | for `PLAIN` and `SCRAM` |
+//! | `KAFKA_SSL_CA_LOCATION` | the system's | file or directory of CA certificates |
+//! | `KAFKA_PRODUCER_<PROPERTY>` | | any librdkafka producer property, `_` for `.` |
+//! | `ENABLE_EVENT_TRACING`, `ENABLE_EVENT_METRICS` | `true` | trace context in events; metrics |
+
+mod builder;
+mod fault;
+mod producer;
+mod read;
+mod security;
+mod values;
+
+use std::{fmt, time::Duration};
+
+use rdkafka::ClientConfig;
+
+pub use builder::EventConfigBuilder;
+pub use fault::{ConfigError, ConfigFault};
+
+use crate::{
+    event::{message::Source, topic::TopicPattern},
+    outbox::OutboxTable,
+};
+use security::Security;
+use values::{Secret, Values};
+
+/// A checked configuration. Its `Debug` shows no secret.
+///
+/// ```
+/// use marty_events::EventConfig;
+///
+/// # fn main() -> Result<(), marty_events::ConfigError> {
+/// let config = EventConfig::builder().service_name("users").brokers("kafka-1:9092,kafka-2:9092").build()?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
-pub enum Brokers { List(String), #[cfg(feature = "embedded")] Embedded }
-#[derive(Debug, Clone)]
-pub struct EventConfig { pub brokers: Brokers, pub table: OutboxTable, pub service: String, pub url: Option<String>, pub prefix: String, pub props: Vec<(String, String)> }
-impl EventConfig {
-    pub fn from_env() -> Result<Self, ConfigError> { Err(ConfigError) }
-    pub(crate) fn brokers(&self) -> &Brokers { &self.brokers }
-    pub(crate) fn outbox_table(&self) -> &OutboxTable { &self.table }
-    pub(crate) fn database_url(&self) -> Option<&str> { self.url.as_deref() }
-    pub(crate) fn shutdown_timeout(&self) -> std::time::Duration { std::time::Duration::from_secs(10) }
-    pub(crate) fn source(&self) -> Source { Source { service_name: self.service.clone(), service_version: "0.0.0".into(), topic_prefix: self.prefix.clone(), domain_topic: Default::default() } }
-    pub(crate) fn client_config(&self, bootstrap: &str) -> rdkafka::ClientConfig { let mut c = rdkafka::ClientConfig::new(); c.set("bootstrap.servers", bootstrap); c }
-    pub(crate) fn producer_properties(&self) -> Vec<(&str, &str)> { self.props.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect() }
+pub struct EventConfig {
+    service_name: String,
+    service_version: String,
+    brokers: Brokers,
+    topic_prefix: String,
+    domain_topic: TopicPattern,
+    outbox_table: OutboxTable,
+    database_url: Option<Secret>,
+    use_outbox: bool,
+    security: Security,
+    producer: Vec<(String, Secret)>,
+    shutdown_timeout: Duration,
+    tracing: bool,
+    metrics: bool,
 }
-#[derive(Debug, Clone, Default)]
-pub struct EventConfigBuilder { service: String, brokers: String, prefix: String, url: Option<String>, props: Vec<(String, String)> }
-impl EventConfig { pub fn builder() -> EventConfigBuilder { Default::default() } }
-impl EventConfigBuilder {
-    pub fn service_name(mut self, v: impl Into<String>) -> Self { self.service = v.into(); self }
-    pub fn brokers(mut self, v: impl Into<String>) -> Self { self.brokers = v.into(); self }
-    pub fn topic_prefix(mut self, v: impl Into<String>) -> Self { self.prefix = v.into(); self }
-    pub fn database_url(mut self, v: impl Into<String>) -> Self { self.url = Some(v.into()); self }
-    pub fn producer_property(mut self, n: impl Into<String>, v: impl Into<String>) -> Self { self.props.push((n.into(), v.into())); self }
-    pub fn build(self) -> Result<EventConfig, ConfigError> {
-        Ok(EventConfig { brokers: if self.brokers == "embedded" { Brokers::Embedded } else { Brokers::List(self.brokers) }, table: OutboxTable::default(), service: self.service, url: self.url, prefix: self.prefix, props: self.props })
+
+/// Where Kafka is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Brokers {
+    /// A bootstrap list.
+    List(String),
+    /// In this process.
+    #[cfg(feature = "embedded")]
+    Embedded,
+}
+
+impl EventConfig {
+    /// The environment's configuration, by the variables of the [module's table](self).
+    ///
+    /// # Errors
+    ///
+    /// All the faults of the environment at once.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        read::read(&Values::from_environment(std::env::vars_os()))
+    }
+
+    /// A configuration made step by step; nothing is read from the environment.
+    #[must_use]
+    pub fn builder() -> EventConfigBuilder {
+        EventConfigBuilder::default()
+    }
+
+    /// A configuration for a first try: the in-process broker, and the service name `embedded`.
+    ///
+    /// `EventConfig::builder().embedded()` lets everything else be set too.
+    #[cfg(feature = "embedded")]
+    #[must_use]
+    pub fn embedded() -> Self {
+        Self {
+            service_name: "embedded".to_owned(),
+            service_version: read::DEFAULT_VERSION.to_owned(),
+            brokers: Brokers::Embedded,
+            topic_prefix: read::DEFAULT_PREFIX.to_owned(),
+            domain_topic: TopicPattern::default(),
+            outbox_table: OutboxTable::default(),
+            database_url: None,
+            use_outbox: true,
+            security: Security::default(),
+            producer: Vec::new(),
+            shutdown_timeout: read::DEFAULT_SHUTDOWN_TIMEOUT,
+            tracing: true,
+            metrics: true,
+        }
+    }
+
+    /// The service that publishes.
+    #[must_use]
+    pub fn service_name(&self) -> &str {
+        &self.service_name
+    }
+
+    /// The first segment of every topic.
+    #[must_use]
+    pub fn topic_prefix(&self) -> &str {
+        &self.topic_prefix
+    }
+
+    /// The outbox table.
+    #[must_use]
+    pub fn outbox_table(&self) -> &OutboxTable {
+        &self.outbox_table
+    }
+
+    pub(crate) fn brokers(&self) -> &Brokers {
+        &self.brokers
+    }
+
+    pub(crate) fn database_url(&self) -> Option<&str> {
+        self.database_url.as_ref().map(Secret::reveal)
+    }
+
+    /// Whether an event with a transaction goes through the outbox; otherwise it is sent before the commit.
+    pub(crate) fn uses_outbox(&self) -> bool {
+        self.use_outbox
+    }
+
+    pub(crate) fn shutdown_timeout(&self) -> Duration {
+        self.shutdown_timeout
+    }
+
+    pub(crate) fn traces(&self) -> bool {
+        self.tracing
+    }
+
+    pub(crate) fn counts(&self) -> bool {
+        self.metrics
+    }
+
+    pub(crate) fn source(&self) -> Source {
+        Source {
+            service_name: self.service_name.clone(),
+            service_version: self.service_version.clone(),
+            topic_prefix: self.topic_prefix.clone(),
+            domain_topic: self.domain_topic.clone(),
+            tracing: self.tracing,
+        }
+    }
+
+    /// What every Kafka client needs.
+    pub(crate) fn client_config(&self, bootstrap: &str) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", bootstrap).set("client.id", &self.service_name);
+        self.security.apply(&mut client);
+        client
+    }
+
+    /// The properties that were passed through.
+    pub(crate) fn producer_properties(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.producer.iter().map(|(name, value)| (name.as_str(), value.reveal()))
     }
 }
+
+impl fmt::Display for Brokers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::List(list) => f.write_str(list),
+            #[cfg(feature = "embedded")]
+            Self::Embedded => f.write_str("embedded"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,8 @@ pub(crate) struct Source {
     pub(crate) service_version: String,
     pub(crate) topic_prefix: String,
     pub(crate) domain_topic: TopicPattern,
+    /// Whether events carry the trace that is going on.
+    pub(crate) tracing: bool,
 }
 
 /// The envelope around every payload.
@@ -170,7 +172,9 @@ impl Source {
             headers.push(("ce_subject", key.clone()));
         }
         headers.push(("content-type", "application/json".to_owned()));
-        headers.extend(context.trace_headers());
+        if self.tracing {
+            headers.extend(context.trace_headers());
+        }
         headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }

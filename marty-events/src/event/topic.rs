@@ -51,11 +51,8 @@ impl TopicPattern {
                 });
             }
         }
-        let name = self
-            .0
-            .replace("{service}", service)
-            .replace("{aggregate}", aggregate)
-            .replace("{event_type}", event_type);
+        let name =
+            self.0.replace("{service}", service).replace("{aggregate}", aggregate).replace("{event_type}", event_type);
         prefixed(prefix, &name).map(|topic| topic.to_lowercase())
     }
 }

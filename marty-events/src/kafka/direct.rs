@@ -23,7 +23,9 @@ impl DirectProducer {
         let mut base = rdkafka::ClientConfig::new();
         // A caller waits for each event, so none is held back in the hope of company.
         base.set("linger.ms", "0").set("message.timeout.ms", ACKNOWLEDGED_WITHIN);
-        base.extend(super::producer_config(config)?.config_map().iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+        base.extend(
+            super::producer_config(config)?.config_map().iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
+        );
         base.create().map(Self).map_err(EventError::Kafka)
     }
 

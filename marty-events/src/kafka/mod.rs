@@ -13,8 +13,8 @@ use rdkafka::{
 pub(crate) use direct::DirectProducer;
 pub(crate) use verdict::{Verdict, is_permanent};
 
-use crate::config::{Brokers, EventConfig};
 use crate::EventError;
+use crate::config::{Brokers, EventConfig};
 
 /// Settings of every producer: nothing is acknowledged that a leader's failure could lose, and a retry inside the
 /// client neither duplicates nor reorders. Configured properties come on top; those that would weaken this were refused
@@ -50,7 +50,6 @@ const LONGEST_MESSAGE: usize = 1_000_000;
 pub(crate) fn longest_message(config: &EventConfig) -> usize {
     config
         .producer_properties()
-        .into_iter()
         .find(|(name, _)| *name == "message.max.bytes")
         .and_then(|(_, value)| value.parse().ok())
         .unwrap_or(LONGEST_MESSAGE)

@@ -36,9 +36,9 @@ impl OutboxPool {
                 PgPool::connect_lazy(url).map(Self::Postgres).map_err(|source| EventError::Outbox { operation, source })
             }
             #[cfg(feature = "sqlite")]
-            "sqlite" => {
-                SqlitePool::connect_lazy(url).map(Self::Sqlite).map_err(|source| EventError::Outbox { operation, source })
-            }
+            "sqlite" => SqlitePool::connect_lazy(url)
+                .map(Self::Sqlite)
+                .map_err(|source| EventError::Outbox { operation, source }),
             #[cfg(not(feature = "sqlite"))]
             "sqlite" => Err(EventError::UnsupportedDatabase { database: "SQLite", feature: "sqlite" }),
             _ => {

@@ -64,34 +64,23 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Lease>, EventError>> + Send;
 
     /// Puts the lease's end off, also where it has passed and nobody has taken over.
-    fn renew(&self, lease: Lease, time_to_live: Duration)
-    -> impl Future<Output = Result<Tenure, EventError>> + Send;
+    fn renew(&self, lease: Lease, time_to_live: Duration) -> impl Future<Output = Result<Tenure, EventError>> + Send;
 
     /// Gives the lease back, so that another relay can begin at once.
     fn release(&self, lease: Lease) -> impl Future<Output = Result<(), EventError>> + Send;
 
     /// The oldest undelivered rows but those in `seqs` and those of the ordering keys in `keys`.
-    fn fetch(
-        &self,
-        limit: i64,
-        seqs: &[i64],
-        keys: &[String],
-    ) -> impl Future<Output = Result<Page, EventError>> + Send;
+    fn fetch(&self, limit: i64, seqs: &[i64], keys: &[String])
+    -> impl Future<Output = Result<Page, EventError>> + Send;
 
     /// Removes delivered rows and counts them.
     fn settle(&self, lease: Lease, seqs: &[i64]) -> impl Future<Output = Result<Tenure, EventError>> + Send;
 
     /// Notes that the broker refused a row.
-    fn refuse(
-        &self,
-        lease: Lease,
-        seq: i64,
-        reason: &str,
-    ) -> impl Future<Output = Result<Tenure, EventError>> + Send;
+    fn refuse(&self, lease: Lease, seq: i64, reason: &str) -> impl Future<Output = Result<Tenure, EventError>> + Send;
 
     /// Moves a row to the dead letters.
-    fn bury(&self, lease: Lease, seq: i64, reason: &str)
-    -> impl Future<Output = Result<Tenure, EventError>> + Send;
+    fn bury(&self, lease: Lease, seq: i64, reason: &str) -> impl Future<Output = Result<Tenure, EventError>> + Send;
 
     fn pending(&self, limit: i64) -> impl Future<Output = Result<Vec<PendingEvent>, EventError>> + Send;
 

@@ -1,17 +1,45 @@
 use std::fmt;
 
-/// The name of the outbox table.
+/// The name of the outbox table, `event_outbox` unless configured; may be schema-qualified.
+///
+/// The other tables are named after it: `{table}_dead_letters`, `{table}_lanes`, `{table}_migrations`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxTable {
     schema: Option<String>,
     name: String,
 }
 
+/// PostgreSQL cuts identifiers at 63 bytes ("SQL Syntax", 4.1.1); the longest suffix has 13.
+const LONGEST_NAME: usize = 48;
+const LONGEST_SCHEMA: usize = 63;
+
+/// Why a text is no table name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no table name: {problem}")]
+pub struct InvalidTable {
+    text: String,
+    problem: String,
+}
+
 impl OutboxTable {
-    /// Stub.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        Ok(match text.split_once('.') { Some((s, n)) => Self { schema: Some(s.into()), name: n.into() }, None => Self { schema: None, name: text.into() } })
+    /// Reads `table` or `schema.table`, each a plain identifier: a letter or `_`, then letters, digits and `_`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTable`] with the reason.
+    pub fn parse(text: &str) -> Result<Self, InvalidTable> {
+        let invalid = |problem: String| InvalidTable { text: text.to_owned(), problem };
+        let (schema, name) = match text.split_once('.') {
+            Some((schema, name)) => (Some(schema), name),
+            None => (None, text),
+        };
+        if let Some(schema) = schema {
+            check(schema, LONGEST_SCHEMA).map_err(invalid)?;
+        }
+        check(name, LONGEST_NAME).map_err(invalid)?;
+        Ok(Self { schema: schema.map(str::to_owned), name: name.to_owned() })
     }
+
     pub(crate) fn schema(&self) -> Option<&str> {
         self.schema.as_deref()
     }
@@ -19,6 +47,20 @@ impl OutboxTable {
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
+}
+
+fn check(identifier: &str, longest: usize) -> Result<(), String> {
+    let is_start = |letter: char| letter.is_ascii_alphabetic() || letter == '_';
+    if !identifier.starts_with(is_start) {
+        return Err("a name begins with a letter or `_`".to_owned());
+    }
+    if let Some(refused) = identifier.chars().find(|&letter| !is_start(letter) && !letter.is_ascii_digit()) {
+        return Err(format!("`{refused}` is no letter, digit or `_`"));
+    }
+    if longest < identifier.len() {
+        return Err(format!("{} letters are too many; {longest} are allowed", identifier.len()));
+    }
+    Ok(())
 }
 
 impl Default for OutboxTable {
@@ -29,6 +71,9 @@ impl Default for OutboxTable {
 
 impl fmt::Display for OutboxTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
+        match &self.schema {
+            Some(schema) => write!(f, "{schema}.{}", self.name),
+            None => f.write_str(&self.name),
+        }
     }
 }

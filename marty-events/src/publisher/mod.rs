@@ -20,7 +20,7 @@ use crate::{
     config::EventConfig,
     event::message::{Message, Source},
     kafka::DirectProducer,
-    observe,
+    observe::Metrics,
     outbox::{Appender, OutboxRepository},
 };
 
@@ -47,6 +47,8 @@ struct Inner {
     refuge: Option<OutboxRepository>,
     /// The longest envelope that the producer will take, so that an event too large is refused in the caller's hands.
     longest: usize,
+    use_outbox: bool,
+    metrics: Metrics,
     shut_down: AtomicBool,
 }
 
@@ -75,6 +77,8 @@ impl EventPublisher {
             appender: Appender::new(config.outbox_table()),
             refuge: registration::refuge(config)?,
             longest: crate::kafka::longest_message(config),
+            use_outbox: config.uses_outbox(),
+            metrics: Metrics::new(config.counts()),
             shut_down: AtomicBool::new(false),
         })))
     }
@@ -150,27 +154,35 @@ impl EventPublisher {
     }
 
     async fn append(&self, transaction: &mut dyn OutboxTransaction, messages: &[Message]) -> Result<(), EventError> {
+        if !self.0.use_outbox {
+            // Accepted in so many words by the configuration: sent before the commit.
+            for message in messages {
+                self.send(message).await?;
+            }
+            return Ok(());
+        }
         let result = self.0.appender.append(transaction.connection(), messages).await;
-        observe::published("outbox", if result.is_ok() { "accepted" } else { "failed" });
+        self.0.metrics.published("outbox", if result.is_ok() { "accepted" } else { "failed" }, messages.len());
         result
     }
 
     async fn send(&self, message: &Message) -> Result<(), EventError> {
+        let metrics = self.0.metrics;
         let Err(error) = self.0.producer.send(message).await else {
-            observe::published("direct", "accepted");
+            metrics.published("direct", "accepted", 1);
             return Ok(());
         };
         let Some(refuge) = &self.0.refuge else {
-            observe::published("direct", "failed");
+            metrics.published("direct", "failed", 1);
             return Err(error);
         };
-        if let Err(refuge_error) = refuge.keep(message).await {
-            tracing::error!(event_id = %message.id, error = %refuge_error, "the outbox could not keep a direct event either");
-            observe::published("direct", "failed");
+        if let Err(refused) = refuge.keep(message).await {
+            tracing::error!(event_id = %message.id, error = %refused, "the outbox could not keep a direct event either");
+            metrics.published("direct", "failed", 1);
             return Err(error);
         }
         tracing::warn!(event_id = %message.id, topic = %message.topic, %error, "kept in the outbox, to be delivered later");
-        observe::published("direct", "kept");
+        metrics.published("direct", "kept", 1);
         Ok(())
     }
 }
@@ -185,10 +197,7 @@ impl fmt::Debug for EventPublisher {
 }
 
 /// Writes an annotated method's events in its transaction.
-pub(crate) async fn record_in(
-    transaction: &mut dyn OutboxTransaction,
-    events: Vec<Event>,
-) -> Result<(), EventError> {
+pub(crate) async fn record_in(transaction: &mut dyn OutboxTransaction, events: Vec<Event>) -> Result<(), EventError> {
     publisher()?.publish_all_in(transaction, events).await.map(drop)
 }
 

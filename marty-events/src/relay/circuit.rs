@@ -28,9 +28,6 @@ impl Circuit {
             let cause = error.source().map(ToString::to_string).unwrap_or_default();
             tracing::warn!(neighbour = self.neighbour, %error, cause, "does not work; events wait in the outbox");
         }
-        self.pauses
-            .get_or_insert_with(|| Box::new(pauses(FIRST_PAUSE, LONGEST_PAUSE)))
-            .next()
-            .unwrap_or(LONGEST_PAUSE)
+        self.pauses.get_or_insert_with(|| Box::new(pauses(FIRST_PAUSE, LONGEST_PAUSE))).next().unwrap_or(LONGEST_PAUSE)
     }
 }

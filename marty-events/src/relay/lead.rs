@@ -15,7 +15,7 @@ use crate::{
     EventError,
     config::EventConfig,
     kafka::Verdict,
-    observe,
+    observe::Metrics,
     outbox::{Lease, Page, Store, Tenure, nudged},
 };
 
@@ -41,6 +41,7 @@ pub(super) async fn lead<S: Store>(
         lease,
         producer: RelayProducer::new(config)?,
         producer_lost: false,
+        metrics: Metrics::new(config.counts()),
         window: Window::default(),
         refusals: Vec::new(),
         database: Circuit::new("outbox database"),
@@ -64,6 +65,7 @@ struct Term<'a, S> {
     producer: RelayProducer,
     /// The producer can send nothing more, and is replaced once it has reported on everything it had.
     producer_lost: bool,
+    metrics: Metrics,
     window: Window,
     /// Refused rows whose refusal is not in the database yet.
     refusals: Vec<Refusal>,
@@ -136,7 +138,7 @@ impl<S: Store> Term<'_, S> {
                 return Ok(Tenure::Lost);
             }
             self.window.settled(count);
-            observe::relayed(count);
+            self.metrics.relayed(count);
         }
         while let Some(refusal) = self.refusals.last() {
             if self.settle_refusal(refusal).await? == Tenure::Lost {
@@ -163,6 +165,7 @@ impl<S: Store> Term<'_, S> {
     fn act_on(&mut self, refusal: &Refusal) {
         let attempts = self.window.attempts(refusal.seq) + 1;
         let buried = self.is_last_attempt(refusal.seq);
+        self.metrics.refused();
         if let Some(event) = self.window.event(refusal.seq) {
             let reason = refusal.reason.as_str();
             if buried {
@@ -174,7 +177,7 @@ impl<S: Store> Term<'_, S> {
             }
         }
         if buried {
-            observe::buried();
+            self.metrics.buried();
             self.window.buried(refusal.seq);
         } else {
             let pause = pauses(self.settings.retry_delay, LONGEST_RETRY).nth(attempts as usize - 1);

@@ -43,8 +43,7 @@ impl RelayProducer {
         client.extend(configured.config_map().iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let (sender, reports) = mpsc::unbounded_channel();
         let reporter = Reporter { reports: sender, unreachable: AtomicBool::new(false) };
-        let producer =
-            ThreadedProducer::from_config_and_context(&client, reporter).map_err(EventError::Kafka)?;
+        let producer = ThreadedProducer::from_config_and_context(&client, reporter).map_err(EventError::Kafka)?;
         Ok(Self { producer, reports })
     }
 

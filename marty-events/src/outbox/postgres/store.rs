@@ -40,9 +40,7 @@ struct Statements {
 
 impl Statements {
     fn new(table: &OutboxTable) -> Self {
-        let of = |template: &str| {
-            statement(&template.replace("{event}", EVENT).replace("{died_at}", DIED_AT), table)
-        };
+        let of = |template: &str| statement(&template.replace("{event}", EVENT).replace("{died_at}", DIED_AT), table);
         Self {
             acquire: of("
                 UPDATE {lanes} SET owner = $1, term = term + 1,
@@ -162,7 +160,8 @@ impl Store for PostgresStore {
             .fetch_all(&self.pool)
             .await
             .map_err(self.error("read the backlog"))?;
-        let columns = rows.iter().map(rows::columns).collect::<Result<Vec<_>, _>>().map_err(self.error("read a row"))?;
+        let columns =
+            rows.iter().map(rows::columns).collect::<Result<Vec<_>, _>>().map_err(self.error("read a row"))?;
         Ok(Page::of(columns))
     }
 

@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{Row, Sqlite, SqlStr, SqlitePool, Transaction};
+use sqlx::{Row, SqlStr, Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;
 
 use super::{
@@ -177,7 +177,8 @@ impl Store for SqliteStore {
             .fetch_all(&self.pool)
             .await
             .map_err(self.error("read the backlog"))?;
-        let columns = rows.iter().map(rows::columns).collect::<Result<Vec<_>, _>>().map_err(self.error("read a row"))?;
+        let columns =
+            rows.iter().map(rows::columns).collect::<Result<Vec<_>, _>>().map_err(self.error("read a row"))?;
         Ok(Page::of(columns))
     }
 

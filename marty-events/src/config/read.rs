@@ -1,0 +1,198 @@
+//! From texts to a checked configuration, with every fault reported.
+
+use std::time::Duration;
+
+use super::{
+    Brokers, ConfigError, ConfigFault, EventConfig,
+    fault::shown,
+    producer, security,
+    values::{Secret, Values},
+};
+use crate::{
+    event::topic::{self, TopicPattern},
+    outbox::OutboxTable,
+};
+
+pub(super) const DEFAULT_VERSION: &str = "0.0.0";
+pub(super) const DEFAULT_PREFIX: &str = "marty";
+pub(super) const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_BROKERS: &str = "localhost:9092";
+
+pub(super) fn read(values: &Values) -> Result<EventConfig, ConfigError> {
+    let mut reader = Reader { values, faults: Vec::new() };
+    let reader = &mut reader;
+    let config = EventConfig {
+        service_name: service_name(reader),
+        service_version: reader.optional("SERVICE_VERSION").unwrap_or(DEFAULT_VERSION).to_owned(),
+        brokers: brokers(reader),
+        topic_prefix: topic_prefix(reader),
+        domain_topic: domain_topic(reader),
+        outbox_table: outbox_table(reader),
+        database_url: database_url(reader),
+        use_outbox: use_outbox(reader),
+        shutdown_timeout: shutdown_timeout(reader),
+        security: security::read(reader),
+        producer: producer::read(reader),
+        tracing: reader.flag("ENABLE_EVENT_TRACING", true),
+        metrics: reader.flag("ENABLE_EVENT_METRICS", true),
+    };
+    if reader.faults.is_empty() { Ok(config) } else { Err(ConfigError::new(std::mem::take(&mut reader.faults))) }
+}
+
+/// Reads values and collects what is wrong with them.
+pub(super) struct Reader<'a> {
+    pub(super) values: &'a Values,
+    faults: Vec<ConfigFault>,
+}
+
+impl<'a> Reader<'a> {
+    /// A value that may be absent; an empty one counts as absent.
+    pub(super) fn optional(&mut self, name: &str) -> Option<&'a str> {
+        self.given(name).filter(|text| !text.is_empty())
+    }
+
+    pub(super) fn fault(&mut self, name: &str, problem: &str, accepted: &str) {
+        self.faults.push(ConfigFault {
+            variable: name.to_owned(),
+            value: self.values.get(name).map(|value| shown(name, value)),
+            problem: problem.to_owned(),
+            accepted: accepted.to_owned(),
+        });
+    }
+
+    fn given(&mut self, name: &str) -> Option<&'a str> {
+        if self.values.is_garbled(name) && !self.faults.iter().any(|fault| fault.variable == name) {
+            self.fault(name, "its value is not UTF-8", "write it in UTF-8");
+        }
+        self.values.get(name).map(str::trim)
+    }
+
+    fn flag(&mut self, name: &str, default: bool) -> bool {
+        let Some(text) = self.optional(name) else { return default };
+        match text.to_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => true,
+            "false" | "0" | "no" | "off" => false,
+            _ => {
+                self.fault(name, "it is neither true nor false", "write true or false");
+                default
+            }
+        }
+    }
+}
+
+fn service_name(reader: &mut Reader<'_>) -> String {
+    let name = "SERVICE_NAME";
+    let Some(service) = reader.optional(name) else {
+        reader.fault(name, "it is required", "name the service, for example users");
+        return String::new();
+    };
+    if let Some(problem) = topic::fault(service) {
+        reader.fault(
+            name,
+            &format!("it is part of topic names, and {problem}"),
+            "write letters, digits, `.`, `_` or `-`",
+        );
+    }
+    service.to_owned()
+}
+
+fn brokers(reader: &mut Reader<'_>) -> Brokers {
+    let name = "KAFKA_BROKERS";
+    let list = reader.optional(name).unwrap_or(DEFAULT_BROKERS);
+    if list == "embedded" {
+        #[cfg(feature = "embedded")]
+        return Brokers::Embedded;
+        #[cfg(not(feature = "embedded"))]
+        reader.fault(name, "this build has no in-process broker", "enable the Cargo feature `embedded`");
+    } else if let Some(bad) = list.split(',').map(str::trim).find(|broker| !is_address(broker)) {
+        let problem = format!("`{bad}` is no address");
+        reader.fault(name, &problem, "write host:port, several separated by commas, or embedded");
+    }
+    Brokers::List(list.split(',').map(str::trim).collect::<Vec<_>>().join(","))
+}
+
+/// `host:port`, `[IPv6]:port`.
+fn is_address(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let host_is_fine = match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok()),
+        None => {
+            !host.is_empty()
+                && host.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_'))
+        }
+    };
+    host_is_fine && port.parse::<u16>().is_ok_and(|port| port != 0)
+}
+
+fn topic_prefix(reader: &mut Reader<'_>) -> String {
+    let name = "EVENT_TOPIC_PREFIX";
+    let prefix = reader.given(name).unwrap_or(DEFAULT_PREFIX);
+    if let Some(problem) = (!prefix.is_empty()).then(|| topic::fault(prefix)).flatten() {
+        reader.fault(name, &problem, "write letters, digits, `.`, `_` or `-`, or nothing");
+    }
+    prefix.to_owned()
+}
+
+fn domain_topic(reader: &mut Reader<'_>) -> TopicPattern {
+    let name = "EVENT_DOMAIN_TOPIC";
+    let Some(pattern) = reader.optional(name) else { return TopicPattern::default() };
+    TopicPattern::parse(pattern).unwrap_or_else(|problem| {
+        reader.fault(name, &problem, "write for example {service}.{aggregate}");
+        TopicPattern::default()
+    })
+}
+
+fn outbox_table(reader: &mut Reader<'_>) -> OutboxTable {
+    let name = "EVENT_OUTBOX_TABLE";
+    let Some(table) = reader.optional(name) else { return OutboxTable::default() };
+    OutboxTable::parse(table).unwrap_or_else(|problem| {
+        reader.fault(name, &problem.to_string(), "write table or schema.table");
+        OutboxTable::default()
+    })
+}
+
+fn database_url(reader: &mut Reader<'_>) -> Option<Secret> {
+    let name = "DATABASE_URL";
+    let url = reader.optional(name)?;
+    let (feature, is_built_in) = match url.split(':').next().unwrap_or_default() {
+        "postgres" | "postgresql" => ("postgres", cfg!(feature = "postgres")),
+        "sqlite" => ("sqlite", cfg!(feature = "sqlite")),
+        _ => {
+            reader.fault(name, "its scheme names no database with an outbox", "write postgres://... or sqlite://...");
+            return None;
+        }
+    };
+    if !is_built_in {
+        reader.fault(
+            name,
+            "this build has no outbox for that database",
+            &format!("enable the Cargo feature `{feature}`"),
+        );
+    }
+    Some(Secret::new(url))
+}
+
+fn use_outbox(reader: &mut Reader<'_>) -> bool {
+    let name = "USE_OUTBOX_PATTERN";
+    let use_outbox = reader.flag(name, true);
+    if !use_outbox && !reader.flag("EVENT_ALLOW_DUAL_WRITE", false) {
+        reader.fault(
+            name,
+            "events would be sent before the commit, so that a rollback leaves an event of what never happened",
+            "leave it at true, or accept that with EVENT_ALLOW_DUAL_WRITE=true",
+        );
+    }
+    use_outbox
+}
+
+fn shutdown_timeout(reader: &mut Reader<'_>) -> Duration {
+    let name = "EVENT_SHUTDOWN_TIMEOUT";
+    let Some(text) = reader.optional(name) else { return DEFAULT_SHUTDOWN_TIMEOUT };
+    match text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+        Some(limit) => limit,
+        None => {
+            reader.fault(name, "it is no time", "write a number of seconds, for example 10 or 2.5");
+            DEFAULT_SHUTDOWN_TIMEOUT
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! How the client proves itself to the brokers, and they to it.
+
+use std::path::Path;
+
+use rdkafka::ClientConfig;
+
+use super::{read::Reader, values::Secret};
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Security {
+    protocol: Option<&'static str>,
+    mechanism: Option<&'static str>,
+    username: Option<String>,
+    password: Option<Secret>,
+    ca_location: Option<String>,
+}
+
+const PROTOCOLS: [&str; 4] = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
+const MECHANISMS: [&str; 5] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER"];
+const HAS_TLS: bool = cfg!(any(feature = "kafka-ssl", feature = "kafka-ssl-vendored"));
+const TLS_FEATURE: &str = "enable the Cargo feature `kafka-ssl` (the system's OpenSSL) or `kafka-ssl-vendored`";
+
+impl Security {
+    pub(super) fn apply(&self, client: &mut ClientConfig) {
+        let Some(protocol) = self.protocol else { return };
+        client.set("security.protocol", protocol);
+        let settings = [
+            ("sasl.mechanism", self.mechanism),
+            ("sasl.username", self.username.as_deref()),
+            ("sasl.password", self.password.as_ref().map(Secret::reveal)),
+            ("ssl.ca.location", self.ca_location.as_deref()),
+        ];
+        for (name, value) in settings {
+            if let Some(value) = value {
+                client.set(name, value);
+            }
+        }
+    }
+}
+
+pub(super) fn read(reader: &mut Reader<'_>) -> Security {
+    let protocol = protocol(reader);
+    let is_sasl = protocol.is_some_and(|protocol| protocol.starts_with("sasl"));
+    let is_tls = protocol.is_some_and(|protocol| protocol.ends_with("ssl"));
+    if is_tls && !HAS_TLS {
+        reader.fault("KAFKA_SECURITY_PROTOCOL", "this build has no TLS", TLS_FEATURE);
+    }
+    let mechanism = mechanism(reader, is_sasl);
+    let (username, password) = credentials(reader, mechanism);
+    Security { protocol, mechanism, username, password, ca_location: ca_location(reader, is_tls) }
+}
+
+fn protocol(reader: &mut Reader<'_>) -> Option<&'static str> {
+    let text = reader.optional("KAFKA_SECURITY_PROTOCOL")?;
+    let known = PROTOCOLS.into_iter().find(|protocol| protocol.eq_ignore_ascii_case(text));
+    if known.is_none() {
+        reader.fault("KAFKA_SECURITY_PROTOCOL", "it is no protocol", &format!("write one of {}", PROTOCOLS.join(", ")));
+    }
+    known
+}
+
+fn mechanism(reader: &mut Reader<'_>, is_sasl: bool) -> Option<&'static str> {
+    let name = "KAFKA_SASL_MECHANISM";
+    let accepted = format!("write one of {}", MECHANISMS.join(", "));
+    let Some(text) = reader.optional(name) else {
+        if is_sasl {
+            // librdkafka would fall back to GSSAPI and fail much later.
+            reader.fault(name, "a SASL protocol needs a mechanism", &accepted);
+        }
+        return None;
+    };
+    let known = MECHANISMS.into_iter().find(|mechanism| mechanism.eq_ignore_ascii_case(text));
+    match known {
+        None => reader.fault(name, "it is no mechanism", &accepted),
+        Some(_) if !is_sasl => {
+            reader.fault(
+                name,
+                "the security protocol is none of SASL",
+                "set KAFKA_SECURITY_PROTOCOL to sasl_plaintext or sasl_ssl",
+            );
+        }
+        Some("GSSAPI") if !cfg!(feature = "kafka-gssapi") => {
+            reader.fault(name, "this build has no GSSAPI", "enable the Cargo feature `kafka-gssapi`");
+        }
+        Some("SCRAM-SHA-256" | "SCRAM-SHA-512" | "OAUTHBEARER") if !HAS_TLS => {
+            reader.fault(name, "this build has PLAIN only", TLS_FEATURE);
+        }
+        Some(_) => {}
+    }
+    known
+}
+
+fn credentials(reader: &mut Reader<'_>, mechanism: Option<&'static str>) -> (Option<String>, Option<Secret>) {
+    let needed = mechanism.is_some_and(|mechanism| mechanism == "PLAIN" || mechanism.starts_with("SCRAM"));
+    for name in ["KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"] {
+        match (reader.optional(name), mechanism) {
+            (None, Some(mechanism)) if needed => {
+                reader.fault(name, &format!("{mechanism} needs it"), "set it");
+            }
+            (Some(_), None) if reader.optional("KAFKA_SASL_MECHANISM").is_none() => {
+                reader.fault(name, "no SASL mechanism uses it", "set KAFKA_SECURITY_PROTOCOL and KAFKA_SASL_MECHANISM");
+            }
+            _ => {}
+        }
+    }
+    let username = reader.optional("KAFKA_SASL_USERNAME").map(str::to_owned);
+    (username, reader.optional("KAFKA_SASL_PASSWORD").map(Secret::new))
+}
+
+fn ca_location(reader: &mut Reader<'_>, is_tls: bool) -> Option<String> {
+    let name = "KAFKA_SSL_CA_LOCATION";
+    let path = reader.optional(name)?;
+    if !is_tls {
+        reader.fault(name, "the security protocol has no TLS", "set KAFKA_SECURITY_PROTOCOL to ssl or sasl_ssl");
+    }
+    if !Path::new(path).exists() {
+        reader.fault(
+            name,
+            "there is nothing at this path",
+            "name a file or a directory of CA certificates in PEM form",
+        );
+    }
+    Some(path.to_owned())
+}

@@ -1,0 +1,181 @@
+//! Every variable: its default, good values, bad values. The process's environment is left alone.
+
+use std::ffi::OsString;
+
+use super::*;
+
+fn environment(pairs: &[(&str, &str)]) -> Values {
+    let pairs = pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    Values::from_environment(std::iter::once(("SERVICE_NAME".into(), "users".into())).chain(pairs))
+}
+
+fn good(pairs: &[(&str, &str)]) -> EventConfig {
+    read::read(&environment(pairs)).unwrap()
+}
+
+/// The variables with faults.
+fn bad(pairs: &[(&str, &str)]) -> Vec<String> {
+    let error = read::read(&environment(pairs)).expect_err(&format!("{pairs:?} must be refused"));
+    for fault in error.faults() {
+        assert!(!fault.problem.is_empty() && !fault.accepted.is_empty(), "{fault}");
+    }
+    error.faults().iter().map(|fault| fault.variable.clone()).collect()
+}
+
+#[test]
+fn defaults() {
+    let config = good(&[]);
+    assert_eq!(config.service_name(), "users");
+    assert_eq!(config.brokers(), &Brokers::List("localhost:9092".to_owned()));
+    assert_eq!(config.topic_prefix(), "marty");
+    assert_eq!(config.outbox_table().to_string(), "event_outbox");
+    assert_eq!(config.source().service_version, "0.0.0");
+    assert_eq!(config.source().domain_topic, TopicPattern::default());
+    assert_eq!(config.shutdown_timeout(), Duration::from_secs(10));
+    assert_eq!(config.database_url(), None);
+    assert!(config.uses_outbox() && config.traces() && config.counts());
+    assert_eq!(config.producer_properties().count(), 0);
+}
+
+#[test]
+fn what_is_given_is_taken() {
+    let config = good(&[
+        ("SERVICE_VERSION", "2.1"),
+        ("KAFKA_BROKERS", " a:1 , [::1]:9092,b-2.example:65535"),
+        ("EVENT_TOPIC_PREFIX", ""),
+        ("EVENT_DOMAIN_TOPIC", "{service}.{aggregate}"),
+        ("EVENT_OUTBOX_TABLE", "ledger.outbox"),
+        ("EVENT_SHUTDOWN_TIMEOUT", "2.5"),
+        ("ENABLE_EVENT_TRACING", "OFF"),
+        ("ENABLE_EVENT_METRICS", "no"),
+        ("USE_OUTBOX_PATTERN", "false"),
+        ("EVENT_ALLOW_DUAL_WRITE", "true"),
+        ("KAFKA_PRODUCER_LINGER_MS", "7"),
+        ("KAFKA_UNRELATED", "of another program"),
+    ]);
+    assert_eq!(config.brokers(), &Brokers::List("a:1,[::1]:9092,b-2.example:65535".to_owned()));
+    assert_eq!(config.topic_prefix(), "");
+    assert_eq!(config.outbox_table().to_string(), "ledger.outbox");
+    assert_eq!(config.shutdown_timeout(), Duration::from_millis(2500));
+    assert!(!config.uses_outbox() && !config.traces() && !config.counts());
+    assert_eq!(config.producer_properties().collect::<Vec<_>>(), [("linger.ms", "7")]);
+}
+
+#[test]
+fn each_bad_value_is_a_fault_of_its_variable() {
+    let long = "x".repeat(250);
+    for (name, value) in [
+        ("SERVICE_NAME", ""),
+        ("SERVICE_NAME", "user service"),
+        ("SERVICE_NAME", long.as_str()),
+        ("KAFKA_BROKERS", "localhost"),
+        ("KAFKA_BROKERS", "localhost:0"),
+        ("KAFKA_BROKERS", "localhost:65536"),
+        ("KAFKA_BROKERS", "a:1,,b:2"),
+        ("KAFKA_BROKERS", ":9092"),
+        ("KAFKA_BROKERS", "::1:9092"),
+        ("EVENT_TOPIC_PREFIX", "a b"),
+        ("EVENT_DOMAIN_TOPIC", "{service}"),
+        ("EVENT_DOMAIN_TOPIC", "{aggregate}.{kind}"),
+        ("EVENT_DOMAIN_TOPIC", "{aggregate}/x"),
+        ("EVENT_OUTBOX_TABLE", "a.b.c"),
+        ("EVENT_OUTBOX_TABLE", "outbox; DROP TABLE users"),
+        ("EVENT_OUTBOX_TABLE", "1st"),
+        ("EVENT_SHUTDOWN_TIMEOUT", "soon"),
+        ("EVENT_SHUTDOWN_TIMEOUT", "-1"),
+        ("ENABLE_EVENT_TRACING", "maybe"),
+        ("ENABLE_EVENT_METRICS", "2"),
+        ("EVENT_ALLOW_DUAL_WRITE", "maybe"),
+        ("USE_OUTBOX_PATTERN", "false"),
+        ("DATABASE_URL", "oracle://db"),
+        ("KAFKA_SECURITY_PROTOCOL", "tls"),
+        ("KAFKA_PRODUCER_ACKS", "1"),
+        ("KAFKA_PRODUCER_ENABLE_IDEMPOTENCE", "false"),
+        ("KAFKA_PRODUCER_MAX_IN_FLIGHT", "6"),
+        ("KAFKA_PRODUCER_RETRIES", "0"),
+        ("KAFKA_PRODUCER_BOOTSTRAP_SERVERS", "x:1"),
+        ("KAFKA_PRODUCER_NO_SUCH_PROPERTY", "1"),
+        ("KAFKA_PRODUCER_LINGER_MS", "soon"),
+    ] {
+        let also = if name == "EVENT_ALLOW_DUAL_WRITE" { ("USE_OUTBOX_PATTERN", "false") } else { (name, value) };
+        assert!(bad(&[also, (name, value)]).contains(&name.to_owned()), "{name}={value}");
+    }
+}
+
+#[test]
+fn security_is_whole_or_refused() {
+    assert_eq!(bad(&[("KAFKA_SECURITY_PROTOCOL", "sasl_plaintext")]), ["KAFKA_SASL_MECHANISM"]);
+    assert_eq!(bad(&[("KAFKA_SASL_USERNAME", "me")]), ["KAFKA_SASL_USERNAME"]);
+    let plain = [("KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT"), ("KAFKA_SASL_MECHANISM", "plain")];
+    assert_eq!(bad(&plain), ["KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"]);
+    let mut whole = plain.to_vec();
+    whole.extend([("KAFKA_SASL_USERNAME", "me"), ("KAFKA_SASL_PASSWORD", "hunter2")]);
+    let client = good(&whole).client_config("a:1");
+    assert_eq!(client.get("security.protocol"), Some("sasl_plaintext"));
+    assert_eq!(client.get("sasl.mechanism"), Some("PLAIN"));
+    assert_eq!(client.get("sasl.password"), Some("hunter2"));
+    assert_eq!(bad(&[("KAFKA_SSL_CA_LOCATION", "/")]), ["KAFKA_SSL_CA_LOCATION"]);
+}
+
+#[test]
+fn all_the_faults_come_in_one_error() {
+    let error = read::read(&Values::from_environment(
+        [("KAFKA_BROKERS", "nowhere"), ("EVENT_OUTBOX_TABLE", "-"), ("USE_OUTBOX_PATTERN", "0")]
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into())),
+    ))
+    .unwrap_err();
+    let text = error.to_string();
+    assert_eq!(text.lines().count(), 5, "{text}");
+    assert!(text.starts_with("the configuration has 4 faults:"), "{text}");
+    assert!(text.contains("KAFKA_BROKERS=nowhere: `nowhere` is no address; write host:port"), "{text}");
+    assert!(text.contains("a rollback leaves an event of what never happened"), "{text}");
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let secrets = [
+        ("KAFKA_SECURITY_PROTOCOL", "sasl_plaintext"),
+        ("KAFKA_SASL_MECHANISM", "PLAIN"),
+        ("KAFKA_SASL_USERNAME", "me"),
+        ("KAFKA_SASL_PASSWORD", "hunter2"),
+        ("KAFKA_PRODUCER_SSL_KEY_PASSWORD", "hunter2"),
+        ("DATABASE_URL", "postgres://me:hunter2@db/outbox?password=hunter2"),
+    ];
+    let mut with_faults = secrets.to_vec();
+    with_faults.extend([("KAFKA_BROKERS", "nowhere"), ("DATABASE_URL", "oracle://me:hunter2@db?password=hunter2")]);
+    let error = read::read(&environment(&with_faults)).unwrap_err();
+    assert!(error.to_string().contains("oracle://me:***@db?***"), "{error}");
+    let builder = EventConfig::builder().sasl("PLAIN", "me", "hunter2").database_url("postgres://me:hunter2@db/outbox");
+    let mut shown = format!("{error} {error:?} {builder:?} {:?}", environment_without_tls(&secrets));
+    shown.push_str(&format!("{:?}", builder.service_name("users").build()));
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+fn environment_without_tls(pairs: &[(&str, &str)]) -> Result<EventConfig, ConfigError> {
+    read::read(&environment(pairs))
+}
+
+#[cfg(unix)]
+#[test]
+fn a_value_that_is_not_utf_8_is_named() {
+    use std::os::unix::ffi::OsStringExt;
+    let values = [("SERVICE_NAME".into(), OsString::from_vec(vec![0xff]))];
+    let error = read::read(&Values::from_environment(values.into_iter())).unwrap_err();
+    assert!(error.to_string().contains("SERVICE_NAME: its value is not UTF-8"), "{error}");
+}
+
+#[cfg(feature = "embedded")]
+#[test]
+fn the_embedded_broker_has_three_spellings() {
+    assert_eq!(good(&[("KAFKA_BROKERS", "embedded")]).brokers(), &Brokers::Embedded);
+    assert_eq!(EventConfig::builder().service_name("s").embedded().build().unwrap().brokers(), &Brokers::Embedded);
+    assert_eq!(EventConfig::embedded().brokers(), &Brokers::Embedded);
+}
+
+#[cfg(not(feature = "embedded"))]
+#[test]
+fn without_the_feature_the_embedded_broker_is_refused_by_name() {
+    let error = read::read(&environment(&[("KAFKA_BROKERS", "embedded")])).unwrap_err();
+    assert!(error.to_string().contains("enable the Cargo feature `embedded`"), "{error}");
+}
