@@ -1,6 +1,7 @@
 //! Events.
 #[doc(hidden)]
 pub mod __private;
+mod attributes;
 pub mod config;
 mod context;
 mod error;
@@ -11,6 +12,7 @@ pub mod outbox;
 mod publisher;
 mod relay;
 
+pub use attributes::{audit_event, custom_event, domain_event, notification_event};
 pub use config::{ConfigError, ConfigFault, EventConfig, EventConfigBuilder};
 pub use context::EventContext;
 pub use error::EventError;

@@ -44,6 +44,7 @@ impl Watched {
     }
 
     /// Kills it at once (`SIGKILL`), and answers the lines that it still wrote.
+    #[must_use]
     pub fn kill(mut self) -> Vec<String> {
         self.end();
         self.lines.iter().collect()

@@ -15,10 +15,10 @@ use crate::setup::{RunningRelay, Service};
 /// A topic that takes small records only.
 async fn narrow_topic(brokers: &str, topic: &str) {
     let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
+        ClientConfig::new().set("bootstrap.servers", brokers).create().expect("a client");
     let topic = NewTopic::new(topic, 1, TopicReplication::Fixed(1)).set("max.message.bytes", "2000");
-    let created = admin.create_topics([&topic], &AdminOptions::new()).await.unwrap();
-    created.into_iter().for_each(|topic| drop(topic.unwrap()));
+    let created = admin.create_topics([&topic], &AdminOptions::new()).await.expect("an answer");
+    created.into_iter().for_each(|topic| drop(topic.expect("a new topic")));
 }
 
 fn posted(key: &str, size: usize) -> DomainEvent {

@@ -39,10 +39,10 @@ async fn whenever_the_service_is_killed_the_events_are_those_of_the_committed_tr
         );
         let step = ["written ", "inserted ", "committed "][kill % 3];
         let rounds = chance.random_range(1..=3);
-        let mut seen = 0;
-        while seen < rounds {
+        let mut reached = 0;
+        while reached < rounds {
             let line = victim.line(wait::DEADLINE).expect("the service goes on");
-            seen += usize::from(line.starts_with(step));
+            reached += usize::from(line.starts_with(step));
         }
         // Somewhere between this step and the next, or in the relay's work on the ones before.
         tokio::time::sleep(Duration::from_micros(chance.random_range(0..3_000))).await;

@@ -3,6 +3,6 @@
 mod dead_letters;
 mod delivery;
 mod direct;
-//mod kill;
+mod kill;
 mod outbox;
 mod setup;

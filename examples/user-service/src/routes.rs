@@ -24,7 +24,7 @@ async fn create(
     headers: HeaderMap,
     Json(new_user): Json<NewUser>,
 ) -> Result<(StatusCode, Json<User>), (StatusCode, String)> {
-    let user = context(&headers).scope(users.sign_up(new_user)).await.map_err(answer)?;
+    let user = context(&headers).scope(users.sign_up(new_user)).await.map_err(|error| answer(&error))?;
     Ok((StatusCode::CREATED, Json(user)))
 }
 
@@ -33,7 +33,7 @@ async fn read(
     headers: HeaderMap,
     Path(id): Path<Uuid>,
 ) -> Result<Json<User>, (StatusCode, String)> {
-    context(&headers).scope(users.read(id)).await.map(Json).map_err(answer)
+    context(&headers).scope(users.read(id)).await.map(Json).map_err(|error| answer(&error))
 }
 
 /// What every event of a request carries.
@@ -52,8 +52,8 @@ fn context(headers: &HeaderMap) -> EventContext {
     context
 }
 
-fn answer(error: UserError) -> (StatusCode, String) {
-    let status = match &error {
+fn answer(error: &UserError) -> (StatusCode, String) {
+    let status = match error {
         UserError::NotFound => StatusCode::NOT_FOUND,
         UserError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         UserError::Database(error) => {

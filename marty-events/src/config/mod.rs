@@ -87,7 +87,6 @@ impl EventConfig {
     }
 
     /// A configuration made step by step; nothing is read from the environment.
-    #[must_use]
     pub fn builder() -> EventConfigBuilder {
         EventConfigBuilder::default()
     }
@@ -148,10 +147,6 @@ impl EventConfig {
 
     pub(crate) fn shutdown_timeout(&self) -> Duration {
         self.shutdown_timeout
-    }
-
-    pub(crate) fn traces(&self) -> bool {
-        self.tracing
     }
 
     pub(crate) fn counts(&self) -> bool {

@@ -188,11 +188,8 @@ fn use_outbox(reader: &mut Reader<'_>) -> bool {
 fn shutdown_timeout(reader: &mut Reader<'_>) -> Duration {
     let name = "EVENT_SHUTDOWN_TIMEOUT";
     let Some(text) = reader.optional(name) else { return DEFAULT_SHUTDOWN_TIMEOUT };
-    match text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
-        Some(limit) => limit,
-        None => {
-            reader.fault(name, "it is no time", "write a number of seconds, for example 10 or 2.5");
-            DEFAULT_SHUTDOWN_TIMEOUT
-        }
-    }
+    text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or_else(|| {
+        reader.fault(name, "it is no time", "write a number of seconds, for example 10 or 2.5");
+        DEFAULT_SHUTDOWN_TIMEOUT
+    })
 }

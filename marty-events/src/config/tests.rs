@@ -33,7 +33,7 @@ fn defaults() {
     assert_eq!(config.source().domain_topic, TopicPattern::default());
     assert_eq!(config.shutdown_timeout(), Duration::from_secs(10));
     assert_eq!(config.database_url(), None);
-    assert!(config.uses_outbox() && config.traces() && config.counts());
+    assert!(config.uses_outbox() && config.source().tracing && config.counts());
     assert_eq!(config.producer_properties().count(), 0);
 }
 
@@ -57,7 +57,7 @@ fn what_is_given_is_taken() {
     assert_eq!(config.topic_prefix(), "");
     assert_eq!(config.outbox_table().to_string(), "ledger.outbox");
     assert_eq!(config.shutdown_timeout(), Duration::from_millis(2500));
-    assert!(!config.uses_outbox() && !config.traces() && !config.counts());
+    assert!(!config.uses_outbox() && !config.source().tracing && !config.counts());
     assert_eq!(config.producer_properties().collect::<Vec<_>>(), [("linger.ms", "7")]);
 }
 
@@ -147,13 +147,9 @@ fn no_secret_is_shown() {
     let error = read::read(&environment(&with_faults)).unwrap_err();
     assert!(error.to_string().contains("oracle://me:***@db?***"), "{error}");
     let builder = EventConfig::builder().sasl("PLAIN", "me", "hunter2").database_url("postgres://me:hunter2@db/outbox");
-    let mut shown = format!("{error} {error:?} {builder:?} {:?}", environment_without_tls(&secrets));
-    shown.push_str(&format!("{:?}", builder.service_name("users").build()));
+    let config = read::read(&environment(&secrets));
+    let shown = format!("{error} {error:?} {builder:?} {config:?} {:?}", builder.clone().service_name("users").build());
     assert!(!shown.contains("hunter2"), "{shown}");
-}
-
-fn environment_without_tls(pairs: &[(&str, &str)]) -> Result<EventConfig, ConfigError> {
-    read::read(&environment(pairs))
 }
 
 #[cfg(unix)]

@@ -59,7 +59,7 @@ pub(crate) struct AuditPayload {
     action: String,
     resource_type: String,
     pub(crate) resource_id: Option<String>,
-    operation_details: Json,
+    pub(crate) operation_details: Json,
     previous_state: Option<Json>,
     new_state: Option<Json>,
     security_context: Json,

@@ -27,7 +27,7 @@ pub(crate) struct DomainPayload {
     pub(crate) aggregate_id: String,
     pub(crate) event_type: String,
     event_version: u32,
-    event_data: Json,
+    pub(crate) event_data: Json,
     business_context: Json,
     schema_version: String,
     schema_url: Option<String>,

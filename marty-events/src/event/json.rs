@@ -5,7 +5,7 @@ use crate::EventError;
 
 /// A part of a payload, written as JSON once and carried as text from then on; an empty object until it is set.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Json(Option<Box<RawValue>>);
+pub struct Json(Option<Box<RawValue>>);
 
 impl Json {
     pub(crate) fn of<T: Serialize + ?Sized>(field: &str, value: &T) -> Result<Self, EventError> {

@@ -17,7 +17,7 @@ pub(crate) mod topic;
 pub use audit::{AuditEvent, Outcome, RiskLevel};
 pub use custom::CustomEvent;
 pub use domain::DomainEvent;
-pub(crate) use json::Json;
+pub use json::Json;
 pub use kinds::{AuditEventType, NotificationEventType};
 pub use metadata::{EventMetadata, EventPriority};
 pub use notification::NotificationEvent;

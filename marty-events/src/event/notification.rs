@@ -26,7 +26,7 @@ pub(crate) struct NotificationPayload {
     subject: String,
     message: String,
     message_template: Option<String>,
-    template_variables: Json,
+    pub(crate) template_variables: Json,
     channels: Vec<String>,
     delivery_time: Option<String>,
     expiry_time: Option<String>,

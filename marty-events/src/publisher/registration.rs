@@ -34,7 +34,6 @@ pub async fn init() -> Result<Events, EventError> {
 /// # Errors
 ///
 /// As [`init`].
-#[expect(clippy::unused_async, reason = "start-up may come to wait for something, and callers await it already")]
 pub async fn init_with(config: EventConfig) -> Result<Events, EventError> {
     if REGISTERED.get().is_some() {
         return Err(EventError::AlreadyInitialized);

@@ -22,7 +22,7 @@ use crate::{
 /// The shortest pause between two looks into the outbox, while events are flowing.
 const BUSY_POLL: Duration = Duration::from_millis(5);
 /// The longest wait between two refusals of one event.
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
+const LONGEST_RETRY: Duration = Duration::from_mins(1);
 
 /// Works under `lease`, which was asked for at `asked`, until it is lost, or until `stop` and everything under way is settled.
 pub(super) async fn lead<S: Store>(

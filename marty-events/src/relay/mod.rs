@@ -60,7 +60,6 @@ pub(crate) struct Settings {
 
 impl OutboxRelay {
     /// A relay for the outbox in `pool`'s database.
-    #[must_use]
     pub fn builder(pool: impl Into<OutboxPool>) -> OutboxRelayBuilder {
         OutboxRelayBuilder::new(pool.into())
     }

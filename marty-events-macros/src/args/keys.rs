@@ -1,0 +1,58 @@
+//! Which keys an attribute takes, and which it must have.
+
+use super::Kind;
+
+/// Keys that every attribute takes.
+const SHARED: [&str; 6] = ["data", "priority", "delivery", "transaction", "on_publish_error", "crate"];
+
+const AUDIT: [&str; 8] = [
+    "event_type",
+    "action",
+    "resource_type",
+    "resource_id_field",
+    "previous_state",
+    "new_state",
+    "compliance_tags",
+    "risk_level",
+];
+const DOMAIN: [&str; 5] = ["aggregate_type", "event_type", "aggregate_id_field", "event_version", "ordering"];
+const NOTIFICATION: [&str; 5] = ["event_type", "recipient_type", "recipient_id_field", "subject", "message"];
+const CUSTOM: [&str; 3] = ["topic", "event_type", "key_field"];
+
+pub(crate) fn known(kind: Kind) -> impl Iterator<Item = &'static str> {
+    let own: &[&str] = match kind {
+        Kind::Audit => &AUDIT,
+        Kind::Domain => &DOMAIN,
+        Kind::Notification => &NOTIFICATION,
+        Kind::Custom => &CUSTOM,
+    };
+    own.iter().chain(&SHARED).copied()
+}
+
+/// The keys without which there is no event, with an example of each.
+pub(crate) fn required(kind: Kind) -> &'static [(&'static str, &'static str)] {
+    match kind {
+        Kind::Audit => &[
+            ("event_type", "event_type = AuditEventType::DataCreated"),
+            ("action", "action = \"create_user\""),
+            ("resource_type", "resource_type = \"user\""),
+            (
+                "resource_id_field",
+                "resource_id_field = \"user_id\", the argument that holds the id, or resource_id_field = none",
+            ),
+        ],
+        Kind::Domain => &[
+            ("aggregate_type", "aggregate_type = \"user\""),
+            ("event_type", "event_type = \"user_created\""),
+            ("aggregate_id_field", "aggregate_id_field = \"user_id\", the argument that holds the id"),
+        ],
+        Kind::Notification => &[
+            ("event_type", "event_type = NotificationEventType::UserWelcome"),
+            ("recipient_type", "recipient_type = \"user\""),
+            ("recipient_id_field", "recipient_id_field = \"user_id\", the argument that holds the id"),
+            ("subject", "subject = \"Welcome, {name}!\""),
+            ("message", "message = \"Account created\""),
+        ],
+        Kind::Custom => &[("topic", "topic = \"billing.ledger\""), ("event_type", "event_type = \"entry_posted\"")],
+    }
+}

@@ -1,0 +1,205 @@
+//! Chooses the one handle among what was kept of the arguments.
+
+use super::{
+    Batch,
+    batch::{Directly, InTransaction, Recorded},
+};
+use crate::OutboxTransaction;
+
+/// The argument is no handle.
+#[derive(Debug)]
+pub struct Absent;
+
+/// The argument is a handle.
+pub struct Held<'a, H: ?Sized>(pub(super) &'a mut H);
+
+/// It cannot be seen whether the argument is a handle.
+#[derive(Debug)]
+pub struct Opaque;
+
+/// The argument was refused already: whatever follows from that is no second error.
+#[derive(Debug)]
+pub struct Rejected;
+
+impl<H: ?Sized> std::fmt::Debug for Held<'_, H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Held")
+    }
+}
+
+/// The handle that the attribute names.
+pub fn named<H: OutboxTransaction + ?Sized>(handle: &mut H) -> Held<'_, H> {
+    Held(handle)
+}
+
+impl Absent {
+    pub fn lend<T>(&mut self, lent: T) -> T {
+        lent
+    }
+}
+
+impl Rejected {
+    pub fn lend<T>(&mut self, lent: T) -> T {
+        lent
+    }
+}
+
+impl<H: ?Sized> Held<'_, H> {
+    pub fn lend(&mut self, (): ()) -> &mut H {
+        self.0
+    }
+}
+
+/// Of two, the one that is a handle.
+pub fn or<L: Or<R>, R>(left: L, right: R) -> L::Chosen {
+    left.or(right)
+}
+
+#[diagnostic::on_unimplemented(
+    message = "two arguments of this method are transactions",
+    label = "in which of them is the event to be written?",
+    note = "name it: `transaction = tx`"
+)]
+pub trait Or<R> {
+    type Chosen;
+    fn or(self, right: R) -> Self::Chosen;
+}
+
+macro_rules! choose {
+    ($([$($generics:tt)*] $left:ty, $right:ty => $chosen:ty: |$l:pat_param, $r:pat_param| $pick:expr;)*) => {
+        $(#[diagnostic::do_not_recommend]
+        impl<$($generics)*> Or<$right> for $left {
+            type Chosen = $chosen;
+            fn or(self, right: $right) -> $chosen {
+                let ($l, $r) = (self, right);
+                $pick
+            }
+        })*
+    };
+}
+
+choose! {
+    [] Absent, Absent => Absent: |_, _| Absent;
+    ['a, H: ?Sized] Absent, Held<'a, H> => Held<'a, H>: |_, held| held;
+    [] Absent, Opaque => Opaque: |_, _| Opaque;
+    [] Absent, Rejected => Rejected: |_, _| Rejected;
+    [] Opaque, Absent => Opaque: |_, _| Opaque;
+    [] Opaque, Opaque => Opaque: |_, _| Opaque;
+    ['a, H: ?Sized] Opaque, Held<'a, H> => Held<'a, H>: |_, held| held;
+    [] Opaque, Rejected => Rejected: |_, _| Rejected;
+    ['a, H: ?Sized] Held<'a, H>, Absent => Held<'a, H>: |held, _| held;
+    ['a, H: ?Sized] Held<'a, H>, Opaque => Held<'a, H>: |held, _| held;
+    ['a, H: ?Sized] Held<'a, H>, Rejected => Rejected: |_, _| Rejected;
+    [R] Rejected, R => Rejected: |_, _| Rejected;
+}
+
+/// Nothing that could be a handle stays unseen.
+pub fn seen<S: Seen>(selected: S) -> S::Road {
+    selected.road()
+}
+
+#[diagnostic::on_unimplemented(
+    message = "it cannot be seen whether this argument is a transaction",
+    label = "an event beside it could be sent before its commit",
+    note = "add the bound `marty_events::OutboxTransaction` and take it by `&mut`; or state `delivery = \"direct\"`"
+)]
+pub trait Seen {
+    type Road;
+    fn road(self) -> Self::Road;
+}
+
+#[diagnostic::do_not_recommend]
+impl Seen for Absent {
+    type Road = Self;
+    fn road(self) -> Self {
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<H: ?Sized> Seen for Held<'_, H> {
+    type Road = Self;
+    fn road(self) -> Self {
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl Seen for Rejected {
+    type Road = Self;
+    fn road(self) -> Self {
+        self
+    }
+}
+
+/// `delivery = "outbox"`
+pub fn demanded<S: Transactional>(_: &S) {}
+
+#[diagnostic::on_unimplemented(
+    message = "`delivery = \"outbox\"` needs a transaction, and no argument of this method is one",
+    label = "the event has no transaction to be written in",
+    note = "add an argument such as `tx: &mut sqlx::Transaction<'_, sqlx::Postgres>`, or name a place: `transaction = self.tx`"
+)]
+pub trait Transactional {}
+
+#[diagnostic::do_not_recommend]
+impl<H: ?Sized> Transactional for Held<'_, H> {}
+#[diagnostic::do_not_recommend]
+impl Transactional for Rejected {}
+
+/// `on_publish_error = "log"`
+pub fn may_log<S: MayLog>(_: &S) {}
+
+#[diagnostic::on_unimplemented(
+    message = "`on_publish_error = \"log\"` cannot stand beside a transaction",
+    label = "a failed insert that is passed over turns the caller's commit into a rollback that nobody hears of",
+    note = "remove it: a method with a transaction returns the failure, and the caller rolls back"
+)]
+pub trait MayLog {}
+
+#[diagnostic::do_not_recommend]
+impl MayLog for Absent {}
+#[diagnostic::do_not_recommend]
+impl MayLog for Rejected {}
+
+impl<H: OutboxTransaction + ?Sized> Held<'_, H> {
+    pub async fn record(self, batch: Batch) -> Recorded<InTransaction> {
+        let mut handle = self.0;
+        Recorded::new(batch.record_in(&mut handle).await)
+    }
+
+    pub fn nothing(self) -> Recorded<InTransaction> {
+        Recorded::new(Ok(()))
+    }
+}
+
+impl Absent {
+    pub async fn record(self, batch: Batch) -> Recorded<Directly> {
+        Recorded::new(batch.record_direct().await)
+    }
+
+    pub fn nothing(self) -> Recorded<Directly> {
+        Recorded::new(Ok(()))
+    }
+}
+
+impl Rejected {
+    #[expect(clippy::unused_async, reason = "it is called like the others")]
+    pub async fn record(self, batch: Batch) -> Self {
+        drop(batch);
+        self
+    }
+
+    #[must_use]
+    pub fn nothing(self) -> Self {
+        self
+    }
+
+    pub fn settle<O>(self, out: O) -> O {
+        out
+    }
+
+    pub fn settle_strictly<O>(self, out: O) -> O {
+        out
+    }
+}
