@@ -11,6 +11,8 @@ mod observe;
 pub mod outbox;
 mod publisher;
 mod relay;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use attributes::{audit_event, custom_event, domain_event, notification_event};
 pub use config::{ConfigError, ConfigFault, EventConfig, EventConfigBuilder};

@@ -25,7 +25,7 @@ pub(super) fn route(model: &Model, private: &TokenStream) -> Route {
         Handle::Place(place) => Route {
             keep: TokenStream::new(),
             lend: TokenStream::new(),
-            select: quote_spanned!(place.span()=> let __handle = #private::select::named(&mut #place);),
+            select: quote_spanned!(place.span().resolved_at(mixed)=> let __handle = #private::select::named(&mut #place);),
             // The place stays the method's: the body borrows it.
             moves: None,
         },

@@ -36,9 +36,19 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct EventPublisher(Arc<Inner>);
+pub struct EventPublisher(Sink);
 
-struct Inner {
+/// Where events go.
+#[derive(Clone)]
+enum Sink {
+    /// Kafka and the outbox.
+    Live(Arc<Live>),
+    /// A test's recorder.
+    #[cfg(feature = "testing")]
+    Recorder(crate::testing::EventRecorder),
+}
+
+struct Live {
     source: Source,
     bootstrap: String,
     producer: DirectProducer,
@@ -58,6 +68,10 @@ struct Inner {
 ///
 /// [`EventError::NotInitialized`] before [`init`], [`EventError::ShutDown`] after [`Events::shutdown`].
 pub fn publisher() -> Result<EventPublisher, EventError> {
+    #[cfg(feature = "testing")]
+    if let Some(recorder) = crate::testing::current() {
+        return Ok(EventPublisher(Sink::Recorder(recorder)));
+    }
     current()
 }
 
@@ -70,17 +84,7 @@ impl EventPublisher {
     ///
     /// [`EventError::Kafka`] when the client cannot be made.
     pub fn unregistered(config: &EventConfig) -> Result<Self, EventError> {
-        Ok(Self(Arc::new(Inner {
-            source: config.source(),
-            bootstrap: crate::kafka::bootstrap(config)?,
-            producer: DirectProducer::new(config)?,
-            appender: Appender::new(config.outbox_table()),
-            refuge: registration::refuge(config)?,
-            longest: crate::kafka::longest_message(config),
-            use_outbox: config.uses_outbox(),
-            metrics: Metrics::new(config.counts()),
-            shut_down: AtomicBool::new(false),
-        })))
+        Ok(Self(Sink::Live(Arc::new(Live::new(config)?))))
     }
 
     /// Sends one event to Kafka now, outside any transaction, and waits for the broker's acknowledgement; answers the
@@ -135,44 +139,90 @@ impl EventPublisher {
         Ok(messages.iter().map(|message| message.id).collect())
     }
 
-    /// The Kafka bootstrap list in use: the configured one, or the in-process broker's address.
+    /// The Kafka bootstrap list in use: the configured one, or the in-process broker's address. Empty in a test's scope.
     #[must_use]
     pub fn bootstrap_servers(&self) -> &str {
-        &self.0.bootstrap
+        match &self.0 {
+            Sink::Live(live) => &live.bootstrap,
+            #[cfg(feature = "testing")]
+            Sink::Recorder(_) => "",
+        }
     }
 
     pub(crate) fn complete(&self, event: &Event) -> Result<Message, EventError> {
-        if self.0.shut_down.load(Ordering::Acquire) {
+        match &self.0 {
+            Sink::Live(live) => live.complete(event),
+            #[cfg(feature = "testing")]
+            Sink::Recorder(recorder) => recorder.source().message(event),
+        }
+    }
+
+    async fn append(&self, transaction: &mut dyn OutboxTransaction, messages: &[Message]) -> Result<(), EventError> {
+        match &self.0 {
+            Sink::Live(live) => live.append(transaction, messages).await,
+            #[cfg(feature = "testing")]
+            Sink::Recorder(recorder) => {
+                messages.iter().try_for_each(|message| recorder.record(message, crate::testing::Route::Outbox))
+            }
+        }
+    }
+
+    async fn send(&self, message: &Message) -> Result<(), EventError> {
+        match &self.0 {
+            Sink::Live(live) => live.send(message).await,
+            #[cfg(feature = "testing")]
+            Sink::Recorder(recorder) => recorder.record(message, crate::testing::Route::Direct),
+        }
+    }
+}
+
+impl Live {
+    fn new(config: &EventConfig) -> Result<Self, EventError> {
+        Ok(Self {
+            source: config.source(),
+            bootstrap: crate::kafka::bootstrap(config)?,
+            producer: DirectProducer::new(config)?,
+            appender: Appender::new(config.outbox_table()),
+            refuge: registration::refuge(config)?,
+            longest: crate::kafka::longest_message(config),
+            use_outbox: config.uses_outbox(),
+            metrics: Metrics::new(config.counts()),
+            shut_down: AtomicBool::new(false),
+        })
+    }
+
+    fn complete(&self, event: &Event) -> Result<Message, EventError> {
+        if self.shut_down.load(Ordering::Acquire) {
             return Err(EventError::ShutDown);
         }
-        let message = self.0.source.message(event)?;
+        let message = self.source.message(event)?;
         let size = message.size();
-        if self.0.longest < size {
-            return Err(EventError::TooLarge { id: message.id, topic: message.topic, size, limit: self.0.longest });
+        if self.longest < size {
+            return Err(EventError::TooLarge { id: message.id, topic: message.topic, size, limit: self.longest });
         }
         Ok(message)
     }
 
     async fn append(&self, transaction: &mut dyn OutboxTransaction, messages: &[Message]) -> Result<(), EventError> {
-        if !self.0.use_outbox {
+        if !self.use_outbox {
             // Accepted in so many words by the configuration: sent before the commit.
             for message in messages {
                 self.send(message).await?;
             }
             return Ok(());
         }
-        let result = self.0.appender.append(transaction.connection(), messages).await;
-        self.0.metrics.published("outbox", if result.is_ok() { "accepted" } else { "failed" }, messages.len());
+        let result = self.appender.append(transaction.connection(), messages).await;
+        self.metrics.published("outbox", if result.is_ok() { "accepted" } else { "failed" }, messages.len());
         result
     }
 
     async fn send(&self, message: &Message) -> Result<(), EventError> {
-        let metrics = self.0.metrics;
-        let Err(error) = self.0.producer.send(message).await else {
+        let metrics = self.metrics;
+        let Err(error) = self.producer.send(message).await else {
             metrics.published("direct", "accepted", 1);
             return Ok(());
         };
-        let Some(refuge) = &self.0.refuge else {
+        let Some(refuge) = &self.refuge else {
             metrics.published("direct", "failed", 1);
             return Err(error);
         };
@@ -189,10 +239,7 @@ impl EventPublisher {
 
 impl fmt::Debug for EventPublisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventPublisher")
-            .field("service_name", &self.0.source.service_name)
-            .field("bootstrap_servers", &self.0.bootstrap)
-            .finish_non_exhaustive()
+        f.debug_struct("EventPublisher").field("bootstrap_servers", &self.bootstrap_servers()).finish_non_exhaustive()
     }
 }
 

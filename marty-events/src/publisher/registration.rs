@@ -1,18 +1,21 @@
 //! The one publisher of a process: registered once, shut down once.
 
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use once_cell::sync::OnceCell;
 
-use super::EventPublisher;
+use super::{EventPublisher, Live, Sink};
 use crate::{
     EventError,
     config::EventConfig,
     outbox::{OutboxPool, OutboxRepository},
 };
 
-static REGISTERED: OnceCell<EventPublisher> = OnceCell::new();
+static REGISTERED: OnceCell<Arc<Live>> = OnceCell::new();
 
 /// How long a guard that is dropped without `shutdown` waits.
 const DROP_LIMIT: Duration = Duration::from_secs(1);
@@ -38,26 +41,25 @@ pub async fn init_with(config: EventConfig) -> Result<Events, EventError> {
     if REGISTERED.get().is_some() {
         return Err(EventError::AlreadyInitialized);
     }
-    let publisher = EventPublisher::unregistered(&config)?;
-    REGISTERED.set(publisher.clone()).map_err(|_| EventError::AlreadyInitialized)?;
-    Ok(Events { publisher, limit: config.shutdown_timeout(), drained: false })
+    let live = Arc::new(Live::new(&config)?);
+    REGISTERED.set(live.clone()).map_err(|_| EventError::AlreadyInitialized)?;
+    Ok(Events { live, limit: config.shutdown_timeout(), drained: false })
 }
 
 pub(crate) fn current() -> Result<EventPublisher, EventError> {
-    let publisher = REGISTERED.get().ok_or(EventError::NotInitialized)?;
-    if publisher.0.shut_down.load(Ordering::Acquire) {
+    let live = REGISTERED.get().ok_or(EventError::NotInitialized)?;
+    if live.shut_down.load(Ordering::Acquire) {
         return Err(EventError::ShutDown);
     }
-    Ok(publisher.clone())
+    Ok(EventPublisher(Sink::Live(live.clone())))
 }
 
 /// The publisher's life: keep it until the process ends, then [`shutdown`](Self::shutdown).
 ///
 /// Dropped without `shutdown` it waits up to a second for what is under way and logs what is left.
-#[derive(Debug)]
 #[must_use = "keep it until the process ends, then call `shutdown`"]
 pub struct Events {
-    publisher: EventPublisher,
+    live: Arc<Live>,
     limit: Duration,
     drained: bool,
 }
@@ -66,7 +68,7 @@ impl Events {
     /// The registered publisher.
     #[must_use]
     pub fn publisher(&self) -> EventPublisher {
-        self.publisher.clone()
+        EventPublisher(Sink::Live(self.live.clone()))
     }
 
     /// Accepts nothing more, and waits until everything that was accepted is acknowledged by the broker.
@@ -79,8 +81,8 @@ impl Events {
     /// (`EVENT_SHUTDOWN_TIMEOUT`, 10 s unless set) is over.
     pub async fn shutdown(mut self) -> Result<(), EventError> {
         self.drained = true;
-        let (publisher, limit) = (self.publisher.clone(), self.limit);
-        let drained = tokio::task::spawn_blocking(move || publisher.drain(limit)).await;
+        let (live, limit) = (self.live.clone(), self.limit);
+        let drained = tokio::task::spawn_blocking(move || live.drain(limit)).await;
         match drained {
             Ok(0) => Ok(()),
             Ok(undelivered) => Err(EventError::Undelivered { undelivered, limit }),
@@ -90,10 +92,10 @@ impl Events {
     }
 }
 
-impl EventPublisher {
+impl Live {
     fn drain(&self, limit: Duration) -> usize {
-        self.0.shut_down.store(true, Ordering::Release);
-        self.0.producer.flush(limit)
+        self.shut_down.store(true, Ordering::Release);
+        self.producer.flush(limit)
     }
 }
 
@@ -102,12 +104,18 @@ impl Drop for Events {
         if self.drained {
             return;
         }
-        let left = self.publisher.drain(DROP_LIMIT);
+        let left = self.live.drain(DROP_LIMIT);
         if 0 < left {
             tracing::error!(events = left, "dropped without `shutdown`; these events may not be delivered");
         } else {
             tracing::warn!("dropped without `shutdown`; nothing was under way");
         }
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("limit", &self.limit).finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,124 @@
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{Assertion, RecordedEvent, Route};
+use crate::{
+    EventError,
+    event::{
+        message::{Message, Source},
+        topic::TopicPattern,
+    },
+};
+
+tokio::task_local! {
+    static CURRENT: EventRecorder;
+}
+
+/// Records what is published inside its scope; nothing is sent or inserted there.
+///
+/// The scope is the task's, so tests in parallel do not see each other; a spawned task is outside, unless its future is
+/// put in a scope of a clone.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), marty_events::EventError> {
+/// use marty_events::{DomainEvent, testing::EventRecorder};
+///
+/// let recorder = EventRecorder::new();
+/// recorder
+///     .scope(async { marty_events::publisher()?.publish(DomainEvent::new("user", "user-1", "user_created")).await })
+///     .await?;
+/// recorder.assert_published("user_created").key("user-1").times(1);
+/// recorder.assert_not_published("user_deleted");
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct EventRecorder {
+    source: Source,
+    events: Arc<Mutex<Vec<RecordedEvent>>>,
+}
+
+/// The recorder in whose scope the task is.
+pub(crate) fn current() -> Option<EventRecorder> {
+    CURRENT.try_with(Clone::clone).ok()
+}
+
+impl Default for EventRecorder {
+    fn default() -> Self {
+        let source = Source {
+            service_name: "test-service".to_owned(),
+            service_version: "0.0.0".to_owned(),
+            topic_prefix: "marty".to_owned(),
+            domain_topic: TopicPattern::default(),
+            tracing: true,
+        };
+        Self { source, events: Arc::default() }
+    }
+}
+
+impl EventRecorder {
+    /// A recorder with the prefix `marty` and the service `test-service`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The first segment of the topics; `marty` unless set.
+    #[must_use]
+    pub fn topic_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.source.topic_prefix = prefix.into();
+        self
+    }
+
+    /// The service that publishes; `test-service` unless set.
+    #[must_use]
+    pub fn service_name(mut self, name: impl Into<String>) -> Self {
+        self.source.service_name = name.into();
+        self
+    }
+
+    /// Runs `future` and records what it publishes. A scope inside a scope records for itself.
+    pub async fn scope<F: Future>(&self, future: F) -> F::Output {
+        CURRENT.scope(self.clone(), future).await
+    }
+
+    /// What was recorded so far, in order.
+    #[must_use]
+    pub fn events(&self) -> Vec<RecordedEvent> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asserts that an event of this type was published; each further step asserts at once.
+    ///
+    /// # Panics
+    ///
+    /// When there is none, with a list of what was recorded.
+    #[track_caller]
+    #[expect(clippy::must_use_candidate, reason = "it asserts at once")]
+    pub fn assert_published(&self, event_type: &str) -> Assertion {
+        Assertion::begin(event_type, self.events())
+    }
+
+    /// Asserts that no event of this type was published.
+    ///
+    /// # Panics
+    ///
+    /// When there is one, with a list of what was recorded.
+    #[track_caller]
+    pub fn assert_not_published(&self, event_type: &str) {
+        Assertion::none(event_type, &self.events());
+    }
+
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    pub(crate) fn record(&self, message: &Message, route: Route) -> Result<(), EventError> {
+        let event = RecordedEvent::new(message, route)
+            .map_err(|source| EventError::Serialize { field: "payload".to_owned(), source })?;
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+//! What is published of the arguments: what is named, and nothing else.
+
+use marty_events::{AuditEventType, audit_event, domain_event, testing::EventRecorder};
+use serde::Serialize;
+use serde_json::json;
+
+/// Not `Clone`: data is taken by reference, before the body moves it.
+#[derive(Debug, Serialize)]
+struct NewUser {
+    email: String,
+    password: String,
+}
+
+#[domain_event(
+    aggregate_type = "user",
+    event_type = "signed_up",
+    aggregate_id_field = "id",
+    data(email = new_user.email, plan, length = new_user.email.len(), total = result.len(), r#type = 1)
+)]
+async fn sign_up(id: u64, new_user: NewUser, plan: Option<&str>) -> String {
+    let NewUser { mut email, password } = new_user;
+    drop(password);
+    email.push('!');
+    email
+}
+
+#[audit_event(
+    event_type = AuditEventType::DataExported,
+    action = "export",
+    resource_type = "report",
+    resource_id_field = "id",
+    data = rows,
+    priority = "high",
+    risk_level = "critical",
+    compliance_tags("gdpr", "iso-27001")
+)]
+async fn export(id: u64, rows: Vec<u8>) -> usize {
+    rows.len()
+}
+
+#[domain_event(
+    aggregate_type = "user",
+    event_type = "left",
+    aggregate_id_field = "id",
+    event_version = 3,
+    ordering = "none"
+)]
+async fn leave(id: u64, secret: &str) {
+    let _ = secret;
+}
+
+#[domain_event(aggregate_type = "user", event_type = "counted", aggregate_id_field = "id", data = result)]
+async fn count(id: u64) -> Result<Vec<u8>, std::convert::Infallible> {
+    Ok(vec![1, 2])
+}
+
+#[tokio::test]
+async fn data_is_what_was_named_as_it_was_before_the_body() {
+    let recorder = EventRecorder::new();
+    let new_user = NewUser { email: "a@b".to_owned(), password: "hunter2".to_owned() };
+    recorder
+        .scope(async {
+            assert_eq!(sign_up(1, new_user, Some("pro")).await, "a@b!");
+            assert_eq!(export(2, vec![7, 8]).await, 2);
+            leave(3, "hunter2").await;
+            count(4).await.unwrap();
+        })
+        .await;
+    let events = recorder.events();
+    assert_eq!(
+        events[0].payload["event_data"],
+        json!({"email": "a@b", "plan": "pro", "length": 3, "total": 4, "type": 1})
+    );
+    assert_eq!(events[1].payload["operation_details"], json!([7, 8]));
+    assert_eq!(events[1].payload["risk_level"], "critical");
+    assert_eq!(events[1].payload["compliance_tags"], json!(["gdpr", "iso-27001"]));
+    assert_eq!(events[1].metadata.priority, marty_events::EventPriority::High);
+    assert_eq!(events[2].payload["event_data"], json!({}));
+    assert_eq!(events[2].payload["event_version"], 3);
+    assert_eq!(events[3].payload["event_data"], json!([1, 2]));
+    assert!(!format!("{events:?}").contains("hunter2"), "nothing is published that was not named");
+}
+
+struct Unwritable;
+
+impl Serialize for Unwritable {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("no"))
+    }
+}
+
+#[domain_event(
+    aggregate_type = "user",
+    event_type = "odd",
+    aggregate_id_field = "id",
+    data(what),
+    on_publish_error = "fail"
+)]
+async fn odd(id: u64, what: Unwritable) -> Result<(), crate::support::Failure> {
+    drop(what);
+    Ok(())
+}
+
+#[tokio::test]
+async fn data_that_cannot_be_written_is_the_events_error() {
+    let recorder = EventRecorder::new();
+    let error = recorder.scope(odd(1, Unwritable)).await.unwrap_err();
+    assert_eq!(error.to_string(), "`what` cannot be written as JSON");
+    recorder.assert_not_published("odd");
+}

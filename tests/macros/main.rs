@@ -1,0 +1,9 @@
+//! What the attributes make of a method, seen by a recorder: no server is needed.
+#![deny(warnings, clippy::pedantic)]
+
+mod data;
+mod ids;
+mod outcome;
+mod routes;
+mod shapes;
+mod support;

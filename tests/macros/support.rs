@@ -1,0 +1,22 @@
+//! A database in memory, and an error type as services have one.
+
+use marty_events::EventError;
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("refused")]
+    Refused,
+    #[error(transparent)]
+    Event(#[from] EventError),
+}
+
+pub(crate) type Tx<'c> = Transaction<'c, Sqlite>;
+
+pub(crate) async fn transaction() -> Tx<'static> {
+    SqlitePool::connect("sqlite::memory:").await.expect("a database").begin().await.expect("a transaction")
+}
+
+pub(crate) fn is_send<F: Future + Send>(future: F) -> F {
+    future
+}

@@ -1,0 +1,7 @@
+use marty_events::*;
+
+pub struct AppError;
+#[domain_event(aggregate_type = "user", event_type = "created", aggregate_id_field = "user_id")]
+async fn create(user_id: u64, tx: &mut sqlx::PgConnection) -> Result<(), AppError> { Ok(()) }
+
+fn main() {}
