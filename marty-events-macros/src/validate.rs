@@ -34,7 +34,6 @@ pub(crate) fn model(kind: Kind, args: TokenStream, item: TokenStream) -> syn::Re
         .collect();
 
     errors.ok(signature::is_async(&method));
-    errors.ok(signature::is_not_const(&method));
     let body = errors.ok(signature::body(&method));
     let krate = crate_path(&attributes);
     let events = attributes.iter().map(|args| event::event(args, &method, &krate, &mut errors)).collect();

@@ -38,18 +38,24 @@ pub(crate) fn required(kind: Kind) -> &'static [(&'static str, &'static str)] {
             ("resource_type", "resource_type = \"user\""),
             (
                 "resource_id_field",
-                "resource_id_field = \"user_id\", the argument that holds the id, or resource_id_field = none",
+                "resource_id_field = \"user_id\"` with the argument that holds the id, or `resource_id_field = none",
             ),
         ],
         Kind::Domain => &[
             ("aggregate_type", "aggregate_type = \"user\""),
             ("event_type", "event_type = \"user_created\""),
-            ("aggregate_id_field", "aggregate_id_field = \"user_id\", the argument that holds the id"),
+            (
+                "aggregate_id_field",
+                "aggregate_id_field = \"user_id\"` with the argument that holds the id in place of `user_id",
+            ),
         ],
         Kind::Notification => &[
             ("event_type", "event_type = NotificationEventType::UserWelcome"),
             ("recipient_type", "recipient_type = \"user\""),
-            ("recipient_id_field", "recipient_id_field = \"user_id\", the argument that holds the id"),
+            (
+                "recipient_id_field",
+                "recipient_id_field = \"user_id\"` with the argument that holds the id in place of `user_id",
+            ),
             ("subject", "subject = \"Welcome, {name}!\""),
             ("message", "message = \"Account created\""),
         ],

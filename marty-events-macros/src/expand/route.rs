@@ -79,12 +79,14 @@ fn by_type(arguments: &[Argument], private: &TokenStream) -> Route {
         } else {
             route.keep.extend(quote_spanned!(span=> let #kept = #tag.not_a_handle();));
         }
-        // A `let` for each step, every token of it on one span: a bound that fails is then reported once.
-        route.select.extend(quote_spanned!(span=> let __handle = #private::select::or(__handle, #kept);));
+        route.select.extend(quote_spanned! {span=>
+            #private::select::beside(&__handle, &#kept);
+            let __handle = #private::select::or(__handle, #kept);
+        });
     }
     if let Some(opaque) = arguments.iter().find(|argument| argument.is_opaque) {
         let span = opaque.ty.span().resolved_at(mixed);
-        route.select.extend(quote_spanned!(span=> let __handle = #private::select::seen(__handle);));
+        route.select.extend(quote_spanned!(span=> #private::select::seen(&__handle);));
     }
     route
 }

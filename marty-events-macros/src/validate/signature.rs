@@ -14,13 +14,6 @@ pub(super) fn is_async(method: &Method) -> syn::Result<()> {
     Err(syn::Error::new(method.signature.fn_token.span(), message))
 }
 
-pub(super) fn is_not_const(method: &Method) -> syn::Result<()> {
-    match &method.signature.constness {
-        None => Ok(()),
-        Some(token) => Err(syn::Error::new(token.span(), "a `const fn` publishes nothing; remove `const`")),
-    }
-}
-
 pub(super) fn body(method: &Method) -> syn::Result<TokenStream> {
     method.statements().ok_or_else(|| {
         let message = "this method has no body to wait for; put the attribute on the implementation";

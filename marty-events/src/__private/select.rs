@@ -50,16 +50,34 @@ impl<H: ?Sized> Held<'_, H> {
     }
 }
 
-/// Of two, the one that is a handle.
-pub fn or<L: Or<R>, R>(left: L, right: R) -> L::Chosen {
-    left.or(right)
-}
+/// At most one of two is a handle. Apart from [`or`], whose answer must be a type in any case: a mistake is one error.
+pub fn beside<L: Beside<R>, R>(_: &L, _: &R) {}
 
 #[diagnostic::on_unimplemented(
     message = "two arguments of this method are transactions",
     label = "in which of them is the event to be written?",
     note = "name it: `transaction = tx`"
 )]
+pub trait Beside<R> {}
+
+#[diagnostic::do_not_recommend]
+impl<R> Beside<R> for Absent {}
+#[diagnostic::do_not_recommend]
+impl<R> Beside<R> for Opaque {}
+#[diagnostic::do_not_recommend]
+impl<R> Beside<R> for Rejected {}
+#[diagnostic::do_not_recommend]
+impl<H: ?Sized> Beside<Absent> for Held<'_, H> {}
+#[diagnostic::do_not_recommend]
+impl<H: ?Sized> Beside<Opaque> for Held<'_, H> {}
+#[diagnostic::do_not_recommend]
+impl<H: ?Sized> Beside<Rejected> for Held<'_, H> {}
+
+/// Of two, the one that is a handle.
+pub fn or<L: Or<R>, R>(left: L, right: R) -> L::Chosen {
+    left.or(right)
+}
+
 pub trait Or<R> {
     type Chosen;
     fn or(self, right: R) -> Self::Chosen;
@@ -90,47 +108,26 @@ choose! {
     ['a, H: ?Sized] Held<'a, H>, Absent => Held<'a, H>: |held, _| held;
     ['a, H: ?Sized] Held<'a, H>, Opaque => Held<'a, H>: |held, _| held;
     ['a, H: ?Sized] Held<'a, H>, Rejected => Rejected: |_, _| Rejected;
+    ['a, 'b, H: ?Sized, I: ?Sized] Held<'a, H>, Held<'b, I> => Rejected: |_, _| Rejected;
     [R] Rejected, R => Rejected: |_, _| Rejected;
 }
 
 /// Nothing that could be a handle stays unseen.
-pub fn seen<S: Seen>(selected: S) -> S::Road {
-    selected.road()
-}
+pub fn seen<S: Seen>(_: &S) {}
 
 #[diagnostic::on_unimplemented(
     message = "it cannot be seen whether this argument is a transaction",
     label = "an event beside it could be sent before its commit",
     note = "add the bound `marty_events::OutboxTransaction` and take it by `&mut`; or state `delivery = \"direct\"`"
 )]
-pub trait Seen {
-    type Road;
-    fn road(self) -> Self::Road;
-}
+pub trait Seen {}
 
 #[diagnostic::do_not_recommend]
-impl Seen for Absent {
-    type Road = Self;
-    fn road(self) -> Self {
-        self
-    }
-}
-
+impl Seen for Absent {}
 #[diagnostic::do_not_recommend]
-impl<H: ?Sized> Seen for Held<'_, H> {
-    type Road = Self;
-    fn road(self) -> Self {
-        self
-    }
-}
-
+impl<H: ?Sized> Seen for Held<'_, H> {}
 #[diagnostic::do_not_recommend]
-impl Seen for Rejected {
-    type Road = Self;
-    fn road(self) -> Self {
-        self
-    }
-}
+impl Seen for Rejected {}
 
 /// `delivery = "outbox"`
 pub fn demanded<S: Transactional>(_: &S) {}
@@ -162,8 +159,11 @@ impl MayLog for Absent {}
 #[diagnostic::do_not_recommend]
 impl MayLog for Rejected {}
 
-impl<H: OutboxTransaction + ?Sized> Held<'_, H> {
-    pub async fn record(self, batch: Batch) -> Recorded<InTransaction> {
+impl<H: ?Sized> Held<'_, H> {
+    pub async fn record(self, batch: Batch) -> Recorded<InTransaction>
+    where
+        H: OutboxTransaction,
+    {
         let mut handle = self.0;
         Recorded::new(batch.record_in(&mut handle).await)
     }
@@ -180,6 +180,19 @@ impl Absent {
 
     pub fn nothing(self) -> Recorded<Directly> {
         Recorded::new(Ok(()))
+    }
+}
+
+impl Opaque {
+    /// Refused by [`seen`].
+    #[expect(clippy::unused_async, reason = "it is called like the others")]
+    pub async fn record(self, batch: Batch) -> Rejected {
+        drop(batch);
+        Rejected
+    }
+
+    pub fn nothing(self) -> Rejected {
+        Rejected
     }
 }
 
