@@ -50,6 +50,16 @@ impl Watched {
         self.lines.iter().collect()
     }
 
+    /// Asks it to end (`SIGTERM`).
+    ///
+    /// # Panics
+    ///
+    /// When it is gone already.
+    pub fn terminate(&self) {
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill(1) runs");
+        assert!(asked.success(), "the child is there to be asked");
+    }
+
     fn end(&mut self) {
         // Both fail only for a child that is gone already.
         let _ = self.child.kill();

@@ -4,5 +4,6 @@ mod dead_letters;
 mod delivery;
 mod direct;
 mod kill;
+mod outage;
 mod outbox;
 mod setup;
