@@ -6,7 +6,12 @@ use std::{
 };
 
 use marty_events::OutboxRepository;
-use marty_events_tests::{database::TestDatabase, kafka::prefix, process::Watched, servers, wait};
+use marty_events_tests::{
+    database::TestDatabase,
+    kafka::prefix,
+    process::{Watched, binary},
+    servers, wait,
+};
 use serde_json::Value;
 
 /// Asks the service; answers the status and the body. curl is what the example's README uses.
@@ -54,7 +59,7 @@ async fn users_created_over_http_are_events_in_kafka_and_refused_ones_are_not() 
     let Some(database) = TestDatabase::create(test).await else { return };
     let prefix = prefix();
     let service = Watched::start(
-        Command::new(user_service_binary())
+        Command::new(binary("user-service", "user-service", &[]))
             .env("KAFKA_BROKERS", &brokers)
             .env("DATABASE_URL", &database.url)
             .env("SERVICE_NAME", "user-service")
@@ -131,24 +136,4 @@ async fn users_created_over_http_are_events_in_kafka_and_refused_ones_are_not() 
     service.terminate();
     let last = std::iter::from_fn(|| service.line(Duration::from_secs(20))).last();
     assert_eq!(last.as_deref(), Some("stopped"), "SIGTERM ends it in good order");
-}
-
-/// Built beside the tests: `cargo test --workspace` builds every member, and this asks cargo again for the case of a
-/// test that is run alone.
-fn user_service_binary() -> std::path::PathBuf {
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "user-service", "--locked", "--message-format", "json"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo runs");
-    assert!(built.status.success(), "user-service is built");
-    String::from_utf8_lossy(&built.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| {
-            let is_it = message["target"]["name"] == "user-service";
-            is_it.then(|| message["executable"].as_str().map(Into::into)).flatten()
-        })
-        .expect("cargo names the binary")
 }
