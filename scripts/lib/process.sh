@@ -144,6 +144,8 @@ stop() {
   runs "$name" || return 0
   pid=$(pid_of "$name")
   kill -s "$("${name}_stop_signal")" "$pid" 2>/dev/null || true
+  # A test may have suspended it, and a suspended process hears nothing else.
+  kill -s CONT "$pid" 2>/dev/null || true
   gone "$name" 30 || { kill -s KILL "$pid" 2>/dev/null && gone "$name" 10; } || die "$name (process $pid) can't be stopped"
 }
 

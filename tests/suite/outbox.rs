@@ -139,7 +139,7 @@ async fn dead_letters_are_requeued_discarded_and_cleaned_up() {
     assert_eq!((pending[0].event_id, pending[0].attempts), (ids[0], 0), "the id stays, the attempts begin anew");
     let dead = outbox.dead_letters(10).await.unwrap();
     assert_eq!((dead[0].event.event_id, dead[0].reason.as_str(), dead[0].event.attempts), (ids[2], "refused", 5));
-    assert_eq!(outbox.cleanup(Duration::from_secs(3600)).await.unwrap(), 0, "too young");
+    assert_eq!(outbox.cleanup(Duration::from_hours(1)).await.unwrap(), 0, "too young");
     assert_eq!(outbox.cleanup(Duration::ZERO).await.unwrap(), 1);
     assert_eq!(outbox.stats().await.unwrap().dead, 0);
 }

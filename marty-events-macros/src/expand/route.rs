@@ -74,7 +74,11 @@ fn by_type(arguments: &[Argument], private: &TokenStream) -> Route {
             route.keep.extend(quote_spanned!(span=> let #kept = #private::select::Opaque;));
         } else if argument.is_mut_ref {
             let lent = format_ident!("__lent{place}", span = span);
-            route.keep.extend(quote_spanned!(span=> let (mut #kept, #lent) = #tag.split(#name);));
+            route.keep.extend(quote_spanned! {span=>
+                // The user's `_tx` is used here, and only here.
+                #[allow(clippy::used_underscore_binding)]
+                let (mut #kept, #lent) = #tag.split(#name);
+            });
             route.lend.extend(lend(name, argument.is_mutable, &quote_spanned!(span=> #kept.lend(#lent))));
         } else {
             route.keep.extend(quote_spanned!(span=> let #kept = #tag.not_a_handle();));
