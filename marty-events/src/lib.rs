@@ -27,6 +27,8 @@ mod publisher;
 mod relay;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use attributes::{audit_event, custom_event, domain_event, notification_event};
 pub use config::{ConfigError, ConfigFault, EventConfig, EventConfigBuilder};
