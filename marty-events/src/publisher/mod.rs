@@ -167,6 +167,26 @@ impl EventPublisher {
         }
     }
 
+    /// Sends without waiting. What becomes of it is logged, where a runtime is at hand.
+    fn hand_over(&self, event: &Event) -> Result<(), EventError> {
+        let message = self.complete(event)?;
+        match &self.0 {
+            Sink::Live(live) => {
+                let live = live.clone();
+                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                    runtime.spawn(async move {
+                        if let Err(error) = live.send(&message).await {
+                            tracing::error!(%error, event_type = message.event_type, "a failure was not recorded");
+                        }
+                    });
+                }
+                Ok(())
+            }
+            #[cfg(feature = "testing")]
+            Sink::Recorder(recorder) => recorder.record(&message, crate::testing::Route::Direct),
+        }
+    }
+
     async fn send(&self, message: &Message) -> Result<(), EventError> {
         match &self.0 {
             Sink::Live(live) => live.send(message).await,
@@ -257,4 +277,14 @@ pub(crate) async fn record_direct(events: Vec<Event>) -> Result<(), EventError> 
         result = result.and(sent);
     }
     result
+}
+
+/// Hands over an annotated method's records of a failure, without waiting: never in the caller's transaction.
+pub(crate) fn record_failure(events: Vec<Event>) {
+    for event in events {
+        let handed = publisher().and_then(|publisher| publisher.hand_over(&event));
+        if let Err(error) = handed {
+            tracing::error!(%error, event_type = event.event_type(), "a failure was not recorded");
+        }
+    }
 }
