@@ -61,13 +61,13 @@ pub(super) fn event(
         let (method, name) = (Ident::new(&state.name, mixed), field_name(place, state));
         match (&state.when, record) {
             (When::Before, _) => {
-                let state = shared(name.into_token_stream(), is_shared);
+                let state = if is_shared { quote!(#name.copy()) } else { quote!(#name) };
                 Some(quote_spanned!(mixed=> let __event = #sink.#method(__event, #state);))
             }
             (When::Success(result), Record::Success) => {
                 let (key, value) = (&state.name, &state.value);
                 let bound = result.as_ref().map(|result| bind(result, "__result"));
-                Some(quote_spanned! {state.span=>
+                Some(quote_spanned! {state.span.resolved_at(mixed)=>
                     let __event = {
                         #bound
                         #sink.#method(__event, #private::Data::whole().field(#key, &(#value)))
@@ -102,7 +102,7 @@ fn given(place: usize, number: usize, value: &Value, is_shared: bool, private: &
         }
         Moment::Success(result) => {
             let bound = bind(result, "__result");
-            quote_spanned!(value.span=> { #bound #private::text(&(#expression)) })
+            quote_spanned!(value.span.resolved_at(Span::mixed_site())=> { #bound #private::text(&(#expression)) })
         }
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn after(model: &Model, at_return: Span, private: &TokenStream) -> To
             ErrorMessage::Given(field) => Some(match &field.when {
                 When::Failure(error) => {
                     let (bound, value) = (bind(error, "__error"), &field.value);
-                    quote_spanned!(field.span=> { #bound #private::text(&(#value)) })
+                    quote_spanned!(field.span.resolved_at(mixed)=> { #bound #private::text(&(#value)) })
                 }
                 _ => {
                     let name = field_name(place, field);
@@ -64,12 +64,12 @@ pub(super) fn after(model: &Model, at_return: Span, private: &TokenStream) -> To
         let code = event.error_code.iter().filter_map(|code| {
             let When::Failure(error) = &code.when else { return None };
             let (bound, value) = (bind(error, "__error"), &code.value);
-            Some(quote_spanned!(code.span=> { #bound __failures.code(#number, #private::text(&(#value))); }))
+            Some(quote_spanned!(code.span.resolved_at(mixed)=> { #bound __failures.code(#number, #private::text(&(#value))); }))
         });
         let fields = event.data.iter().filter_map(|field| {
             let When::Failure(error) = &field.when else { return None };
             let (bound, key, value) = (bind(error, "__error"), &field.name, &field.value);
-            Some(quote_spanned!(field.span=> { #bound __failures.field(#number, #key, &(#value)); }))
+            Some(quote_spanned!(field.span.resolved_at(mixed)=> { #bound __failures.field(#number, #key, &(#value)); }))
         });
         quote_spanned!(mixed=> #message #(#code)* #(#fields)*)
     });

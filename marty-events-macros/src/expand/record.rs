@@ -76,6 +76,7 @@ fn build(place: usize, of: &Event, private: &TokenStream) -> TokenStream {
 
 /// The fields that name `result`, which is bound under the user's own token. Those that name `error` have no value.
 fn late_data(place: usize, event: &Event) -> TokenStream {
+    let mixed = Span::mixed_site();
     let name = data_name(place);
     let late = event.data.iter().filter_map(|field| {
         let (key, value) = (&field.name, &field.value);
@@ -83,14 +84,14 @@ fn late_data(place: usize, event: &Event) -> TokenStream {
             When::Before => None,
             When::Success(result) => {
                 let bound = result.as_ref().map(|result| bind(result, "__result"));
-                Some(quote_spanned! {field.span=>
+                Some(quote_spanned! {field.span.resolved_at(mixed)=>
                     let #name = {
                         #bound
                         #name.field(#key, &(#value))
                     };
                 })
             }
-            When::Failure(_) => Some(quote_spanned!(Span::mixed_site()=> let #name = #name.absent(#key);)),
+            When::Failure(_) => Some(quote_spanned!(mixed=> let #name = #name.absent(#key);)),
         }
     });
     late.collect()

@@ -55,7 +55,9 @@ fn place(place: &Expr, private: &TokenStream) -> Route {
     let span = place.span().resolved_at(Span::mixed_site());
     let is_receiver = matches!(place, Expr::Path(path) if path.path.is_ident("self"));
     let borrowed = if is_receiver { quote_spanned!(span=> &mut *#place) } else { quote_spanned!(span=> &mut #place) };
-    Route { select: quote_spanned!(span=> let __handle = #private::select::named(#borrowed);), ..Route::default() }
+    // By two statements, so that a place that is a call lives on.
+    let select = quote_spanned!(span=> let __place = #borrowed; let __handle = #private::select::named(__place););
+    Route { select, ..Route::default() }
 }
 
 fn argument(name: &Ident, private: &TokenStream) -> Route {
