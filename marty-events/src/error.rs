@@ -108,6 +108,13 @@ pub enum EventError {
     /// The outbox's tables could not be created or brought up to date.
     #[error("the outbox tables could not be migrated")]
     Migrate(#[source] sqlx::migrate::MigrateError),
+    /// The thread that delivers what no caller waits for could not be started.
+    #[error("the background thread could not be started")]
+    Background {
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// A row of the outbox holds what this version cannot read.
     #[error("outbox row {seq} cannot be read: {problem}")]
     UnreadableRow {

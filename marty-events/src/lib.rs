@@ -1,4 +1,18 @@
-//! Events.
+//! Audit, domain and notification events from annotated methods, through a transactional outbox, to Kafka.
+//!
+//! An event exists if and only if the transaction that it was written in committed; a relay delivers it at least once, in
+//! the order of the inserts per aggregate. Start with [`domain_event`], [`init`] and [`OutboxRelay`]; the project's README
+//! has the whole picture and what happens when things go wrong.
+//!
+//! - [`audit_event`], [`domain_event`], [`notification_event`], [`custom_event`]: attributes on async methods
+//! - [`init`], [`publisher`], [`EventPublisher`]: start-up, and publishing by hand
+//! - [`outbox`], [`OutboxRepository`], [`OutboxRelay`]: the tables, looking into them, delivering from them
+//! - [`EventConfig`]: the environment's variables, and the builder
+//! - [`EventContext`]: what the events of a request have in common
+//! - `testing::EventRecorder` (feature `testing`): what a test published
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[doc(hidden)]
 pub mod __private;
 mod attributes;
@@ -26,3 +40,7 @@ pub use outbox::{OutboxConnection, OutboxRepository, OutboxTransaction};
 pub use publisher::{EventPublisher, Events, init, init_with, publisher};
 pub use relay::{OutboxRelay, OutboxRelayBuilder};
 pub use tokio_util::sync::CancellationToken;
+
+#[cfg(all(doctest, feature = "postgres"))]
+#[doc = include_str!("../../README.md")]
+mod readme {}

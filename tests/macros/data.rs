@@ -97,7 +97,7 @@ impl Serialize for Unwritable {
     on_publish_error = "fail"
 )]
 async fn odd(id: u64, what: Unwritable) -> Result<(), crate::support::Failure> {
-    drop(what);
+    crate::support::consume(what);
     Ok(())
 }
 

@@ -25,7 +25,7 @@ async fn by_argument(id: u64) -> u64 {
 
 #[domain_event(aggregate_type = "user", event_type = "by_path", aggregate_id_field = "request.user.id")]
 async fn by_path(request: Request) -> Result<(), Failure> {
-    drop(request);
+    crate::support::consume(request);
     Ok(())
 }
 

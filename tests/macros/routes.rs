@@ -54,8 +54,9 @@ where
 #[domain_event(aggregate_type = "user", event_type = "routed", aggregate_id_field = "id")]
 async fn wrapper(id: &str, mut unit: &mut UnitOfWork<'_>) -> Result<(), Failure> {
     let _ = id;
-    let moved = &mut unit;
-    moved.steps += 1;
+    unit.steps += 1;
+    unit = if unit.steps == 0 { return Ok(()) } else { unit };
+    unit.steps += 0;
     Ok(())
 }
 

@@ -47,7 +47,6 @@ impl Service {
     async fn patterns(&self, (id, text): (u8, String), mut n: u32, _: &str, NotSync(cell): NotSync) -> String {
         n += u32::from(id);
         cell.set(1);
-        drop(cell);
         tokio::task::yield_now().await;
         format!("{text}{n}")
     }

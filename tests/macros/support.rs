@@ -29,3 +29,6 @@ pub(crate) async fn transaction() -> Tx<'static> {
 pub(crate) fn is_send<F: Future + Send>(future: F) -> F {
     future
 }
+
+/// Takes a value, as a body may.
+pub(crate) fn consume<T>(_: T) {}

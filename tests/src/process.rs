@@ -2,11 +2,37 @@
 
 use std::{
     io::{BufRead, BufReader},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
     time::Duration,
 };
+
+/// The path of a binary of another member of the workspace.
+///
+/// `cargo test --workspace` has built it already; this asks cargo again for the case of a test that is run alone.
+///
+/// # Panics
+///
+/// When it cannot be built.
+#[must_use]
+pub fn binary(package: &str, name: &str, arguments: &[&str]) -> PathBuf {
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--locked", "--message-format", "json", "--package", package, "--bin", name])
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo runs");
+    assert!(built.status.success(), "{name} is built");
+    String::from_utf8_lossy(&built.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == name)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .expect("cargo names the binary")
+}
 
 /// A child whose lines on standard output are read as they come; killed when it is dropped.
 #[derive(Debug)]
@@ -48,6 +74,16 @@ impl Watched {
     pub fn kill(mut self) -> Vec<String> {
         self.end();
         self.lines.iter().collect()
+    }
+
+    /// Asks it to end (`SIGTERM`).
+    ///
+    /// # Panics
+    ///
+    /// When it is gone already.
+    pub fn terminate(&self) {
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill(1) runs");
+        assert!(asked.success(), "the child is there to be asked");
     }
 
     fn end(&mut self) {

@@ -18,7 +18,9 @@ async fn narrow_topic(brokers: &str, topic: &str) {
         ClientConfig::new().set("bootstrap.servers", brokers).create().expect("a client");
     let topic = NewTopic::new(topic, 1, TopicReplication::Fixed(1)).set("max.message.bytes", "2000");
     let created = admin.create_topics([&topic], &AdminOptions::new()).await.expect("an answer");
-    created.into_iter().for_each(|topic| drop(topic.expect("a new topic")));
+    for topic in created {
+        topic.expect("a new topic");
+    }
 }
 
 fn posted(key: &str, size: usize) -> DomainEvent {
@@ -66,7 +68,7 @@ async fn a_restart_burns_no_attempt_and_forgets_none() {
     let outbox = OutboxRepository::new(&service.database.pool);
     for refusals in 1..=3 {
         // It is tried again after an hour, so each relay adds one refusal and no more.
-        let relay = RunningRelay::start(service.relay().max_attempts(3).retry_delay(Duration::from_secs(3600)));
+        let relay = RunningRelay::start(service.relay().max_attempts(3).retry_delay(Duration::from_hours(1)));
         wait::until("a refusal", || async {
             let pending = outbox.pending(1).await.ok()?;
             let dead = outbox.dead_letters(1).await.ok()?;

@@ -1,7 +1,7 @@
 //! The direct road.
 
 use marty_events::{AuditEvent, AuditEventType, EventError, EventPublisher};
-use marty_events_tests::{database::TestDatabase, kafka::prefix, servers};
+use marty_events_tests::{database::TestDatabase, kafka::prefix, servers, wait};
 
 use crate::setup::{RunningRelay, Service, config};
 
@@ -17,6 +17,25 @@ async fn a_direct_event_is_in_kafka_when_publish_returns() {
     assert_eq!(record.topic, format!("{}.audit.events", service.prefix));
     assert_eq!(record.key.as_deref(), Some("r-1"));
     assert_eq!(record.id(), Some(id.to_string().as_str()));
+}
+
+#[tokio::test]
+async fn a_direct_event_whose_caller_goes_away_is_seen_through_in_the_background() {
+    let test = "a_direct_event_whose_caller_goes_away_is_seen_through_in_the_background";
+    let Some(database) = TestDatabase::create(test).await else { return };
+    let without_broker = marty_events::EventConfig::builder()
+        .service_name("suite")
+        .brokers("127.0.0.1:1")
+        .database_url(&database.url)
+        .producer_property("message.timeout.ms", "1000")
+        .build()
+        .unwrap();
+    let publisher = EventPublisher::unregistered(&without_broker).unwrap();
+    // Polled once, then dropped.
+    futures_util::FutureExt::now_or_never(publisher.publish(exported()));
+    let outbox = marty_events::OutboxRepository::new(&database.pool);
+    let kept = wait::until("the event in the outbox", || async { outbox.pending(2).await.ok()?.pop() }).await;
+    assert_eq!(kept.key.as_deref(), Some("r-1"));
 }
 
 #[tokio::test]

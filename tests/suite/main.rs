@@ -1,8 +1,10 @@
 //! Behaviour of the outbox, the relay and both roads on a real PostgreSQL and a real Apache Kafka.
 
+mod command_line;
 mod dead_letters;
 mod delivery;
 mod direct;
 mod kill;
+mod outage;
 mod outbox;
 mod setup;

@@ -89,6 +89,45 @@ async fn an_event_too_large_for_the_producer_is_refused_before_it_is_written() {
 }
 
 #[tokio::test]
+async fn a_connection_outside_a_transaction_is_refused_before_anything_is_written() {
+    let test = "a_connection_outside_a_transaction_is_refused_before_anything_is_written";
+    let Some(service) = Service::start(test).await else { return };
+    let outbox = OutboxRepository::new(&service.database.pool);
+    let mut connection = service.database.pool.acquire().await.unwrap();
+    let error = service.publisher.publish_in(&mut *connection, created(1)).await.unwrap_err();
+    assert!(matches!(error, EventError::NotInTransaction), "{error:?}");
+    assert_eq!(outbox.pending(1).await.unwrap(), []);
+    // Begun by hand, so that sqlx does not know of it; the server does.
+    sqlx::raw_sql("BEGIN").execute(&mut *connection).await.unwrap();
+    service.publisher.publish_in(&mut *connection, created(2)).await.unwrap();
+    assert_eq!(outbox.pending(1).await.unwrap(), []);
+    sqlx::raw_sql("COMMIT").execute(&mut *connection).await.unwrap();
+    assert_eq!(outbox.pending(2).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn sqlite_refuses_a_connection_outside_a_transaction_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("db")).create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    migrate(&pool).await.unwrap();
+    let config = marty_events::EventConfig::builder().service_name("suite").brokers("127.0.0.1:1").build().unwrap();
+    let publisher = marty_events::EventPublisher::unregistered(&config).unwrap();
+    let outbox = OutboxRepository::new(&pool);
+    let mut connection = pool.acquire().await.unwrap();
+    let error = publisher.publish_in(&mut *connection, created(1)).await.unwrap_err();
+    assert!(matches!(error, EventError::NotInTransaction), "{error:?}");
+    sqlx::raw_sql("BEGIN").execute(&mut *connection).await.unwrap();
+    publisher.publish_in(&mut *connection, created(2)).await.unwrap();
+    sqlx::raw_sql("COMMIT").execute(&mut *connection).await.unwrap();
+    let mut transaction = pool.begin().await.unwrap();
+    publisher.publish_in(&mut transaction, created(3)).await.unwrap();
+    transaction.rollback().await.unwrap();
+    let keys: Vec<_> = outbox.pending(9).await.unwrap().into_iter().filter_map(|event| event.key).collect();
+    assert_eq!(keys, ["2"]);
+}
+
+#[tokio::test]
 async fn an_empty_id_is_refused() {
     let Some(service) = Service::start("an_empty_id_is_refused").await else { return };
     let mut transaction = service.database.pool.begin().await.unwrap();
@@ -139,7 +178,7 @@ async fn dead_letters_are_requeued_discarded_and_cleaned_up() {
     assert_eq!((pending[0].event_id, pending[0].attempts), (ids[0], 0), "the id stays, the attempts begin anew");
     let dead = outbox.dead_letters(10).await.unwrap();
     assert_eq!((dead[0].event.event_id, dead[0].reason.as_str(), dead[0].event.attempts), (ids[2], "refused", 5));
-    assert_eq!(outbox.cleanup(Duration::from_secs(3600)).await.unwrap(), 0, "too young");
+    assert_eq!(outbox.cleanup(Duration::from_hours(1)).await.unwrap(), 0, "too young");
     assert_eq!(outbox.cleanup(Duration::ZERO).await.unwrap(), 1);
     assert_eq!(outbox.stats().await.unwrap().dead, 0);
 }

@@ -122,7 +122,12 @@ fn by_argument(route: &mut Route, place: usize, argument: &Argument, private: &T
     } else if argument.is_mut_ref {
         let split = Ident::new(if argument.is_returned { "split_returned" } else { "split" }, span);
         lend_as(quote_spanned!(span=> #kept.lend(#lent)));
-        route.keep.extend(quote_spanned!(span=> #(#conditions)* let (mut #kept, #lent) = #tag.#split(#name);));
+        route.keep.extend(quote_spanned! {span=>
+            #(#conditions)*
+            // The user's `_tx` is used here, and only here.
+            #[allow(clippy::used_underscore_binding)]
+            let (mut #kept, #lent) = #tag.#split(#name);
+        });
     } else {
         route.keep.extend(quote_spanned!(span=> #(#conditions)* let #kept = #tag.not_a_handle();));
     }

@@ -7,6 +7,8 @@
 mod audit;
 mod custom;
 mod domain;
+#[cfg(test)]
+mod golden;
 mod json;
 mod kinds;
 pub(crate) mod message;

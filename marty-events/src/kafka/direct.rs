@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdkafka::{
     error::KafkaError,
-    producer::{FutureProducer, FutureRecord, Producer},
+    producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer},
     types::RDKafkaErrorCode,
 };
 
@@ -29,10 +29,8 @@ impl DirectProducer {
         base.create().map(Self).map_err(EventError::Kafka)
     }
 
-    /// Ends when the broker has the message. Once the message is accepted by the client it is sent, also when this
-    /// future is dropped.
-    pub(crate) async fn send(&self, message: &Message) -> Result<(), EventError> {
-        let failed = |source| EventError::Delivery { id: message.id, topic: message.topic.clone(), source };
+    /// Hands the message to the client. From here on it is sent, whether or not anybody waits for it.
+    pub(crate) fn begin(&self, message: &Message) -> Result<Delivery, EventError> {
         let mut record = FutureRecord::<str, [u8]>::to(&message.topic)
             .payload(&message.payload)
             .headers(super::headers(&message.headers));
@@ -40,12 +38,7 @@ impl DirectProducer {
             record = record.key(key);
         }
         // Not `send`, which would put the message back in the queue behind its successors when the queue is full.
-        let delivery = self.0.send_result(record).map_err(|(error, _)| failed(error))?;
-        match delivery.await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err((error, _))) => Err(failed(error)),
-            Err(_) => Err(failed(KafkaError::MessageProduction(RDKafkaErrorCode::PurgeInflight))),
-        }
+        self.0.send_result(record).map(Delivery).map_err(|(error, _)| failed(message, error))
     }
 
     /// Waits until nothing is under way any more, or `limit` has passed; answers how many messages are left then.
@@ -56,6 +49,28 @@ impl DirectProducer {
             Err(_) => usize::try_from(self.0.in_flight_count()).unwrap_or_default(),
         }
     }
+}
+
+/// A message under way.
+pub(crate) struct Delivery(DeliveryFuture);
+
+impl Delivery {
+    /// Ends when the broker has the message, or has refused it. Cancel safe: it can be asked again.
+    pub(crate) async fn ended(&mut self, message: &Message) -> Result<(), EventError> {
+        match (&mut self.0).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err((error, _))) => Err(failed(message, error)),
+            Err(_) => Err(failed(message, KafkaError::MessageProduction(RDKafkaErrorCode::PurgeInflight))),
+        }
+    }
+
+    pub(crate) async fn done(mut self, message: &Message) -> Result<(), EventError> {
+        self.ended(message).await
+    }
+}
+
+fn failed(message: &Message, source: KafkaError) -> EventError {
+    EventError::Delivery { id: message.id, topic: message.topic.clone(), source }
 }
 
 impl std::fmt::Debug for DirectProducer {

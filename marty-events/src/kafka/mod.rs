@@ -10,7 +10,7 @@ use rdkafka::{
     message::{Header, OwnedHeaders},
 };
 
-pub(crate) use direct::DirectProducer;
+pub(crate) use direct::{Delivery, DirectProducer};
 pub(crate) use verdict::{Verdict, is_permanent};
 
 use crate::EventError;

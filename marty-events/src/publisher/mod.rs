@@ -1,5 +1,7 @@
 //! How an event leaves the process: the registered publisher, and its two roads.
 
+mod background;
+mod direct;
 mod registration;
 
 use std::{
@@ -19,10 +21,12 @@ use crate::{
     Event, EventError, OutboxTransaction,
     config::EventConfig,
     event::message::{Message, Source},
-    kafka::DirectProducer,
+    kafka::{Delivery, DirectProducer},
     observe::Metrics,
-    outbox::{Appender, OutboxRepository},
+    outbox::Appender,
 };
+use background::Background;
+use direct::Direct;
 
 /// Publishes events; a cheap clone of the one that [`init`] registered.
 ///
@@ -51,10 +55,9 @@ enum Sink {
 struct Live {
     source: Source,
     bootstrap: String,
-    producer: DirectProducer,
+    direct: Direct,
+    background: Background,
     appender: Appender,
-    /// Where a direct event is kept that Kafka did not take.
-    refuge: Option<OutboxRepository>,
     /// The longest envelope that the producer will take, so that an event too large is refused in the caller's hands.
     longest: usize,
     use_outbox: bool,
@@ -198,15 +201,19 @@ impl EventPublisher {
 
 impl Live {
     fn new(config: &EventConfig) -> Result<Self, EventError> {
+        let metrics = Metrics::new(config.counts());
+        let producer = DirectProducer::new(config)?;
+        let direct = Direct { producer, refuge: registration::refuge(config)?, metrics };
         Ok(Self {
             source: config.source(),
             bootstrap: crate::kafka::bootstrap(config)?,
-            producer: DirectProducer::new(config)?,
+            background: Background::start(Direct { refuge: registration::refuge(config)?, ..direct.clone() })
+                .map_err(|source| EventError::Background { source })?,
+            direct,
             appender: Appender::new(config.outbox_table()),
-            refuge: registration::refuge(config)?,
             longest: crate::kafka::longest_message(config),
             use_outbox: config.uses_outbox(),
-            metrics: Metrics::new(config.counts()),
+            metrics,
             shut_down: AtomicBool::new(false),
         })
     }
@@ -236,24 +243,45 @@ impl Live {
         result
     }
 
+    /// Ends when the broker or the outbox has the event. Where this future is dropped before, the background sees it
+    /// through.
     async fn send(&self, message: &Message) -> Result<(), EventError> {
-        let metrics = self.metrics;
-        let Err(error) = self.producer.send(message).await else {
-            metrics.published("direct", "accepted", 1);
-            return Ok(());
+        let mut attended = Attended { live: self, message, delivery: None, is_over: false };
+        let sent = match self.direct.producer.begin(message) {
+            Ok(delivery) => attended.delivery.insert(delivery).ended(message).await,
+            Err(error) => Err(error),
         };
-        let Some(refuge) = &self.refuge else {
-            metrics.published("direct", "failed", 1);
-            return Err(error);
-        };
-        if let Err(refused) = refuge.keep(message).await {
-            tracing::error!(event_id = %message.id, error = %refused, "the outbox could not keep a direct event either");
-            metrics.published("direct", "failed", 1);
-            return Err(error);
+        if sent.is_ok() {
+            attended.is_over = true;
         }
-        tracing::warn!(event_id = %message.id, topic = %message.topic, %error, "kept in the outbox, to be delivered later");
-        metrics.published("direct", "kept", 1);
-        Ok(())
+        let settled = self.direct.settle(message, sent).await;
+        attended.is_over = true;
+        settled
+    }
+
+    /// Accepts an event that nobody waits for; never blocks.
+    fn hand_over(&self, message: Message, delivery: Option<Delivery>) {
+        let (id, topic) = (message.id, message.topic.clone());
+        if !self.background.hand_over(message, delivery) {
+            tracing::error!(event_id = %id, topic, "too many events wait in the background; this one is lost");
+            self.metrics.published("direct", "failed", 1);
+        }
+    }
+}
+
+/// A direct event whose caller waits for it.
+struct Attended<'a> {
+    live: &'a Live,
+    message: &'a Message,
+    delivery: Option<Delivery>,
+    is_over: bool,
+}
+
+impl Drop for Attended<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.live.hand_over(self.message.clone(), self.delivery.take());
+        }
     }
 }
 

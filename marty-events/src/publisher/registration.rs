@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use once_cell::sync::OnceCell;
@@ -95,7 +95,9 @@ impl Events {
 impl Live {
     fn drain(&self, limit: Duration) -> usize {
         self.shut_down.store(true, Ordering::Release);
-        self.producer.flush(limit)
+        let begin = Instant::now();
+        let unattended = self.background.drain(limit);
+        self.direct.producer.flush(limit.saturating_sub(begin.elapsed())).max(unattended)
     }
 }
 

@@ -193,3 +193,6 @@ impl Window {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

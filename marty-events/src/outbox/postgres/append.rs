@@ -1,4 +1,4 @@
-use sqlx::{PgConnection, SqlStr};
+use sqlx::{Connection, PgConnection, SqlStr};
 use uuid::Uuid;
 
 use super::super::{
@@ -31,6 +31,7 @@ impl Append {
 
     /// One statement, however many messages.
     pub(crate) async fn append(&self, connection: &mut PgConnection, messages: &[Message]) -> Result<(), EventError> {
+        self.require_transaction(connection).await?;
         let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
         let types: Vec<&str> = messages.iter().map(|message| message.event_type.as_str()).collect();
         let topics: Vec<&str> = messages.iter().map(|message| message.topic.as_str()).collect();
@@ -52,5 +53,24 @@ impl Append {
             .await
             .map(drop)
             .map_err(|error| database_error("write the event", &self.table, error))
+    }
+
+    /// A connection that commits every statement by itself would separate the event from the work it is about.
+    ///
+    /// sqlx counts the transactions that it began itself; where it counts none, the server is asked, in a round trip of
+    /// its own: `SAVEPOINT` is refused outside a transaction block (PostgreSQL, "SAVEPOINT", Notes).
+    async fn require_transaction(&self, connection: &mut PgConnection) -> Result<(), EventError> {
+        if connection.is_in_transaction() {
+            return Ok(());
+        }
+        let asked = sqlx::raw_sql("SAVEPOINT marty_events; RELEASE SAVEPOINT marty_events").execute(connection).await;
+        asked.map(drop).map_err(|error| {
+            // 25P01: no_active_sql_transaction
+            if error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("25P01")) {
+                EventError::NotInTransaction
+            } else {
+                database_error("ask for the transaction", &self.table, error)
+            }
+        })
     }
 }

@@ -1,4 +1,4 @@
-use sqlx::{SqlStr, SqliteConnection};
+use sqlx::{Connection, SqlStr, SqliteConnection};
 
 use super::super::{
     OutboxTable,
@@ -29,6 +29,7 @@ impl Append {
         connection: &mut SqliteConnection,
         messages: &[Message],
     ) -> Result<(), EventError> {
+        self.require_transaction(connection).await?;
         for message in messages {
             sqlx::query(self.insert.clone())
                 .bind(message.id.to_string())
@@ -44,5 +45,18 @@ impl Append {
                 .map_err(|error| database_error("write the event", &self.table, error))?;
         }
         Ok(())
+    }
+
+    /// A connection that commits every statement by itself would separate the event from the work it is about.
+    ///
+    /// sqlx counts the transactions that it began itself; where it counts none, the database is asked: `BEGIN` is refused
+    /// inside a transaction (SQLite, "Transaction", section 2).
+    async fn require_transaction(&self, connection: &mut SqliteConnection) -> Result<(), EventError> {
+        if connection.is_in_transaction() || sqlx::raw_sql("BEGIN").execute(&mut *connection).await.is_err() {
+            return Ok(());
+        }
+        let ended = sqlx::raw_sql("ROLLBACK").execute(connection).await;
+        ended.map_err(|error| database_error("ask for the transaction", &self.table, error))?;
+        Err(EventError::NotInTransaction)
     }
 }

@@ -1,0 +1,167 @@
+//! The wire format, byte for byte: topic, key, headers and value of one full and one minimal event of each kind.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p marty-events golden` writes the files anew; the difference is what consumers will see.
+
+use std::{fmt::Write, fs, path::PathBuf};
+
+use jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::message::{Message, Source};
+use crate::{
+    AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventContext, EventPriority, NotificationEvent,
+    NotificationEventType, Outcome, RiskLevel,
+};
+
+fn source() -> Source {
+    Source {
+        service_name: "users".to_owned(),
+        service_version: "1.2.3".to_owned(),
+        topic_prefix: "marty".to_owned(),
+        domain_topic: super::topic::TopicPattern::default(),
+        tracing: true,
+    }
+}
+
+fn message(event: impl Into<Event>, context: &EventContext) -> Message {
+    let id = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
+    let time = Timestamp::from_microsecond(1_767_323_045_006_789).expect("a time");
+    source().message_at(&event.into(), id, time, context).expect("a message")
+}
+
+fn context() -> EventContext {
+    EventContext::new()
+        .correlation_id("corr-1")
+        .causation_id("cause-1")
+        .user_id("alice")
+        .session_id("sess-1")
+        .request_id("req-1")
+        .source_ip("192.0.2.1")
+        .user_agent("curl/8")
+        .custom_header("tenant", "acme")
+        .trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Some("vendor=1".to_owned()))
+}
+
+fn check(name: &str, message: &Message) {
+    let mut text = format!("topic: {}\nkey: {}\n", message.topic, message.key.as_deref().unwrap_or("(none)"));
+    for (header, value) in &message.headers {
+        writeln!(text, "header: {header}={value}").expect("a string takes it");
+    }
+    writeln!(text, "value: {}", String::from_utf8(message.payload.clone()).expect("UTF-8")).expect("a string takes it");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/event/golden").join(format!("{name}.golden"));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &text).expect("the golden file can be written");
+    }
+    let golden = fs::read_to_string(&path).expect("the golden file is there");
+    assert!(text == golden, "{name} is not what it was\n--- golden\n{golden}\n--- now\n{text}");
+}
+
+#[test]
+fn audit() {
+    let full = AuditEvent::new(AuditEventType::DataUpdated, "change_plan", "user")
+        .resource_id("user-1")
+        .data(&json!({"plan": "pro"}))
+        .and_then(|event| event.previous_state(&json!({"plan": "free"})))
+        .and_then(|event| event.new_state(&json!({"plan": "pro"})))
+        .and_then(|event| event.security_context(&json!({"role": "admin"})))
+        .expect("JSON")
+        .outcome(Outcome::Failure)
+        .error_message("declined")
+        .error_code(402)
+        .compliance_tags(["gdpr", "sox"])
+        .risk_level(RiskLevel::High)
+        .priority(EventPriority::Critical);
+    check("audit", &message(full, &context()));
+    let minimal = AuditEvent::new(AuditEventType::ServiceStarted, "start", "service");
+    check("audit-minimal", &message(minimal, &EventContext::new()));
+}
+
+#[test]
+fn domain() {
+    let full = DomainEvent::new("User", "user-1", "user_created")
+        .data(&json!({"email": "a@example.com"}))
+        .and_then(|event| event.business_context(&json!({"campaign": "spring"})))
+        .expect("JSON")
+        .event_version(2)
+        .schema("2.1", Some("https://schemas.example.com/user".to_owned()))
+        .priority(EventPriority::High);
+    check("domain", &message(full, &context()));
+    check("domain-minimal", &message(DomainEvent::new("user", 1, "user_created"), &EventContext::new()));
+}
+
+#[test]
+fn notification() {
+    let full = NotificationEvent::new(NotificationEventType::CertificateExpiring, "user", ["user-1", "user-2"])
+        .subject("Your certificate expires")
+        .message("Renew it")
+        .message_template("expiring")
+        .data(&json!({"days": 7}))
+        .expect("JSON")
+        .channels(["email", "sms"])
+        .delivery_time("2026-01-02T03:04:05Z")
+        .expiry_time("2026-01-09T03:04:05Z")
+        .action("https://example.com/renew", "Renew")
+        .attachments(["file-1"])
+        .priority(EventPriority::Low);
+    check("notification", &message(full, &context()));
+    let minimal = NotificationEvent::new(NotificationEventType::SystemAlert, "admin", Vec::<String>::new());
+    check("notification-minimal", &message(minimal, &EventContext::new()));
+}
+
+#[test]
+fn custom() {
+    let full = CustomEvent::new("billing.ledger", "entry_posted")
+        .key("acct-9")
+        .data(&json!({"cents": 1250}))
+        .expect("JSON")
+        .priority(EventPriority::High);
+    check("custom", &message(full, &context()));
+    check("custom-minimal", &message(CustomEvent::new("billing.ledger", "closed"), &EventContext::new()));
+}
+
+#[test]
+fn ids_and_topics_are_checked() {
+    let refused = |event: Event| {
+        source()
+            .message_at(&event, Uuid::nil(), Timestamp::UNIX_EPOCH, &EventContext::new())
+            .expect_err("it must be refused")
+            .to_string()
+    };
+    assert!(refused(DomainEvent::new("user", "", "created").into()).contains("its id is empty"));
+    assert!(refused(DomainEvent::new("", "1", "created").into()).contains("its aggregate type is empty"));
+    assert!(refused(DomainEvent::new("user", "1", "").into()).contains("its event type is empty"));
+    assert!(refused(DomainEvent::new("user", "1", "a b").into()).contains("` ` is none of its letters"));
+    assert!(refused(CustomEvent::new("x".repeat(250), "e").into()).contains("249 are allowed"));
+    assert!(refused(CustomEvent::new("t", "e").key("").into()).contains("its id is empty"));
+    let unprefixed = Source { topic_prefix: String::new(), ..source() };
+    let event = CustomEvent::new("..", "e").into();
+    let error = unprefixed.message_at(&event, Uuid::nil(), Timestamp::UNIX_EPOCH, &EventContext::new());
+    assert!(error.expect_err("a reserved name").to_string().contains("reserved"));
+    let event = AuditEvent::new(AuditEventType::UserLogin, "login", "user").into();
+    let message = unprefixed.message_at(&event, Uuid::nil(), Timestamp::UNIX_EPOCH, &EventContext::new());
+    assert_eq!(message.expect("a message").topic, "audit.events");
+}
+
+#[test]
+fn every_type_has_the_word_of_the_contract() {
+    let audit = "user.login user.logout user.login.failed permission.denied role.changed data.accessed data.created
+        data.updated data.deleted data.exported security.violation certificate.issued certificate.revoked
+        certificate.validated service.started service.stopped service.error configuration.changed trust.anchored
+        trust.revoked compliance.checked compliance.violation";
+    for word in audit.split_whitespace() {
+        let parsed = AuditEventType::from(word);
+        assert_eq!(format!("{parsed:?}").to_lowercase(), word.replace('.', ""));
+        assert_eq!(parsed.as_str(), word);
+    }
+    let notification = "user.welcome user.password.reset user.account.locked certificate.expiring certificate.expired
+        certificate.renewal.required system.maintenance system.alert backup.completed backup.failed
+        compliance.review.due audit.required policy.updated";
+    for word in notification.split_whitespace() {
+        let parsed = NotificationEventType::from(word);
+        assert_eq!(format!("{parsed:?}").to_lowercase(), word.replace('.', ""));
+        assert_eq!(parsed.as_str(), word);
+    }
+    assert_eq!(AuditEventType::from("vault.opened"), AuditEventType::Custom("vault.opened".to_owned()));
+    assert_eq!(serde_json::to_value(NotificationEventType::Custom("x".to_owned())).expect("JSON"), json!("x"));
+}

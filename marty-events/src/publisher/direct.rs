@@ -1,0 +1,48 @@
+//! The direct road: to the broker, or else into the outbox.
+
+use crate::{EventError, event::message::Message, kafka::DirectProducer, observe::Metrics, outbox::OutboxRepository};
+
+pub(super) use crate::kafka::Delivery;
+
+/// What a direct event needs on its way.
+#[derive(Clone)]
+pub(super) struct Direct {
+    pub(super) producer: DirectProducer,
+    /// Where an event is kept that Kafka did not take.
+    pub(super) refuge: Option<OutboxRepository>,
+    pub(super) metrics: Metrics,
+}
+
+impl Direct {
+    /// Sees an event to its end, from where `delivery` has begun. Ends when the broker or the outbox has it.
+    pub(super) async fn finish(&self, message: &Message, delivery: Option<Delivery>) -> Result<(), EventError> {
+        let sent = match delivery {
+            Some(delivery) => delivery.done(message).await,
+            None => match self.producer.begin(message) {
+                Ok(delivery) => delivery.done(message).await,
+                Err(error) => Err(error),
+            },
+        };
+        self.settle(message, sent).await
+    }
+
+    /// Keeps in the outbox what the broker did not take.
+    pub(super) async fn settle(&self, message: &Message, sent: Result<(), EventError>) -> Result<(), EventError> {
+        let Err(error) = sent else {
+            self.metrics.published("direct", "accepted", 1);
+            return Ok(());
+        };
+        let Some(refuge) = &self.refuge else {
+            self.metrics.published("direct", "failed", 1);
+            return Err(error);
+        };
+        if let Err(refused) = refuge.keep(message).await {
+            tracing::error!(event_id = %message.id, error = %refused, "the outbox could not keep a direct event either");
+            self.metrics.published("direct", "failed", 1);
+            return Err(error);
+        }
+        tracing::warn!(event_id = %message.id, topic = %message.topic, %error, "kept in the outbox, to be delivered later");
+        self.metrics.published("direct", "kept", 1);
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+# shellcheck shell=bash
+# Apache Kafka, one node that is broker and controller, for scripts/services. See lib/process.sh for what each function must do.
+#
+# The broker is given only names relative to its directory, and so minds neither spaces nor other alphabets in the checkout's path.
+
+KAFKA_POM=$REPO/scripts/kafka/pom.xml
+KAFKA_VERSION=$(sed -n 's:.*<kafka.version>\(.*\)</kafka.version>.*:\1:p' "$KAFKA_POM")
+KAFKA_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/marty-events
+# The sum changes with any other line of the pom, so an old set of jars is never taken for the new one.
+KAFKA_JARS=$KAFKA_CACHE/kafka-$KAFKA_VERSION-$(sha256sum <"$KAFKA_POM" | cut -c1-8)
+JAVA=
+
+kafka_provide() {
+  if kafka_find_java || kafka_install_java; then
+    [[ ! -d $KAFKA_JARS ]] || return 0
+    ! kafka_fetch || return 0
+  fi
+  say "Apache Kafka can't be had: $WHY."
+  say "Install Java 17 or newer and Maven, with its repository in reach, or name brokers of your own: export KAFKA_BROKERS=HOST:PORT"
+  return 1
+}
+
+kafka_find_java() {
+  local version
+  for JAVA in "${JAVA_HOME:-/nowhere}/bin/java" "$(command -v java || true)" /usr/lib/jvm/*/bin/java; do
+    [[ -x $JAVA ]] || continue
+    version=$("$JAVA" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
+    ((${version:-0} < 17)) || return 0
+  done
+  JAVA=
+  return 1
+}
+
+kafka_install_java() {
+  install_packages openjdk-17-jre-headless || install_packages default-jre-headless || return 1
+  kafka_find_java || { WHY="the installed Java is older than 17"; return 1; }
+}
+
+# Checkouts share the jars, so one downloads while the others wait.
+kafka_fetch() {
+  have mvn || install_packages maven || return 1
+  mkdir -p "$KAFKA_CACHE"
+  (
+    flock 8
+    [[ -d $KAFKA_JARS ]] || kafka_download
+  ) 8<"$KAFKA_CACHE" || { WHY="Maven could not download the broker (the end of its output is above)"; return 1; }
+}
+
+# Half of a download must never be taken for a broker, so it gets its name when it is whole.
+kafka_download() {
+  local new
+  new=$(mktemp -d "$KAFKA_CACHE/.new.XXXXXX") || return 1
+  # shellcheck disable=SC2064 # expanded now, because the variable is gone when the subshell ends
+  trap "rm -rf -- ${new@Q}" EXIT
+  say "downloading Apache Kafka $KAFKA_VERSION by Maven"
+  JAVA_HOME=$(dirname -- "$(dirname -- "$(readlink -f -- "$JAVA")")") timeout 900 \
+    mvn -B -q -f "$KAFKA_POM" org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies \
+    -DincludeScope=runtime -DoutputDirectory="$new/jars" \
+    </dev/null >"$new/log" 2>&1 || { tail -n 15 -- "$new/log" | sed 's/^/  | /' >&2; return 1; }
+  mv -T -- "$new/jars" "$KAFKA_JARS"
+}
+
+# Java decodes file names by the locale, and the plain C locale knows ASCII only.
+kafka_java() { printf '%s\n' env LC_ALL=C.UTF-8 "$JAVA" -cp "$KAFKA_JARS/*" -Dlog4j2.configurationFile=log4j2.properties; }
+
+kafka_properties() {
+  local broker controller
+  broker=127.0.0.1:$(port kafka)
+  controller=127.0.0.1:$(port kafka controller-port)
+  cat <<END
+process.roles=broker,controller
+node.id=1
+listeners=PLAINTEXT://$broker,CONTROLLER://$controller
+advertised.listeners=PLAINTEXT://$broker,CONTROLLER://$controller
+controller.listener.names=CONTROLLER
+controller.quorum.bootstrap.servers=$controller
+log.dirs=data
+auto.create.topics.enable=true
+num.partitions=3
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+# The fifty partitions of a production cluster only make the first consumer group and the first transaction wait.
+offsets.topic.num.partitions=3
+transaction.state.log.num.partitions=3
+group.initial.rebalance.delay.ms=0
+END
+}
+
+kafka_prepare() {
+  local id java
+  mkdir -p "$STATE/kafka"
+  kafka_properties >"$STATE/kafka/server.properties"
+  cp -- "$REPO/scripts/kafka/log4j2.properties" "$STATE/kafka/"
+  # Written last, so without it there is no storage, or half of one.
+  [[ ! -s $STATE/kafka/cluster-id ]] || return 0
+  rm -rf -- "$STATE/kafka/data"
+  mapfile -t java < <(kafka_java)
+  # The tool lives for a second: compiling for speed would only make it two.
+  java+=(-XX:TieredStopAtLevel=1 kafka.tools.StorageTool)
+  (
+    cd -- "$STATE/kafka" &&
+      id=$("${java[@]}" random-uuid) &&
+      "${java[@]}" format --standalone -t "$id" -c server.properties &&
+      printf '%s\n' "$id" >cluster-id
+  ) </dev/null >"$STATE/kafka/log" 2>&1
+}
+
+kafka_launch() {
+  local java
+  mapfile -t java < <(kafka_java)
+  kafka_properties >"$STATE/kafka/server.properties"
+  launch kafka "$STATE/kafka" "${java[@]}" -Xms128m -Xmx400m -XX:+ExitOnOutOfMemoryError "$(kafka_marker)" \
+    kafka.Kafka server.properties
+}
+
+kafka_marker() { printf -- '-Dmarty.events.services=%s/kafka\n' "$STATE"; }
+
+# A client's metadata request (version 2, no topics), whose answer names the brokers that are ready and the cluster. Written as
+# bytes because it is asked many times a second while the broker boots, and a JVM takes longer to start than the broker to answer.
+kafka_answers() {
+  local id answer
+  id=$(cat -- "$STATE/kafka/cluster-id" 2>/dev/null) || return 1
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  answer=$(timeout 5 bash -c '
+    exec 3<>"/dev/tcp/127.0.0.1/$1"
+    printf "\0\0\0\016\0\003\0\002\0\0\0\001\377\377\0\0\0\0" >&3
+    size=$(head -c 4 <&3 | od -An -tu4 --endian=big)
+    head -c "$((size))" <&3 | LC_ALL=C tr -cd "[:print:]"
+  ' - "$(port kafka)" 2>/dev/null) || return 1
+  [[ $answer == *127.0.0.1*"$id"* ]]
+}
+
+kafka_stop_signal() { printf TERM; }
+
+kafka_variable() { printf KAFKA_BROKERS; }
+
+kafka_export() { printf 'export KAFKA_BROKERS=%s\n' "$(address kafka)"; }
+
+kafka_remove() { :; }

@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# Debian packages for what a machine lacks. Sourced.
+
+say() { printf '%s\n' "$*" >&2; }
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Installs Debian packages, or fails with the reason in WHY.
+install_packages() {
+  local as_root=(env) log
+  WHY=
+  if ! have apt-get; then
+    WHY="there is no apt-get on this machine to install $* with"
+  elif ((EUID != 0)); then
+    as_root=(sudo -n env)
+    sudo -n true 2>/dev/null || WHY="installing $* needs root or a sudo that asks no password"
+  fi
+  [[ -z $WHY ]] || return 1
+  say "installing $* (Debian packages)"
+  log=$(mktemp)
+  # The index is fetched only when the first try fails: it may be absent, or name versions that are no longer served.
+  if apt_get install "$@" >"$log" 2>&1 || { apt_get update && apt_get install "$@"; } >"$log" 2>&1; then
+    rm -f -- "$log"
+    return 0
+  fi
+  WHY="apt-get could not install $*: $(grep -m1 '^E:' "$log" || tail -n 1 "$log")"
+  rm -f -- "$log"
+  return 1
+}
+
+# Uses as_root of install_packages.
+apt_get() {
+  "${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
+    -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@" </dev/null
+}
+
+# A client that is not ours, for tests that must not take our own word.
+provide_kcat() {
+  have kcat || install_packages kcat || say "kcat is missing ($WHY); tests that use it will be skipped"
+}
+
+# What `--all-features` links with. Only a hint where it can't be installed: the build itself then says what is missing.
+provide_build_packages() {
+  local missing=()
+  have pkg-config || missing+=(pkg-config)
+  { have cc && have make; } || missing+=(build-essential)
+  { have pkg-config && pkg-config --exists openssl; } || missing+=(libssl-dev)
+  { have pkg-config && pkg-config --exists libsasl2; } || missing+=(libsasl2-dev)
+  ((${#missing[@]} == 0)) || install_packages "${missing[@]}" || say "$WHY; a build with all features may fail"
+}

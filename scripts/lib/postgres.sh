@@ -1,0 +1,164 @@
+# shellcheck shell=bash
+# PostgreSQL, for scripts/services. See lib/process.sh for what each function must do.
+
+POSTGRES_BIN=
+
+postgres_find() {
+  local candidate
+  while read -r candidate; do
+    candidate=$(readlink -f -- "$candidate") || continue
+    POSTGRES_BIN=$(dirname -- "$candidate")
+    [[ ! -x $POSTGRES_BIN/initdb || ! -x $POSTGRES_BIN/postgres ]] || return 0
+  done < <(
+    command -v postgres || true
+    printf '%s\n' /usr/lib/postgresql/*/bin/postgres | sort -rV
+  )
+  return 1
+}
+
+postgres_provide() {
+  { postgres_find && postgres_psql >/dev/null; } || postgres_install || {
+    say "PostgreSQL can't be had: $WHY."
+    say "Install a PostgreSQL server, or name one of your own: export DATABASE_URL=postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+    return 1
+  }
+}
+
+postgres_install() {
+  local conf=/etc/postgresql-common/createcluster.conf as_root=()
+  # Debian would make a cluster of its own and start it on port 5432: nobody asked for that one.
+  install_packages postgresql-common || return 1
+  ((EUID == 0)) || as_root=(sudo -n)
+  "${as_root[@]}" sed -i 's/^#\? *create_main_cluster.*/create_main_cluster = false/' "$conf"
+  install_packages postgresql || return 1
+  postgres_find || { WHY="the installed package brought no server"; return 1; }
+}
+
+postgres_psql() {
+  if [[ -x $POSTGRES_BIN/psql ]]; then printf '%s\n' "$POSTGRES_BIN/psql"; else command -v psql; fi
+}
+
+# The server refuses to run as root.
+postgres_owner() {
+  local owner
+  ((EUID == 0)) || { id -un; return; }
+  for owner in postgres nobody; do
+    ! id -u "$owner" >/dev/null 2>&1 || { printf '%s\n' "$owner"; return; }
+  done
+  return 1
+}
+
+# The words that put a command in the owner's hands, in OWNED. They exec, so that the process stays the one that was launched.
+postgres_as_owner() {
+  OWNED=()
+  ((EUID != 0)) || OWNED=(setpriv "--reuid=$(postgres_owner)" "--regid=$(id -g "$(postgres_owner)")" --init-groups --)
+}
+
+# Where the cluster is: not always where one looks for it, see below.
+postgres_base() { { ours && cat -- "$STATE/postgres/base" 2>/dev/null; } || printf '%s\n' "$STATE/postgres/cluster"; }
+
+postgres_new_base() {
+  local base=$STATE/postgres/cluster parent
+  mkdir -p "$base"
+  for parent in '' /var/tmp /tmp; do
+    [[ -z $parent ]] || base=$(mktemp -d "$parent/marty-events-postgres.XXXXXX") || continue
+    ((EUID != 0)) || chown "$(postgres_owner)": "$base"
+    chmod 700 "$base"
+    # The checkout may lie in a directory that the owner can't pass through.
+    if "${OWNED[@]}" test -w "$base" 2>/dev/null; then
+      printf '%s\n' "$base" >"$STATE/postgres/base"
+      return 0
+    fi
+    rm -rf -- "$base"
+  done
+  return 1
+}
+
+postgres_prepare() {
+  local base
+  postgres_as_owner
+  [[ ! -d $(postgres_base)/data ]] || return 0
+  postgres_remove
+  postgres_new_base || { say "no directory can be made for the user $(postgres_owner)"; return 1; }
+  base=$(postgres_base)
+  # Half of a cluster must never be taken for one, so it gets its name when it is whole.
+  # Syncing the new files would only guard against a crash of the machine in the next seconds; the server itself does sync.
+  (
+    cd -- "$base" &&
+      (umask 077 && random_word >password) &&
+      { ((EUID != 0)) || chown "$(postgres_owner)": password; } &&
+      "${OWNED[@]}" "$POSTGRES_BIN/initdb" -D new -U marty -A scram-sha-256 --pwfile=password -E UTF8 --no-locale --no-sync &&
+      postgres_settings "$base" >>new/postgresql.conf &&
+      "${OWNED[@]}" "$POSTGRES_BIN/postgres" --single -D new postgres <<<'create database marty_events' &&
+      mv -- new data
+  ) </dev/null >"$STATE/postgres/log" 2>&1
+}
+
+postgres_settings() {
+  local socket=$1/.s.PGSQL.32767
+  printf "listen_addresses = '127.0.0.1'\nmax_connections = 300\n"
+  # A socket's path may have 107 bytes; without one there is still TCP.
+  if [[ $(LC_ALL=C && printf '%s' "${#socket}") -gt 107 ]]; then
+    printf "unix_socket_directories = ''\n"
+  else
+    printf "unix_socket_directories = '\"%s\"'\n" "${1//\'/\'\'}"
+  fi
+}
+
+# A killed server leaves children, each of which ends only when its query does.
+postgres_end_orphans() {
+  local process signal=TERM tries orphans
+  for ((tries = 0; tries < 50; tries++)); do
+    orphans=()
+    for process in /proc/[0-9]*; do
+      [[ $process/cwd -ef $1/data && $process/exe -ef $POSTGRES_BIN/postgres ]] && orphans+=("${process#/proc/}")
+    done
+    ((${#orphans[@]} > 0)) || return 0
+    ((tries < 40)) || signal=KILL
+    kill -s "$signal" "${orphans[@]}" 2>/dev/null || true
+    sleep 0.1
+  done
+  return 1
+}
+
+postgres_launch() {
+  local base
+  base=$(postgres_base)
+  postgres_as_owner
+  # The lock files with a killed server's number keep a new one from starting as long as anything goes by that number.
+  ! postgres_end_orphans "$base" || rm -f -- "$base/data/postmaster.pid" "$base"/.s.PGSQL.*
+  launch postgres "$base" "${OWNED[@]}" "$POSTGRES_BIN/postgres" "$(postgres_marker)" -p "$(port postgres)"
+}
+
+# -D and its value in one word, which initdb or a person looking into the directory would not write.
+postgres_marker() { printf -- '-D%s/data\n' "$(postgres_base)"; }
+
+postgres_url() {
+  printf 'postgres://marty:%s@127.0.0.1:%s/marty_events' "$(<"$(postgres_base)/password")" "$(port postgres)"
+}
+
+# The password is random, so no other checkout's server lets us in.
+postgres_answers() {
+  local psql
+  [[ -n $POSTGRES_BIN ]] || postgres_find || return 1
+  psql=$(postgres_psql) || return 1
+  [[ $(timeout 5 "$psql" -X -qtA -c 'select 1' "$(postgres_url)" 2>/dev/null </dev/null) == 1 ]]
+}
+
+# Its "fast" shutdown; on TERM it would wait until the last client has left.
+postgres_stop_signal() { printf INT; }
+
+postgres_variable() { printf DATABASE_URL; }
+
+postgres_export() { printf 'export DATABASE_URL=%s\n' "$(postgres_url)"; }
+
+postgres_remove() {
+  local base
+  base=$(postgres_base)
+  case $base in
+    "$STATE/postgres/cluster" | /tmp/marty-events-postgres.* | /var/tmp/marty-events-postgres.*)
+      ! postgres_find || postgres_end_orphans "$base" || true
+      rm -rf -- "$base"
+      ;;
+  esac
+}
