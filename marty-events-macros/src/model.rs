@@ -70,6 +70,7 @@ pub(crate) enum Handle {
 }
 
 /// An argument with a name: only such can be a handle.
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub(crate) struct Argument {
     pub(crate) name: Ident,
     pub(crate) ty: Type,
@@ -113,7 +114,7 @@ pub(crate) enum ErrorMessage {
     /// Its `Display`.
     Display,
     Omit,
-    Given(Field),
+    Given(Box<Field>),
 }
 
 /// An id, as an expression that borrows.

@@ -51,7 +51,7 @@ pub(super) fn values(event: &Event) -> impl Iterator<Item = (usize, &Value)> {
 /// What is said of an error.
 fn texts(event: &Event) -> impl IntoIterator<Item = &Field> {
     let given = match &event.error_message {
-        ErrorMessage::Given(field) => Some(field),
+        ErrorMessage::Given(field) => Some(&**field),
         ErrorMessage::Display | ErrorMessage::Omit => None,
     };
     event.error_code.iter().chain(given)

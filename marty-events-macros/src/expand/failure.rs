@@ -49,16 +49,15 @@ pub(super) fn after(model: &Model, at_return: Span, private: &TokenStream) -> To
         let message = match &event.error_message {
             ErrorMessage::Omit => None,
             ErrorMessage::Display => Some(quote_spanned!(at_return=> #private::error_text(__error))),
-            ErrorMessage::Given(field) => Some(match &field.when {
-                When::Failure(error) => {
-                    let (bound, value) = (bind(error, "__error"), &field.value);
+            ErrorMessage::Given(field) => {
+                let (name, value) = (field_name(place, field), &field.value);
+                Some(if let When::Failure(error) = &field.when {
+                    let bound = bind(error, "__error");
                     quote_spanned!(field.span.resolved_at(mixed)=> { #bound #private::text(&(#value)) })
-                }
-                _ => {
-                    let name = field_name(place, field);
+                } else {
                     quote!(#name)
-                }
-            }),
+                })
+            }
         };
         let message = message.map(|text| quote_spanned!(mixed=> __failures.message(#number, #text);));
         let code = event.error_code.iter().filter_map(|code| {

@@ -111,8 +111,8 @@ fn by_argument(route: &mut Route, place: usize, argument: &Argument, private: &T
     };
     let tag = tag(&probe, span, private);
     let mut lend_as = |value: TokenStream| {
-        let lend = lend(name, argument.is_mutable, &value);
-        route.lend.extend(quote!(#(#conditions)* #lend));
+        let binding = lend(name, argument.is_mutable, &value);
+        route.lend.extend(quote!(#(#conditions)* #binding));
     };
     if argument.is_opaque {
         route.keep.extend(quote_spanned!(span=> #(#conditions)* let #kept = #private::select::Opaque;));

@@ -186,7 +186,7 @@ fn error_message(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> ErrorMe
             errors.push(syn::Error::new(word.span(), message));
             ErrorMessage::Omit
         }
-        None => ErrorMessage::Given(of_error("error_message", value, args.on(), scope, errors)),
+        None => ErrorMessage::Given(Box::new(of_error("error_message", value, args.on(), scope, errors))),
     }
 }
 

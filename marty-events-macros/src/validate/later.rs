@@ -22,7 +22,7 @@ pub(super) fn needed(events: &[Event], attributes: &[Args]) -> Needed {
         attributes.iter().filter_map(|args| args.transaction.as_ref()).map(ToTokens::to_token_stream).collect();
     for event in events {
         let given = match &event.error_message {
-            ErrorMessage::Given(field) => Some(field),
+            ErrorMessage::Given(field) => Some(&**field),
             _ => None,
         };
         let fields = event.data.iter().chain(&event.states).chain(&event.error_code).chain(given);

@@ -108,20 +108,18 @@ pub(super) fn calls(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> Vec<
     let mut calls = Vec::new();
     let levels = [("low", "Low"), ("medium", "Medium"), ("high", "High"), ("critical", "Critical")];
     let priorities = [("low", "Low"), ("normal", "Normal"), ("high", "High"), ("critical", "Critical")];
-    let words: [(&'static str, &str, &[(&str, &str)]); 3] = [
-        ("priority", "EventPriority", &priorities),
-        ("risk_level", "RiskLevel", &levels),
-        ("ordering", "EventOrdering", &[("key", "Key"), ("none", "None")]),
-    ];
-    for (key, enumeration, words) in words {
-        let Some(given) = args.value(key) else { continue };
-        let name = Ident::new(key, given.span());
-        let Some(variant) = errors.ok(choice(&name, given, words)) else { continue };
+    let orders = [("key", "Key"), ("none", "None")];
+    let mut word = |key: &'static str, enumeration: &str, words: &[(&str, &str)]| {
+        let given = args.value(key)?;
+        let variant = errors.ok(choice(&Ident::new(key, given.span()), given, words))?;
         let (enumeration, variant) =
             (Ident::new(enumeration, Span::mixed_site()), Ident::new(variant, Span::mixed_site()));
         let expression = quote_spanned!(Span::mixed_site()=> #krate::__private::#enumeration::#variant);
-        calls.push(call(key, Value { expression, span: given.span(), when: Moment::InPlace }));
-    }
+        Some(call(key, Value { expression, span: given.span(), when: Moment::InPlace }))
+    };
+    calls.extend(word("priority", "EventPriority", &priorities));
+    calls.extend(word("risk_level", "RiskLevel", &levels));
+    calls.extend(word("ordering", "EventOrdering", &orders));
     if let Some(given) = args.value("event_version") {
         calls.extend(errors.ok(copied(given, scope)).map(|value| call("event_version", value)));
     }
