@@ -4,6 +4,7 @@
 //! the user's own item (`fallback`), so that it is the only error.
 
 mod args;
+mod async_shape;
 mod crate_path;
 mod expand;
 mod expression;

@@ -5,12 +5,12 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt};
 use syn::{
-    Attribute, FnArg, Ident, Pat, Signature, Visibility,
+    Attribute, FnArg, Ident, Pat, ReceiverKind, Signature, Type, Visibility,
     ext::IdentExt,
     parse::{Parse, ParseStream},
 };
 
-use crate::args::Kind;
+use crate::{args::Kind, model::Binding};
 
 pub(crate) struct Method {
     pub(crate) attributes: Vec<Attribute>,
@@ -54,11 +54,11 @@ impl Method {
     }
 
     /// Every name that the arguments bind, also inside patterns.
-    pub(crate) fn bindings(&self) -> Vec<Ident> {
+    pub(crate) fn bindings(&self) -> Vec<Binding> {
         let mut names = Vec::new();
         for argument in &self.signature.inputs {
             if let FnArg::Typed(argument) = argument {
-                bindings(&argument.pat, &mut names);
+                bindings(&argument.pat, &conditions(&argument.attrs), &mut names);
             }
         }
         names
@@ -67,25 +67,57 @@ impl Method {
     pub(crate) fn has_receiver(&self) -> bool {
         self.signature.receiver().is_some()
     }
+
+    /// `&mut self`, `self: &mut Self`
+    pub(crate) fn receiver_is_mutable_reference(&self) -> bool {
+        self.signature.receiver().is_some_and(|receiver| match &receiver.kind {
+            ReceiverKind::Reference(_, _, mutability) => mutability.is_some(),
+            ReceiverKind::Typed(_, ty) => is_mut_ref(ty),
+            _ => false,
+        })
+    }
 }
 
-fn bindings(pattern: &Pat, names: &mut Vec<Ident>) {
+/// `#[cfg(..)]` among attributes.
+pub(crate) fn conditions(attributes: &[Attribute]) -> Vec<Attribute> {
+    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect()
+}
+
+pub(crate) fn bindings(pattern: &Pat, conditions: &[Attribute], names: &mut Vec<Binding>) {
+    let mut all = |inner: &Pat| bindings(inner, conditions, names);
     match pattern {
         Pat::Ident(name) => {
-            names.push(name.ident.clone());
+            names.push(Binding {
+                name: name.ident.clone(),
+                is_mutable: name.mutability.is_some(),
+                conditions: conditions.to_vec(),
+            });
             if let Some((_, inner)) = &name.subpat {
-                bindings(inner, names);
+                bindings(inner, conditions, names);
             }
         }
-        Pat::Reference(inner) => bindings(&inner.pat, names),
-        Pat::Paren(inner) => bindings(&inner.pat, names),
-        Pat::Type(inner) => bindings(&inner.pat, names),
-        Pat::Tuple(tuple) => tuple.elems.iter().for_each(|inner| bindings(inner, names)),
-        Pat::TupleStruct(tuple) => tuple.elems.iter().for_each(|inner| bindings(inner, names)),
-        Pat::Slice(slice) => slice.elems.iter().for_each(|inner| bindings(inner, names)),
-        Pat::Struct(fields) => fields.fields.iter().for_each(|field| bindings(&field.pat, names)),
+        Pat::Reference(inner) => all(&inner.pat),
+        Pat::Paren(inner) => all(&inner.pat),
+        Pat::Type(inner) => all(&inner.pat),
+        Pat::Tuple(tuple) => tuple.elems.iter().for_each(all),
+        Pat::TupleStruct(tuple) => tuple.elems.iter().for_each(all),
+        Pat::Slice(slice) => slice.elems.iter().for_each(all),
+        Pat::Struct(fields) => fields.fields.iter().for_each(|field| all(&field.pat)),
         _ => {}
     }
+}
+
+/// `$ty:ty` of a `macro_rules!` comes in an invisible group, `(&mut T)` in parentheses.
+pub(crate) fn peel(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => peel(&group.elem),
+        Type::Paren(paren) => peel(&paren.elem),
+        other => other,
+    }
+}
+
+pub(crate) fn is_mut_ref(ty: &Type) -> bool {
+    matches!(peel(ty), Type::Reference(reference) if reference.mutability.is_some())
 }
 
 /// The name as the user reads it: without `r#`.

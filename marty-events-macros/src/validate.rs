@@ -1,17 +1,22 @@
 //! Rules: each is a function, and all the mistakes of an attribute are reported at once.
 
 mod event;
+mod later;
+mod manifest;
 mod route;
 mod signature;
+mod values;
 
 use proc_macro2::{Span, TokenStream};
+use syn::Path;
 
 use crate::{
     args::{Args, Errors, Kind, OnPublishError},
+    async_shape::Shape,
     crate_path::crate_path,
     fallback::absorbed,
-    method::Method,
-    model::Model,
+    method::{Method, bindings},
+    model::{Binding, Event, Model},
 };
 
 /// Reads an attribute and the function below it, with the other event attributes of that function.
@@ -33,30 +38,49 @@ pub(crate) fn model(kind: Kind, args: TokenStream, item: TokenStream) -> syn::Re
         .filter_map(|(kind, span, tokens)| Args::parse(kind, span, tokens.unwrap_or_default(), &mut errors))
         .collect();
 
-    errors.ok(signature::is_async(&method));
-    let body = errors.ok(signature::body(&method));
+    let shape = errors.ok(signature::shape(&method));
     let krate = crate_path(&attributes);
-    let events = attributes.iter().map(|args| event::event(args, &method, &krate, &mut errors)).collect();
-    let handle = route::handle(&attributes, &mut method, &mut errors);
+    let names = names(&method, shape.as_ref());
+    let scope = Scope { bindings: &names, method: &method, krate: &krate };
+    let events: Vec<Event> = attributes.iter().map(|args| event::event(args, &scope, &mut errors)).collect();
+    let needed = later::needed(&events, &attributes);
+    let handle = route::handle(&attributes, &mut method, &needed, &mut errors);
     let policy = |wanted| {
         attributes
             .iter()
             .find_map(|args| args.on_publish_error.filter(|(policy, _)| *policy == wanted))
             .map(|(_, at)| at)
     };
-    let model = body.map(|body| Model {
+    errors.finish()?;
+    let Some(shape) = shape else { return Err(syn::Error::new(Span::call_site(), "the function is not async")) };
+    Ok(Model {
+        capture: later::capture(names, &needed),
         krate,
         absorbed,
-        body,
+        shape,
         events,
         handle,
         outbox_demanded: route::outbox_demanded(&attributes),
+        delivery_demanded: route::delivery_demanded(&attributes),
         strict: policy(OnPublishError::Fail).is_some(),
         logging_demanded: policy(OnPublishError::Log),
         method,
-    });
-    errors.finish()?;
-    model.ok_or_else(|| syn::Error::new(Span::call_site(), "the function has no body"))
+    })
+}
+
+/// What an attribute's expressions may name.
+struct Scope<'a> {
+    bindings: &'a [Binding],
+    method: &'a Method,
+    krate: &'a Path,
+}
+
+fn names(method: &Method, shape: Option<&Shape>) -> Vec<Binding> {
+    let mut names = method.bindings();
+    for pattern in shape.into_iter().flat_map(Shape::patterns) {
+        bindings(pattern, &[], &mut names);
+    }
+    names
 }
 
 fn not_a_function(error: &syn::Error) -> syn::Error {

@@ -1,7 +1,9 @@
 //! What the attributes make of a method, seen by a recorder: no server is needed.
 #![deny(warnings, clippy::pedantic)]
 
+mod boxed;
 mod data;
+mod failure;
 mod ids;
 mod outcome;
 mod routes;

@@ -11,6 +11,15 @@ pub(crate) enum Failure {
     Event(#[from] EventError),
 }
 
+impl Failure {
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Refused => "E_REFUSED",
+            Self::Event(_) => "E_EVENT",
+        }
+    }
+}
+
 pub(crate) type Tx<'c> = Transaction<'c, Sqlite>;
 
 pub(crate) async fn transaction() -> Tx<'static> {

@@ -5,7 +5,7 @@ use super::Kind;
 /// Keys that every attribute takes.
 const SHARED: [&str; 6] = ["data", "priority", "delivery", "transaction", "on_publish_error", "crate"];
 
-const AUDIT: [&str; 8] = [
+const AUDIT: [&str; 11] = [
     "event_type",
     "action",
     "resource_type",
@@ -14,10 +14,14 @@ const AUDIT: [&str; 8] = [
     "new_state",
     "compliance_tags",
     "risk_level",
+    "on",
+    "error",
+    "error_code",
 ];
-const DOMAIN: [&str; 5] = ["aggregate_type", "event_type", "aggregate_id_field", "event_version", "ordering"];
+const DOMAIN: [&str; 7] =
+    ["aggregate_type", "event_type", "aggregate_id_field", "event_version", "ordering", "on", "error"];
 const NOTIFICATION: [&str; 5] = ["event_type", "recipient_type", "recipient_id_field", "subject", "message"];
-const CUSTOM: [&str; 3] = ["topic", "event_type", "key_field"];
+const CUSTOM: [&str; 5] = ["topic", "event_type", "key_field", "on", "error"];
 
 pub(crate) fn known(kind: Kind) -> impl Iterator<Item = &'static str> {
     let own: &[&str] = match kind {

@@ -57,12 +57,21 @@ pub(crate) struct Args {
     pub(crate) delivery: Option<Delivery>,
     pub(crate) transaction: Option<Expr>,
     pub(crate) on_publish_error: Option<(OnPublishError, Span)>,
+    pub(crate) on: Option<(On, Span)>,
     pub(crate) krate: Option<Path>,
 }
 
 impl Args {
     pub(crate) fn parse(kind: Kind, span: Span, tokens: TokenStream, errors: &mut Errors) -> Option<Self> {
         read::args(kind, span, tokens, errors)
+    }
+
+    pub(crate) fn on(&self) -> On {
+        self.on.map_or(On::Success, |(on, _)| on)
+    }
+
+    pub(crate) fn key(&self, key: &str) -> Option<&Ident> {
+        self.values.iter().find(|(name, _)| name == key).map(|(name, _)| name)
     }
 
     pub(crate) fn value(&self, key: &str) -> Option<&Expr> {
@@ -93,4 +102,22 @@ pub(crate) enum Delivery {
 pub(crate) enum OnPublishError {
     Log,
     Fail,
+}
+
+/// Which outcomes are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum On {
+    Success,
+    Failure,
+    Both,
+}
+
+impl On {
+    pub(crate) fn success(self) -> bool {
+        self != Self::Failure
+    }
+
+    pub(crate) fn failure(self) -> bool {
+        self != Self::Success
+    }
 }

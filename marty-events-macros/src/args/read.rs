@@ -7,9 +7,10 @@ use syn::{
     parenthesized,
     parse::{ParseStream, Parser},
     punctuated::Punctuated,
+    spanned::Spanned,
 };
 
-use super::{Args, Data, Delivery, IdField, Kind, OnPublishError, keys};
+use super::{Args, Data, Delivery, IdField, Kind, On, OnPublishError, keys};
 use crate::{crate_path, expression, names};
 
 /// Mistakes, collected.
@@ -44,6 +45,7 @@ pub(super) fn args(kind: Kind, span: Span, tokens: TokenStream, errors: &mut Err
         delivery: None,
         transaction: None,
         on_publish_error: None,
+        on: None,
         krate: None,
     };
     let mut seen = Vec::new();
@@ -123,6 +125,10 @@ fn value_of(args: &mut Args, key: &Ident, value: Expr, errors: &mut Errors) {
         "on_publish_error" => {
             let choices = [("log", OnPublishError::Log), ("fail", OnPublishError::Fail)];
             args.on_publish_error = errors.ok(choice(key, &value, &choices)).map(|policy| (policy, key.span()));
+        }
+        "on" => {
+            let choices = [("success", On::Success), ("failure", On::Failure), ("both", On::Both)];
+            args.on = errors.ok(choice(key, &value, &choices)).map(|on| (on, value.span()));
         }
         _ if name == args.kind.id_key() => match value {
             Expr::Path(path) if args.kind == Kind::Audit && path.path.is_ident("none") => args.id = Some(IdField::None),

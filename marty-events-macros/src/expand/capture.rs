@@ -1,10 +1,10 @@
-//! What is taken before the body, which may move or change its arguments: ids and data, as owned text.
+//! What is taken before the body, which may move or change its arguments: ids, texts and data, owned.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 
-use crate::model::{Event, Value};
+use crate::model::{ErrorMessage, Event, Field, Moment, Value, When};
 
 pub(super) fn capture(events: &[Event], private: &TokenStream) -> TokenStream {
     let mut tokens = TokenStream::new();
@@ -16,14 +16,24 @@ pub(super) fn capture(events: &[Event], private: &TokenStream) -> TokenStream {
         if !event.data.is_empty() {
             let (name, start) = (data_name(place), start(event, private));
             tokens.extend(quote_spanned!(Span::mixed_site()=> let #name = #start;));
-            for field in event.data.iter().filter(|field| field.result.is_none()) {
+            for field in early(&event.data) {
                 let (key, value) = (&field.name, &field.value);
                 tokens.extend(quote_spanned!(field.span=> let #name = #name.field(#key, &(#value));));
             }
         }
-        for (name, value) in early_values(place, event) {
-            let expression = &value.expression;
-            tokens.extend(quote_spanned!(value.span=> let #name = #expression;));
+        for field in early(&event.states) {
+            let (name, key, value) = (field_name(place, field), &field.name, &field.value);
+            tokens.extend(quote_spanned!(field.span=> let #name = #private::Data::whole().field(#key, &(#value));));
+        }
+        for field in early(texts(event)) {
+            let (name, value) = (field_name(place, field), &field.value);
+            tokens.extend(quote_spanned!(field.span=> let #name = #private::text(&(#value));));
+        }
+        for (number, value) in values(event) {
+            if let Moment::Before = value.when {
+                let (name, expression) = (value_name(place, number), &value.expression);
+                tokens.extend(quote_spanned!(value.span=> let #name = #expression;));
+            }
         }
     }
     tokens
@@ -33,12 +43,22 @@ fn start(event: &Event, private: &TokenStream) -> TokenStream {
     if event.data_is_whole { quote!(#private::Data::whole()) } else { quote!(#private::Data::object()) }
 }
 
-fn early_values(place: usize, event: &Event) -> impl Iterator<Item = (Ident, &Value)> {
-    let values = event.new.iter().chain(event.calls.iter().map(|call| &call.argument));
-    values
-        .enumerate()
-        .filter(|(_, value)| value.is_early)
-        .map(move |(number, value)| (value_name(place, number), value))
+/// The constructor's values, then the calls', numbered.
+pub(super) fn values(event: &Event) -> impl Iterator<Item = (usize, &Value)> {
+    event.new.iter().chain(event.calls.iter().map(|call| &call.argument)).enumerate()
+}
+
+/// What is said of an error.
+fn texts(event: &Event) -> impl IntoIterator<Item = &Field> {
+    let given = match &event.error_message {
+        ErrorMessage::Given(field) => Some(&**field),
+        ErrorMessage::Display | ErrorMessage::Omit => None,
+    };
+    event.error_code.iter().chain(given)
+}
+
+fn early<'a>(fields: impl IntoIterator<Item = &'a Field>) -> impl Iterator<Item = &'a Field> {
+    fields.into_iter().filter(|field| matches!(field.when, When::Before))
 }
 
 pub(super) fn id_name(place: usize) -> Ident {
@@ -49,7 +69,11 @@ pub(super) fn data_name(place: usize) -> Ident {
     format_ident!("__data{place}", span = Span::mixed_site())
 }
 
-/// The name of the event's value with this number: constructor's arguments first, then the calls'.
 pub(super) fn value_name(place: usize, number: usize) -> Ident {
     format_ident!("__value{place}_{number}", span = Span::mixed_site())
+}
+
+/// A state, the error's message or its code.
+pub(super) fn field_name(place: usize, field: &Field) -> Ident {
+    format_ident!("__{}{place}", field.name, span = Span::mixed_site())
 }

@@ -1,20 +1,46 @@
-//! What happens after the body: the events are built if it succeeded, and handed over.
+//! What happens after the body: the events of a success are built and handed over; then, if the method fails, those of the
+//! failure.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Ident, spanned::Spanned};
 
-use super::capture::{data_name, id_name, value_name};
-use crate::{
-    args::Kind,
-    model::{Event, Model, Value},
+use super::{
+    capture::data_name,
+    event::{Record, bind, event},
+    failure,
 };
+use crate::model::{Event, Model, When};
 
-pub(super) fn record(model: &Model, return_type: &TokenStream, private: &TokenStream) -> TokenStream {
+pub(super) fn record(
+    model: &Model,
+    return_type: &TokenStream,
+    select: &TokenStream,
+    private: &TokenStream,
+) -> TokenStream {
     let mixed = Span::mixed_site();
     let at_return = return_type.span().resolved_at(mixed);
-    let builds = model.events.iter().enumerate().map(|(place, event)| build(place, event, private));
-    let build = quote_spanned! {mixed=>
+    let failed = model.watches_failure().then(|| failure::after(model, at_return, private));
+    if !model.events.iter().any(|event| event.on.success()) {
+        return quote_spanned!(mixed=> #failed __out);
+    }
+    let builds = model
+        .events
+        .iter()
+        .enumerate()
+        .filter(|(_, event)| event.on.success())
+        .map(|(place, event)| build(place, event, private));
+    let settle = Ident::new(if model.strict { "settle_strictly" } else { "settle" }, at_return);
+    let settle = quote_spanned!(at_return=> __recorded.#settle(__out));
+    let answer = match failed {
+        None => settle,
+        Some(failed) => quote_spanned! {mixed=>
+            let __out = #settle;
+            #failed
+            __out
+        },
+    };
+    quote_spanned! {mixed=>
         // Nothing borrowed lives on across an await.
         let __batch = {
             #[allow(unused_imports)]
@@ -28,119 +54,57 @@ pub(super) fn record(model: &Model, return_type: &TokenStream, private: &TokenSt
                 ::core::option::Option::None => ::core::option::Option::None,
             }
         };
-    };
-    let settle = Ident::new(if model.strict { "settle_strictly" } else { "settle" }, at_return);
-    quote_spanned! {mixed=>
-        #build
+        #select
         let __recorded = match __batch {
             ::core::option::Option::Some(__batch) => __handle.record(__batch).await,
             ::core::option::Option::None => __handle.nothing(),
         };
-        // What cannot be told to the caller is logged; what can is the method's error.
+        #answer
     }
-    .into_iter()
-    .chain(quote_spanned!(at_return=> __recorded.#settle(__out)))
-    .collect()
 }
 
-fn build(place: usize, event: &Event, private: &TokenStream) -> TokenStream {
+fn build(place: usize, of: &Event, private: &TokenStream) -> TokenStream {
     let mixed = Span::mixed_site();
-    let builder = Ident::new(
-        match event.kind {
-            Kind::Audit => "AuditEvent",
-            Kind::Domain => "DomainEvent",
-            Kind::Notification => "NotificationEvent",
-            Kind::Custom => "CustomEvent",
-        },
-        mixed,
-    );
-    let mut values = event.new.iter().chain(event.calls.iter().map(|call| &call.argument)).enumerate();
-    let new: Vec<TokenStream> =
-        values.by_ref().take(event.new.len()).map(|(number, value)| given(place, number, value)).collect();
-    let calls: Vec<TokenStream> = event
-        .calls
-        .iter()
-        .zip(values)
-        .map(|(call, (number, value))| {
-            let (method, argument) = (Ident::new(call.method, mixed), given(place, number, value));
-            quote_spanned!(value.span.resolved_at(mixed)=> let __event = __event.#method(#argument);)
-        })
-        .collect();
-    let id = id(place, event, private);
-    let create = match (event.kind, &event.id) {
-        (Kind::Domain, Some(_)) => {
-            let (aggregate, event_type) = (&new[0], &new[1]);
-            quote_spanned!(event.span.resolved_at(mixed)=> #private::#builder::new(#aggregate, __id, #event_type))
-        }
-        (Kind::Notification, Some(_)) => {
-            quote_spanned!(event.span.resolved_at(mixed)=> #private::#builder::new(#(#new,)* [__id]))
-        }
-        (Kind::Audit, Some(_)) => {
-            quote_spanned!(event.span.resolved_at(mixed)=> #private::#builder::new(#(#new),*).resource_id(__id))
-        }
-        (Kind::Custom, Some(_)) => {
-            quote_spanned!(event.span.resolved_at(mixed)=> #private::#builder::new(#(#new),*).key(__id))
-        }
-        (_, None) => quote_spanned!(event.span.resolved_at(mixed)=> #private::#builder::new(#(#new),*)),
-    };
-    let (late_data, push) = (late_data(place, event), push(place, event));
+    let build = event(place, of, Record::Success, &quote_spanned!(mixed=> __batch), private);
+    let (late_data, push) = (late_data(place, of), push(place, of));
     quote_spanned! {mixed=> {
-        #id
-        let __event = #create;
-        #(#calls)*
+        #build
         #late_data
         #push
     }}
 }
 
-fn given(place: usize, number: usize, value: &Value) -> TokenStream {
-    if value.is_early {
-        let name = value_name(place, number);
-        quote!(#name)
-    } else {
-        value.expression.clone()
-    }
-}
-
-fn id(place: usize, event: &Event, private: &TokenStream) -> Option<TokenStream> {
-    let id = event.id.as_ref()?;
-    let (name, expression) = (id_name(place), &id.expression);
-    let mixed = Span::mixed_site();
-    Some(if id.is_of_result {
-        let id_ident = Ident::new("__id", mixed);
-        quote_spanned!(id.span=> let #id_ident = #private::id(&#expression);)
-    } else {
-        quote_spanned!(mixed=> let __id = #name;)
-    })
-}
-
-/// The fields that name `result`, which is bound under the user's own token.
+/// The fields that name `result`, which is bound under the user's own token. Those that name `error` have no value.
 fn late_data(place: usize, event: &Event) -> TokenStream {
-    let name = data_name(place);
     let mixed = Span::mixed_site();
-    event
-        .data
-        .iter()
-        .filter_map(|field| {
-            let (result, key, value) = (field.result.as_ref()?, &field.name, &field.value);
-            let bound = Ident::new("__result", mixed);
-            Some(quote_spanned! {field.span=>
-                let #name = {
-                    let #result = #bound;
-                    #name.field(#key, &(#value))
-                };
-            })
-        })
-        .collect()
+    let name = data_name(place);
+    let late = event.data.iter().filter_map(|field| {
+        let (key, value) = (&field.name, &field.value);
+        match &field.when {
+            When::Before => None,
+            When::Success(result) => {
+                let bound = result.as_ref().map(|result| bind(result, "__result"));
+                Some(quote_spanned! {field.span.resolved_at(mixed)=>
+                    let #name = {
+                        #bound
+                        #name.field(#key, &(#value))
+                    };
+                })
+            }
+            When::Failure(_) => Some(quote_spanned!(mixed=> let #name = #name.absent(#key);)),
+        }
+    });
+    late.collect()
 }
 
 fn push(place: usize, event: &Event) -> TokenStream {
     let mixed = Span::mixed_site();
     let method = Ident::new(if event.is_direct { "push_direct" } else { "push" }, mixed);
-    if event.data.is_empty() {
-        quote_spanned!(mixed=> __batch.#method(__event, ::core::option::Option::None);)
+    let data = if event.data.is_empty() {
+        quote!(::core::option::Option::None)
     } else {
-        let data = data_name(place);
-        quote_spanned!(mixed=> __batch.#method(__event, ::core::option::Option::Some(#data));)
-    }
+        let data = data_name(place).into_token_stream();
+        quote!(::core::option::Option::Some(#data))
+    };
+    quote_spanned!(mixed=> __batch.#method(__event, #data);)
 }

@@ -2,10 +2,11 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Ident, Token, Type, spanned::Spanned, visit::Visit};
+use syn::{Expr, Ident, Type, spanned::Spanned, visit::Visit};
 
-use crate::model::{Argument, Handle, Model};
+use crate::model::{Argument, Binding, Handle, Model};
 
+#[derive(Default)]
 pub(super) struct Route {
     /// Before the body.
     pub(super) keep: TokenStream,
@@ -13,97 +14,133 @@ pub(super) struct Route {
     pub(super) lend: TokenStream,
     /// After the body: makes `__handle`.
     pub(super) select: TokenStream,
-    /// Whether the body takes what it names.
-    pub(super) moves: Option<Token![move]>,
 }
 
 pub(super) fn route(model: &Model, private: &TokenStream) -> Route {
     let mixed = Span::mixed_site();
     let mut route = match &model.handle {
-        Handle::ByType(arguments) => by_type(arguments, private),
+        Handle::ByType { arguments, receiver } => by_type(arguments, receiver.as_ref(), private),
         Handle::Argument(name) => argument(name, private),
-        Handle::Place(place) => Route {
-            keep: TokenStream::new(),
-            lend: TokenStream::new(),
-            select: quote_spanned!(place.span().resolved_at(mixed)=> let __handle = #private::select::named(&mut #place);),
-            // The place stays the method's: the body borrows it.
-            moves: None,
-        },
-        Handle::None => Route {
-            keep: TokenStream::new(),
-            lend: TokenStream::new(),
-            select: quote_spanned!(mixed=> let __handle = #private::select::Absent;),
-            moves: Some(Token![move](mixed)),
-        },
+        Handle::Place(place) => self::place(place, private),
+        Handle::None => {
+            Route { select: quote_spanned!(mixed=> let __handle = #private::select::Absent;), ..Route::default() }
+        }
     };
-    if let Some(span) = model.outbox_demanded {
-        route.select.extend(quote_spanned!(span.resolved_at(mixed)=> #private::select::demanded(&__handle);));
-    }
-    if let Some(span) = model.logging_demanded {
-        route.select.extend(quote_spanned!(span.resolved_at(mixed)=> #private::select::may_log(&__handle);));
+    let demands =
+        [(model.outbox_demanded, "demanded"), (model.delivery_demanded, "stated"), (model.logging_demanded, "may_log")];
+    for (at, check) in demands {
+        if let Some(span) = at {
+            let check = Ident::new(check, span.resolved_at(mixed));
+            route.select.extend(quote_spanned!(span.resolved_at(mixed)=> #private::select::#check(&__handle);));
+        }
     }
     route
 }
 
+/// What the body takes by value.
+pub(super) fn take(bindings: &[Binding]) -> TokenStream {
+    let takes = bindings.iter().map(|binding| {
+        let (name, conditions) = (&binding.name, &binding.conditions);
+        quote_spanned! {Span::mixed_site()=>
+            #(#conditions)*
+            #[allow(clippy::redundant_locals, clippy::shadow_same, clippy::let_unit_value, clippy::used_underscore_binding)]
+            let #name = #name;
+        }
+    });
+    takes.collect()
+}
+
+/// The place stays the method's: the body borrows it.
+fn place(place: &Expr, private: &TokenStream) -> Route {
+    let span = place.span().resolved_at(Span::mixed_site());
+    let is_receiver = matches!(place, Expr::Path(path) if path.path.is_ident("self"));
+    let borrowed = if is_receiver { quote_spanned!(span=> &mut *#place) } else { quote_spanned!(span=> &mut #place) };
+    // By two statements, so that a place that is a call lives on.
+    let select = quote_spanned!(span=> let __place = #borrowed; let __handle = #private::select::named(__place););
+    Route { select, ..Route::default() }
+}
+
 fn argument(name: &Ident, private: &TokenStream) -> Route {
     let span = name.span().resolved_at(Span::mixed_site());
-    let lend = lend(name, false, &quote_spanned!(span=> __kept.lend(())));
     Route {
         keep: quote_spanned!(span=> let mut __kept = #private::select::named(#name);),
-        lend,
+        lend: lend(name, false, &quote_spanned!(span=> __kept.lend(()))),
         select: quote_spanned!(span=> let __handle = __kept;),
-        moves: Some(Token![move](span)),
     }
 }
 
-fn by_type(arguments: &[Argument], private: &TokenStream) -> Route {
+fn by_type(arguments: &[Argument], receiver: Option<&(TokenStream, Span)>, private: &TokenStream) -> Route {
     let mixed = Span::mixed_site();
-    let mut route = Route {
-        keep: TokenStream::new(),
-        lend: TokenStream::new(),
-        select: quote_spanned!(mixed=> let __handle = #private::select::Absent;),
-        moves: Some(Token![move](mixed)),
-    };
+    let mut route =
+        Route { select: quote_spanned!(mixed=> let __handle = #private::select::Absent;), ..Route::default() };
+    if let Some((ty, span)) = receiver {
+        let span = span.resolved_at(mixed);
+        let tag = tag(&quote_spanned!(span=> #private::probe::Probe::<#ty>::new()), span, private);
+        route.keep.extend(quote_spanned!(span=> let __receiver = #tag.not_a_receiver();));
+        route.select.extend(quote_spanned!(span=> let __handle = #private::select::or(__handle, __receiver);));
+    }
     for (place, argument) in arguments.iter().enumerate() {
-        // Shown at the user's type, resolved at the macro.
-        let span = argument.ty.span().resolved_at(mixed);
-        let kept = format_ident!("__kept{place}", span = span);
-        let name = &argument.name;
-        let tag = tag(argument, span, private);
-        if argument.is_opaque {
-            route.keep.extend(quote_spanned!(span=> let #kept = #private::select::Opaque;));
-        } else if argument.is_mut_ref {
-            let lent = format_ident!("__lent{place}", span = span);
-            route.keep.extend(quote_spanned! {span=>
-                // The user's `_tx` is used here, and only here.
-                #[allow(clippy::used_underscore_binding)]
-                let (mut #kept, #lent) = #tag.split(#name);
-            });
-            route.lend.extend(lend(name, argument.is_mutable, &quote_spanned!(span=> #kept.lend(#lent))));
-        } else {
-            route.keep.extend(quote_spanned!(span=> let #kept = #tag.not_a_handle();));
-        }
-        route.select.extend(quote_spanned! {span=>
-            #private::select::beside(&__handle, &#kept);
-            let __handle = #private::select::or(__handle, #kept);
-        });
+        by_argument(&mut route, place, argument, private);
     }
     if let Some(opaque) = arguments.iter().find(|argument| argument.is_opaque) {
         let span = opaque.ty.span().resolved_at(mixed);
         route.select.extend(quote_spanned!(span=> #private::select::seen(&__handle);));
     }
+    let hidden = arguments.iter().filter(|argument| argument.may_be_generic && !argument.is_opaque);
+    for Argument { ty, conditions, .. } in hidden {
+        let span = ty.span().resolved_at(mixed);
+        route.select.extend(quote_spanned! {span=>
+            #(#conditions)*
+            let __handle = #private::select::doubt(__handle, #private::probe::hidden_handle::<#ty>());
+        });
+    }
     route
 }
 
-/// Asks the type what it is. `&name` would keep a by-value argument alive in the future, so the type is named where it
-/// can be.
-fn tag(argument: &Argument, span: Span, private: &TokenStream) -> TokenStream {
-    let (name, ty) = (&argument.name, &argument.ty);
+fn by_argument(route: &mut Route, place: usize, argument: &Argument, private: &TokenStream) {
+    // Shown at the user's type, resolved at the macro.
+    let span = argument.ty.span().resolved_at(Span::mixed_site());
+    let kept = format_ident!("__kept{place}", span = span);
+    let lent = format_ident!("__lent{place}", span = span);
+    let (name, ty, conditions) = (&argument.name, &argument.ty, argument.conditions.as_slice());
+    // `&name` would keep a by-value argument alive in the future, so the type is named where it can be.
     let probe = if argument.is_mut_ref || mentions_impl(ty) {
         quote_spanned!(span=> #private::probe::Probe::of(&#name))
     } else {
         quote_spanned!(span=> #private::probe::Probe::<#ty>::new())
     };
+    let tag = tag(&probe, span, private);
+    let mut lend_as = |value: TokenStream| {
+        let binding = lend(name, argument.is_mutable, &value);
+        route.lend.extend(quote!(#(#conditions)* #binding));
+    };
+    if argument.is_opaque {
+        route.keep.extend(quote_spanned!(span=> #(#conditions)* let #kept = #private::select::Opaque;));
+    } else if argument.is_mut_ref && argument.is_needed_later {
+        lend_as(quote_spanned!(span=> &mut *#name));
+        route.select.extend(quote_spanned!(span=> #(#conditions)* let #kept = #tag.held(&mut *#name);));
+    } else if argument.is_mut_ref {
+        let split = Ident::new(if argument.is_returned { "split_returned" } else { "split" }, span);
+        lend_as(quote_spanned!(span=> #kept.lend(#lent)));
+        route.keep.extend(quote_spanned! {span=>
+            #(#conditions)*
+            // The user's `_tx` is used here, and only here.
+            #[allow(clippy::used_underscore_binding)]
+            let (mut #kept, #lent) = #tag.#split(#name);
+        });
+    } else {
+        route.keep.extend(quote_spanned!(span=> #(#conditions)* let #kept = #tag.not_a_handle();));
+    }
+    route.select.extend(quote_spanned! {span=>
+        #(#conditions)*
+        #private::select::beside(&__handle, &#kept);
+        #(#conditions)*
+        let __handle = #private::select::or(__handle, #kept);
+    });
+}
+
+/// Asks the type what it is.
+fn tag(probe: &TokenStream, span: Span, private: &TokenStream) -> TokenStream {
     quote_spanned! {span=> {
         #[allow(unused_imports)]
         use #private::probe::{

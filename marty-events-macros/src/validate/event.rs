@@ -1,43 +1,63 @@
-//! Rules about one event: its id, its data, its words.
+//! Rules about one event: its id, its data, what it says of a failure.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
-use syn::{Expr, Ident, Index, LitStr, Path, spanned::Spanned};
+use syn::{Expr, Ident, Index, LitStr, spanned::Spanned};
 
+use super::{
+    Scope,
+    values::{calls, constructor},
+};
 use crate::{
-    args::{Args, Data, Delivery, Errors, IdField, Kind, choice, literal},
-    expression::{is_constant, names_result},
-    method::{Method, plain},
-    model::{Call, Event, Field, Id, Value},
+    args::{Args, Data, Delivery, Errors, IdField, Kind, On, literal},
+    expression::names,
+    method::plain,
+    model::{ErrorMessage, Event, Field, Id, When},
     names::suggestion,
 };
 
-pub(super) fn event(args: &Args, method: &Method, krate: &Path, errors: &mut Errors) -> Event {
+pub(super) fn event(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> Event {
     let id = match &args.id {
-        Some(IdField::Path(path)) => errors.ok(id(args.kind, path, method)),
+        Some(IdField::Path(path)) => errors.ok(id(args, path, scope)),
         Some(IdField::None) | None => None,
     };
-    let (data, data_is_whole) = data(args);
-    reserved(method, &data, errors);
+    let (data, data_is_whole) = data(args, scope, errors);
     Event {
         kind: args.kind,
+        on: args.on(),
         span: args.span,
-        new: constructor(args, errors),
+        new: constructor(args, scope, errors),
         id,
         data,
         data_is_whole,
-        calls: calls(args, krate, errors),
+        states: states(args, scope, errors),
+        calls: calls(args, scope, errors),
+        error_message: error_message(args, scope, errors),
+        error_code: error_code(args, scope, errors),
         is_direct: args.delivery == Some(Delivery::Direct),
     }
 }
 
 /// `"user_id"`, `"request.user.id"`, `"self.tenant_id"`, `"result.id"`
-fn id(kind: Kind, path: &LitStr, method: &Method) -> syn::Result<Id> {
-    let key = kind.id_key();
+fn id(args: &Args, path: &LitStr, scope: &Scope<'_>) -> syn::Result<Id> {
+    let key = args.kind.id_key();
     let text = path.value();
     let mut segments = text.split('.');
     let first = segments.next().unwrap_or_default();
-    let root = root(key, path, first, method)?;
+    let is_of_result = first == "result";
+    if is_of_result {
+        not_an_argument(first, path.span(), scope)?;
+        if args.on().failure() {
+            let way_out = match args.kind {
+                Kind::Audit => {
+                    "name an argument, or write a second attribute with `on = \"failure\"` and `resource_id_field = none`"
+                }
+                _ => "name an argument, or write a second attribute with `on = \"failure\"` and an id of its own",
+            };
+            return Err(syn::Error::new(path.span(), format!("a call that failed has no `result`; {way_out}")));
+        }
+    }
+    let root = root(key, path, first, scope)?;
     let mut expression = root.into_token_stream();
     for segment in segments {
         let field = field(segment, path.span()).ok_or_else(|| {
@@ -48,25 +68,25 @@ fn id(kind: Kind, path: &LitStr, method: &Method) -> syn::Result<Id> {
         })?;
         expression = quote_spanned!(path.span()=> #expression.#field);
     }
-    Ok(Id { expression, span: path.span(), is_of_result: first == "result" })
+    Ok(Id { expression, span: path.span(), is_of_result })
 }
 
 /// What the path begins with: an argument's own token (so that it means what the body means by it), shown at the path.
-fn root(key: &str, path: &LitStr, first: &str, method: &Method) -> syn::Result<Ident> {
-    let bindings = method.bindings();
+fn root(key: &str, path: &LitStr, first: &str, scope: &Scope<'_>) -> syn::Result<Ident> {
     if first == "result" {
         return Ok(Ident::new("__result", path.span().resolved_at(Span::mixed_site())));
     }
-    if first == "self" && method.has_receiver() {
-        let receiver = method.signature.receiver().map_or_else(Span::call_site, |receiver| receiver.self_token.span());
+    if first == "self" && scope.method.has_receiver() {
+        let receiver =
+            scope.method.signature.receiver().map_or_else(Span::call_site, |receiver| receiver.self_token.span());
         return Ok(Ident::new("self", path.span().resolved_at(receiver)));
     }
-    if let Some(argument) = bindings.iter().find(|name| plain(name) == first) {
-        let mut argument = argument.clone();
+    if let Some(argument) = scope.bindings.iter().find(|binding| plain(&binding.name) == first) {
+        let mut argument = argument.name.clone();
         argument.set_span(path.span().resolved_at(argument.span()));
         return Ok(argument);
     }
-    let names: Vec<String> = bindings.iter().map(plain).collect();
+    let names: Vec<String> = scope.bindings.iter().map(|binding| plain(&binding.name)).collect();
     let hint = suggestion(first, names.iter().map(String::as_str), "the arguments are");
     let problem = if first.is_empty() { format!("`{key}` is empty") } else { format!("no argument `{first}`") };
     Err(syn::Error::new(path.span(), format!("{problem}{hint}")))
@@ -81,12 +101,12 @@ fn field(segment: &str, span: Span) -> Option<TokenStream> {
     Some(name.into_token_stream())
 }
 
-fn data(args: &Args) -> (Vec<Field>, bool) {
-    let of = |name: String, value: &Expr| Field {
+fn data(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> (Vec<Field>, bool) {
+    let mut of = |name: String, value: &Expr| Field {
         name,
         value: value.clone(),
         span: value.span(),
-        result: names_result(value),
+        when: errors.ok(when(value, args.on(), scope)).unwrap_or(When::Before),
     };
     match &args.data {
         None => (Vec::new(), false),
@@ -95,92 +115,102 @@ fn data(args: &Args) -> (Vec<Field>, bool) {
     }
 }
 
+/// An expression that names `result` or `error` is evaluated after the body, every other one before it.
+fn when(value: &Expr, on: On, scope: &Scope<'_>) -> syn::Result<When> {
+    let error = names(value, "error").filter(|_| on.failure());
+    match (names(value, "result"), error) {
+        (Some(result), Some(_)) => Err(syn::Error::new(
+            result.span(),
+            "a call has a `result` or an `error`, never both; give each a field of its own",
+        )),
+        (Some(result), None) if !on.success() => Err(syn::Error::new(
+            result.span(),
+            "a call that failed has no `result`; write `on = \"both\"`, or leave this out",
+        )),
+        (Some(result), None) => {
+            not_an_argument("result", result.span(), scope)?;
+            Ok(When::Success(Some(result)))
+        }
+        (None, Some(error)) => {
+            not_an_argument("error", error.span(), scope)?;
+            Ok(When::Failure(error))
+        }
+        (None, None) => Ok(When::Before),
+    }
+}
+
 /// An argument called `result` could be meant by it just as well.
-fn reserved(method: &Method, data: &[Field], errors: &mut Errors) {
-    let taken = method.bindings().iter().any(|name| name == "result");
-    if let Some(used) = data.iter().filter_map(|field| field.result.as_ref()).find(|_| taken) {
-        let message = "`result` is the value in `Ok` here, and an argument has the same name; rename the argument";
-        errors.push(syn::Error::new(used.span(), message));
+pub(super) fn not_an_argument(name: &str, span: Span, scope: &Scope<'_>) -> syn::Result<()> {
+    if !scope.bindings.iter().any(|binding| binding.name == name) {
+        return Ok(());
+    }
+    let means = if name == "result" { "the value in `Ok`" } else { "the error" };
+    let message = format!("`{name}` is {means} here, and an argument has the same name; rename the argument");
+    Err(syn::Error::new(span, message))
+}
+
+/// `previous_state` is taken before the body, `new_state` after it.
+fn states(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> Vec<Field> {
+    let mut states = Vec::new();
+    for (name, is_late) in [("previous_state", false), ("new_state", true)] {
+        let Some(value) = args.value(name) else { continue };
+        let result = names(value, "result");
+        if let Some(result) = &result {
+            errors.ok(not_an_argument("result", result.span(), scope));
+        }
+        match (&result, is_late) {
+            (Some(result), false) => errors.push(syn::Error::new(
+                result.span(),
+                "`previous_state` is taken before the body, which has no `result` yet; write `new_state`",
+            )),
+            (_, true) if !args.on().success() => {
+                let message = "a call that failed has no `new_state`; write `on = \"both\"`, or leave it out";
+                errors.push(syn::Error::new(args.key(name).map_or_else(|| value.span(), Ident::span), message));
+            }
+            _ => {}
+        }
+        let when = if is_late { When::Success(result) } else { When::Before };
+        states.push(Field { name: name.to_owned(), value: value.clone(), span: value.span(), when });
+    }
+    states
+}
+
+fn error_message(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> ErrorMessage {
+    let Some(value) = args.value("error") else { return ErrorMessage::Display };
+    errors.ok(of_failure("error", args));
+    match literal(value) {
+        Some(word) if word.value() == "omit" => ErrorMessage::Omit,
+        Some(word) => {
+            let message =
+                format!("`error` cannot be \"{}\"; write \"omit\", or an expression of `error`", word.value());
+            errors.push(syn::Error::new(word.span(), message));
+            ErrorMessage::Omit
+        }
+        None => ErrorMessage::Given(Box::new(of_error("error_message", value, args.on(), scope, errors))),
     }
 }
 
-/// The arguments of the event's constructor.
-fn constructor(args: &Args, errors: &mut Errors) -> Vec<Value> {
-    let keys: &[&str] = match args.kind {
-        Kind::Audit => &["event_type", "action", "resource_type"],
-        Kind::Domain => &["aggregate_type", "event_type"],
-        Kind::Notification => &["event_type", "recipient_type"],
-        Kind::Custom => &["topic", "event_type"],
-    };
-    let in_topic: &[&str] = match args.kind {
-        Kind::Domain => &["aggregate_type", "event_type"],
-        Kind::Custom => &["topic"],
-        Kind::Audit | Kind::Notification => &[],
-    };
-    for key in in_topic {
-        if let Some(text) = args.value(key).and_then(literal) {
-            errors.ok(topic_part(key, &text));
-        }
-    }
-    keys.iter().filter_map(|key| args.value(key)).map(value).collect()
+fn error_code(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> Option<Field> {
+    let value = args.value("error_code")?;
+    errors.ok(of_failure("error_code", args));
+    Some(of_error("error_code", value, args.on(), scope, errors))
 }
 
-/// Kafka's topic names are made of `a-zA-Z0-9._-`, 249 at the most.
-fn topic_part(key: &str, text: &LitStr) -> syn::Result<()> {
-    let value = text.value();
-    let refuse = |problem: String| {
-        Err(syn::Error::new(text.span(), format!("`{key}` is part of a Kafka topic's name, and {problem}")))
-    };
-    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
-    if value.is_empty() {
-        return refuse("it is empty; write for example \"user\"".to_owned());
+fn of_error(name: &str, value: &Expr, on: On, scope: &Scope<'_>, errors: &mut Errors) -> Field {
+    let when = errors.ok(when(value, on, scope)).unwrap_or(When::Before);
+    if let When::Success(Some(result)) = &when {
+        errors.push(syn::Error::new(result.span(), "a call that failed has no `result`; name `error`"));
     }
-    if let Some(bad) = value.chars().find(|&letter| !is_letter(letter)) {
-        return refuse(format!("`{bad}` cannot stand in one; write letters, digits, `.`, `_` or `-`"));
-    }
-    if 249 < value.len() {
-        return refuse(format!("{} letters are too many; 249 are allowed for the whole name", value.len()));
-    }
-    Ok(())
+    Field { name: name.to_owned(), value: value.clone(), span: value.span(), when }
 }
 
-/// A text may hold `{name}`, as in `format!`; anything but a constant is taken before the body.
-fn value(expression: &Expr) -> Value {
-    let span = expression.span();
-    match literal(expression) {
-        Some(text) if text.value().contains(['{', '}']) => {
-            Value { expression: quote_spanned!(span=> ::std::format!(#text)), is_early: true, span }
-        }
-        _ => Value { expression: expression.to_token_stream(), is_early: !is_constant(expression), span },
+/// Keys that say something of a failure need one to be recorded.
+fn of_failure(key: &str, args: &Args) -> syn::Result<()> {
+    if args.on().failure() {
+        return Ok(());
     }
-}
-
-fn calls(args: &Args, krate: &Path, errors: &mut Errors) -> Vec<Call> {
-    let mut calls = Vec::new();
-    let mut word = |key: &'static str, enumeration: &str, words: &[(&str, &str)], calls: &mut Vec<Call>| {
-        let Some(given) = args.value(key) else { return };
-        let key_name = Ident::new(key, given.span());
-        if let Some(variant) = errors.ok(choice(&key_name, given, words)) {
-            let (enumeration, variant) =
-                (Ident::new(enumeration, Span::mixed_site()), Ident::new(variant, Span::mixed_site()));
-            let expression = quote_spanned!(Span::mixed_site()=> #krate::__private::#enumeration::#variant);
-            calls.push(Call { method: key, argument: Value { expression, is_early: false, span: given.span() } });
-        }
-    };
-    let levels = [("low", "Low"), ("medium", "Medium"), ("high", "High"), ("critical", "Critical")];
-    let priorities = [("low", "Low"), ("normal", "Normal"), ("high", "High"), ("critical", "Critical")];
-    word("priority", "EventPriority", &priorities, &mut calls);
-    word("risk_level", "RiskLevel", &levels, &mut calls);
-    word("ordering", "EventOrdering", &[("key", "Key"), ("none", "None")], &mut calls);
-    for key in ["event_version", "subject", "message"] {
-        if let Some(given) = args.value(key) {
-            calls.push(Call { method: key, argument: value(given) });
-        }
-    }
-    if !args.tags.is_empty() {
-        let tags = &args.tags;
-        let expression = quote_spanned!(args.span=> [#(#tags),*]);
-        calls.push(Call { method: "compliance_tags", argument: Value { expression, is_early: true, span: args.span } });
-    }
-    calls
+    let message = format!(
+        "`{key}` is about a call that failed, and only success is recorded; add `on = \"failure\"` or `on = \"both\"`"
+    );
+    Err(syn::Error::new(args.key(key).map_or(args.span, Ident::span), message))
 }

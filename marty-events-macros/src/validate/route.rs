@@ -1,35 +1,43 @@
 //! Rules about the road: which argument is the transaction handle.
 
-use proc_macro2::Span;
-use syn::{
-    Expr, FnArg, GenericParam, Generics, Ident, Pat, Type, TypeParamBound, WherePredicate, punctuated::Punctuated,
-};
+mod bounds;
+mod returned;
 
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Expr, FnArg, Ident, Pat, PathArguments, ReceiverKind, Type, spanned::Spanned};
+
+use super::{later::Needed, manifest};
 use crate::{
-    args::{Args, Delivery, Errors},
-    method::Method,
+    args::{Args, Delivery, Errors, Kind},
+    method::{Method, conditions, is_mut_ref, peel, plain},
     model::{Argument, Handle},
 };
 
-pub(super) fn handle(attributes: &[Args], method: &mut Method, errors: &mut Errors) -> Handle {
-    let named: Vec<&Expr> = attributes.iter().filter_map(|args| args.transaction.as_ref()).collect();
+pub(super) fn handle(attributes: &[Args], method: &mut Method, needed: &Needed, errors: &mut Errors) -> Handle {
     for args in attributes.iter().filter(|args| args.delivery == Some(Delivery::Direct)) {
         if let Some(transaction) = &args.transaction {
             let message = "`delivery = \"direct\"` uses no transaction; leave one of the two";
             errors.push(syn::Error::new_spanned(transaction, message));
         }
     }
-    if let Some(place) = named.first() {
+    if let Some(place) = attributes.iter().find_map(|args| args.transaction.as_ref()) {
         return named_handle(place, method);
     }
-    if !attributes.is_empty() && attributes.iter().all(|args| args.delivery == Some(Delivery::Direct)) {
+    // A record of a failure takes a road of its own.
+    if attributes.iter().all(|args| args.delivery == Some(Delivery::Direct) || !args.on().success()) {
         return Handle::None;
     }
-    Handle::ByType(arguments(method))
+    Handle::ByType { arguments: arguments(method, needed), receiver: receiver(method) }
 }
 
 pub(super) fn outbox_demanded(attributes: &[Args]) -> Option<Span> {
     attributes.iter().find(|args| args.delivery == Some(Delivery::Outbox)).map(|args| args.span)
+}
+
+pub(super) fn delivery_demanded(attributes: &[Args]) -> Option<Span> {
+    let silent = |args: &&Args| args.kind == Kind::Domain && args.delivery.is_none() && args.on().success();
+    attributes.iter().find(silent).filter(|_| manifest::requires_delivery()).map(|args| args.span)
 }
 
 fn named_handle(place: &Expr, method: &Method) -> Handle {
@@ -46,8 +54,9 @@ fn named_handle(place: &Expr, method: &Method) -> Handle {
 }
 
 /// The named arguments. Takes the `mut` off those that the body gets under a new binding.
-fn arguments(method: &mut Method) -> Vec<Argument> {
+fn arguments(method: &mut Method, needed: &Needed) -> Vec<Argument> {
     let generics = method.signature.generics.clone();
+    let returned = returned::lifetimes(&method.signature);
     let mut arguments = Vec::new();
     for input in &mut method.signature.inputs {
         let FnArg::Typed(argument) = input else { continue };
@@ -57,70 +66,43 @@ fn arguments(method: &mut Method) -> Vec<Argument> {
         arguments.push(Argument {
             name: pattern.ident.clone(),
             ty: (*argument.ty).clone(),
+            conditions: conditions(&argument.attrs),
             is_mut_ref,
             is_mutable,
-            is_opaque: is_opaque(&argument.ty, &generics),
+            is_opaque: bounds::is_opaque(&argument.ty, &generics),
+            is_returned: returned.borrows_from(&argument.ty),
+            is_needed_later: needed.contains(&plain(&pattern.ident)),
+            may_be_generic: may_be_generic(&argument.ty),
         });
     }
     arguments
 }
 
-/// `$ty:ty` of a `macro_rules!` comes in an invisible group, `(&mut T)` in parentheses.
-fn peel(ty: &Type) -> &Type {
-    match ty {
-        Type::Group(group) => peel(&group.elem),
-        Type::Paren(paren) => peel(&paren.elem),
+/// `self`, `&mut self`, `self: &mut Self`: a unit of work's own method.
+fn receiver(method: &Method) -> Option<(TokenStream, Span)> {
+    let receiver = method.signature.receiver()?;
+    let span = receiver.self_token.span();
+    let ty = match &receiver.kind {
+        ReceiverKind::Value => quote_spanned!(span=> Self),
+        ReceiverKind::Reference(_, _, Some(_)) => quote_spanned!(span=> &mut Self),
+        ReceiverKind::Typed(_, ty) if is_mut_ref(ty) => quote!(#ty),
+        _ => return None,
+    };
+    Some((ty, span))
+}
+
+/// `C`, `&mut C`: a name alone, which may be a parameter of the `impl` block.
+fn may_be_generic(ty: &Type) -> bool {
+    let inner = match peel(ty) {
+        Type::Reference(reference) if reference.mutability.is_some() => peel(&reference.elem),
         other => other,
-    }
+    };
+    matches!(inner, Type::Path(path) if path.qself.is_none() && path.path.segments.len() == 1
+        && path.path.segments.iter().all(|segment| matches!(segment.arguments, PathArguments::None) && is_camel(&segment.ident)))
 }
 
-fn is_mut_ref(ty: &Type) -> bool {
-    matches!(peel(ty), Type::Reference(reference) if reference.mutability.is_some())
-}
-
-/// Whether the signature hides what the argument is.
-fn is_opaque(ty: &Type, generics: &Generics) -> bool {
-    match peel(ty) {
-        Type::Reference(reference) if reference.mutability.is_some() => {
-            parameter(&reference.elem, generics).is_some_and(|name| bounds(name, generics).is_empty())
-        }
-        Type::ImplTrait(of) => consumes_connection(of.bounds.iter()),
-        other => parameter(other, generics).is_some_and(|name| consumes_connection(bounds(name, generics))),
-    }
-}
-
-/// The generic parameter of the function that a type is.
-fn parameter<'a>(ty: &'a Type, generics: &Generics) -> Option<&'a Ident> {
-    let Type::Path(path) = peel(ty) else { return None };
-    let name = path.path.get_ident()?;
-    generics
-        .params
-        .iter()
-        .any(|parameter| matches!(parameter, GenericParam::Type(parameter) if parameter.ident == *name))
-        .then_some(name)
-}
-
-fn bounds<'a>(name: &Ident, generics: &'a Generics) -> Vec<&'a TypeParamBound> {
-    let inline = generics.params.iter().filter_map(|parameter| match parameter {
-        GenericParam::Type(parameter) if parameter.ident == *name => Some(&parameter.bounds),
-        _ => None,
-    });
-    let predicates = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
-    let behind = predicates.filter_map(|predicate| match predicate {
-        WherePredicate::Type(predicate) if parameter(&predicate.bounded_ty, generics) == Some(name) => {
-            Some(&predicate.bounds)
-        }
-        _ => None,
-    });
-    inline.chain(behind).flat_map(Punctuated::iter).collect()
-}
-
-/// `Executor` and `Acquire` of sqlx: used up by the body, so that nothing is left for the event.
-fn consumes_connection<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> bool {
-    bounds.into_iter().any(|bound| match bound {
-        TypeParamBound::Trait(bound) => {
-            bound.path.segments.last().is_some_and(|last| last.ident == "Executor" || last.ident == "Acquire")
-        }
-        _ => false,
-    })
+/// Neither a primitive type nor `Self`.
+fn is_camel(name: &Ident) -> bool {
+    let name = name.to_string();
+    name.starts_with(|letter: char| letter.is_uppercase()) && name != "Self"
 }

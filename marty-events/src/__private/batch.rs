@@ -59,6 +59,31 @@ impl Batch {
         }
     }
 
+    pub fn previous_state(&mut self, event: AuditEvent, state: Data) -> AuditEvent {
+        match state.finish() {
+            Ok(state) => event.with_previous_state(state),
+            Err(error) => self.fail(event, error),
+        }
+    }
+
+    pub fn new_state(&mut self, event: AuditEvent, state: Data) -> AuditEvent {
+        match state.finish() {
+            Ok(state) => event.with_new_state(state),
+            Err(error) => self.fail(event, error),
+        }
+    }
+
+    fn fail(&mut self, event: AuditEvent, error: EventError) -> AuditEvent {
+        self.failed.get_or_insert(error);
+        event
+    }
+
+    /// Why nothing of this is published.
+    pub(super) fn refused(self, problem: String) -> EventError {
+        let event_type = self.routed.first().map(|event| event.event_type().to_owned()).unwrap_or_default();
+        self.failed.unwrap_or(EventError::InvalidEvent { event_type, problem })
+    }
+
     fn complete<B: Builder>(&mut self, event: B, data: Option<Data>) -> Option<Event> {
         let Some(data) = data else { return Some(event.into()) };
         match data.finish() {

@@ -29,6 +29,50 @@ pub fn id<T: EventId + ?Sized>(value: &T) -> String {
     value.text()
 }
 
+/// What a text of an event can be made of.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a text of an event",
+    label = "has no text (`Display`)",
+    note = "write a text, or an expression whose value has `Display`"
+)]
+pub trait EventText {
+    fn text(&self) -> String;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Display + ?Sized> EventText for T {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// A text of an event.
+pub fn text<T: EventText + ?Sized>(value: &T) -> String {
+    value.text()
+}
+
+/// What a failure can be described by.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot describe a failure",
+    label = "the error type has no `Display`",
+    note = "implement `Display` for `{Self}`; or write `error = \"omit\"`, or `error =` with an expression that has `Display`"
+)]
+pub trait ErrorText {
+    fn text(&self) -> String;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Display + ?Sized> ErrorText for T {
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// What is said of an error.
+pub fn error_text<T: ErrorText + ?Sized>(error: &T) -> String {
+    error.text()
+}
+
 /// What data can be made of.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be published as data",
@@ -70,22 +114,45 @@ impl Data {
     /// Adds a field. A value that cannot be written is the event's error, later.
     #[must_use]
     pub fn field<T: EventData + ?Sized>(mut self, name: &'static str, value: &T) -> Self {
-        if self.failed.is_some() {
-            return self;
-        }
-        if self.is_object {
-            if self.text.len() > 1 {
-                self.text.push(b',');
-            }
-            self.text.push(b'"');
-            // A Rust identifier: nothing in it needs escaping.
-            self.text.extend_from_slice(name.as_bytes());
-            self.text.extend_from_slice(b"\":");
-        }
-        if let Err(source) = value.append(&mut self.text) {
+        self.name(name);
+        if self.failed.is_none()
+            && let Err(source) = value.append(&mut self.text)
+        {
             self.failed = Some(EventError::Serialize { field: name.to_owned(), source });
         }
         self
+    }
+
+    /// Adds a field that this outcome has no value for: `null`. Data as a whole stays an empty object.
+    #[must_use]
+    pub fn absent(mut self, name: &'static str) -> Self {
+        if self.is_object {
+            self.name(name);
+            self.text.extend_from_slice(b"null");
+        } else {
+            self.text.extend_from_slice(b"{}");
+        }
+        self
+    }
+
+    /// What was taken so far, for the record of a failure; nothing where that could not be written.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let text = if self.failed.is_none() { self.text.clone() } else { b"{".to_vec() };
+        Self { text, is_object: self.is_object || self.failed.is_some(), failed: None }
+    }
+
+    fn name(&mut self, name: &str) {
+        if !self.is_object || self.failed.is_some() {
+            return;
+        }
+        if self.text.len() > 1 {
+            self.text.push(b',');
+        }
+        self.text.push(b'"');
+        // A Rust identifier: nothing in it needs escaping.
+        self.text.extend_from_slice(name.as_bytes());
+        self.text.extend_from_slice(b"\":");
     }
 
     pub(crate) fn finish(mut self) -> Result<Json, EventError> {

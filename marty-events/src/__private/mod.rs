@@ -4,12 +4,14 @@
 
 mod batch;
 mod capture;
+mod failures;
 pub mod outcome;
 pub mod probe;
 pub mod select;
 
 pub use batch::{Batch, Builder, CanFail, Directly, FromEventError, InTransaction, Recorded};
-pub use capture::{Data, EventData, EventId, id};
+pub use capture::{Data, ErrorText, EventData, EventId, EventText, error_text, id, text};
+pub use failures::Failures;
 
 pub use crate::event::{
     AuditEvent, CustomEvent, DomainEvent, EventOrdering, EventPriority, Json, NotificationEvent, RiskLevel,

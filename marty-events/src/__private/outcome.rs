@@ -1,6 +1,8 @@
 //! Whether a method succeeded, told by the type of what it returned: `Ok` of any `Result`, also behind an alias; anything
 //! else is a success.
 
+use std::convert::Infallible;
+
 /// What a method returned.
 #[derive(Debug)]
 pub struct Returned<'a, T>(&'a T);
@@ -14,13 +16,19 @@ impl<'a, T> Returned<'a, T> {
 /// For a `Result`; one reference more, so that it is found first.
 pub trait OfResult<'a> {
     type Value;
+    type Error;
     fn success(&self) -> Option<&'a Self::Value>;
+    fn failure(&self) -> Option<&'a Self::Error>;
 }
 
 impl<'a, T, E> OfResult<'a> for &Returned<'a, Result<T, E>> {
     type Value = T;
+    type Error = E;
     fn success(&self) -> Option<&'a T> {
         self.0.as_ref().ok()
+    }
+    fn failure(&self) -> Option<&'a E> {
+        self.0.as_ref().err()
     }
 }
 
@@ -28,6 +36,9 @@ impl<'a, T, E> OfResult<'a> for &Returned<'a, Result<T, E>> {
 pub trait OfPlain<'a> {
     type Value;
     fn success(&self) -> Option<&'a Self::Value>;
+    fn failure(&self) -> Option<&'a Infallible> {
+        None
+    }
 }
 
 impl<'a, T> OfPlain<'a> for Returned<'a, T> {

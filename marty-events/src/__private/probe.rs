@@ -112,9 +112,29 @@ impl<H: ?Sized> ByReference<H> {
         (Held(handle), ())
     }
 
+    /// What the method returns borrows from the handle.
+    pub fn split_returned<T>(self, argument: T) -> (Rejected, T)
+    where
+        H: FreeAgain,
+    {
+        (Rejected, argument)
+    }
+
+    /// The handle, after the body.
+    pub fn held(self, handle: &mut H) -> Held<'_, H> {
+        Held(handle)
+    }
+
     pub fn not_a_handle(self) -> Rejected
     where
         H: ReferenceInSight,
+    {
+        Rejected
+    }
+
+    pub fn not_a_receiver(self) -> Rejected
+    where
+        H: NamedByTheAttribute,
     {
         Rejected
     }
@@ -125,59 +145,105 @@ impl Other {
         (Absent, argument)
     }
 
+    pub fn split_returned<T>(self, argument: T) -> (Absent, T) {
+        (Absent, argument)
+    }
+
+    pub fn held<T: ?Sized>(self, _: &mut T) -> Absent {
+        Absent
+    }
+
     #[must_use]
     pub fn not_a_handle(self) -> Absent {
         Absent
     }
-}
 
-impl<H> ByValue<H> {
-    pub fn not_a_handle(self) -> Rejected
-    where
-        H: TakenByReference,
-    {
-        Rejected
-    }
-
-    pub fn split<T>(self, argument: T) -> (Rejected, T)
-    where
-        H: TakenByReference,
-    {
-        (Rejected, argument)
+    #[must_use]
+    pub fn not_a_receiver(self) -> Absent {
+        Absent
     }
 }
 
-impl<C> Pooled<C> {
-    pub fn split<T>(self, argument: T) -> (Rejected, T)
-    where
-        C: InTransaction,
-    {
-        (Rejected, argument)
-    }
+/// Whatever such an argument is asked for is the same error.
+macro_rules! refused {
+    ($($tag:ident<$of:ident>: $bound:ident;)*) => {
+        $(impl<$of> $tag<$of> {
+            pub fn split<T>(self, argument: T) -> (Rejected, T)
+            where
+                $of: $bound,
+            {
+                (Rejected, argument)
+            }
 
-    pub fn not_a_handle(self) -> Rejected
-    where
-        C: InTransaction,
-    {
-        Rejected
-    }
+            pub fn split_returned<T>(self, argument: T) -> (Rejected, T)
+            where
+                $of: $bound,
+            {
+                (Rejected, argument)
+            }
+
+            pub fn held<T: ?Sized>(self, _: &mut T) -> Rejected
+            where
+                $of: $bound,
+            {
+                Rejected
+            }
+
+            pub fn not_a_handle(self) -> Rejected
+            where
+                $of: $bound,
+            {
+                Rejected
+            }
+
+            pub fn not_a_receiver(self) -> Rejected
+            where
+                $of: $bound,
+            {
+                Rejected
+            }
+        })*
+    };
 }
 
-impl<X> Foreign<X> {
-    pub fn split<T>(self, argument: T) -> (Rejected, T)
-    where
-        X: HasOutbox,
-    {
-        (Rejected, argument)
-    }
-
-    pub fn not_a_handle(self) -> Rejected
-    where
-        X: HasOutbox,
-    {
-        Rejected
-    }
+refused! {
+    ByValue<H>: TakenByReference;
+    Pooled<C>: InTransaction;
+    Foreign<X>: HasOutbox;
 }
+
+/// What a generic type turns out to be at run time, if that is a handle: its name.
+///
+/// The parameter of an `impl` block has no bound where the attribute is expanded, so nothing but its name tells.
+pub fn hidden_handle<T: ?Sized>() -> Option<&'static str> {
+    let mut name = std::any::type_name::<T>();
+    while let Some(inner) = name.strip_prefix("&mut ") {
+        name = inner;
+    }
+    let is_handle = name.starts_with("sqlx_core::transaction::Transaction<")
+        || name.starts_with("sqlx_core::pool::connection::PoolConnection<")
+        || ["sqlx_postgres::", "sqlx_sqlite::", "sqlx_mysql::"].iter().any(|database| {
+            name.starts_with(database)
+                && ["::PgConnection", "::SqliteConnection", "::MySqlConnection"].iter().any(|end| name.ends_with(end))
+        });
+    is_handle.then_some(name)
+}
+
+/// Implemented by nothing: its bound is an error message.
+#[diagnostic::on_unimplemented(
+    message = "what this method returns borrows from its transaction, which the event needs after the body",
+    label = "still borrowed when the event is to be written",
+    note = "return an owned value; or state `delivery = \"direct\"`"
+)]
+pub trait FreeAgain {}
+
+/// Implemented by nothing: its bound is an error message.
+#[diagnostic::on_unimplemented(
+    message = "the receiver of this method is itself a transaction",
+    label = "`{Self}` would be passed over and the event sent before the commit",
+    note = "name it, so that the body only borrows it: `transaction = self`; or state `delivery = \"direct\"`"
+)]
+pub trait NamedByTheAttribute {}
 
 /// Implemented by nothing: its bound is an error message.
 #[diagnostic::on_unimplemented(
@@ -210,3 +276,28 @@ pub trait InTransaction {}
     note = "enable the Cargo feature of marty-events for the database (`postgres`, `sqlite`), or state `delivery = \"direct\"`"
 )]
 pub trait HasOutbox {}
+
+#[cfg(test)]
+mod tests {
+    use super::hidden_handle;
+
+    #[test]
+    #[cfg(feature = "postgres")]
+    fn a_handle_is_known_by_its_types_name() {
+        use sqlx::{PgConnection, PgPool, Postgres, Transaction, pool::PoolConnection};
+
+        assert!(hidden_handle::<Transaction<'_, Postgres>>().is_some());
+        assert!(hidden_handle::<&mut Transaction<'_, Postgres>>().is_some());
+        assert!(hidden_handle::<&mut PgConnection>().is_some());
+        assert!(hidden_handle::<PoolConnection<Postgres>>().is_some());
+        assert!(hidden_handle::<PgPool>().is_none());
+        assert!(hidden_handle::<&PgPool>().is_none());
+        assert!(hidden_handle::<String>().is_none());
+    }
+
+    #[test]
+    #[cfg(feature = "sqlite")]
+    fn a_handle_of_sqlite_is_known_too() {
+        assert!(hidden_handle::<&mut sqlx::SqliteConnection>().is_some());
+    }
+}

@@ -13,6 +13,12 @@ pub struct Absent;
 /// The argument is a handle.
 pub struct Held<'a, H: ?Sized>(pub(super) &'a mut H);
 
+/// No handle, unless a generic type turned out to be one.
+#[derive(Debug)]
+pub struct Doubted {
+    hidden: Option<&'static str>,
+}
+
 /// It cannot be seen whether the argument is a handle.
 #[derive(Debug)]
 pub struct Opaque;
@@ -129,6 +135,51 @@ impl<H: ?Sized> Seen for Held<'_, H> {}
 #[diagnostic::do_not_recommend]
 impl Seen for Rejected {}
 
+/// Takes into account what a generic type turned out to be.
+pub fn doubt<S: Doubt>(chosen: S, hidden: Option<&'static str>) -> S::Out {
+    chosen.doubt(hidden)
+}
+
+pub trait Doubt {
+    type Out;
+    fn doubt(self, hidden: Option<&'static str>) -> Self::Out;
+}
+
+impl Doubt for Absent {
+    type Out = Doubted;
+    fn doubt(self, hidden: Option<&'static str>) -> Doubted {
+        Doubted { hidden }
+    }
+}
+
+impl Doubt for Doubted {
+    type Out = Self;
+    fn doubt(self, hidden: Option<&'static str>) -> Self {
+        Self { hidden: self.hidden.or(hidden) }
+    }
+}
+
+impl<H: ?Sized> Doubt for Held<'_, H> {
+    type Out = Self;
+    fn doubt(self, _: Option<&'static str>) -> Self {
+        self
+    }
+}
+
+impl Doubt for Opaque {
+    type Out = Self;
+    fn doubt(self, _: Option<&'static str>) -> Self {
+        self
+    }
+}
+
+impl Doubt for Rejected {
+    type Out = Self;
+    fn doubt(self, _: Option<&'static str>) -> Self {
+        self
+    }
+}
+
 /// `delivery = "outbox"`
 pub fn demanded<S: Transactional>(_: &S) {}
 
@@ -144,6 +195,23 @@ impl<H: ?Sized> Transactional for Held<'_, H> {}
 #[diagnostic::do_not_recommend]
 impl Transactional for Rejected {}
 
+/// `require-delivery = true` in the crate's manifest.
+pub fn stated<S: Stated>(_: &S) {}
+
+#[diagnostic::on_unimplemented(
+    message = "this crate's manifest has `require-delivery = true`, and no argument of this method is a transaction",
+    label = "the event would be sent apart from the method's work",
+    note = "add an argument such as `tx: &mut sqlx::Transaction<'_, sqlx::Postgres>`; or state `delivery = \"direct\"`"
+)]
+pub trait Stated {}
+
+#[diagnostic::do_not_recommend]
+impl<H: ?Sized> Stated for Held<'_, H> {}
+#[diagnostic::do_not_recommend]
+impl Stated for Opaque {}
+#[diagnostic::do_not_recommend]
+impl Stated for Rejected {}
+
 /// `on_publish_error = "log"`
 pub fn may_log<S: MayLog>(_: &S) {}
 
@@ -156,6 +224,8 @@ pub trait MayLog {}
 
 #[diagnostic::do_not_recommend]
 impl MayLog for Absent {}
+#[diagnostic::do_not_recommend]
+impl MayLog for Doubted {}
 #[diagnostic::do_not_recommend]
 impl MayLog for Rejected {}
 
@@ -176,6 +246,22 @@ impl<H: ?Sized> Held<'_, H> {
 impl Absent {
     pub async fn record(self, batch: Batch) -> Recorded<Directly> {
         Recorded::new(batch.record_direct().await)
+    }
+
+    pub fn nothing(self) -> Recorded<Directly> {
+        Recorded::new(Ok(()))
+    }
+}
+
+impl Doubted {
+    pub async fn record(self, batch: Batch) -> Recorded<Directly> {
+        match self.hidden {
+            None => Recorded::new(batch.record_direct().await),
+            Some(handle) => Recorded::new(Err(batch.refused(format!(
+                "an argument of a generic type is a transaction here (`{handle}`), which its event would be sent ahead of; \
+                 add the bound `marty_events::OutboxTransaction` to the type, or state `delivery = \"direct\"`"
+            )))),
+        }
     }
 
     pub fn nothing(self) -> Recorded<Directly> {

@@ -127,6 +127,16 @@ impl AuditEvent {
         Ok(self)
     }
 
+    pub(crate) fn with_previous_state(mut self, state: Json) -> Self {
+        self.payload.previous_state = Some(state);
+        self
+    }
+
+    pub(crate) fn with_new_state(mut self, state: Json) -> Self {
+        self.payload.new_state = Some(state);
+        self
+    }
+
     /// What is known of the caller's rights; an empty object unless set.
     pub fn security_context<T: Serialize + ?Sized>(mut self, context: &T) -> Result<Self, EventError> {
         self.payload.security_context = Json::of("security_context", context)?;

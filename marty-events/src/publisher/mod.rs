@@ -5,6 +5,7 @@ mod direct;
 mod registration;
 
 use std::{
+    collections::VecDeque,
     fmt,
     sync::{
         Arc,
@@ -170,6 +171,18 @@ impl EventPublisher {
         }
     }
 
+    /// Accepts an event that nobody waits for.
+    fn hand_over(&self, message: Message) -> Result<(), EventError> {
+        match &self.0 {
+            Sink::Live(live) => {
+                live.hand_over(message, None);
+                Ok(())
+            }
+            #[cfg(feature = "testing")]
+            Sink::Recorder(recorder) => recorder.record(&message, crate::testing::Route::Direct),
+        }
+    }
+
     async fn send(&self, message: &Message) -> Result<(), EventError> {
         match &self.0 {
             Sink::Live(live) => live.send(message).await,
@@ -276,13 +289,47 @@ pub(crate) async fn record_in(transaction: &mut dyn OutboxTransaction, events: V
     publisher()?.publish_all_in(transaction, events).await.map(drop)
 }
 
-/// Sends an annotated method's events, all of them whatever becomes of the others; answers the first failure.
+/// Sends an annotated method's events, all of them whatever becomes of the others; answers the first failure. Where this
+/// future is dropped before, the background sees them all through.
 pub(crate) async fn record_direct(events: Vec<Event>) -> Result<(), EventError> {
     let publisher = publisher()?;
+    let mut waiting = Waiting { publisher: &publisher, messages: VecDeque::with_capacity(events.len()) };
     let mut result = Ok(());
-    for event in events {
-        let sent = publisher.publish(event).await.map(drop);
+    for event in &events {
+        match publisher.complete(event) {
+            Ok(message) => waiting.messages.push_back(message),
+            Err(error) => result = result.and(Err(error)),
+        }
+    }
+    while let Some(message) = waiting.messages.pop_front() {
+        let sent = publisher.send(&message).await;
         result = result.and(sent);
     }
     result
+}
+
+/// Direct events whose turn has not come.
+struct Waiting<'a> {
+    publisher: &'a EventPublisher,
+    messages: VecDeque<Message>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        for message in self.messages.drain(..) {
+            if let Err(error) = self.publisher.hand_over(message) {
+                tracing::error!(%error, "a direct event is lost");
+            }
+        }
+    }
+}
+
+/// Hands over an annotated method's records of a failure, without waiting: never in the caller's transaction.
+pub(crate) fn record_failure(events: &[Event]) {
+    for event in events {
+        let handed = publisher().and_then(|publisher| publisher.hand_over(publisher.complete(event)?));
+        if let Err(error) = handed {
+            tracing::error!(%error, event_type = event.event_type(), "a failure was not recorded");
+        }
+    }
 }

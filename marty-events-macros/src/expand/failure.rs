@@ -1,0 +1,92 @@
+//! What is kept ready in case the method fails, panics or is dropped half-way.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+
+use super::{
+    capture::{data_name, field_name},
+    event::{Record, bind, event},
+};
+use crate::model::{ErrorMessage, Event, Model, When};
+
+/// Before the body.
+pub(super) fn before(model: &Model, private: &TokenStream) -> TokenStream {
+    if !model.watches_failure() {
+        return TokenStream::new();
+    }
+    let mixed = Span::mixed_site();
+    let watch = watched(model).map(|(_, place, of)| {
+        let build = event(place, of, Record::Failure, &quote_spanned!(mixed=> __failures), private);
+        let data = if of.data.is_empty() {
+            quote!(::core::option::Option::None)
+        } else {
+            let name = data_name(place);
+            quote!(::core::option::Option::Some(#name.copy()))
+        };
+        let late = of.data.iter().filter(|field| !matches!(field.when, When::Before)).map(|field| &field.name);
+        let code = match &of.error_code {
+            Some(code) if matches!(code.when, When::Before) => {
+                let name = field_name(place, code);
+                quote!(::core::option::Option::Some(#name))
+            }
+            _ => quote!(::core::option::Option::None),
+        };
+        quote_spanned! {mixed=> {
+            #build
+            __failures.watch(__event, #data, &[#(#late),*], #code);
+        }}
+    });
+    quote_spanned! {mixed=>
+        let mut __failures = #private::Failures::new();
+        #(#watch)*
+    }
+}
+
+/// After the body, and after the events of a success were handed over: whatever made the method fail.
+pub(super) fn after(model: &Model, at_return: Span, private: &TokenStream) -> TokenStream {
+    let mixed = Span::mixed_site();
+    let details = watched(model).map(|(number, place, event)| {
+        let message = match &event.error_message {
+            ErrorMessage::Omit => None,
+            ErrorMessage::Display => Some(quote_spanned!(at_return=> #private::error_text(__error))),
+            ErrorMessage::Given(field) => {
+                let (name, value) = (field_name(place, field), &field.value);
+                Some(if let When::Failure(error) = &field.when {
+                    let bound = bind(error, "__error");
+                    quote_spanned!(field.span.resolved_at(mixed)=> { #bound #private::text(&(#value)) })
+                } else {
+                    quote!(#name)
+                })
+            }
+        };
+        let message = message.map(|text| quote_spanned!(mixed=> __failures.message(#number, #text);));
+        let code = event.error_code.iter().filter_map(|code| {
+            let When::Failure(error) = &code.when else { return None };
+            let (bound, value) = (bind(error, "__error"), &code.value);
+            Some(quote_spanned!(code.span.resolved_at(mixed)=> { #bound __failures.code(#number, #private::text(&(#value))); }))
+        });
+        let fields = event.data.iter().filter_map(|field| {
+            let When::Failure(error) = &field.when else { return None };
+            let (bound, key, value) = (bind(error, "__error"), &field.name, &field.value);
+            Some(quote_spanned!(field.span.resolved_at(mixed)=> { #bound __failures.field(#number, #key, &(#value)); }))
+        });
+        quote_spanned!(mixed=> #message #(#code)* #(#fields)*)
+    });
+    quote_spanned! {mixed=>
+        {
+            #[allow(unused_imports)]
+            use #private::outcome::{OfPlain as _, OfResult as _};
+            #[allow(unused_variables)]
+            if let ::core::option::Option::Some(__error) = (&&#private::outcome::Returned::new(&__out)).failure() {
+                #(#details)*
+                __failures.failed();
+            }
+        }
+    }
+}
+
+/// The events that a failure makes: number among them, place among all.
+fn watched(model: &Model) -> impl Iterator<Item = (usize, usize, &Event)> {
+    let failing = model.events.iter().enumerate().filter(|(_, event)| event.on.failure());
+    failing.enumerate().map(|(number, (place, event))| (number, place, event))
+}

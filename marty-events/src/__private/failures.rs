@@ -1,0 +1,163 @@
+//! The records of a call that fails, panics or is dropped half-way: ready before the body, handed over without waiting.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use serde_json::value::RawValue;
+
+use super::{Builder, Data, EventData};
+use crate::{
+    Event,
+    event::{AuditEvent, Json, Outcome},
+    publisher,
+};
+
+/// The events of one call that are published if it fails.
+#[derive(Debug)]
+pub struct Failures {
+    watched: Vec<Watched>,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The body was not polled to its end yet.
+    Waiting,
+    /// The body is being polled: whatever drops the events now is a panic in it.
+    Polled,
+    /// The body ended.
+    Completed,
+}
+
+#[derive(Debug)]
+struct Watched {
+    event: Event,
+    data: Option<Data>,
+    /// Fields of the data that only one outcome has a value for, as far as none was given.
+    late: Vec<&'static str>,
+    message: Option<String>,
+    code: Option<String>,
+}
+
+impl Default for Failures {
+    fn default() -> Self {
+        Self { watched: Vec::new(), state: State::Waiting }
+    }
+}
+
+impl Failures {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn watch<B: Builder>(&mut self, event: B, data: Option<Data>, late: &[&'static str], code: Option<String>) {
+        self.watched.push(Watched { event: event.into(), data, late: late.to_vec(), message: None, code });
+    }
+
+    pub fn previous_state(&mut self, event: AuditEvent, state: Data) -> AuditEvent {
+        // A state that cannot be written is no reason to lose the record of a failure.
+        match state.finish() {
+            Ok(state) => event.with_previous_state(state),
+            Err(_) => event,
+        }
+    }
+
+    /// Polls the body, and notes that it is being polled.
+    pub fn poll<F: Future>(&mut self, body: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
+        self.state = State::Polled;
+        let poll = body.poll(context);
+        self.state = if poll.is_ready() { State::Completed } else { State::Waiting };
+        poll
+    }
+
+    pub fn message(&mut self, number: usize, message: String) {
+        if let Some(watched) = self.watched.get_mut(number) {
+            watched.message = Some(message);
+        }
+    }
+
+    pub fn code(&mut self, number: usize, code: String) {
+        if let Some(watched) = self.watched.get_mut(number) {
+            watched.code = Some(code);
+        }
+    }
+
+    pub fn field<T: EventData + ?Sized>(&mut self, number: usize, name: &'static str, value: &T) {
+        let Some(watched) = self.watched.get_mut(number) else { return };
+        watched.late.retain(|late| *late != name);
+        watched.data = watched.data.take().map(|data| data.field(name, value));
+    }
+
+    /// The method returns an error.
+    pub fn failed(&mut self) {
+        self.hand_over(Outcome::Failure);
+    }
+
+    fn hand_over(&mut self, outcome: Outcome) {
+        let events: Vec<Event> = self.watched.drain(..).map(|watched| watched.finish(outcome)).collect();
+        if !events.is_empty() {
+            publisher::record_failure(&events);
+        }
+    }
+}
+
+impl Drop for Failures {
+    fn drop(&mut self) {
+        match self.state {
+            State::Completed => {}
+            State::Polled => self.hand_over(Outcome::Panicked),
+            State::Waiting => self.hand_over(Outcome::Cancelled),
+        }
+    }
+}
+
+impl Watched {
+    fn finish(self, outcome: Outcome) -> Event {
+        let Self { event, data, late, message, code } = self;
+        let data = data.map(|data| late.iter().fold(data, |data, name| data.absent(name)));
+        let data = data.map(|data| data.finish().unwrap_or_default());
+        match event {
+            Event::Audit(mut event) => {
+                event = event.outcome(outcome);
+                if let Some(message) = message {
+                    event = event.error_message(message);
+                }
+                if let Some(code) = code {
+                    event = event.error_code(code);
+                }
+                if let Some(data) = data {
+                    event.payload.operation_details = data;
+                }
+                Event::Audit(event)
+            }
+            Event::Domain(mut event) => {
+                event.payload.event_type.push_str("_failed");
+                event.payload.event_data = described(data, outcome, message);
+                Event::Domain(event)
+            }
+            Event::Custom(mut event) => {
+                event.payload = described(data, outcome, message);
+                Event::Custom(event)
+            }
+            event @ Event::Notification(_) => event,
+        }
+    }
+}
+
+/// Data that is an object gets `outcome` and `error_message`, unless it has fields of these names.
+fn described(data: Option<Json>, outcome: Outcome, message: Option<String>) -> Json {
+    let data = data.unwrap_or_default();
+    let Ok(text) = serde_json::to_string(&data) else { return data };
+    let Ok(mut fields) = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(&text) else { return data };
+    let raw = |value: serde_json::Value| serde_json::value::to_raw_value(&value);
+    let Ok(outcome) = serde_json::value::to_raw_value(&outcome) else { return data };
+    let Ok(message) = raw(message.into()) else { return data };
+    fields.entry("outcome".to_owned()).or_insert(outcome);
+    fields.entry("error_message".to_owned()).or_insert(message);
+    serde_json::value::to_raw_value(&fields).map_or(data, Json::from)
+}
