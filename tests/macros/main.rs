@@ -8,4 +8,5 @@ mod ids;
 mod outcome;
 mod routes;
 mod shapes;
+mod size;
 mod support;

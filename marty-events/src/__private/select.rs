@@ -235,7 +235,8 @@ impl<H: ?Sized> Held<'_, H> {
         H: OutboxTransaction,
     {
         let mut handle = self.0;
-        Recorded::new(batch.record_in(&mut handle).await)
+        // Boxed: it is larger than most methods, and would be part of each of them.
+        Recorded::new(Box::pin(batch.record_in(&mut handle)).await)
     }
 
     pub fn nothing(self) -> Recorded<InTransaction> {
@@ -245,7 +246,7 @@ impl<H: ?Sized> Held<'_, H> {
 
 impl Absent {
     pub async fn record(self, batch: Batch) -> Recorded<Directly> {
-        Recorded::new(batch.record_direct().await)
+        Recorded::new(Box::pin(batch.record_direct()).await)
     }
 
     pub fn nothing(self) -> Recorded<Directly> {
@@ -256,7 +257,7 @@ impl Absent {
 impl Doubted {
     pub async fn record(self, batch: Batch) -> Recorded<Directly> {
         match self.hidden {
-            None => Recorded::new(batch.record_direct().await),
+            None => Recorded::new(Box::pin(batch.record_direct()).await),
             Some(handle) => Recorded::new(Err(batch.refused(format!(
                 "an argument of a generic type is a transaction here (`{handle}`), which its event would be sent ahead of; \
                  add the bound `marty_events::OutboxTransaction` to the type, or state `delivery = \"direct\"`"
