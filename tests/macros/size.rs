@@ -1,4 +1,5 @@
 //! What the attribute costs a future in size: no more than an insert written by hand.
+#![allow(clippy::large_types_passed_by_value, reason = "that is what is measured")]
 
 use marty_events::{DomainEvent, EventError, domain_event};
 
