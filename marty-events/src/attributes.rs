@@ -44,9 +44,30 @@
 /// - `delivery = "outbox"` makes a missing handle a compile error; `delivery = "direct"` states that none is wanted.
 /// - `on_publish_error = "log"` (the default of the direct road) or `"fail"`: the method returns the error, although its
 ///   work is done, so that a caller who tries again does it twice. With a transaction the method always fails.
+/// - `on = "success"` (default), `"failure"` or `"both"` (not on a notification): with failure on, an `Err`, a panic and a
+///   future dropped half-way are recorded, with `outcome` `failure`, `panicked` or `cancelled`; a domain event's type is
+///   `{event_type}_failed` then. The record is handed over without waiting, apart from the caller's transaction, so that
+///   it survives the rollback. `error = "omit"` or `error = expr` in place of the error's `Display`; `error_code = expr` on
+///   an audit event. An expression that names `error` is evaluated when the method fails.
 /// - `crate = ::path`: where generated code finds this crate, for those who re-export it.
 ///
 /// Several attributes on one method cost one round trip to the database together.
+///
+/// ```
+/// use marty_events::{AuditEventType, audit_event};
+///
+/// #[audit_event(
+///     event_type = AuditEventType::UserLogin,
+///     action = "login",
+///     resource_type = "account",
+///     resource_id_field = "account",
+///     on = "both",
+///     error = "omit"
+/// )]
+/// async fn login(account: &str, password: &str) -> Result<(), std::io::Error> {
+///     Ok(())
+/// }
+/// ```
 ///
 /// A misspelt id is refused, with the arguments that there are:
 ///
