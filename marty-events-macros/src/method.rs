@@ -7,7 +7,7 @@ use quote::{ToTokens, TokenStreamExt};
 use syn::{
     Attribute, FnArg, Ident, Pat, ReceiverKind, Signature, Type, Visibility,
     ext::IdentExt,
-    parse::{Parse, ParseStream},
+    parse::{Parse, ParseStream, Parser},
 };
 
 use crate::{args::Kind, model::Binding};
@@ -45,12 +45,12 @@ impl Method {
         taken
     }
 
-    /// The body's tokens, where there is a body.
-    pub(crate) fn statements(&self) -> Option<TokenStream> {
-        match &self.body {
-            TokenTree::Group(group) => Some(group.stream()),
-            _ => None,
-        }
+    /// The `#![..]` at the body's beginning, and the rest of its tokens, where there is a body.
+    pub(crate) fn statements(&self) -> Option<(Vec<Attribute>, TokenStream)> {
+        let TokenTree::Group(group) = &self.body else { return None };
+        let split = |input: ParseStream<'_>| Ok((input.call(Attribute::parse_inner)?, input.parse()?));
+        // What cannot be split is left for the compiler to report.
+        Some(split.parse2(group.stream()).unwrap_or_else(|_| (Vec::new(), group.stream())))
     }
 
     /// Every name that the arguments bind, also inside patterns.

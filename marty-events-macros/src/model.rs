@@ -15,6 +15,8 @@ pub(crate) struct Model {
     pub(crate) absorbed: TokenStream,
     /// The function without the event attributes.
     pub(crate) method: Method,
+    /// The `#![..]` that the body begins with.
+    pub(crate) inner: Vec<Attribute>,
     pub(crate) shape: Shape,
     pub(crate) events: Vec<Event>,
     pub(crate) handle: Handle,
@@ -62,7 +64,11 @@ pub(crate) enum Handle {
         receiver: Option<(TokenStream, Span)>,
     },
     /// `transaction = name`, an argument whose type is written `&mut ..`.
-    Argument(Ident),
+    Argument {
+        name: Ident,
+        /// It was `mut name`.
+        is_mutable: bool,
+    },
     /// `transaction = self.tx`
     Place(Expr),
     /// No event needs one.

@@ -38,7 +38,7 @@ pub(crate) fn model(kind: Kind, args: TokenStream, item: TokenStream) -> syn::Re
         .filter_map(|(kind, span, tokens)| Args::parse(kind, span, tokens.unwrap_or_default(), &mut errors))
         .collect();
 
-    let shape = errors.ok(signature::shape(&method));
+    let (inner, shape) = errors.ok(signature::shape(&method)).unzip();
     let krate = crate_path(&attributes);
     let names = names(&method, shape.as_ref());
     let scope = Scope { bindings: &names, method: &method, krate: &krate };
@@ -57,6 +57,7 @@ pub(crate) fn model(kind: Kind, args: TokenStream, item: TokenStream) -> syn::Re
         capture: later::capture(names, &needed),
         krate,
         absorbed,
+        inner: inner.unwrap_or_default(),
         shape,
         events,
         handle,

@@ -4,7 +4,9 @@
 mod boxed;
 mod data;
 mod failure;
+mod handles;
 mod ids;
+mod lints;
 mod outcome;
 mod routes;
 mod shapes;

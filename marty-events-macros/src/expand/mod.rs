@@ -17,6 +17,7 @@ use crate::{
 
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let (absorbed, method) = (&model.absorbed, &model.method);
+    let inner_attributes = &model.inner;
     let (attributes, visibility, signature) = (&method.attributes, &method.visibility, &method.signature);
     let body = match &model.shape {
         Shape::Function { body } => inner(model, body),
@@ -35,6 +36,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         #absorbed
         #(#attributes)*
         #visibility #signature {
+            #(#inner_attributes)*
             #body
         }
     }

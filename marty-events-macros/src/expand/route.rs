@@ -20,7 +20,7 @@ pub(super) fn route(model: &Model, private: &TokenStream) -> Route {
     let mixed = Span::mixed_site();
     let mut route = match &model.handle {
         Handle::ByType { arguments, receiver } => by_type(arguments, receiver.as_ref(), private),
-        Handle::Argument(name) => argument(name, private),
+        Handle::Argument { name, is_mutable } => argument(name, *is_mutable, private),
         Handle::Place(place) => self::place(place, private),
         Handle::None => {
             Route { select: quote_spanned!(mixed=> let __handle = #private::select::Absent;), ..Route::default() }
@@ -60,11 +60,11 @@ fn place(place: &Expr, private: &TokenStream) -> Route {
     Route { select, ..Route::default() }
 }
 
-fn argument(name: &Ident, private: &TokenStream) -> Route {
+fn argument(name: &Ident, is_mutable: bool, private: &TokenStream) -> Route {
     let span = name.span().resolved_at(Span::mixed_site());
     Route {
         keep: quote_spanned!(span=> let mut __kept = #private::select::named(#name);),
-        lend: lend(name, false, &quote_spanned!(span=> __kept.lend(()))),
+        lend: lend(name, is_mutable, &quote_spanned!(span=> __kept.lend(()))),
         select: quote_spanned!(span=> let __handle = __kept;),
     }
 }

@@ -40,15 +40,19 @@ pub(super) fn delivery_demanded(attributes: &[Args]) -> Option<Span> {
     attributes.iter().find(silent).filter(|_| manifest::requires_delivery()).map(|args| args.span)
 }
 
-fn named_handle(place: &Expr, method: &Method) -> Handle {
-    if let Expr::Path(path) = place
-        && let Some(name) = path.path.get_ident()
-        && method.signature.inputs.iter().any(|input| {
-            matches!(input, FnArg::Typed(argument)
-            if is_mut_ref(&argument.ty) && matches!(&*argument.pat, Pat::Ident(pattern) if pattern.ident == *name))
-        })
-    {
-        return Handle::Argument(name.clone());
+fn named_handle(place: &Expr, method: &mut Method) -> Handle {
+    let named = match place {
+        Expr::Path(path) => path.path.get_ident(),
+        _ => None,
+    };
+    for input in &mut method.signature.inputs {
+        if let FnArg::Typed(argument) = input
+            && is_mut_ref(&argument.ty)
+            && let Pat::Ident(pattern) = &mut *argument.pat
+            && named == Some(&pattern.ident)
+        {
+            return Handle::Argument { name: pattern.ident.clone(), is_mutable: pattern.mutability.take().is_some() };
+        }
     }
     Handle::Place(place.clone())
 }

@@ -3,9 +3,13 @@
 //! A ladder of traits, one rung each with one reference fewer: `(&&&&&&Probe).tag()` finds the first rung whose bound
 //! holds. The answer is a type without size; nothing of it is left at run time.
 
+mod refused;
+
 use std::marker::PhantomData;
 
 use sqlx::{Database, Transaction, pool::PoolConnection};
+
+use refused::{FreeAgain, NamedByTheAttribute, ReferenceInSight};
 
 use super::select::{Absent, Held, Rejected};
 use crate::OutboxTransaction;
@@ -164,54 +168,6 @@ impl Other {
     }
 }
 
-/// Whatever such an argument is asked for is the same error.
-macro_rules! refused {
-    ($($tag:ident<$of:ident>: $bound:ident;)*) => {
-        $(impl<$of> $tag<$of> {
-            pub fn split<T>(self, argument: T) -> (Rejected, T)
-            where
-                $of: $bound,
-            {
-                (Rejected, argument)
-            }
-
-            pub fn split_returned<T>(self, argument: T) -> (Rejected, T)
-            where
-                $of: $bound,
-            {
-                (Rejected, argument)
-            }
-
-            pub fn held<T: ?Sized>(self, _: &mut T) -> Rejected
-            where
-                $of: $bound,
-            {
-                Rejected
-            }
-
-            pub fn not_a_handle(self) -> Rejected
-            where
-                $of: $bound,
-            {
-                Rejected
-            }
-
-            pub fn not_a_receiver(self) -> Rejected
-            where
-                $of: $bound,
-            {
-                Rejected
-            }
-        })*
-    };
-}
-
-refused! {
-    ByValue<H>: TakenByReference;
-    Pooled<C>: InTransaction;
-    Foreign<X>: HasOutbox;
-}
-
 /// What a generic type turns out to be at run time, if that is a handle: its name.
 ///
 /// The parameter of an `impl` block has no bound where the attribute is expanded, so nothing but its name tells.
@@ -228,54 +184,6 @@ pub fn hidden_handle<T: ?Sized>() -> Option<&'static str> {
         });
     is_handle.then_some(name)
 }
-
-/// Implemented by nothing: its bound is an error message.
-#[diagnostic::on_unimplemented(
-    message = "what this method returns borrows from its transaction, which the event needs after the body",
-    label = "still borrowed when the event is to be written",
-    note = "return an owned value; or state `delivery = \"direct\"`"
-)]
-pub trait FreeAgain {}
-
-/// Implemented by nothing: its bound is an error message.
-#[diagnostic::on_unimplemented(
-    message = "the receiver of this method is itself a transaction",
-    label = "`{Self}` would be passed over and the event sent before the commit",
-    note = "name it, so that the body only borrows it: `transaction = self`; or state `delivery = \"direct\"`"
-)]
-pub trait NamedByTheAttribute {}
-
-/// Implemented by nothing: its bound is an error message.
-#[diagnostic::on_unimplemented(
-    message = "the alias of this type hides the `&mut` of a transaction",
-    label = "write it as `&mut {Self}`",
-    note = "the event is written in the transaction after the body, so it must be seen that the body only borrows it"
-)]
-pub trait ReferenceInSight {}
-
-/// Implemented by nothing: its bound is an error message.
-#[diagnostic::on_unimplemented(
-    message = "the transaction is taken by value, so nothing is left to write the event in",
-    label = "`{Self}` is moved into the method's body",
-    note = "take `&mut {Self}` and let the caller commit"
-)]
-pub trait TakenByReference {}
-
-/// Implemented by nothing: its bound is an error message.
-#[diagnostic::on_unimplemented(
-    message = "a pool's connection is not a transaction: the event would be written apart from the method's work",
-    label = "`{Self}` commits every statement by itself",
-    note = "begin a transaction and take `&mut sqlx::Transaction<'_, ..>`; or state `delivery = \"direct\"`"
-)]
-pub trait InTransaction {}
-
-/// Implemented by nothing: its bound is an error message.
-#[diagnostic::on_unimplemented(
-    message = "marty-events has no outbox for the database of this transaction in this build",
-    label = "`{Self}` would be passed over and the event sent before the commit",
-    note = "enable the Cargo feature of marty-events for the database (`postgres`, `sqlite`), or state `delivery = \"direct\"`"
-)]
-pub trait HasOutbox {}
 
 #[cfg(test)]
 mod tests {

@@ -172,14 +172,15 @@ impl EventPublisher {
     }
 
     /// Accepts an event that nobody waits for.
-    fn hand_over(&self, message: Message) -> Result<(), EventError> {
+    fn hand_over(&self, message: Message) {
         match &self.0 {
-            Sink::Live(live) => {
-                live.hand_over(message, None);
-                Ok(())
-            }
+            Sink::Live(live) => live.hand_over(message, None),
             #[cfg(feature = "testing")]
-            Sink::Recorder(recorder) => recorder.record(&message, crate::testing::Route::Direct),
+            Sink::Recorder(recorder) => {
+                if let Err(error) = recorder.record(&message, crate::testing::Route::Direct) {
+                    tracing::error!(%error, "an event was not recorded");
+                }
+            }
         }
     }
 
@@ -317,9 +318,7 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         for message in self.messages.drain(..) {
-            if let Err(error) = self.publisher.hand_over(message) {
-                tracing::error!(%error, "a direct event is lost");
-            }
+            self.publisher.hand_over(message);
         }
     }
 }
@@ -327,9 +326,9 @@ impl Drop for Waiting<'_> {
 /// Hands over an annotated method's records of a failure, without waiting: never in the caller's transaction.
 pub(crate) fn record_failure(events: &[Event]) {
     for event in events {
-        let handed = publisher().and_then(|publisher| publisher.hand_over(publisher.complete(event)?));
-        if let Err(error) = handed {
-            tracing::error!(%error, event_type = event.event_type(), "a failure was not recorded");
+        match publisher().and_then(|publisher| Ok((publisher.complete(event)?, publisher))) {
+            Ok((message, publisher)) => publisher.hand_over(message),
+            Err(error) => tracing::error!(%error, event_type = event.event_type(), "a failure was not recorded"),
         }
     }
 }

@@ -1,0 +1,163 @@
+//! Arguments that are refused. Each method is written out, and not by a macro: the compiler shows it in the error.
+
+use super::{ByValue, Foreign, Pooled};
+use crate::__private::select::Rejected;
+
+impl<H> ByValue<H> {
+    pub fn split<T>(self, argument: T) -> (Rejected, T)
+    where
+        H: TakenByReference,
+    {
+        (Rejected, argument)
+    }
+
+    pub fn split_returned<T>(self, argument: T) -> (Rejected, T)
+    where
+        H: TakenByReference,
+    {
+        (Rejected, argument)
+    }
+
+    pub fn held<T: ?Sized>(self, _: &mut T) -> Rejected
+    where
+        H: TakenByReference,
+    {
+        Rejected
+    }
+
+    pub fn not_a_handle(self) -> Rejected
+    where
+        H: TakenByReference,
+    {
+        Rejected
+    }
+
+    pub fn not_a_receiver(self) -> Rejected
+    where
+        H: TakenByReference,
+    {
+        Rejected
+    }
+}
+
+impl<C> Pooled<C> {
+    pub fn split<T>(self, argument: T) -> (Rejected, T)
+    where
+        C: InTransaction,
+    {
+        (Rejected, argument)
+    }
+
+    pub fn split_returned<T>(self, argument: T) -> (Rejected, T)
+    where
+        C: InTransaction,
+    {
+        (Rejected, argument)
+    }
+
+    pub fn held<T: ?Sized>(self, _: &mut T) -> Rejected
+    where
+        C: InTransaction,
+    {
+        Rejected
+    }
+
+    pub fn not_a_handle(self) -> Rejected
+    where
+        C: InTransaction,
+    {
+        Rejected
+    }
+
+    pub fn not_a_receiver(self) -> Rejected
+    where
+        C: InTransaction,
+    {
+        Rejected
+    }
+}
+
+impl<X> Foreign<X> {
+    pub fn split<T>(self, argument: T) -> (Rejected, T)
+    where
+        X: HasOutbox,
+    {
+        (Rejected, argument)
+    }
+
+    pub fn split_returned<T>(self, argument: T) -> (Rejected, T)
+    where
+        X: HasOutbox,
+    {
+        (Rejected, argument)
+    }
+
+    pub fn held<T: ?Sized>(self, _: &mut T) -> Rejected
+    where
+        X: HasOutbox,
+    {
+        Rejected
+    }
+
+    pub fn not_a_handle(self) -> Rejected
+    where
+        X: HasOutbox,
+    {
+        Rejected
+    }
+
+    pub fn not_a_receiver(self) -> Rejected
+    where
+        X: HasOutbox,
+    {
+        Rejected
+    }
+}
+
+/// Implemented by nothing: its bound is an error message.
+#[diagnostic::on_unimplemented(
+    message = "what this method returns borrows from its transaction, which the event needs after the body",
+    label = "still borrowed when the event is to be written",
+    note = "return an owned value; or state `delivery = \"direct\"`"
+)]
+pub trait FreeAgain {}
+
+/// Implemented by nothing: its bound is an error message.
+#[diagnostic::on_unimplemented(
+    message = "the receiver of this method is itself a transaction",
+    label = "`{Self}` would be passed over and the event sent before the commit",
+    note = "name it, so that the body only borrows it: `transaction = self`; or state `delivery = \"direct\"`"
+)]
+pub trait NamedByTheAttribute {}
+
+/// Implemented by nothing: its bound is an error message.
+#[diagnostic::on_unimplemented(
+    message = "the alias of this type hides the `&mut` of a transaction",
+    label = "write it as `&mut {Self}`",
+    note = "the event is written in the transaction after the body, so it must be seen that the body only borrows it"
+)]
+pub trait ReferenceInSight {}
+
+/// Implemented by nothing: its bound is an error message.
+#[diagnostic::on_unimplemented(
+    message = "the transaction is taken by value, so nothing is left to write the event in",
+    label = "`{Self}` is moved into the method's body",
+    note = "take `&mut {Self}` and let the caller commit"
+)]
+pub trait TakenByReference {}
+
+/// Implemented by nothing: its bound is an error message.
+#[diagnostic::on_unimplemented(
+    message = "a pool's connection is not a transaction: the event would be written apart from the method's work",
+    label = "`{Self}` commits every statement by itself",
+    note = "begin a transaction and take `&mut sqlx::Transaction<'_, ..>`; or state `delivery = \"direct\"`"
+)]
+pub trait InTransaction {}
+
+/// Implemented by nothing: its bound is an error message.
+#[diagnostic::on_unimplemented(
+    message = "marty-events has no outbox for the database of this transaction in this build",
+    label = "`{Self}` would be passed over and the event sent before the commit",
+    note = "enable the Cargo feature of marty-events for the database (`postgres`, `sqlite`), or state `delivery = \"direct\"`"
+)]
+pub trait HasOutbox {}

@@ -1,0 +1,6 @@
+use marty_events::*;
+
+#[domain_event(aggregate_type = "user", event_type = "created", aggregate_id_field = "user_id", on = "error")]
+async fn create(user_id: u64) {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use marty_events::*;
+
+#[domain_event(aggregate_type = "user", event_type = "created", aggregate_id_field = "user_id")]
+async fn create(user_id: u64) -> Result<u64, EventError> {
+    Ok("no")
+}
+
+fn main() {}
