@@ -196,7 +196,8 @@ async fn states_are_taken_before_and_after() {
     on = "failure"
 )]
 fn drain() -> impl Future<Output = Result<(), Failure>> + Send {
-    async { Err(Failure::Refused) }
+    let failure = Failure::Refused;
+    async { Err(failure) }
 }
 
 #[tokio::test]

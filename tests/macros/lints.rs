@@ -46,12 +46,19 @@ async fn never(id: u8) -> std::convert::Infallible {
 }
 
 /// tracing #2822, async-trait #21: `used_underscore_binding`.
-#[domain_event(aggregate_type = "a", event_type = "e", aggregate_id_field = "id", data(more = result))]
-async fn underscores(id: u8, _unused: &mut Vec<u8>, _tx: &mut Tx<'_>, _owned: String) -> Result<u8, Failure> {
+#[domain_event(aggregate_type = "a", event_type = "e", aggregate_id_field = "id", data(more = (result, &seen)))]
+async fn underscores(
+    id: u8,
+    _unused: &mut Vec<u8>,
+    _tx: &mut Tx<'_>,
+    _owned: String,
+    seen: &str,
+) -> Result<u8, Failure> {
     Ok(id)
 }
 
 /// tracing #3108: the name's span stays the user's.
+#[expect(dead_code)]
 #[domain_event(aggregate_type = "a", event_type = "e", aggregate_id_field = "id")]
 async fn unused_function(id: u8) {
     let _ = id;
@@ -100,9 +107,6 @@ async fn control_flow(id: u8) -> Option<u8> {
         if step == 3 {
             break;
         }
-        if step == 4 {
-            continue;
-        }
     }
     Some(halved)
 }
@@ -110,8 +114,8 @@ async fn control_flow(id: u8) -> Option<u8> {
 /// tracing #2356, async-trait #204: an expression in tail position that borrows.
 #[domain_event(aggregate_type = "a", event_type = "e", aggregate_id_field = "id")]
 async fn borrowing_tail(id: Arc<str>) -> usize {
-    let parts = std::sync::Mutex::new(vec![id.len()]);
-    parts.lock().unwrap().len()
+    let parts = std::cell::RefCell::new(vec![id.len()]);
+    parts.borrow().len()
 }
 
 #[async_trait]
@@ -153,7 +157,7 @@ annotated!(
     "e",
     "id",
     1 + 1,
-    #[must_use]
+    #[inline]
     fn from_a_macro(id: u8, tx: &mut Tx<'_>) -> Result<u8, Failure> {
         let _ = tx;
         Ok(id)
@@ -169,7 +173,7 @@ async fn all_of_them_publish() {
             unit(1).await;
             trailing_semicolon(2).await;
             conditions(3).await.unwrap();
-            underscores(4, &mut vec![], &mut tx, String::new()).await.unwrap();
+            underscores(4, &mut vec![], &mut tx, String::new(), "").await.unwrap();
             unused_argument(5, 5).await;
             inner_attributes(6).await;
             assert_eq!(hygiene(7, 1, 1, 1).await.unwrap(), 10);

@@ -6,7 +6,7 @@ mod failure;
 mod record;
 mod route;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, Stmt, Type, TypeInfer, spanned::Spanned, visit_mut::VisitMut};
 
@@ -32,13 +32,13 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
             quote!(#(#statements)*)
         }
     };
+    // The braces are the user's, so that lints about the function see that it is.
+    let mut braces = Group::new(Delimiter::Brace, quote!(#(#inner_attributes)* #body));
+    braces.set_span(method.body.span());
     quote! {
         #absorbed
         #(#attributes)*
-        #visibility #signature {
-            #(#inner_attributes)*
-            #body
-        }
+        #visibility #signature #braces
     }
 }
 

@@ -43,7 +43,13 @@ pub(super) fn take(bindings: &[Binding]) -> TokenStream {
         let (name, conditions) = (&binding.name, &binding.conditions);
         quote_spanned! {Span::mixed_site()=>
             #(#conditions)*
-            #[allow(clippy::redundant_locals, clippy::shadow_same, clippy::let_unit_value, clippy::used_underscore_binding)]
+            #[allow(
+                clippy::redundant_locals,
+                clippy::shadow_same,
+                clippy::let_unit_value,
+                clippy::used_underscore_binding,
+                clippy::no_effect_underscore_binding
+            )]
             let #name = #name;
         }
     });
