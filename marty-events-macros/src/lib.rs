@@ -12,6 +12,8 @@ mod fallback;
 mod method;
 mod model;
 mod names;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 use proc_macro::TokenStream;

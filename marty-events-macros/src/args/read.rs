@@ -84,6 +84,8 @@ fn entry(
     if !keys::known(args.kind).any(|known| known == name) {
         let suggestion = names::suggestion(&name, keys::known(args.kind), "the keys are");
         errors.push(syn::Error::new(key.span(), format!("`{}` has no key `{name}`{suggestion}", args.kind.name())));
+        // The key that was meant is not missing besides.
+        seen.extend(names::nearest(&name, keys::known(args.kind)).map(ToOwned::to_owned));
         return skip(input);
     }
     if seen.contains(&name) {
