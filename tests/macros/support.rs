@@ -1,5 +1,7 @@
 //! A database in memory, and an error type as services have one.
 
+use std::future::Future;
+
 use marty_events::EventError;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 

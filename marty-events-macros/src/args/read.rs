@@ -48,7 +48,7 @@ pub(super) fn args(kind: Kind, span: Span, tokens: TokenStream, errors: &mut Err
         on: None,
         krate: None,
     };
-    let mut seen = Vec::new();
+    let mut seen = Seen::default();
     let (target, names, mistakes) = (&mut args, &mut seen, &mut *errors);
     let parser = move |input: ParseStream<'_>| {
         while !input.is_empty() {
@@ -64,7 +64,7 @@ pub(super) fn args(kind: Kind, span: Span, tokens: TokenStream, errors: &mut Err
     let parsed = parser.parse2(tokens);
     errors.ok(parsed)?;
     for (key, example) in keys::required(kind) {
-        if !seen.iter().any(|name| name == key) {
+        if !seen.given.iter().any(|name| name == key) && !seen.meant.contains(key) {
             let message = format!("`{}` needs `{key}`; write `{example}`", kind.name());
             errors.push(syn::Error::new(span, message));
         }
@@ -72,10 +72,17 @@ pub(super) fn args(kind: Kind, span: Span, tokens: TokenStream, errors: &mut Err
     Some(args)
 }
 
+#[derive(Default)]
+struct Seen {
+    given: Vec<String>,
+    /// Keys that a misspelt one probably stands for: they are not missing besides.
+    meant: Vec<&'static str>,
+}
+
 /// Reads what follows `key`.
 fn entry(
     args: &mut Args,
-    seen: &mut Vec<String>,
+    seen: &mut Seen,
     key: &Ident,
     input: ParseStream<'_>,
     errors: &mut Errors,
@@ -84,11 +91,10 @@ fn entry(
     if !keys::known(args.kind).any(|known| known == name) {
         let suggestion = names::suggestion(&name, keys::known(args.kind), "the keys are");
         errors.push(syn::Error::new(key.span(), format!("`{}` has no key `{name}`{suggestion}", args.kind.name())));
-        // The key that was meant is not missing besides.
-        seen.extend(names::nearest(&name, keys::known(args.kind)).map(ToOwned::to_owned));
+        seen.meant.extend(names::nearest(&name, keys::known(args.kind)));
         return skip(input);
     }
-    if seen.contains(&name) {
+    if seen.given.contains(&name) {
         errors.push(syn::Error::new(key.span(), format!("`{name}` is given twice; leave one of them")));
         return skip(input);
     }
@@ -111,7 +117,7 @@ fn entry(
             value_of(args, key, value, errors);
         }
     }
-    seen.push(name);
+    seen.given.push(name);
     Ok(())
 }
 

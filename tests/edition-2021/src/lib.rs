@@ -1,0 +1,1 @@
+//! Empty: the methods are in `tests`.
