@@ -99,6 +99,31 @@ where
     r#type
 }
 
+/// async-trait #154: `items_after_statements`.
+#[domain_event(aggregate_type = "a", event_type = "e", aggregate_id_field = "id")]
+async fn items_first(id: u8) -> u8 {
+    const MORE: u8 = 1;
+    id + MORE
+}
+
+/// async-trait #226, #288: conditional arguments, in patterns and generics too.
+#[domain_event(aggregate_type = "a", event_type = "e", aggregate_id_field = "id", data(now = result + more))]
+async fn conditional<#[cfg(any())] T: Send>(
+    #[cfg(any())] other: T,
+    id: u8,
+    #[cfg(any())] (left, right): (u8, u8),
+    #[cfg(test)] (_left, _right): (u8, u8),
+    more: u8,
+) -> u8 {
+    id
+}
+
+/// async-trait #236: `async_yields_async`.
+#[domain_event(aggregate_type = "a", event_type = "e", aggregate_id_field = "id")]
+async fn yields_async(id: u8) -> std::future::Ready<u8> {
+    std::future::ready(id)
+}
+
 /// tracing #2764: a closure's and a loop's control flow.
 #[domain_event(aggregate_type = "a", event_type = "e", aggregate_id_field = "id")]
 async fn control_flow(id: u8) -> Option<u8> {
@@ -183,9 +208,12 @@ async fn all_of_them_publish() {
             assert_eq!("i".to_owned().item(11, vec![], 0).await.unwrap(), "i");
             assert_eq!("s".to_owned().sized(12).await, "s!");
             from_a_macro(13, &mut tx).await.unwrap();
-            drop((diverges(14), never(15)));
+            assert_eq!(items_first(14).await, 15);
+            conditional(15, (1, 1), 1).await;
+            assert_eq!(yields_async(16).await.await, 16);
+            drop((diverges(17), never(18)));
         })
         .await;
     let keys: Vec<_> = recorder.events().into_iter().map(|event| event.key.unwrap()).collect();
-    assert_eq!(keys, ["1", "2", "3", "4", "5", "6", "7", "8", "9", "ten", "11", "12", "13"]);
+    assert_eq!(keys, ["1", "2", "3", "4", "5", "6", "7", "8", "9", "ten", "11", "12", "13", "14", "15", "16"]);
 }

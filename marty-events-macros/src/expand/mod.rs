@@ -81,7 +81,7 @@ fn inner(model: &Model, body: &TokenStream) -> TokenStream {
         #capture
         #failures
         #keep
-        #[allow(clippy::let_unit_value)]
+        #[allow(clippy::let_unit_value, clippy::async_yields_async)]
         let __out: #return_type = {
             #lend
             #completed
