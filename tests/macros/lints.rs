@@ -97,11 +97,11 @@ where
 async fn control_flow(id: u8) -> Option<u8> {
     let halved = (|| Some(id.checked_sub(1)? / 2))()?;
     for step in 0..halved {
+        if step == 1 {
+            continue;
+        }
         if step == 3 {
             break;
-        }
-        if step == 4 {
-            continue;
         }
     }
     Some(halved)
@@ -111,7 +111,7 @@ async fn control_flow(id: u8) -> Option<u8> {
 #[domain_event(aggregate_type = "a", event_type = "e", aggregate_id_field = "id")]
 async fn borrowing_tail(id: Arc<str>) -> usize {
     let parts = std::sync::Mutex::new(vec![id.len()]);
-    parts.lock().unwrap().len()
+    parts.lock().expect("not poisoned").len()
 }
 
 #[async_trait]
@@ -153,7 +153,7 @@ annotated!(
     "e",
     "id",
     1 + 1,
-    #[must_use]
+    #[must_use = "it is the point"]
     fn from_a_macro(id: u8, tx: &mut Tx<'_>) -> Result<u8, Failure> {
         let _ = tx;
         Ok(id)
