@@ -129,6 +129,9 @@ async fn yields_async(id: u8) -> std::future::Ready<u8> {
 async fn control_flow(id: u8) -> Option<u8> {
     let halved = (|| Some(id.checked_sub(1)? / 2))()?;
     for step in 0..halved {
+        if step == 1 {
+            continue;
+        }
         if step == 3 {
             break;
         }
@@ -139,8 +142,8 @@ async fn control_flow(id: u8) -> Option<u8> {
 /// tracing #2356, async-trait #204: an expression in tail position that borrows.
 #[domain_event(aggregate_type = "a", event_type = "e", aggregate_id_field = "id")]
 async fn borrowing_tail(id: Arc<str>) -> usize {
-    let parts = std::cell::RefCell::new(vec![id.len()]);
-    parts.borrow().len()
+    let parts = std::sync::Mutex::new(vec![id.len()]);
+    parts.lock().expect("not poisoned").len()
 }
 
 #[async_trait]
@@ -182,7 +185,7 @@ annotated!(
     "e",
     "id",
     1 + 1,
-    #[inline]
+    #[must_use = "it is the point"]
     fn from_a_macro(id: u8, tx: &mut Tx<'_>) -> Result<u8, Failure> {
         let _ = tx;
         Ok(id)
