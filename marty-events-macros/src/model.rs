@@ -75,6 +75,13 @@ pub(crate) enum Handle {
     None,
 }
 
+impl Handle {
+    /// Only the types at run time tell whether there is one.
+    pub(crate) fn may_be_hidden(&self) -> bool {
+        matches!(self, Self::ByType { arguments, .. } if arguments.iter().any(Argument::may_hide_a_handle))
+    }
+}
+
 /// An argument with a name: only such can be a handle.
 #[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub(crate) struct Argument {
@@ -95,6 +102,12 @@ pub(crate) struct Argument {
     pub(crate) may_be_generic: bool,
 }
 
+impl Argument {
+    pub(crate) fn may_hide_a_handle(&self) -> bool {
+        self.may_be_generic && !self.is_opaque
+    }
+}
+
 pub(crate) struct Event {
     pub(crate) kind: Kind,
     pub(crate) on: On,
@@ -113,6 +126,8 @@ pub(crate) struct Event {
     pub(crate) error_code: Option<Field>,
     /// `delivery = "direct"`
     pub(crate) is_direct: bool,
+    /// `on_publish_error = "fail"`
+    pub(crate) is_strict: bool,
 }
 
 /// What a failure record says of the error.

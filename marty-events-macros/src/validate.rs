@@ -3,6 +3,7 @@
 mod event;
 mod later;
 mod manifest;
+mod policy;
 mod route;
 mod signature;
 mod values;
@@ -11,7 +12,7 @@ use proc_macro2::{Span, TokenStream};
 use syn::Path;
 
 use crate::{
-    args::{Args, Errors, Kind, OnPublishError},
+    args::{Args, Errors, Kind},
     async_shape::Shape,
     crate_path::crate_path,
     fallback::absorbed,
@@ -45,12 +46,7 @@ pub(crate) fn model(kind: Kind, args: TokenStream, item: TokenStream) -> syn::Re
     let events: Vec<Event> = attributes.iter().map(|args| event::event(args, &scope, &mut errors)).collect();
     let needed = later::needed(&events, &attributes);
     let handle = route::handle(&attributes, &mut method, &needed, &mut errors);
-    let policy = |wanted| {
-        attributes
-            .iter()
-            .find_map(|args| args.on_publish_error.filter(|(policy, _)| *policy == wanted))
-            .map(|(_, at)| at)
-    };
+    let (strict, logging_demanded) = policy::policy(&attributes, &mut errors);
     errors.finish()?;
     let Some(shape) = shape else { return Err(syn::Error::new(Span::call_site(), "the function is not async")) };
     Ok(Model {
@@ -63,8 +59,8 @@ pub(crate) fn model(kind: Kind, args: TokenStream, item: TokenStream) -> syn::Re
         handle,
         outbox_demanded: route::outbox_demanded(&attributes),
         delivery_demanded: route::delivery_demanded(&attributes),
-        strict: policy(OnPublishError::Fail).is_some(),
-        logging_demanded: policy(OnPublishError::Log),
+        strict,
+        logging_demanded,
         method,
     })
 }

@@ -105,10 +105,16 @@ async fn a_handle_is_the_outbox_however_it_is_found() {
 struct Generic<C>(std::marker::PhantomData<C>);
 
 impl<C> Generic<C> {
-    #[domain_event(aggregate_type = "a", event_type = "e", aggregate_id_field = "id", on_publish_error = "fail")]
+    #[domain_event(aggregate_type = "a", event_type = "e", aggregate_id_field = "id")]
     async fn create(&self, id: u8, tx: &mut C) -> Result<(), Failure> {
         let _ = (id, tx);
         Ok(())
+    }
+
+    #[domain_event(aggregate_type = "a", event_type = "e", aggregate_id_field = "id")]
+    async fn cannot_say_so(&self, id: u8, tx: &mut C) -> u8 {
+        let _ = tx;
+        id
     }
 }
 
@@ -122,6 +128,9 @@ async fn a_handle_that_only_its_type_at_run_time_shows_is_refused() {
             let error = Generic::<sqlx::Transaction<'_, Sqlite>>(std::marker::PhantomData).create(2, &mut tx).await;
             let error = error.unwrap_err().to_string();
             assert!(error.contains("add the bound `marty_events::OutboxTransaction`"), "{error}");
+            let unsaid =
+                Generic::<sqlx::Transaction<'_, Sqlite>>(std::marker::PhantomData).cannot_say_so(3, &mut tx).await;
+            assert_eq!(unsaid, 3);
         })
         .await;
     recorder.assert_published("e").key("1").times(1);

@@ -1,7 +1,7 @@
 //! Which way an event goes: decided by the types of the arguments.
 
 use marty_events::{
-    AuditEventType, OutboxConnection, OutboxTransaction, audit_event, domain_event,
+    AuditEventType, EventError, OutboxConnection, OutboxTransaction, audit_event, domain_event,
     testing::{EventRecorder, Route},
 };
 use sqlx::{SqliteConnection, SqlitePool};
@@ -46,6 +46,15 @@ async fn generic<T: OutboxTransaction>(id: &str, tx: &mut T) -> Result<(), Failu
 async fn where_bound<T>(id: &str, tx: &mut T) -> Result<(), Failure>
 where
     T: OutboxTransaction + ?Sized,
+{
+    let _ = (id, tx);
+    Ok(())
+}
+
+#[domain_event(aggregate_type = "user", event_type = "routed", aggregate_id_field = "id")]
+async fn any_database<DB>(id: &str, tx: &mut sqlx::Transaction<'_, DB>) -> Result<(), Failure>
+where
+    DB: sqlx::Database<Connection: OutboxTransaction>,
 {
     let _ = (id, tx);
     Ok(())
@@ -103,6 +112,7 @@ async fn a_handle_selects_the_outbox_whatever_it_is_called() {
             impl_bound("impl_bound", &mut tx).await.unwrap();
             generic("generic", &mut tx).await.unwrap();
             where_bound::<dyn OutboxTransaction>("where_bound", &mut tx).await.unwrap();
+            any_database("any_database", &mut tx).await.unwrap();
             two_handles("two_handles", &mut tx, &mut other).await.unwrap();
             stated_outbox("stated_outbox", &mut tx).await.unwrap();
             let mut unit = UnitOfWork { tx, steps: 0 };
@@ -127,6 +137,7 @@ async fn a_handle_selects_the_outbox_whatever_it_is_called() {
             "impl_bound",
             "generic",
             "where_bound",
+            "any_database",
             "two_handles",
             "stated_outbox",
             "wrapper",
@@ -140,6 +151,43 @@ async fn a_handle_selects_the_outbox_whatever_it_is_called() {
 async fn stacked(id: &str, tx: &mut Tx<'_>) -> Result<(), Failure> {
     let _ = (id, tx);
     Ok(())
+}
+
+#[domain_event(aggregate_type = "user", event_type = "kept", aggregate_id_field = "id")]
+#[audit_event(event_type = AuditEventType::DataAccessed, action = "read", resource_type = "user", resource_id_field = "key",
+    delivery = "direct", on_publish_error = "log")]
+async fn each_its_own_road(id: &str, key: &str, tx: &mut Tx<'_>) -> Result<(), Failure> {
+    let _ = (id, key, tx);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_direct_event_that_fails_beside_a_transaction_leaves_the_method_alone() {
+    let recorder = EventRecorder::new();
+    let mut tx = transaction().await;
+    recorder.scope(each_its_own_road("1", "k", &mut tx)).await.unwrap();
+    recorder.scope(each_its_own_road("2", "", &mut tx)).await.unwrap();
+    recorder.assert_published("data.accessed").key("k").route(Route::Direct).times(1);
+    recorder.assert_published("kept").route(Route::Outbox).times(2);
+}
+
+#[domain_event(aggregate_type = "user", event_type = "lax", aggregate_id_field = "key", on_publish_error = "log")]
+#[audit_event(event_type = AuditEventType::DataAccessed, action = "read", resource_type = "user", resource_id_field = "id",
+    on_publish_error = "fail")]
+async fn each_its_own_policy(id: &str, key: &str) -> Result<(), Failure> {
+    let _ = (id, key);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_method_fails_for_the_event_that_says_so_and_the_others_go_out() {
+    let recorder = EventRecorder::new();
+    recorder.scope(each_its_own_policy("1", "")).await.unwrap();
+    recorder.assert_published("data.accessed").key("1").times(1);
+    let error = recorder.scope(each_its_own_policy("", "k")).await.unwrap_err();
+    assert!(matches!(error, Failure::Event(EventError::InvalidEvent { .. })), "{error:?}");
+    recorder.assert_published("lax").key("k").times(1);
+    assert_eq!(recorder.events().len(), 2);
 }
 
 mod renamed {

@@ -54,7 +54,7 @@ pub(crate) struct Args {
     pub(crate) id: Option<IdField>,
     pub(crate) data: Option<Data>,
     pub(crate) tags: Vec<Expr>,
-    pub(crate) delivery: Option<Delivery>,
+    pub(crate) delivery: Option<(Delivery, Span)>,
     pub(crate) transaction: Option<Expr>,
     pub(crate) on_publish_error: Option<(OnPublishError, Span)>,
     pub(crate) on: Option<(On, Span)>,
@@ -68,6 +68,10 @@ impl Args {
 
     pub(crate) fn on(&self) -> On {
         self.on.map_or(On::Success, |(on, _)| on)
+    }
+
+    pub(crate) fn is(&self, delivery: Delivery) -> bool {
+        matches!(self.delivery, Some((given, _)) if given == delivery)
     }
 
     pub(crate) fn key(&self, key: &str) -> Option<&Ident> {

@@ -128,7 +128,7 @@ fn value_of(args: &mut Args, key: &Ident, value: Expr, errors: &mut Errors) {
         "transaction" => args.transaction = Some(value),
         "delivery" => {
             let choices = [("outbox", Delivery::Outbox), ("direct", Delivery::Direct)];
-            args.delivery = errors.ok(choice(key, &value, &choices));
+            args.delivery = errors.ok(choice(key, &value, &choices)).map(|delivery| (delivery, value.span()));
         }
         "on_publish_error" => {
             let choices = [("log", OnPublishError::Log), ("fail", OnPublishError::Fail)];

@@ -31,7 +31,22 @@ pub(super) fn record(
         .filter(|(_, event)| event.on.success())
         .map(|(place, event)| build(place, event, private));
     let settle = Ident::new(if model.strict { "settle_strictly" } else { "settle" }, at_return);
-    let settle = quote_spanned!(at_return=> __recorded.#settle(__out));
+    let mut settle = quote_spanned!(at_return=> __recorded.#settle(__out));
+    if model.handle.may_be_hidden() {
+        settle = quote_spanned! {mixed=> {
+            let mut __recorded = __recorded;
+            let __refusal = __recorded.refusal();
+            let __out = #settle;
+            match __refusal {
+                ::core::option::Option::None => __out,
+                ::core::option::Option::Some(__error) => {
+                    #[allow(unused_imports)]
+                    use #private::{IsSilent as _, Tells as _};
+                    (&&#private::Answer::new(__out)).refuse(__error)
+                }
+            }
+        }};
+    }
     let answer = match failed {
         None => settle,
         Some(failed) => quote_spanned! {mixed=>
@@ -99,12 +114,13 @@ fn late_data(place: usize, event: &Event) -> TokenStream {
 
 fn push(place: usize, event: &Event) -> TokenStream {
     let mixed = Span::mixed_site();
-    let method = Ident::new(if event.is_direct { "push_direct" } else { "push" }, mixed);
     let data = if event.data.is_empty() {
         quote!(::core::option::Option::None)
     } else {
         let data = data_name(place).into_token_stream();
         quote!(::core::option::Option::Some(#data))
     };
-    quote_spanned!(mixed=> __batch.#method(__event, #data);)
+    let method = Ident::new(if event.is_direct { "push_direct" } else { "push" }, mixed);
+    let is_strict = event.is_strict;
+    quote_spanned!(mixed=> __batch.#method(__event, #data, #is_strict);)
 }

@@ -92,7 +92,7 @@ fn by_type(arguments: &[Argument], receiver: Option<&(TokenStream, Span)>, priva
         let span = opaque.ty.span().resolved_at(mixed);
         route.select.extend(quote_spanned!(span=> #private::select::seen(&__handle);));
     }
-    let hidden = arguments.iter().filter(|argument| argument.may_be_generic && !argument.is_opaque);
+    let hidden = arguments.iter().filter(|argument| argument.may_hide_a_handle());
     for Argument { ty, conditions, .. } in hidden {
         let span = ty.span().resolved_at(mixed);
         route.select.extend(quote_spanned! {span=>

@@ -9,7 +9,7 @@ use super::{
     values::{calls, constructor},
 };
 use crate::{
-    args::{Args, Data, Delivery, Errors, IdField, Kind, On, literal},
+    args::{Args, Data, Delivery, Errors, IdField, Kind, On, OnPublishError, literal},
     expression::names,
     method::plain,
     model::{ErrorMessage, Event, Field, Id, When},
@@ -34,7 +34,8 @@ pub(super) fn event(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> Even
         calls: calls(args, scope, errors),
         error_message: error_message(args, scope, errors),
         error_code: error_code(args, scope, errors),
-        is_direct: args.delivery == Some(Delivery::Direct),
+        is_direct: args.is(Delivery::Direct),
+        is_strict: matches!(args.on_publish_error, Some((OnPublishError::Fail, _))),
     }
 }
 

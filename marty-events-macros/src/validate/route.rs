@@ -15,24 +15,31 @@ use crate::{
 };
 
 pub(super) fn handle(attributes: &[Args], method: &mut Method, needed: &Needed, errors: &mut Errors) -> Handle {
-    for args in attributes.iter().filter(|args| args.delivery == Some(Delivery::Direct)) {
+    for args in attributes.iter().filter(|args| args.is(Delivery::Direct)) {
         if let Some(transaction) = &args.transaction {
             let message = "`delivery = \"direct\"` uses no transaction; leave one of the two";
             errors.push(syn::Error::new_spanned(transaction, message));
         }
     }
-    if let Some(place) = attributes.iter().find_map(|args| args.transaction.as_ref()) {
+    let mut named = attributes.iter().filter_map(|args| args.transaction.as_ref());
+    if let Some(place) = named.next() {
+        let text = |place: &Expr| quote!(#place).to_string();
+        for other in named.filter(|other| text(other) != text(place)) {
+            let message =
+                "another attribute of this method names another transaction; the events of one call go in one";
+            errors.push(syn::Error::new_spanned(other, message));
+        }
         return named_handle(place, method);
     }
     // A record of a failure takes a road of its own.
-    if attributes.iter().all(|args| args.delivery == Some(Delivery::Direct) || !args.on().success()) {
+    if attributes.iter().all(|args| args.is(Delivery::Direct) || !args.on().success()) {
         return Handle::None;
     }
     Handle::ByType { arguments: arguments(method, needed), receiver: receiver(method) }
 }
 
 pub(super) fn outbox_demanded(attributes: &[Args]) -> Option<Span> {
-    attributes.iter().find(|args| args.delivery == Some(Delivery::Outbox)).map(|args| args.span)
+    attributes.iter().find(|args| args.is(Delivery::Outbox)).map(|args| args.span)
 }
 
 pub(super) fn delivery_demanded(attributes: &[Args]) -> Option<Span> {

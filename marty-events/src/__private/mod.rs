@@ -7,11 +7,13 @@ mod capture;
 mod failures;
 pub mod outcome;
 pub mod probe;
+mod recorded;
 pub mod select;
 
-pub use batch::{Batch, Builder, CanFail, Directly, FromEventError, InTransaction, Recorded};
+pub use batch::{Batch, Builder};
 pub use capture::{Data, ErrorText, EventData, EventId, EventText, error_text, id, text};
 pub use failures::Failures;
+pub use recorded::{Answer, CanFail, Directly, FromEventError, InTransaction, IsSilent, Recorded, Tells};
 
 pub use crate::event::{
     AuditEvent, CustomEvent, DomainEvent, EventOrdering, EventPriority, Json, NotificationEvent, RiskLevel,

@@ -2,9 +2,9 @@
 
 use super::{
     Batch,
-    batch::{Directly, InTransaction, Recorded},
+    recorded::{Directly, InTransaction, Recorded},
 };
-use crate::OutboxTransaction;
+use crate::{EventError, OutboxConnection, OutboxTransaction};
 
 /// The argument is no handle.
 #[derive(Debug)]
@@ -33,9 +33,28 @@ impl<H: ?Sized> std::fmt::Debug for Held<'_, H> {
     }
 }
 
+/// The handle that the attribute names. What it has to be is asked here and nowhere else: a mistake is one error.
+pub fn named<H: OutboxTransaction + ?Sized>(handle: &mut H) -> Named<'_, H> {
+    Named { handle, connect: H::connection }
+}
+
 /// The handle that the attribute names.
-pub fn named<H: OutboxTransaction + ?Sized>(handle: &mut H) -> Held<'_, H> {
-    Held(handle)
+pub struct Named<'a, H: ?Sized> {
+    handle: &'a mut H,
+    connect: fn(&mut H) -> OutboxConnection<'_>,
+}
+
+impl<H: ?Sized> std::fmt::Debug for Named<'_, H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Named")
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<H: Send + ?Sized> OutboxTransaction for Named<'_, H> {
+    fn connection(&mut self) -> OutboxConnection<'_> {
+        (self.connect)(self.handle)
+    }
 }
 
 impl Absent {
@@ -53,6 +72,12 @@ impl Rejected {
 impl<H: ?Sized> Held<'_, H> {
     pub fn lend(&mut self, (): ()) -> &mut H {
         self.0
+    }
+}
+
+impl<H: ?Sized> Named<'_, H> {
+    pub fn lend(&mut self, (): ()) -> &mut H {
+        self.handle
     }
 }
 
@@ -193,6 +218,8 @@ pub trait Transactional {}
 #[diagnostic::do_not_recommend]
 impl<H: ?Sized> Transactional for Held<'_, H> {}
 #[diagnostic::do_not_recommend]
+impl<H: ?Sized> Transactional for Named<'_, H> {}
+#[diagnostic::do_not_recommend]
 impl Transactional for Rejected {}
 
 /// `require-delivery = true` in the crate's manifest.
@@ -207,6 +234,8 @@ pub trait Stated {}
 
 #[diagnostic::do_not_recommend]
 impl<H: ?Sized> Stated for Held<'_, H> {}
+#[diagnostic::do_not_recommend]
+impl<H: ?Sized> Stated for Named<'_, H> {}
 #[diagnostic::do_not_recommend]
 impl Stated for Opaque {}
 #[diagnostic::do_not_recommend]
@@ -244,6 +273,19 @@ impl<H: ?Sized> Held<'_, H> {
     }
 }
 
+impl<H: ?Sized> Named<'_, H> {
+    pub async fn record(mut self, batch: Batch) -> Recorded<InTransaction>
+    where
+        H: Send,
+    {
+        Recorded::new(Box::pin(batch.record_in(&mut self)).await)
+    }
+
+    pub fn nothing(self) -> Recorded<InTransaction> {
+        Recorded::new(Ok(()))
+    }
+}
+
 impl Absent {
     pub async fn record(self, batch: Batch) -> Recorded<Directly> {
         Recorded::new(Box::pin(batch.record_direct()).await)
@@ -258,10 +300,10 @@ impl Doubted {
     pub async fn record(self, batch: Batch) -> Recorded<Directly> {
         match self.hidden {
             None => Recorded::new(Box::pin(batch.record_direct()).await),
-            Some(handle) => Recorded::new(Err(batch.refused(format!(
+            Some(handle) => Recorded::refused(batch.refused(format!(
                 "an argument of a generic type is a transaction here (`{handle}`), which its event would be sent ahead of; \
                  add the bound `marty_events::OutboxTransaction` to the type, or state `delivery = \"direct\"`"
-            )))),
+            ))),
         }
     }
 
@@ -293,6 +335,10 @@ impl Rejected {
     #[must_use]
     pub fn nothing(self) -> Self {
         self
+    }
+
+    pub fn refusal(&mut self) -> Option<EventError> {
+        None
     }
 
     pub fn settle<O>(self, out: O) -> O {

@@ -290,34 +290,35 @@ pub(crate) async fn record_in(transaction: &mut dyn OutboxTransaction, events: V
     publisher()?.publish_all_in(transaction, events).await.map(drop)
 }
 
-/// Sends an annotated method's events, all of them whatever becomes of the others; answers the first failure. Where this
-/// future is dropped before, the background sees them all through.
-pub(crate) async fn record_direct(events: Vec<Event>) -> Result<(), EventError> {
+/// Sends an annotated method's events, all of them whatever becomes of the others; answers for each. Where this future is
+/// dropped before, the background sees them all through.
+pub(crate) async fn record_direct(
+    events: Vec<Result<Event, EventError>>,
+) -> Result<Vec<Result<(), EventError>>, EventError> {
     let publisher = publisher()?;
     let mut waiting = Waiting { publisher: &publisher, messages: VecDeque::with_capacity(events.len()) };
-    let mut result = Ok(());
-    for event in &events {
-        match publisher.complete(event) {
-            Ok(message) => waiting.messages.push_back(message),
-            Err(error) => result = result.and(Err(error)),
-        }
+    for event in events {
+        waiting.messages.push_back(event.and_then(|event| publisher.complete(&event)));
     }
+    let mut results = Vec::with_capacity(waiting.messages.len());
     while let Some(message) = waiting.messages.pop_front() {
-        let sent = publisher.send(&message).await;
-        result = result.and(sent);
+        results.push(match message {
+            Ok(message) => publisher.send(&message).await,
+            Err(error) => Err(error),
+        });
     }
-    result
+    Ok(results)
 }
 
 /// Direct events whose turn has not come.
 struct Waiting<'a> {
     publisher: &'a EventPublisher,
-    messages: VecDeque<Message>,
+    messages: VecDeque<Result<Message, EventError>>,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        for message in self.messages.drain(..) {
+        for message in self.messages.drain(..).flatten() {
             self.publisher.hand_over(message);
         }
     }

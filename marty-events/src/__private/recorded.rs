@@ -1,0 +1,146 @@
+//! What became of the events of one call, and how its caller hears of it.
+
+use std::{cell::Cell, error::Error, fmt, marker::PhantomData};
+
+use crate::EventError;
+
+/// How handing the events over went.
+#[derive(Debug)]
+#[must_use]
+pub struct Recorded<Road> {
+    result: Result<(), EventError>,
+    /// Why nothing was handed over: the caller hears of it if there is any way.
+    refusal: Option<EventError>,
+    road: PhantomData<Road>,
+}
+
+/// The road of a transaction: its caller must hear of a failure, or it would commit without the event.
+#[derive(Debug)]
+pub struct InTransaction;
+
+/// The direct road.
+#[derive(Debug)]
+pub struct Directly;
+
+impl<Road> Recorded<Road> {
+    pub(super) fn new(result: Result<(), EventError>) -> Self {
+        Self { result, refusal: None, road: PhantomData }
+    }
+
+    pub(super) fn refused(error: EventError) -> Self {
+        Self { result: Ok(()), refusal: Some(error), road: PhantomData }
+    }
+
+    pub fn refusal(&mut self) -> Option<EventError> {
+        self.refusal.take()
+    }
+}
+
+impl Recorded<InTransaction> {
+    /// The method's result, or the failure in its place.
+    pub fn settle<O: CanFail>(self, out: O) -> O {
+        match self.result {
+            Ok(()) => out,
+            Err(error) => O::from_event_error(error),
+        }
+    }
+
+    pub fn settle_strictly<O: CanFail>(self, out: O) -> O {
+        self.settle(out)
+    }
+}
+
+impl Recorded<Directly> {
+    /// The method's result; no attribute wants to hear of a failure.
+    pub fn settle<O>(self, out: O) -> O {
+        if let Err(error) = self.result {
+            log(&error);
+        }
+        out
+    }
+
+    /// The method's result, or the failure in its place.
+    pub fn settle_strictly<O: CanFail>(self, out: O) -> O {
+        match self.result {
+            Ok(()) => out,
+            Err(error) => O::from_event_error(error),
+        }
+    }
+}
+
+/// What a method returns in place of its result when its events were refused.
+pub struct Answer<O>(Cell<Option<O>>);
+
+impl<O> fmt::Debug for Answer<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answer")
+    }
+}
+
+impl<O> Answer<O> {
+    pub fn new(out: O) -> Self {
+        Self(Cell::new(Some(out)))
+    }
+}
+
+/// For a `Result` that can say so; one reference more, so that it is found first.
+pub trait Tells<O> {
+    fn refuse(&self, error: EventError) -> O;
+}
+
+impl<T, E: From<EventError>> Tells<Result<T, E>> for &Answer<Result<T, E>> {
+    fn refuse(&self, error: EventError) -> Result<T, E> {
+        Err(E::from(error))
+    }
+}
+
+/// For anything else.
+pub trait IsSilent<O> {
+    fn refuse(&self, error: EventError) -> O;
+}
+
+impl<O> IsSilent<O> for Answer<O> {
+    fn refuse(&self, error: EventError) -> O {
+        log(&error);
+        self.0.take().expect("made with a value, and asked once")
+    }
+}
+
+pub(super) fn log(error: &EventError) {
+    let cause = Error::source(error).map(ToString::to_string).unwrap_or_default();
+    tracing::error!(%error, cause, "an event was not published");
+}
+
+/// A return type through which a method can say that its event was not published.
+#[diagnostic::on_unimplemented(
+    message = "a method whose event can fail must return a `Result`",
+    label = "is no `Result`, so the caller could not hear that the event was not written",
+    note = "return `Result<{Self}, E>` where `E: From<marty_events::EventError>`"
+)]
+pub trait CanFail {
+    fn from_event_error(error: EventError) -> Self;
+}
+
+impl<T, E: FromEventError> CanFail for Result<T, E> {
+    fn from_event_error(error: EventError) -> Self {
+        Err(E::from_event_error(error))
+    }
+}
+
+/// An error type that an [`EventError`] can become.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot say that the event was not written",
+    label = "the error type has no `From<marty_events::EventError>`",
+    note = "add a variant to `{Self}`: `#[error(transparent)] Event(#[from] marty_events::EventError)`"
+)]
+pub trait FromEventError {
+    #[doc(hidden)]
+    fn from_event_error(error: EventError) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: From<EventError>> FromEventError for E {
+    fn from_event_error(error: EventError) -> Self {
+        Self::from(error)
+    }
+}
