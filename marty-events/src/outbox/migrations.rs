@@ -7,6 +7,17 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use super::{OutboxPool, OutboxTable, sql};
 use crate::EventError;
 
+#[cfg(feature = "postgres")]
+const POSTGRES: [(&str, &str); 2] = [
+    ("outbox", include_str!("../../migrations/postgres/0001_outbox.sql")),
+    ("lanes", include_str!("../../migrations/postgres/0002_lanes.sql")),
+];
+#[cfg(feature = "sqlite")]
+const SQLITE: [(&str, &str); 2] = [
+    ("outbox", include_str!("../../migrations/sqlite/0001_outbox.sql")),
+    ("lanes", include_str!("../../migrations/sqlite/0002_lanes.sql")),
+];
+
 /// Creates the outbox's tables in the default place, `event_outbox`, or brings them up to date.
 ///
 /// Safe to run at every start and from several processes at once. The same SQL is shipped as files in the crate's
@@ -28,19 +39,9 @@ pub async fn migrate(pool: impl Into<OutboxPool>) -> Result<(), EventError> {
 pub async fn migrate_table(pool: impl Into<OutboxPool>, table: &OutboxTable) -> Result<(), EventError> {
     match pool.into() {
         #[cfg(feature = "postgres")]
-        OutboxPool::Postgres(pool) => {
-            migrator(&[("outbox", include_str!("../../migrations/postgres/0001_outbox.sql"))], table)
-                .run(&pool)
-                .await
-                .map_err(EventError::Migrate)
-        }
+        OutboxPool::Postgres(pool) => migrator(&POSTGRES, table).run(&pool).await.map_err(EventError::Migrate),
         #[cfg(feature = "sqlite")]
-        OutboxPool::Sqlite(pool) => {
-            migrator(&[("outbox", include_str!("../../migrations/sqlite/0001_outbox.sql"))], table)
-                .run(&pool)
-                .await
-                .map_err(EventError::Migrate)
-        }
+        OutboxPool::Sqlite(pool) => migrator(&SQLITE, table).run(&pool).await.map_err(EventError::Migrate),
         #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
         OutboxPool::None(_) => Err(super::none::no_database()),
     }
@@ -65,5 +66,8 @@ fn migrator(versions: &[(&'static str, &'static str)], table: &OutboxTable) -> M
 fn as_template(text: &str) -> String {
     text.replace("event_outbox_dead_letters", "{dead}")
         .replace("event_outbox_lanes", "{lanes}")
+        .replace("event_outbox_relays", "{relays}")
+        .replace("event_outbox_published_at", "{published_at}")
+        .replace("event_outbox_published", "{published}")
         .replace("event_outbox", "{outbox}")
 }

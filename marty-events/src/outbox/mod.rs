@@ -6,6 +6,7 @@
 )]
 
 mod append;
+mod lanes;
 mod migrations;
 #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
 pub(crate) mod none;
@@ -23,12 +24,13 @@ mod transaction;
 mod wake;
 
 pub(crate) use append::Appender;
+pub(crate) use lanes::Lane;
 pub use migrations::{migrate, migrate_table};
 pub use pool::OutboxPool;
 pub use repository::OutboxRepository;
 pub(crate) use repository::on_store;
 pub use row::{DeadLetter, OutboxStats, PendingEvent};
-pub(crate) use store::{Lease, Page, Store, Tenure};
+pub(crate) use store::{Page, Position, Standing, Store, Tenure};
 pub use table::{InvalidTable, OutboxTable};
 pub use transaction::{OutboxConnection, OutboxTransaction};
 pub(crate) use wake::nudged;

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::{
     DeadLetter, OutboxStats, PendingEvent,
-    store::{Lease, Page, Store, Tenure},
+    lanes::Lane,
+    store::{Page, Position, Standing, Store, Tenure},
 };
 use crate::EventError;
 
@@ -22,56 +23,39 @@ pub(crate) fn no_database() -> EventError {
     EventError::UnsupportedDatabase { database: "any database", feature: "postgres" }
 }
 
-impl Store for NoStore {
-    async fn acquire(&self, _: Uuid, _: Duration) -> Result<Option<Lease>, EventError> {
-        Err(no_database())
-    }
+#[derive(Debug, Default)]
+pub(crate) struct Nowhere;
 
-    async fn renew(&self, _: Lease, _: Duration) -> Result<Tenure, EventError> {
-        Err(no_database())
-    }
+impl Position for Nowhere {
+    fn restart(&mut self) {}
+}
 
-    async fn release(&self, _: Lease) -> Result<(), EventError> {
-        Err(no_database())
-    }
+macro_rules! refuse {
+    ($($method:ident($($argument:ty),*) -> $answer:ty;)*) => {
+        impl Store for NoStore {
+            type Position = Nowhere;
+            $(async fn $method(&self, $(_: $argument),*) -> Result<$answer, EventError> {
+                Err(no_database())
+            })*
+        }
+    };
+}
 
-    async fn fetch(&self, _: i64, _: &[i64], _: &[String]) -> Result<Page, EventError> {
-        Err(no_database())
-    }
-
-    async fn settle(&self, _: Lease, _: &[i64]) -> Result<Tenure, EventError> {
-        Err(no_database())
-    }
-
-    async fn refuse(&self, _: Lease, _: i64, _: &str) -> Result<Tenure, EventError> {
-        Err(no_database())
-    }
-
-    async fn bury(&self, _: Lease, _: i64, _: &str) -> Result<Tenure, EventError> {
-        Err(no_database())
-    }
-
-    async fn pending(&self, _: i64) -> Result<Vec<PendingEvent>, EventError> {
-        Err(no_database())
-    }
-
-    async fn dead_letters(&self, _: i64) -> Result<Vec<DeadLetter>, EventError> {
-        Err(no_database())
-    }
-
-    async fn requeue(&self, _: &[Uuid]) -> Result<u64, EventError> {
-        Err(no_database())
-    }
-
-    async fn discard(&self, _: &[Uuid]) -> Result<u64, EventError> {
-        Err(no_database())
-    }
-
-    async fn cleanup(&self, _: Duration) -> Result<u64, EventError> {
-        Err(no_database())
-    }
-
-    async fn stats(&self) -> Result<OutboxStats, EventError> {
-        Err(no_database())
-    }
+refuse! {
+    stand(Uuid, Duration, &Nowhere) -> Standing;
+    release(Uuid, &[Lane]) -> ();
+    leave(Uuid) -> ();
+    fetch(&mut Nowhere, &[Lane], i64) -> Page;
+    load(&[i64]) -> Page;
+    settle(Uuid, &[Lane], &[i64], bool) -> Tenure;
+    refuse(Uuid, Lane, i64, &str) -> Tenure;
+    bury(Uuid, Lane, i64, &str) -> Tenure;
+    pending(i64) -> Vec<PendingEvent>;
+    dead_letters(i64) -> Vec<DeadLetter>;
+    requeue(&[Uuid]) -> u64;
+    discard(&[Uuid]) -> u64;
+    cleanup(Duration, i64) -> u64;
+    forget(Duration, i64) -> u64;
+    redact(&[Uuid]) -> u64;
+    stats() -> OutboxStats;
 }

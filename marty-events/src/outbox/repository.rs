@@ -101,7 +101,13 @@ impl OutboxRepository {
     /// Deletes the dead letters that died longer ago than `age`; answers how many there were. Delivered events need no
     /// cleaning: the relay deletes their rows.
     pub async fn cleanup(&self, age: Duration) -> Result<u64, EventError> {
-        on_store!(&self.pool, self.table, store => store.cleanup(age).await)
+        on_store!(&self.pool, self.table, store => store.cleanup(age, i64::MAX).await)
+    }
+
+    /// Empties dead letters of their payloads and headers, for the sake of the personal data in them; answers how many
+    /// there were. The rest of each stays; it can be discarded, and requeued no more.
+    pub async fn redact(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        on_store!(&self.pool, self.table, store => store.redact(ids).await)
     }
 
     /// Counts what waits, what is dead and what was delivered. Reads the whole backlog's index.

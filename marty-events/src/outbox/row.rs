@@ -5,10 +5,13 @@ use std::{fmt, time::Duration};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::lanes::lane_of;
 use crate::EventError;
 
 /// The encoding of headers and payload that this version writes and reads.
 pub(crate) const ENCODING: i16 = 1;
+/// A dead letter whose payload and headers were emptied.
+const EMPTIED: i16 = 0;
 
 /// An event that waits in the outbox.
 #[derive(Clone, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub struct PendingEvent {
     pub key: Option<String>,
     /// Events of the same ordering key keep their order.
     pub ordering_key: Option<String>,
+    /// The lane that it goes by, 1 to 16: what relays share their work by.
+    pub lane: i32,
     /// The record's headers.
     pub headers: Vec<(String, String)>,
     /// The record's value.
@@ -84,6 +89,7 @@ pub(crate) struct Columns {
     pub(crate) topic: String,
     pub(crate) key: Option<String>,
     pub(crate) ordering_key: Option<String>,
+    pub(crate) key_hash: i64,
     pub(crate) headers: String,
     pub(crate) payload: Vec<u8>,
     pub(crate) encoding: i16,
@@ -96,7 +102,7 @@ impl Columns {
     pub(crate) fn event(self) -> Result<PendingEvent, EventError> {
         let seq = self.seq;
         let unreadable = |problem: String| EventError::UnreadableRow { seq, problem };
-        if self.encoding != ENCODING {
+        if ![ENCODING, EMPTIED].contains(&self.encoding) {
             return Err(unreadable(format!(
                 "encoding {} was written by a newer version; upgrade marty-events (this one reads {ENCODING})",
                 self.encoding
@@ -109,6 +115,7 @@ impl Columns {
             topic: self.topic,
             key: self.key,
             ordering_key: self.ordering_key,
+            lane: lane_of(self.key_hash),
             headers: serde_json::from_str(&self.headers).map_err(|error| unreadable(format!("headers: {error}")))?,
             payload: self.payload,
             created_at: timestamp(self.created_at).map_err(unreadable)?,

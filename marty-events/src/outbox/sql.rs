@@ -6,13 +6,16 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use super::OutboxTable;
 
-/// Writes the configured names into a statement: `{outbox}`, `{dead}` and `{lanes}` stand for the three tables.
+/// Writes the configured names into a statement: `{outbox}`, `{dead}`, `{published}`, `{relays}` and `{lanes}` stand for the tables.
 ///
 /// The names are safe to write into it: an [`OutboxTable`] holds plain identifiers only, and they are quoted.
 pub(crate) fn statement(template: &str, table: &OutboxTable) -> SqlStr {
     let text = template
         .replace("{outbox}", &quoted(table, ""))
         .replace("{dead}", &quoted(table, "_dead_letters"))
+        .replace("{published_at}", &format!("\"{}_published_at\"", table.name()))
+        .replace("{published}", &quoted(table, "_published"))
+        .replace("{relays}", &quoted(table, "_relays"))
         .replace("{lanes}", &quoted(table, "_lanes"));
     AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
 }

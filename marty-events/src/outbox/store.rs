@@ -4,18 +4,23 @@ use std::{future::Future, time::Duration};
 
 use uuid::Uuid;
 
-use super::{DeadLetter, OutboxStats, PendingEvent, row::Columns};
+use super::{DeadLetter, OutboxStats, PendingEvent, lanes::Lane, row::Columns};
 use crate::EventError;
 
-/// A relay's right to deliver, until it expires or another term begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Lease {
-    pub(crate) owner: Uuid,
-    /// Issued by the database; grows with every change of owner.
-    pub(crate) term: i64,
+/// How a relay stands, by the database.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Standing {
+    /// The lanes that are its own until the lease ends.
+    pub(crate) lanes: Vec<Lane>,
+    /// How many of them other relays wait for.
+    pub(crate) surplus: usize,
+    /// When the first lease of another relay runs out, unless it is renewed.
+    pub(crate) next_expiry: Option<Duration>,
+    /// Whether there is something to read behind the position.
+    pub(crate) has_news: bool,
 }
 
-/// Whether a statement found the lease it was made under still in force.
+/// Whether a statement found the lanes it was made under still in the relay's hands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Tenure {
@@ -25,11 +30,13 @@ pub(crate) enum Tenure {
     Lost,
 }
 
-/// One page of undelivered rows, and the rows that this version cannot read.
+/// One page of undelivered rows in the order of their numbers, and the rows that this version cannot read.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     pub(crate) rows: Vec<PendingEvent>,
     pub(crate) unreadable: Vec<Unreadable>,
+    /// There is more to read at once.
+    pub(crate) is_full: bool,
 }
 
 /// A row that this version cannot read; it waits, and its key with it, for a version that can.
@@ -41,8 +48,8 @@ pub(crate) struct Unreadable {
 }
 
 impl Page {
-    pub(crate) fn of(rows: Vec<Columns>) -> Self {
-        let mut page = Self::default();
+    pub(crate) fn of(rows: Vec<Columns>, is_full: bool) -> Self {
+        let mut page = Self { is_full, ..Self::default() };
         for columns in rows {
             let (seq, ordering_key) = (columns.seq, columns.ordering_key.clone());
             match columns.event() {
@@ -54,46 +61,91 @@ impl Page {
     }
 }
 
+/// How far a relay has read.
+///
+/// Whatever a page leaves behind, a later one brings: also a row with a lower number that is committed later. A page
+/// holds, of the lanes asked for, every row that its snapshot shows and no page before it held, up to its last; so of two
+/// rows of a key that were written one after the other's commit, the first one comes first.
+pub(crate) trait Position: Default + Send + Sync + std::fmt::Debug {
+    /// Begins anew: rows that were read already come again.
+    fn restart(&mut self);
+}
+
 /// The outbox in one database. Every method is one statement, or one transaction where the database needs several.
 pub(crate) trait Store: Clone + Send + Sync + 'static {
-    /// Takes the lease if nobody holds it.
-    fn acquire(
+    type Position: Position;
+
+    /// Says that the relay is alive: puts its leases off, and takes free lanes up to its fair share.
+    fn stand(
         &self,
-        owner: Uuid,
-        time_to_live: Duration,
-    ) -> impl Future<Output = Result<Option<Lease>, EventError>> + Send;
+        relay: Uuid,
+        lease: Duration,
+        position: &Self::Position,
+    ) -> impl Future<Output = Result<Standing, EventError>> + Send;
 
-    /// Puts the lease's end off, also where it has passed and nobody has taken over.
-    fn renew(&self, lease: Lease, time_to_live: Duration) -> impl Future<Output = Result<Tenure, EventError>> + Send;
+    /// Gives lanes back, so that another relay can begin at once.
+    fn release(&self, relay: Uuid, lanes: &[Lane]) -> impl Future<Output = Result<(), EventError>> + Send;
 
-    /// Gives the lease back, so that another relay can begin at once.
-    fn release(&self, lease: Lease) -> impl Future<Output = Result<(), EventError>> + Send;
+    /// Gives everything back: the relay is gone.
+    fn leave(&self, relay: Uuid) -> impl Future<Output = Result<(), EventError>> + Send;
 
-    /// The oldest undelivered rows but those in `seqs` and those of the ordering keys in `keys`.
-    fn fetch(&self, limit: i64, seqs: &[i64], keys: &[String])
-    -> impl Future<Output = Result<Page, EventError>> + Send;
+    /// The next undelivered rows of `lanes`, `limit` of them or a few times as many.
+    fn fetch(
+        &self,
+        position: &mut Self::Position,
+        lanes: &[Lane],
+        limit: i64,
+    ) -> impl Future<Output = Result<Page, EventError>> + Send;
 
-    /// Removes delivered rows and counts them.
-    fn settle(&self, lease: Lease, seqs: &[i64]) -> impl Future<Output = Result<Tenure, EventError>> + Send;
+    /// These rows, once more.
+    fn load(&self, seqs: &[i64]) -> impl Future<Output = Result<Page, EventError>> + Send;
+
+    /// Removes delivered rows of `lanes` and counts them; keeps them elsewhere if `keep`.
+    fn settle(
+        &self,
+        relay: Uuid,
+        lanes: &[Lane],
+        seqs: &[i64],
+        keep: bool,
+    ) -> impl Future<Output = Result<Tenure, EventError>> + Send;
 
     /// Notes that the broker refused a row.
-    fn refuse(&self, lease: Lease, seq: i64, reason: &str) -> impl Future<Output = Result<Tenure, EventError>> + Send;
+    fn refuse(
+        &self,
+        relay: Uuid,
+        lane: Lane,
+        seq: i64,
+        reason: &str,
+    ) -> impl Future<Output = Result<Tenure, EventError>> + Send;
 
     /// Moves a row to the dead letters.
-    fn bury(&self, lease: Lease, seq: i64, reason: &str) -> impl Future<Output = Result<Tenure, EventError>> + Send;
+    fn bury(
+        &self,
+        relay: Uuid,
+        lane: Lane,
+        seq: i64,
+        reason: &str,
+    ) -> impl Future<Output = Result<Tenure, EventError>> + Send;
 
     fn pending(&self, limit: i64) -> impl Future<Output = Result<Vec<PendingEvent>, EventError>> + Send;
 
     fn dead_letters(&self, limit: i64) -> impl Future<Output = Result<Vec<DeadLetter>, EventError>> + Send;
 
-    /// Puts dead letters back at the outbox's end, with their ids and no attempts; answers how many there were.
+    /// Puts dead letters that have their payload back at the outbox's end, with their ids and no attempts; answers how many
+    /// there were.
     fn requeue(&self, ids: &[Uuid]) -> impl Future<Output = Result<u64, EventError>> + Send;
 
     /// Deletes dead letters.
     fn discard(&self, ids: &[Uuid]) -> impl Future<Output = Result<u64, EventError>> + Send;
 
-    /// Deletes the dead letters that died longer ago than `age`.
-    fn cleanup(&self, age: Duration) -> impl Future<Output = Result<u64, EventError>> + Send;
+    /// Deletes, `limit` at the most, the dead letters that died longer ago than `age`.
+    fn cleanup(&self, age: Duration, limit: i64) -> impl Future<Output = Result<u64, EventError>> + Send;
+
+    /// Deletes, `limit` at the most, the delivered events that were kept longer than `age`.
+    fn forget(&self, age: Duration, limit: i64) -> impl Future<Output = Result<u64, EventError>> + Send;
+
+    /// Empties dead letters of their payloads and headers.
+    fn redact(&self, ids: &[Uuid]) -> impl Future<Output = Result<u64, EventError>> + Send;
 
     fn stats(&self) -> impl Future<Output = Result<OutboxStats, EventError>> + Send;
 }
@@ -101,8 +153,11 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
 /// Turns what a database said into an error that says what to do.
 pub(crate) fn database_error(operation: &'static str, table: &super::OutboxTable, source: sqlx::Error) -> EventError {
     let missing = source.as_database_error().is_some_and(|error| {
-        // PostgreSQL: 42P01 undefined_table. SQLite has only the generic code 1, so its text decides.
-        error.code().as_deref() == Some("42P01") || error.message().starts_with("no such table")
+        // PostgreSQL: 42P01 undefined_table, 42703 undefined_column (tables of an earlier version). SQLite has only the
+        // generic code 1, so its text decides.
+        matches!(error.code().as_deref(), Some("42P01" | "42703"))
+            || error.message().starts_with("no such table")
+            || error.message().starts_with("no such column")
     });
     if missing {
         EventError::OutboxTableMissing { table: table.to_string(), source }

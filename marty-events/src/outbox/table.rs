@@ -2,7 +2,8 @@ use std::fmt;
 
 /// The name of the outbox table, `event_outbox` unless configured; may be schema-qualified.
 ///
-/// The other tables are named after it: `{table}_dead_letters`, `{table}_lanes`, `{table}_migrations`.
+/// The other tables are named after it: `{table}_dead_letters`, `{table}_published`, `{table}_lanes`, `{table}_relays`,
+/// `{table}_migrations`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxTable {
     schema: Option<String>,

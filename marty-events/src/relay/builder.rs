@@ -15,13 +15,15 @@ pub struct OutboxRelayBuilder {
 impl OutboxRelayBuilder {
     pub(super) fn new(pool: OutboxPool) -> Self {
         let settings = Settings {
-            lease_time: Duration::from_secs(5),
-            idle_poll: Duration::from_secs(1),
+            lease_time: Duration::from_secs(4),
+            idle_poll: Duration::from_millis(1250),
             batch_size: 500,
             in_flight: 5_000,
             max_attempts: 5,
             retry_delay: Duration::from_millis(200),
             drain_time: Duration::from_secs(10),
+            keep_published: None,
+            keep_dead_letters: None,
         };
         Self { pool, config: None, settings }
     }
@@ -32,14 +34,15 @@ impl OutboxRelayBuilder {
         self
     }
 
-    /// How long another relay waits before it takes over from one that went silent; 5 s unless set, at least 1 s. A relay
-    /// that stops in good order is followed at once.
+    /// How long the other relays wait before they take over from one that went silent; 4 s unless set, at least 1 s. A
+    /// relay that stops in good order is followed at its next beat: see [`idle_poll`](Self::idle_poll).
     pub fn lease_time(mut self, time: Duration) -> Self {
         self.settings.lease_time = time.max(Duration::from_secs(1));
         self
     }
 
-    /// The longest pause between two looks into an empty outbox; 1 s unless set. Events written in this process are
+    /// The longest pause between two looks into an empty outbox, each of which also renews the relay's leases: 1.25 s
+    /// unless set, and never more than a third of [`lease_time`](Self::lease_time). Events written in this process are
     /// looked for at once.
     pub fn idle_poll(mut self, pause: Duration) -> Self {
         self.settings.idle_poll = pause.max(Duration::from_millis(10));
@@ -74,6 +77,19 @@ impl OutboxRelayBuilder {
     /// How long a stopping relay waits for what is under way; 10 s unless set.
     pub fn drain_time(mut self, limit: Duration) -> Self {
         self.settings.drain_time = limit;
+        self
+    }
+
+    /// Keeps delivered events for `time`, in the table `{outbox}_published`, instead of deleting them; older ones are
+    /// deleted in small steps. Not kept unless set.
+    pub fn keep_published(mut self, time: Duration) -> Self {
+        self.settings.keep_published = Some(time);
+        self
+    }
+
+    /// Deletes dead letters that died longer ago than `time`. They stay for ever unless this is set.
+    pub fn keep_dead_letters(mut self, time: Duration) -> Self {
+        self.settings.keep_dead_letters = Some(time);
         self
     }
 

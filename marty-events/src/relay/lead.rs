@@ -1,12 +1,14 @@
-//! One term as the relay that works.
+//! One term of a relay: from when it has lanes until it stops, loses one of them or has to share.
 
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{
     Settings,
     circuit::Circuit,
+    housekeeping::Housekeeping,
     pauses,
     producer::{RelayProducer, Report},
     window::Window,
@@ -16,39 +18,49 @@ use crate::{
     config::EventConfig,
     kafka::Verdict,
     observe::Metrics,
-    outbox::{Lease, Page, Store, Tenure, nudged},
+    outbox::{Lane, Page, Position, Standing, Store, Tenure, nudged},
 };
 
 /// The shortest pause between two looks into the outbox, while events are flowing.
 const BUSY_POLL: Duration = Duration::from_millis(5);
 /// The longest wait between two refusals of one event.
 const LONGEST_RETRY: Duration = Duration::from_mins(1);
+/// How often the outbox is read from its beginning, for rows that came by a way that the position knows nothing of.
+const REREAD: Duration = Duration::from_mins(5);
 
-/// Works under `lease`, which was asked for at `asked`, until it is lost, or until `stop` and everything under way is settled.
+/// Works on `lanes`, which were asked for at `asked`, until one of them is lost, some of them are given away, or `stop` and
+/// everything under way is settled.
 pub(super) async fn lead<S: Store>(
     store: &S,
     config: &EventConfig,
     settings: Settings,
-    lease: Lease,
+    relay: Uuid,
+    lanes: Vec<Lane>,
     asked: Instant,
     stop: &CancellationToken,
 ) -> Result<(), EventError> {
     let now = Instant::now();
+    tracing::info!(%relay, lanes = lanes.len(), "relay works");
     let mut term = Term {
         store,
         config,
         settings,
-        lease,
+        relay,
+        lanes,
+        leaving: Vec::new(),
         producer: RelayProducer::new(config)?,
         producer_lost: false,
         metrics: Metrics::new(config.counts()),
+        position: S::Position::default(),
         window: Window::default(),
         refusals: Vec::new(),
+        housekeeping: Housekeeping::new(settings),
         database: Circuit::new("outbox database"),
         broker: Circuit::new("broker"),
         poll_pause: BUSY_POLL,
-        poll_at: now,
-        renew_at: asked + settings.lease_time / 3,
+        poll_at: Some(now),
+        reread_at: now + REREAD,
+        beat_at: asked + settings.beat(),
         lease_ends: asked + settings.lease_time,
         database_at: now,
         send_at: now,
@@ -57,23 +69,30 @@ pub(super) async fn lead<S: Store>(
     term.work(stop).await
 }
 
-struct Term<'a, S> {
+struct Term<'a, S: Store> {
     store: &'a S,
     config: &'a EventConfig,
     settings: Settings,
-    lease: Lease,
+    relay: Uuid,
+    lanes: Vec<Lane>,
+    /// Those that are given to another relay once nothing of them is under way.
+    leaving: Vec<Lane>,
     producer: RelayProducer,
     /// The producer can send nothing more, and is replaced once it has reported on everything it had.
     producer_lost: bool,
     metrics: Metrics,
+    position: S::Position,
     window: Window,
     /// Refused rows whose refusal is not in the database yet.
     refusals: Vec<Refusal>,
+    housekeeping: Housekeeping,
     database: Circuit,
     broker: Circuit,
     poll_pause: Duration,
-    poll_at: Instant,
-    renew_at: Instant,
+    /// Nothing while the outbox is quiet: the next beat tells whether there is something.
+    poll_at: Option<Instant>,
+    reread_at: Instant,
+    beat_at: Instant,
     /// By this process's clock, which may only make it give up too early: the database's clock decides.
     lease_ends: Instant,
     /// Not before this is the database asked again.
@@ -103,11 +122,15 @@ impl<S: Store> Term<'_, S> {
                 match self.ask_database().await {
                     Ok(Tenure::Held) => self.database.works(),
                     Ok(Tenure::Lost) => {
-                        tracing::warn!(term = self.lease.term, "another relay has taken over");
+                        tracing::warn!(relay = %self.relay, "another relay has taken over");
                         self.producer.purge();
                         return Ok(());
                     }
-                    Err(error) => self.database_at = Instant::now() + self.database.failed(&error),
+                    Err(error) => {
+                        self.database_at = Instant::now() + self.database.failed(&error);
+                        // It may come back as another one, where the position means nothing.
+                        self.position.restart();
+                    }
                 }
             }
             self.window.unpark(Instant::now());
@@ -121,24 +144,13 @@ impl<S: Store> Term<'_, S> {
         }
     }
 
-    /// Everything that is due in the database: the lease, settled and refused rows, a page of new ones.
+    /// Everything that is due in the database: the leases, settled and refused rows, a page of new ones.
     async fn ask_database(&mut self) -> Result<Tenure, EventError> {
-        if self.renew_at <= Instant::now() {
-            let asked = Instant::now();
-            if self.store.renew(self.lease, self.settings.lease_time).await? == Tenure::Lost {
-                return Ok(Tenure::Lost);
-            }
-            self.renew_at = asked + self.settings.lease_time / 3;
-            self.lease_ends = asked + self.settings.lease_time;
+        if self.beat_at <= Instant::now() && self.stand().await? == Tenure::Lost {
+            return Ok(Tenure::Lost);
         }
-        let delivered = self.window.unsettled();
-        if !delivered.is_empty() {
-            let count = delivered.len();
-            if self.store.settle(self.lease, delivered).await? == Tenure::Lost {
-                return Ok(Tenure::Lost);
-            }
-            self.window.settled(count);
-            self.metrics.relayed(count);
+        if self.settle().await? == Tenure::Lost {
+            return Ok(Tenure::Lost);
         }
         while let Some(refusal) = self.refusals.last() {
             if self.settle_refusal(refusal).await? == Tenure::Lost {
@@ -148,17 +160,66 @@ impl<S: Store> Term<'_, S> {
                 self.act_on(&refusal);
             }
         }
-        if self.wants_rows() && self.poll_at <= Instant::now() {
+        if self.drain_until.is_none() {
             self.read().await?;
+            self.housekeeping.step(self.store).await?;
         }
         Ok(Tenure::Held)
     }
 
+    async fn stand(&mut self) -> Result<Tenure, EventError> {
+        let asked = Instant::now();
+        let Standing { lanes, surplus, has_news, .. } =
+            self.store.stand(self.relay, self.settings.lease_time, &self.position).await?;
+        if !self.lanes.iter().all(|lane| lanes.contains(lane)) {
+            return Ok(Tenure::Lost);
+        }
+        self.beat_at = asked + self.settings.beat();
+        self.lease_ends = asked + self.settings.lease_time;
+        if self.lanes.len() < lanes.len() {
+            tracing::info!(relay = %self.relay, lanes = lanes.len(), "relay took further lanes");
+            self.lanes = lanes;
+            self.position.restart();
+            self.poll_soon();
+        }
+        if 0 < surplus && self.drain_until.is_none() {
+            self.leaving = self.lanes.iter().rev().take(surplus).copied().collect();
+            self.drain_until = Some(asked + self.settings.drain_time);
+        }
+        if has_news {
+            self.poll_soon();
+        }
+        Ok(Tenure::Held)
+    }
+
+    async fn settle(&mut self) -> Result<Tenure, EventError> {
+        let (seqs, mut lanes): (Vec<i64>, Vec<i32>) = self.window.unsettled().iter().copied().unzip();
+        if seqs.is_empty() {
+            return Ok(Tenure::Held);
+        }
+        lanes.sort_unstable();
+        lanes.dedup();
+        let lanes: Vec<Lane> = lanes.into_iter().filter_map(|number| self.lane(number)).collect();
+        let keep = self.settings.keep_published.is_some();
+        if self.store.settle(self.relay, &lanes, &seqs, keep).await? == Tenure::Lost {
+            return Ok(Tenure::Lost);
+        }
+        self.window.settled(seqs.len());
+        self.metrics.relayed(seqs.len());
+        Ok(Tenure::Held)
+    }
+
+    fn lane(&self, number: i32) -> Option<Lane> {
+        self.lanes.iter().copied().find(|lane| lane.number == number)
+    }
+
     async fn settle_refusal(&self, refusal: &Refusal) -> Result<Tenure, EventError> {
+        let number = self.window.event(refusal.seq).map(|event| event.lane);
+        let Some(lane) = number.and_then(|number| self.lane(number)) else { return Ok(Tenure::Held) };
         if self.is_last_attempt(refusal.seq) {
-            self.store.bury(self.lease, refusal.seq, &refusal.reason).await
+            self.store.bury(self.relay, lane, refusal.seq, &refusal.reason).await
         } else {
-            self.store.refuse(self.lease, refusal.seq, &refusal.reason).await
+            self.store.refuse(self.relay, lane, refusal.seq, &refusal.reason).await
         }
     }
 
@@ -184,44 +245,58 @@ impl<S: Store> Term<'_, S> {
             let retry_at = Instant::now() + pause.unwrap_or(LONGEST_RETRY);
             self.window.refused(refusal.seq, retry_at, refusal.with_batch);
         }
-        // The rows that waited behind it are in the outbox only.
-        self.poll_soon();
     }
 
     fn is_last_attempt(&self, seq: i64) -> bool {
         self.settings.max_attempts <= self.window.attempts(seq) + 1
     }
 
+    /// What is due: rows whose turn has come, and a page of those behind the position.
     async fn read(&mut self) -> Result<(), EventError> {
-        let room = self.settings.in_flight as usize - self.window.len();
-        let limit = room.min(self.settings.batch_size as usize);
-        let (seqs, keys) = self.window.exclusions();
-        let Page { rows, unreadable } =
-            self.store.fetch(i64::try_from(limit).unwrap_or(i64::MAX), &seqs, &keys).await?;
-        let read = rows.len() + unreadable.len();
-        for row in unreadable {
-            if self.window.set_aside(row.seq, row.ordering_key) {
-                tracing::error!(error = %row.error, "a row of the outbox is left alone");
-            }
+        let wanted = self.window.wanted(self.room());
+        if !wanted.is_empty() {
+            let page = self.store.load(&wanted).await?;
+            self.set_aside(&page);
+            self.window.loaded(&wanted, page.rows);
         }
-        for event in rows {
+        let now = Instant::now();
+        if self.reread_at <= now {
+            self.reread_at = now + REREAD;
+            self.position.restart();
+            self.poll_soon();
+        }
+        let room = self.room();
+        if room == 0 || self.poll_at.is_none_or(|at| now < at) {
+            return Ok(());
+        }
+        let page = self.store.fetch(&mut self.position, &self.lanes, i64::try_from(room).unwrap_or(i64::MAX)).await?;
+        self.set_aside(&page);
+        let is_empty = page.rows.is_empty();
+        self.poll_pause = if is_empty { self.poll_pause * 2 } else { BUSY_POLL };
+        let pause = if page.is_full { Duration::ZERO } else { self.poll_pause };
+        self.poll_at = (pause < self.settings.beat()).then(|| Instant::now() + pause);
+        for event in page.rows {
             self.window.admit(event);
         }
-        self.poll_pause = match read {
-            0 => (self.poll_pause * 2).min(self.settings.idle_poll),
-            _ => BUSY_POLL,
-        };
-        self.poll_at = Instant::now() + if read < limit { self.poll_pause } else { Duration::ZERO };
         Ok(())
     }
 
-    fn wants_rows(&self) -> bool {
-        self.drain_until.is_none() && self.window.len() < self.settings.in_flight as usize
+    fn set_aside(&mut self, page: &Page) {
+        for row in &page.unreadable {
+            if self.window.set_aside(row.seq, row.ordering_key.clone()) {
+                tracing::error!(error = %row.error, "a row of the outbox is left alone");
+            }
+        }
+    }
+
+    /// How many rows may be read at once.
+    fn room(&self) -> usize {
+        (self.settings.in_flight as usize).saturating_sub(self.window.len()).min(self.settings.batch_size as usize)
     }
 
     fn poll_soon(&mut self) {
         self.poll_pause = BUSY_POLL;
-        self.poll_at = Instant::now();
+        self.poll_at = Some(Instant::now());
     }
 
     fn send(&mut self) {
@@ -283,19 +358,25 @@ impl<S: Store> Term<'_, S> {
             tracing::warn!(events = left, "stopped before all that was sent was settled; it is sent again later");
         }
         self.producer.purge();
-        // Without it the lease simply runs out.
-        if let Err(error) = self.store.release(self.lease).await {
-            tracing::warn!(%error, "the lease could not be given back");
+        if !self.leaving.is_empty() {
+            tracing::info!(relay = %self.relay, lanes = self.leaving.len(), "relay gives lanes to another");
+            // Where this fails the leases are renewed, and given away later.
+            if let Err(error) = self.store.release(self.relay, &self.leaving).await {
+                tracing::warn!(%error, "the lanes could not be given away");
+            }
         }
         Ok(())
     }
 
     /// Until something happens or something is due.
     async fn wait(&mut self, stop: &CancellationToken) {
+        let reads = self.drain_until.is_none() && 0 < self.room();
+        let settles = !self.window.unsettled().is_empty() || !self.refusals.is_empty();
         let due = [
-            Some(self.renew_at.max(self.database_at)),
-            (!self.window.unsettled().is_empty() || !self.refusals.is_empty()).then_some(self.database_at),
-            self.wants_rows().then(|| self.poll_at.max(self.database_at)),
+            Some(self.beat_at.max(self.database_at)),
+            settles.then_some(self.database_at),
+            (reads && !self.window.wanted(1).is_empty()).then_some(self.database_at),
+            self.poll_at.filter(|_| reads).map(|at| at.max(self.database_at)),
             self.window.next_retry(),
             (Instant::now() < self.send_at).then_some(self.send_at),
             self.drain_until,

@@ -2,11 +2,12 @@
 //!
 //! It promises delivery at least once, in the order of the inserts per ordering key. A row stays in the outbox until the
 //! broker has acknowledged its record, so there is no position to lose; whatever ends the relay, the next one begins with
-//! the rows that are there. One relay works at a time and any number may stand by: the right to work is a lease in the
-//! database, whose term every statement that removes rows checks.
+//! the rows that are there. Relays share the work by lanes, into which the ordering keys are divided: each lane has one
+//! owner at a time, by a lease in the database whose term every statement that removes rows checks.
 
 mod builder;
 mod circuit;
+mod housekeeping;
 mod lead;
 mod producer;
 mod window;
@@ -56,6 +57,15 @@ pub(crate) struct Settings {
     max_attempts: u32,
     retry_delay: Duration,
     drain_time: Duration,
+    keep_published: Option<Duration>,
+    keep_dead_letters: Option<Duration>,
+}
+
+impl Settings {
+    /// How often a relay says that it is alive, and looks for what nothing told it of.
+    fn beat(&self) -> Duration {
+        self.idle_poll.min(self.lease_time / 3)
+    }
 }
 
 impl OutboxRelay {
@@ -64,7 +74,7 @@ impl OutboxRelay {
         OutboxRelayBuilder::new(pool.into())
     }
 
-    /// Relays until `stop` is cancelled, then waits for what is under way, settles it and gives the lease back.
+    /// Relays until `stop` is cancelled, then waits for what is under way, settles it and gives its lanes back.
     ///
     /// A broker or database that is away is waited for, with growing pauses; nothing is lost or counted against an event
     /// meanwhile. Dropping the future stops at once: events that were sent but not settled are sent again later, with
@@ -85,21 +95,20 @@ async fn run<S: Store>(
     settings: Settings,
     stop: &CancellationToken,
 ) -> Result<(), EventError> {
-    let owner = Uuid::now_v7();
+    let relay = Uuid::now_v7();
     let mut database = circuit::Circuit::new("outbox database");
-    tracing::info!(relay = %owner, "relay started");
+    tracing::info!(%relay, "relay started");
     while !stop.is_cancelled() {
         let asked = Instant::now();
-        let pause = match store.acquire(owner, settings.lease_time).await {
-            Ok(Some(lease)) => {
+        let pause = match store.stand(relay, settings.lease_time, &S::Position::default()).await {
+            Ok(standing) if standing.lanes.is_empty() => {
                 database.works();
-                tracing::info!(relay = %owner, term = lease.term, "relay took the lease");
-                lead::lead(&store, config, settings, lease, asked, stop).await?;
-                continue;
+                standing.next_expiry.unwrap_or(settings.beat()).min(settings.beat())
             }
-            Ok(None) => {
+            Ok(standing) => {
                 database.works();
-                settings.idle_poll.min(settings.lease_time / 4)
+                lead::lead(&store, config, settings, relay, standing.lanes, asked, stop).await?;
+                continue;
             }
             Err(error @ EventError::OutboxTableMissing { .. }) => return Err(error),
             Err(error) => database.failed(&error),
@@ -109,7 +118,11 @@ async fn run<S: Store>(
             () = tokio::time::sleep(pause) => {}
         }
     }
-    tracing::info!(relay = %owner, "relay stopped");
+    // Where this fails the leases simply run out.
+    if let Err(error) = store.leave(relay).await {
+        tracing::warn!(%relay, %error, "the lanes could not be given back");
+    }
+    tracing::info!(%relay, "relay stopped");
     Ok(())
 }
 

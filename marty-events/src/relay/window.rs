@@ -1,8 +1,8 @@
-//! The rows that a relay holds in memory, and which of them may be sent.
+//! The rows that a relay knows of, and which of them may be sent.
 //!
 //! At most one row of an ordering key is under way at a time, so that a refused row has no successor that got through
-//! before it. A key whose first row was refused is blocked: its other rows leave the window and are not read again until
-//! the refused one is delivered or buried, so that a poison event takes no room from others.
+//! before it. A key whose first row was refused is blocked. Of what a blocked key, or one with many rows, has besides, only
+//! the numbers are kept until its turn comes: a poison event and a hot key take no room from others.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
@@ -11,20 +11,23 @@ use std::{
 
 use crate::outbox::PendingEvent;
 
+/// How many rows of one key are held whole.
+const WHOLE_ROWS: usize = 100;
+
 #[derive(Debug, Default)]
 pub(super) struct Window {
     rows: HashMap<i64, Row>,
-    /// The rows of each key in order; the first is ready, under way or parked.
-    keys: HashMap<String, VecDeque<i64>>,
+    keys: HashMap<String, Key>,
     ready: VecDeque<i64>,
     /// Refused with their batch: to be sent with nothing else under way.
     alone: VecDeque<i64>,
     parked: BTreeSet<(Instant, i64)>,
-    blocked: HashSet<String>,
-    /// Rows that cannot be read, and their keys.
+    /// Keys with numbers that may be read whole now.
+    hungry: BTreeSet<String>,
+    /// Rows that cannot be read, and for each of their keys the first of them: what follows it waits.
     unreadable: HashSet<i64>,
-    unreadable_keys: HashSet<String>,
-    delivered: Vec<i64>,
+    closed: HashMap<String, i64>,
+    delivered: Vec<(i64, i32)>,
     under_way: usize,
     /// Whether the row under way is one that must be sent alone.
     quiet: bool,
@@ -37,14 +40,22 @@ struct Row {
     suspected: bool,
 }
 
-impl Window {
-    /// What the next page must leave out: the rows that are here, and the keys that are blocked.
-    pub(super) fn exclusions(&self) -> (Vec<i64>, Vec<String>) {
-        let seqs = self.rows.keys().chain(&self.unreadable).copied().collect();
-        let keys = self.blocked.iter().chain(&self.unreadable_keys).cloned().collect();
-        (seqs, keys)
-    }
+#[derive(Debug, Default)]
+struct Key {
+    /// The rows that are here, in order; the first is ready, under way or parked.
+    whole: VecDeque<i64>,
+    /// The numbers of those that are not.
+    numbers: BTreeSet<i64>,
+    is_blocked: bool,
+}
 
+impl Key {
+    fn wants_rows(&self) -> bool {
+        !self.is_blocked && !self.numbers.is_empty() && self.whole.len() <= WHOLE_ROWS / 2
+    }
+}
+
+impl Window {
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
@@ -53,24 +64,73 @@ impl Window {
         self.under_way
     }
 
+    /// Takes in a row that was read; one that is here already stays as it is.
     pub(super) fn admit(&mut self, event: PendingEvent) {
         let seq = event.seq;
-        match &event.ordering_key {
-            None => self.ready.push_back(seq),
-            Some(key) => {
-                let queue = self.keys.entry(key.clone()).or_default();
-                queue.push_back(seq);
-                if queue.len() == 1 {
-                    self.ready.push_back(seq);
+        if self.rows.contains_key(&seq) {
+            return;
+        }
+        let Some(name) = event.ordering_key.clone() else {
+            self.ready.push_back(seq);
+            self.rows.insert(seq, Row { event, suspected: false });
+            return;
+        };
+        if self.closed.get(&name).is_some_and(|first| *first < seq) {
+            return;
+        }
+        let key = self.keys.entry(name.clone()).or_default();
+        let is_next = key.numbers.first().is_none_or(|first| seq <= *first);
+        if key.is_blocked || !is_next || WHOLE_ROWS <= key.whole.len() {
+            key.numbers.insert(seq);
+            if key.wants_rows() {
+                self.hungry.insert(name);
+            }
+            return;
+        }
+        key.numbers.remove(&seq);
+        if key.whole.is_empty() {
+            self.ready.push_back(seq);
+        }
+        // Never before the first, which may be under way.
+        let place = key.whole.iter().skip(1).position(|other| seq < *other).map_or(key.whole.len(), |place| place + 1);
+        key.whole.insert(place, seq);
+        self.rows.insert(seq, Row { event, suspected: false });
+    }
+
+    /// The numbers of rows whose turn may come soon, `limit` at the most, to be read whole.
+    pub(super) fn wanted(&self, limit: usize) -> Vec<i64> {
+        let keys = self.hungry.iter().filter_map(|name| self.keys.get(name));
+        keys.flat_map(|key| key.numbers.iter().take(WHOLE_ROWS - key.whole.len().min(WHOLE_ROWS)))
+            .take(limit)
+            .copied()
+            .collect()
+    }
+
+    /// The answer to the wish for the rows `wanted`. What is not among `rows` is gone from the outbox.
+    pub(super) fn loaded(&mut self, wanted: &[i64], rows: Vec<PendingEvent>) {
+        for name in std::mem::take(&mut self.hungry) {
+            if let Some(key) = self.keys.get_mut(&name) {
+                for seq in wanted {
+                    key.numbers.remove(seq);
+                }
+                if key.wants_rows() {
+                    self.hungry.insert(name);
+                } else if key.whole.is_empty() && key.numbers.is_empty() && !key.is_blocked {
+                    self.keys.remove(&name);
                 }
             }
         }
-        self.rows.insert(seq, Row { event, suspected: false });
+        for event in rows {
+            self.admit(event);
+        }
     }
 
     /// Leaves out, until a restart, a row that this version cannot read, and its key. Answers whether that is new.
     pub(super) fn set_aside(&mut self, seq: i64, ordering_key: Option<String>) -> bool {
-        self.unreadable_keys.extend(ordering_key);
+        if let Some(key) = ordering_key {
+            let first = self.closed.entry(key).or_insert(seq);
+            *first = seq.min(*first);
+        }
         self.unreadable.insert(seq)
     }
 
@@ -100,7 +160,9 @@ impl Window {
     /// The broker has the row. It stays in the window until it is settled, and its key goes on.
     pub(super) fn delivered(&mut self, seq: i64) {
         self.landed();
-        self.delivered.push(seq);
+        if let Some(row) = self.rows.get(&seq) {
+            self.delivered.push((seq, row.event.lane));
+        }
         self.advance(seq);
     }
 
@@ -112,13 +174,15 @@ impl Window {
         row.event.attempts += 1;
         row.suspected = with_batch;
         self.parked.insert((retry_at, seq));
-        if let Some(key) = row.event.ordering_key.clone() {
-            if let Some(queue) = self.keys.get_mut(&key) {
-                for waiting in queue.drain(1..) {
-                    self.rows.remove(&waiting);
-                }
+        if let Some(name) = &row.event.ordering_key
+            && let Some(key) = self.keys.get_mut(name)
+        {
+            key.is_blocked = true;
+            self.hungry.remove(name);
+            for waiting in key.whole.drain(1..) {
+                self.rows.remove(&waiting);
+                key.numbers.insert(waiting);
             }
-            self.blocked.insert(key);
         }
     }
 
@@ -137,14 +201,14 @@ impl Window {
         self.rows.get(&seq).map(|row| &row.event)
     }
 
-    /// Delivered rows that are still in the outbox.
-    pub(super) fn unsettled(&self) -> &[i64] {
+    /// Delivered rows that are still in the outbox, each with its lane.
+    pub(super) fn unsettled(&self) -> &[(i64, i32)] {
         &self.delivered
     }
 
     /// The first `count` unsettled rows are out of the outbox.
     pub(super) fn settled(&mut self, count: usize) {
-        for seq in self.delivered.drain(..count) {
+        for (seq, _) in self.delivered.drain(..count) {
             self.rows.remove(&seq);
         }
     }
@@ -181,15 +245,17 @@ impl Window {
 
     /// The first row of a key is done: unblocks the key and makes its next row ready.
     fn advance(&mut self, seq: i64) {
-        let Some(key) = self.rows.get(&seq).and_then(|row| row.event.ordering_key.clone()) else { return };
-        self.blocked.remove(&key);
-        let Some(queue) = self.keys.get_mut(&key) else { return };
-        queue.pop_front();
-        match queue.front() {
-            Some(&next) => self.ready.push_back(next),
-            None => {
-                self.keys.remove(&key);
-            }
+        let Some(name) = self.rows.get(&seq).and_then(|row| row.event.ordering_key.clone()) else { return };
+        let Some(key) = self.keys.get_mut(&name) else { return };
+        key.is_blocked = false;
+        key.whole.pop_front();
+        if let Some(&next) = key.whole.front() {
+            self.ready.push_back(next);
+        }
+        if key.wants_rows() {
+            self.hungry.insert(name);
+        } else if key.whole.is_empty() && key.numbers.is_empty() {
+            self.keys.remove(&name);
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The outbox in PostgreSQL.
 
 mod append;
+mod position;
 mod rows;
+mod statements;
 mod store;
 
 pub(super) use append::Append;

@@ -8,7 +8,7 @@ use crate::EventError;
 
 /// The columns of an event, in a form that needs no date type.
 pub(super) const EVENT: &str = "
-    seq, event_id, event_type, topic, record_key, ordering_key, headers, payload, encoding,
+    seq, event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
     (extract(epoch FROM created_at) * 1000000)::bigint AS created_at, attempts";
 
 pub(super) const DIED_AT: &str = "(extract(epoch FROM died_at) * 1000000)::bigint AS died_at";
@@ -21,6 +21,7 @@ pub(super) fn columns(row: &PgRow) -> Result<Columns, sqlx::Error> {
         topic: row.try_get("topic")?,
         key: row.try_get("record_key")?,
         ordering_key: row.try_get("ordering_key")?,
+        key_hash: row.try_get("key_hash")?,
         headers: row.try_get("headers")?,
         payload: row.try_get("payload")?,
         encoding: row.try_get("encoding")?,

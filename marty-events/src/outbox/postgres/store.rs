@@ -1,19 +1,21 @@
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{PgPool, Row, SqlStr};
+use sqlx::{PgPool, Row, SqlStr, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent,
-        sql::statement,
-        store::{Lease, Page, Store, Tenure, count, database_error, milliseconds},
+        lanes::{LANES, Lane},
+        store::{Page, Standing, Store, Tenure, count, database_error, milliseconds},
     },
-    rows::{self, DIED_AT, EVENT},
+    position::{PostgresPosition, Sight, Snapshot},
+    rows,
+    statements::Statements,
 };
 use crate::EventError;
 
-/// The outbox in a PostgreSQL database. The database's clock decides about leases.
+/// The outbox in a PostgreSQL database.
 #[derive(Debug, Clone)]
 pub(crate) struct PostgresStore {
     pool: PgPool,
@@ -21,88 +23,11 @@ pub(crate) struct PostgresStore {
     sql: Arc<Statements>,
 }
 
-#[derive(Debug)]
-struct Statements {
-    acquire: SqlStr,
-    renew: SqlStr,
-    release: SqlStr,
-    fetch: SqlStr,
-    settle: SqlStr,
-    refuse: SqlStr,
-    bury: SqlStr,
-    pending: SqlStr,
-    dead_letters: SqlStr,
-    requeue: SqlStr,
-    discard: SqlStr,
-    cleanup: SqlStr,
-    stats: SqlStr,
-}
-
-impl Statements {
-    fn new(table: &OutboxTable) -> Self {
-        let of = |template: &str| statement(&template.replace("{event}", EVENT).replace("{died_at}", DIED_AT), table);
-        Self {
-            acquire: of("
-                UPDATE {lanes} SET owner = $1, term = term + 1,
-                    expires_at = clock_timestamp() + $2 * interval '1 millisecond'
-                WHERE lane = 0 AND (owner IS NULL OR expires_at < clock_timestamp())
-                RETURNING term"),
-            renew: of("
-                UPDATE {lanes} SET expires_at = clock_timestamp() + $3 * interval '1 millisecond'
-                WHERE lane = 0 AND owner = $1 AND term = $2"),
-            release: of("UPDATE {lanes} SET owner = NULL WHERE lane = 0 AND owner = $1 AND term = $2"),
-            fetch: of("
-                SELECT {event} FROM {outbox}
-                WHERE seq <> ALL($2) AND (ordering_key IS NULL OR ordering_key <> ALL($3))
-                ORDER BY seq LIMIT $1"),
-            // The update locks the lane first, so that a take-over either waits for the delete or forestalls it.
-            settle: of("
-                WITH tenure AS (
-                    UPDATE {lanes} SET published = published + cardinality($3::bigint[])
-                    WHERE lane = 0 AND owner = $1 AND term = $2 RETURNING 1 AS held
-                ), settled AS (
-                    DELETE FROM {outbox} WHERE seq = ANY($3) AND EXISTS (SELECT FROM tenure)
-                )
-                SELECT count(*) FROM tenure"),
-            refuse: of("
-                WITH tenure AS (
-                    SELECT 1 AS held FROM {lanes} WHERE lane = 0 AND owner = $1 AND term = $2 FOR UPDATE
-                ), refused AS (
-                    UPDATE {outbox} SET attempts = attempts + 1, last_error = $4
-                    WHERE seq = $3 AND EXISTS (SELECT FROM tenure)
-                )
-                SELECT count(*) FROM tenure"),
-            bury: of("
-                WITH tenure AS (
-                    SELECT 1 AS held FROM {lanes} WHERE lane = 0 AND owner = $1 AND term = $2 FOR UPDATE
-                ), buried AS (
-                    DELETE FROM {outbox} WHERE seq = $3 AND EXISTS (SELECT FROM tenure) RETURNING *
-                ), kept AS (
-                    INSERT INTO {dead} (event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
-                        payload, encoding, created_at, attempts, reason)
-                    SELECT event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
-                        payload, encoding, created_at, attempts + 1, $4 FROM buried
-                    ON CONFLICT (event_id) DO UPDATE SET reason = excluded.reason, died_at = clock_timestamp()
-                )
-                SELECT count(*) FROM tenure"),
-            pending: of("SELECT {event} FROM {outbox} ORDER BY seq LIMIT $1"),
-            dead_letters: of("SELECT {event}, reason, {died_at} FROM {dead} ORDER BY seq LIMIT $1"),
-            requeue: of("
-                WITH revived AS (DELETE FROM {dead} WHERE event_id = ANY($1) RETURNING *)
-                INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
-                    encoding, created_at)
-                SELECT event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
-                    encoding, created_at FROM revived ORDER BY seq"),
-            discard: of("DELETE FROM {dead} WHERE event_id = ANY($1)"),
-            cleanup: of("DELETE FROM {dead} WHERE died_at < clock_timestamp() - $1 * interval '1 millisecond'"),
-            stats: of("
-                SELECT (SELECT count(*) FROM {outbox}) AS pending,
-                    (SELECT (extract(epoch FROM clock_timestamp() - min(created_at)) * 1000)::bigint FROM {outbox})
-                        AS oldest_age,
-                    (SELECT count(*) FROM {dead}) AS dead,
-                    (SELECT coalesce(sum(published), 0)::bigint FROM {lanes}) AS published"),
-        }
-    }
+/// The answer to a look at the outbox, before it is known whether all of it may be taken.
+struct Look {
+    sight: Sight,
+    late: Vec<PgRow>,
+    next: Vec<PgRow>,
 }
 
 impl PostgresStore {
@@ -111,64 +36,169 @@ impl PostgresStore {
         Self { pool, table, sql }
     }
 
+    async fn look(&self, position: &PostgresPosition, lanes: &[Lane], limit: i64) -> Result<Look, EventError> {
+        let operation = "read the backlog";
+        let (xids, floors) = position.in_progress();
+        let rows = sqlx::query(self.sql.fetch.clone())
+            .bind(position.cursor())
+            .bind(limit)
+            .bind(arrays(lanes).0)
+            .bind(xids)
+            .bind(floors)
+            .bind(span(limit, lanes))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.error(operation))?;
+        let broken = |problem: &str| self.error(operation)(sqlx::Error::Protocol(problem.to_owned()));
+        let first = rows.first().ok_or_else(|| broken("no row"))?;
+        let snapshot = first.try_get("snapshot").map_err(self.error(operation))?;
+        let sight = Sight {
+            snapshot: Snapshot::parse(snapshot).ok_or_else(|| broken("no snapshot"))?,
+            server: first.try_get("server").map_err(self.error(operation))?,
+        };
+        let (mut late, mut next) = (Vec::new(), Vec::new());
+        for row in rows {
+            match row.try_get::<Option<bool>, _>("is_late").map_err(self.error(operation))? {
+                Some(true) => late.push(row),
+                Some(false) => next.push(row),
+                // There was none.
+                None => {}
+            }
+        }
+        Ok(Look { sight, late, next })
+    }
+
+    fn page<'r>(&self, rows: impl IntoIterator<Item = &'r PgRow>, is_full: bool) -> Result<Page, EventError> {
+        let columns = rows.into_iter().map(rows::columns).collect::<Result<Vec<_>, _>>();
+        Ok(Page::of(columns.map_err(self.error("read a row"))?, is_full))
+    }
+
+    async fn judge(
+        &self,
+        sql: &SqlStr,
+        relay: Uuid,
+        lane: Lane,
+        seq: i64,
+        reason: &str,
+    ) -> Result<Tenure, sqlx::Error> {
+        sqlx::query_scalar(sql.clone())
+            .bind(relay)
+            .bind([lane.number])
+            .bind([lane.term])
+            .bind(seq)
+            .bind(reason)
+            .fetch_one(&self.pool)
+            .await
+            .map(tenure)
+    }
+
+    async fn delete_old(&self, sql: &SqlStr, age: Duration, limit: i64) -> Result<u64, sqlx::Error> {
+        let done = sqlx::query(sql.clone()).bind(milliseconds(age)).bind(limit).execute(&self.pool).await?;
+        Ok(done.rows_affected())
+    }
+
     fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
         move |error| database_error(operation, &self.table, error)
     }
 }
 
-fn tenure(rows: i64) -> Tenure {
-    if rows == 0 { Tenure::Lost } else { Tenure::Held }
+fn tenure(held: bool) -> Tenure {
+    if held { Tenure::Held } else { Tenure::Lost }
+}
+
+/// How many rows of all lanes to look at for `limit` of these: other relays' rows are passed over, and are small.
+fn span(limit: i64, lanes: &[Lane]) -> i64 {
+    let own = i64::try_from(lanes.len()).unwrap_or(LANES).max(1);
+    limit.saturating_mul((LANES / own).min(4))
+}
+
+/// Lanes as two arrays: numbers and terms.
+fn arrays(lanes: &[Lane]) -> (Vec<i32>, Vec<i64>) {
+    lanes.iter().map(|lane| (lane.number, lane.term)).unzip()
 }
 
 impl Store for PostgresStore {
-    async fn acquire(&self, owner: Uuid, time_to_live: Duration) -> Result<Option<Lease>, EventError> {
-        let term = sqlx::query_scalar(self.sql.acquire.clone())
-            .bind(owner)
-            .bind(milliseconds(time_to_live))
-            .fetch_optional(&self.pool)
+    type Position = PostgresPosition;
+
+    async fn stand(&self, relay: Uuid, lease: Duration, position: &PostgresPosition) -> Result<Standing, EventError> {
+        let operation = "renew the leases";
+        let row = sqlx::query(self.sql.stand.clone())
+            .bind(relay)
+            .bind(milliseconds(lease))
+            .bind(position.cursor())
+            .bind(position.in_progress().0)
+            .fetch_one(&self.pool)
             .await
-            .map_err(self.error("take the lease"))?;
-        Ok(term.map(|term| Lease { owner, term }))
+            .map_err(self.error(operation))?;
+        let standing = || -> Result<Standing, sqlx::Error> {
+            let (numbers, terms): (Vec<i32>, Vec<i64>) = (row.try_get("lanes")?, row.try_get("terms")?);
+            let next_expiry: Option<i64> = row.try_get("next_expiry")?;
+            Ok(Standing {
+                lanes: numbers.into_iter().zip(terms).map(|(number, term)| Lane { number, term }).collect(),
+                surplus: usize::try_from(row.try_get::<i64, _>("surplus")?).unwrap_or_default(),
+                next_expiry: next_expiry.map(|time| Duration::from_millis(count(time))),
+                has_news: row.try_get("has_news")?,
+            })
+        };
+        standing().map_err(self.error(operation))
     }
 
-    async fn renew(&self, lease: Lease, time_to_live: Duration) -> Result<Tenure, EventError> {
-        let done = sqlx::query(self.sql.renew.clone())
-            .bind(lease.owner)
-            .bind(lease.term)
-            .bind(milliseconds(time_to_live))
-            .execute(&self.pool)
-            .await
-            .map_err(self.error("renew the lease"))?;
-        Ok(tenure(i64::from(done.rows_affected() > 0)))
-    }
-
-    async fn release(&self, lease: Lease) -> Result<(), EventError> {
+    async fn release(&self, relay: Uuid, lanes: &[Lane]) -> Result<(), EventError> {
+        let (numbers, terms) = arrays(lanes);
         sqlx::query(self.sql.release.clone())
-            .bind(lease.owner)
-            .bind(lease.term)
+            .bind(relay)
+            .bind(numbers)
+            .bind(terms)
             .execute(&self.pool)
             .await
             .map(drop)
-            .map_err(self.error("release the lease"))
+            .map_err(self.error("give lanes back"))
     }
 
-    async fn fetch(&self, limit: i64, seqs: &[i64], keys: &[String]) -> Result<Page, EventError> {
-        let rows = sqlx::query(self.sql.fetch.clone())
-            .bind(limit)
+    async fn leave(&self, relay: Uuid) -> Result<(), EventError> {
+        sqlx::query(self.sql.leave.clone())
+            .bind(relay)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+            .map_err(self.error("give the lanes back"))
+    }
+
+    async fn fetch(&self, position: &mut PostgresPosition, lanes: &[Lane], limit: i64) -> Result<Page, EventError> {
+        let Look { sight, late, next } = self.look(position, lanes, limit).await?;
+        if !position.recognises(&sight) {
+            tracing::warn!(
+                "the database is another one than before, or was set back; the outbox is read from its beginning"
+            );
+            return Ok(Page { is_full: true, ..Page::default() });
+        }
+        let seq = |row: &PgRow| row.try_get::<i64, _>("seq").map_err(self.error("read a row"));
+        if let Some(last) = late.last().filter(|_| i64::try_from(late.len()) == Ok(limit)) {
+            position.advance_late(&sight, seq(last)?);
+            return self.page(&late, true);
+        }
+        position.advance(&sight, next.last().map(seq).transpose()?);
+        let is_full = i64::try_from(next.len()) == Ok(span(limit, lanes));
+        let own = |row: &&PgRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
+        self.page(late.iter().chain(next.iter().filter(own)), is_full)
+    }
+
+    async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {
+        let rows = sqlx::query(self.sql.load.clone())
             .bind(seqs)
-            .bind(keys)
             .fetch_all(&self.pool)
             .await
             .map_err(self.error("read the backlog"))?;
-        let columns =
-            rows.iter().map(rows::columns).collect::<Result<Vec<_>, _>>().map_err(self.error("read a row"))?;
-        Ok(Page::of(columns))
+        self.page(&rows, false)
     }
 
-    async fn settle(&self, lease: Lease, seqs: &[i64]) -> Result<Tenure, EventError> {
-        sqlx::query_scalar(self.sql.settle.clone())
-            .bind(lease.owner)
-            .bind(lease.term)
+    async fn settle(&self, relay: Uuid, lanes: &[Lane], seqs: &[i64], keep: bool) -> Result<Tenure, EventError> {
+        let (numbers, terms) = arrays(lanes);
+        let sql = if keep { &self.sql.settle_and_keep } else { &self.sql.settle };
+        sqlx::query_scalar(sql.clone())
+            .bind(relay)
+            .bind(numbers)
+            .bind(terms)
             .bind(seqs)
             .fetch_one(&self.pool)
             .await
@@ -176,28 +206,13 @@ impl Store for PostgresStore {
             .map_err(self.error("settle delivered events"))
     }
 
-    async fn refuse(&self, lease: Lease, seq: i64, reason: &str) -> Result<Tenure, EventError> {
-        sqlx::query_scalar(self.sql.refuse.clone())
-            .bind(lease.owner)
-            .bind(lease.term)
-            .bind(seq)
-            .bind(reason)
-            .fetch_one(&self.pool)
-            .await
-            .map(tenure)
-            .map_err(self.error("note a refusal"))
+    async fn refuse(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
+        self.judge(&self.sql.refuse, relay, lane, seq, reason).await.map_err(self.error("note a refusal"))
     }
 
-    async fn bury(&self, lease: Lease, seq: i64, reason: &str) -> Result<Tenure, EventError> {
-        sqlx::query_scalar(self.sql.bury.clone())
-            .bind(lease.owner)
-            .bind(lease.term)
-            .bind(seq)
-            .bind(reason)
-            .fetch_one(&self.pool)
-            .await
-            .map(tenure)
-            .map_err(self.error("move an event to the dead letters"))
+    async fn bury(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
+        let judged = self.judge(&self.sql.bury, relay, lane, seq, reason).await;
+        judged.map_err(self.error("move an event to the dead letters"))
     }
 
     async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {
@@ -236,12 +251,20 @@ impl Store for PostgresStore {
         Ok(done.rows_affected())
     }
 
-    async fn cleanup(&self, age: Duration) -> Result<u64, EventError> {
-        let done = sqlx::query(self.sql.cleanup.clone())
-            .bind(milliseconds(age))
+    async fn cleanup(&self, age: Duration, limit: i64) -> Result<u64, EventError> {
+        self.delete_old(&self.sql.cleanup, age, limit).await.map_err(self.error("clean up"))
+    }
+
+    async fn forget(&self, age: Duration, limit: i64) -> Result<u64, EventError> {
+        self.delete_old(&self.sql.forget, age, limit).await.map_err(self.error("forget delivered events"))
+    }
+
+    async fn redact(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        let done = sqlx::query(self.sql.redact.clone())
+            .bind(ids)
             .execute(&self.pool)
             .await
-            .map_err(self.error("clean up"))?;
+            .map_err(self.error("empty dead letters"))?;
         Ok(done.rows_affected())
     }
 

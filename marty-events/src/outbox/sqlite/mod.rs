@@ -5,6 +5,7 @@
 
 mod append;
 mod rows;
+mod statements;
 mod store;
 
 pub(super) use append::Append;

@@ -8,7 +8,7 @@ use super::super::{
 use crate::EventError;
 
 pub(super) const EVENT: &str = "
-    seq, event_id, event_type, topic, record_key, ordering_key, headers, payload, encoding, created_at, attempts";
+    seq, event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding, created_at, attempts";
 
 pub(super) fn columns(row: &SqliteRow) -> Result<Columns, sqlx::Error> {
     Ok(Columns {
@@ -18,6 +18,7 @@ pub(super) fn columns(row: &SqliteRow) -> Result<Columns, sqlx::Error> {
         topic: row.try_get("topic")?,
         key: row.try_get("record_key")?,
         ordering_key: row.try_get("ordering_key")?,
+        key_hash: row.try_get("key_hash")?,
         headers: row.try_get("headers")?,
         payload: row.try_get("payload")?,
         encoding: row.try_get("encoding")?,

@@ -1,15 +1,16 @@
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{Row, SqlStr, Sqlite, SqlitePool, Transaction};
+use sqlx::{Row, SqlStr, Sqlite, SqlitePool, Transaction, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent,
-        sql::statement,
-        store::{Lease, Page, Store, Tenure, count, database_error, milliseconds},
+        lanes::{Lane, share},
+        store::{Page, Position, Standing, Store, Tenure, count, database_error, milliseconds},
     },
-    rows::{self, EVENT},
+    rows,
+    statements::Statements,
 };
 use crate::EventError;
 
@@ -21,73 +22,19 @@ pub(crate) struct SqliteStore {
     sql: Arc<Statements>,
 }
 
+/// The highest number that was read: numbers are given in the order of commits, so nothing comes below it.
 #[derive(Debug)]
-struct Statements {
-    acquire: SqlStr,
-    renew: SqlStr,
-    release: SqlStr,
-    fetch: SqlStr,
-    count_published: SqlStr,
-    delete_delivered: SqlStr,
-    refuse: SqlStr,
-    hold: SqlStr,
-    bury: SqlStr,
-    delete_buried: SqlStr,
-    pending: SqlStr,
-    dead_letters: SqlStr,
-    requeue: SqlStr,
-    discard: SqlStr,
-    cleanup: SqlStr,
-    stats: SqlStr,
+pub(crate) struct SqlitePosition(i64);
+
+impl Default for SqlitePosition {
+    fn default() -> Self {
+        Self(i64::MIN)
+    }
 }
 
-/// Microseconds since 1970, by the database's clock.
-const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
-
-impl Statements {
-    fn new(table: &OutboxTable) -> Self {
-        let of = |template: &str| statement(&template.replace("{event}", EVENT).replace("{now}", NOW), table);
-        Self {
-            acquire: of("
-                UPDATE {lanes} SET owner = ?1, term = term + 1, expires_at = {now} + ?2 * 1000
-                WHERE lane = 0 AND (owner IS NULL OR expires_at < {now})
-                RETURNING term"),
-            renew: of("
-                UPDATE {lanes} SET expires_at = {now} + ?3 * 1000 WHERE lane = 0 AND owner = ?1 AND term = ?2"),
-            release: of("UPDATE {lanes} SET owner = NULL WHERE lane = 0 AND owner = ?1 AND term = ?2"),
-            fetch: of("
-                SELECT {event} FROM {outbox}
-                WHERE seq NOT IN (SELECT value FROM json_each(?2))
-                    AND (ordering_key IS NULL OR ordering_key NOT IN (SELECT value FROM json_each(?3)))
-                ORDER BY seq LIMIT ?1"),
-            count_published: of("UPDATE {lanes} SET published = published + json_array_length(?1) WHERE lane = 0"),
-            delete_delivered: of("DELETE FROM {outbox} WHERE seq IN (SELECT value FROM json_each(?1))"),
-            refuse: of("UPDATE {outbox} SET attempts = attempts + 1, last_error = ?2 WHERE seq = ?1"),
-            hold: of("UPDATE {lanes} SET lane = lane WHERE lane = 0 AND owner = ?1 AND term = ?2"),
-            bury: of("
-                INSERT INTO {dead} (event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
-                    payload, encoding, created_at, attempts, reason)
-                SELECT event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
-                    payload, encoding, created_at, attempts + 1, ?2 FROM {outbox} WHERE seq = ?1
-                ON CONFLICT (event_id) DO UPDATE SET reason = excluded.reason, died_at = {now}"),
-            // Takes the same parameters as the statement before it.
-            delete_buried: of("DELETE FROM {outbox} WHERE seq = ?1 AND ?2 IS NOT NULL"),
-            pending: of("SELECT {event} FROM {outbox} ORDER BY seq LIMIT ?1"),
-            dead_letters: of("SELECT {event}, reason, died_at FROM {dead} ORDER BY seq LIMIT ?1"),
-            requeue: of("
-                INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
-                    encoding, created_at)
-                SELECT event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
-                    encoding, created_at
-                FROM {dead} WHERE event_id IN (SELECT value FROM json_each(?1)) ORDER BY seq"),
-            discard: of("DELETE FROM {dead} WHERE event_id IN (SELECT value FROM json_each(?1))"),
-            cleanup: of("DELETE FROM {dead} WHERE died_at < {now} - ?1 * 1000"),
-            stats: of("
-                SELECT (SELECT count(*) FROM {outbox}) AS pending,
-                    (SELECT ({now} - min(created_at)) / 1000 FROM {outbox}) AS oldest_age,
-                    (SELECT count(*) FROM {dead}) AS dead,
-                    (SELECT coalesce(sum(published), 0) FROM {lanes}) AS published"),
-        }
+impl Position for SqlitePosition {
+    fn restart(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -97,24 +44,59 @@ impl SqliteStore {
         Self { pool, table, sql }
     }
 
+    fn page<'r>(&self, rows: impl IntoIterator<Item = &'r SqliteRow>, is_full: bool) -> Result<Page, EventError> {
+        let columns = rows.into_iter().map(rows::columns).collect::<Result<Vec<_>, _>>();
+        Ok(Page::of(columns.map_err(self.error("read a row"))?, is_full))
+    }
+
+    async fn judge(
+        &self,
+        statements: &[&SqlStr],
+        operation: &'static str,
+        relay: Uuid,
+        lane: Lane,
+        seq: i64,
+        reason: &str,
+    ) -> Result<Tenure, EventError> {
+        let Some(mut transaction) = self.begin_under(relay, &[lane], operation).await? else {
+            return Ok(Tenure::Lost);
+        };
+        for &statement in statements {
+            sqlx::query(statement.clone())
+                .bind(seq)
+                .bind(reason)
+                .execute(&mut *transaction)
+                .await
+                .map_err(self.error(operation))?;
+        }
+        transaction.commit().await.map_err(self.error(operation))?;
+        Ok(Tenure::Held)
+    }
+
+    async fn delete_old(&self, sql: &SqlStr, age: Duration, limit: i64) -> Result<u64, sqlx::Error> {
+        let done = sqlx::query(sql.clone()).bind(milliseconds(age)).bind(limit).execute(&self.pool).await?;
+        Ok(done.rows_affected())
+    }
+
     fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
         move |error| database_error(operation, &self.table, error)
     }
 
-    /// A transaction under `lease`, or none where another relay has taken over.
+    /// A transaction under the relay's lanes, or none where another relay has taken one of them over.
     async fn begin_under(
         &self,
-        lease: Lease,
+        relay: Uuid,
+        lanes: &[Lane],
         operation: &'static str,
     ) -> Result<Option<Transaction<'static, Sqlite>>, EventError> {
         let mut transaction = self.begin(operation).await?;
-        let held = sqlx::query(self.sql.hold.clone())
-            .bind(lease.owner.to_string())
-            .bind(lease.term)
-            .execute(&mut *transaction)
+        let held: i64 = sqlx::query_scalar(self.sql.held.clone())
+            .bind(relay.to_string())
+            .bind(json(&pairs(lanes))?)
+            .fetch_one(&mut *transaction)
             .await
             .map_err(self.error(operation))?;
-        Ok((held.rows_affected() > 0).then_some(transaction))
+        Ok((usize::try_from(held) == Ok(lanes.len())).then_some(transaction))
     }
 
     /// A transaction that holds the write lock from its beginning: a later upgrade would fail where another writer has
@@ -124,8 +106,13 @@ impl SqliteStore {
     }
 }
 
-fn tenure(rows: u64) -> Tenure {
-    if rows == 0 { Tenure::Lost } else { Tenure::Held }
+/// Lanes as pairs of number and term.
+fn pairs(lanes: &[Lane]) -> Vec<(i32, i64)> {
+    lanes.iter().map(|lane| (lane.number, lane.term)).collect()
+}
+
+fn lane(row: &SqliteRow) -> Result<Lane, sqlx::Error> {
+    Ok(Lane { number: row.try_get("lane")?, term: row.try_get("term")? })
 }
 
 /// A JSON array, which `json_each` takes apart: SQLite has no array parameters.
@@ -138,55 +125,96 @@ fn texts(ids: &[Uuid]) -> Vec<String> {
 }
 
 impl Store for SqliteStore {
-    async fn acquire(&self, owner: Uuid, time_to_live: Duration) -> Result<Option<Lease>, EventError> {
-        let term = sqlx::query_scalar(self.sql.acquire.clone())
-            .bind(owner.to_string())
-            .bind(milliseconds(time_to_live))
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(self.error("take the lease"))?;
-        Ok(term.map(|term| Lease { owner, term }))
+    type Position = SqlitePosition;
+
+    async fn stand(&self, relay: Uuid, lease: Duration, position: &SqlitePosition) -> Result<Standing, EventError> {
+        let operation = "renew the leases";
+        let mut transaction = self.begin(operation).await?;
+        let (relay, lease) = (relay.to_string(), milliseconds(lease));
+        let standing = async {
+            sqlx::query(self.sql.register.clone()).bind(&relay).bind(lease).execute(&mut *transaction).await?;
+            sqlx::query(self.sql.sweep_relays.clone()).execute(&mut *transaction).await?;
+            let relays: i64 = sqlx::query_scalar(self.sql.crowd.clone()).fetch_one(&mut *transaction).await?;
+            let renewed =
+                sqlx::query(self.sql.renew.clone()).bind(&relay).bind(lease).fetch_all(&mut *transaction).await?;
+            let own = i64::try_from(renewed.len()).unwrap_or(i64::MAX);
+            let taken = sqlx::query(self.sql.take.clone())
+                .bind(&relay)
+                .bind(lease)
+                .bind((share(relays) - own).max(0))
+                .fetch_all(&mut *transaction)
+                .await?;
+            let mut lanes = renewed.iter().chain(&taken).map(lane).collect::<Result<Vec<_>, _>>()?;
+            lanes.sort_unstable();
+            let next: Option<i64> =
+                sqlx::query_scalar(self.sql.next_expiry.clone()).bind(&relay).fetch_one(&mut *transaction).await?;
+            let has_news =
+                sqlx::query_scalar(self.sql.has_news.clone()).bind(position.0).fetch_one(&mut *transaction).await?;
+            Ok(Standing {
+                lanes,
+                surplus: usize::try_from(own - share(relays)).unwrap_or_default(),
+                next_expiry: next.map(|time| Duration::from_millis(count(time))),
+                has_news,
+            })
+        };
+        let standing = standing.await.map_err(self.error(operation))?;
+        transaction.commit().await.map_err(self.error(operation))?;
+        Ok(standing)
     }
 
-    async fn renew(&self, lease: Lease, time_to_live: Duration) -> Result<Tenure, EventError> {
-        let done = sqlx::query(self.sql.renew.clone())
-            .bind(lease.owner.to_string())
-            .bind(lease.term)
-            .bind(milliseconds(time_to_live))
-            .execute(&self.pool)
-            .await
-            .map_err(self.error("renew the lease"))?;
-        Ok(tenure(done.rows_affected()))
-    }
-
-    async fn release(&self, lease: Lease) -> Result<(), EventError> {
+    async fn release(&self, relay: Uuid, lanes: &[Lane]) -> Result<(), EventError> {
         sqlx::query(self.sql.release.clone())
-            .bind(lease.owner.to_string())
-            .bind(lease.term)
+            .bind(relay.to_string())
+            .bind(json(&pairs(lanes))?)
             .execute(&self.pool)
             .await
             .map(drop)
-            .map_err(self.error("release the lease"))
+            .map_err(self.error("give lanes back"))
     }
 
-    async fn fetch(&self, limit: i64, seqs: &[i64], keys: &[String]) -> Result<Page, EventError> {
+    async fn leave(&self, relay: Uuid) -> Result<(), EventError> {
+        let operation = "give the lanes back";
+        let mut transaction = self.begin(operation).await?;
+        for statement in [&self.sql.unregister, &self.sql.release_all] {
+            sqlx::query(statement.clone())
+                .bind(relay.to_string())
+                .execute(&mut *transaction)
+                .await
+                .map_err(self.error(operation))?;
+        }
+        transaction.commit().await.map_err(self.error(operation))
+    }
+
+    async fn fetch(&self, position: &mut SqlitePosition, lanes: &[Lane], limit: i64) -> Result<Page, EventError> {
+        let numbers: Vec<i32> = lanes.iter().map(|lane| lane.number).collect();
         let rows = sqlx::query(self.sql.fetch.clone())
+            .bind(position.0)
+            .bind(json(&numbers)?)
             .bind(limit)
-            .bind(json(seqs)?)
-            .bind(json(keys)?)
             .fetch_all(&self.pool)
             .await
             .map_err(self.error("read the backlog"))?;
-        let columns =
-            rows.iter().map(rows::columns).collect::<Result<Vec<_>, _>>().map_err(self.error("read a row"))?;
-        Ok(Page::of(columns))
+        if let Some(last) = rows.last() {
+            position.0 = last.try_get("seq").map_err(self.error("read a row"))?;
+        }
+        self.page(&rows, i64::try_from(rows.len()) == Ok(limit))
     }
 
-    async fn settle(&self, lease: Lease, seqs: &[i64]) -> Result<Tenure, EventError> {
+    async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {
+        let rows = sqlx::query(self.sql.load.clone())
+            .bind(json(seqs)?)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.error("read the backlog"))?;
+        self.page(&rows, false)
+    }
+
+    async fn settle(&self, relay: Uuid, lanes: &[Lane], seqs: &[i64], keep: bool) -> Result<Tenure, EventError> {
         let operation = "settle delivered events";
-        let Some(mut transaction) = self.begin_under(lease, operation).await? else { return Ok(Tenure::Lost) };
+        let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else { return Ok(Tenure::Lost) };
         let seqs = json(seqs)?;
-        for statement in [&self.sql.count_published, &self.sql.delete_delivered] {
+        let kept = keep.then_some(&self.sql.keep_delivered);
+        for statement in kept.into_iter().chain([&self.sql.count_published, &self.sql.delete_delivered]) {
             sqlx::query(statement.clone())
                 .bind(&seqs)
                 .execute(&mut *transaction)
@@ -197,32 +225,13 @@ impl Store for SqliteStore {
         Ok(Tenure::Held)
     }
 
-    async fn refuse(&self, lease: Lease, seq: i64, reason: &str) -> Result<Tenure, EventError> {
-        let operation = "note a refusal";
-        let Some(mut transaction) = self.begin_under(lease, operation).await? else { return Ok(Tenure::Lost) };
-        sqlx::query(self.sql.refuse.clone())
-            .bind(seq)
-            .bind(reason)
-            .execute(&mut *transaction)
-            .await
-            .map_err(self.error(operation))?;
-        transaction.commit().await.map_err(self.error(operation))?;
-        Ok(Tenure::Held)
+    async fn refuse(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
+        self.judge(&[&self.sql.refuse], "note a refusal", relay, lane, seq, reason).await
     }
 
-    async fn bury(&self, lease: Lease, seq: i64, reason: &str) -> Result<Tenure, EventError> {
-        let operation = "move an event to the dead letters";
-        let Some(mut transaction) = self.begin_under(lease, operation).await? else { return Ok(Tenure::Lost) };
-        for statement in [&self.sql.bury, &self.sql.delete_buried] {
-            sqlx::query(statement.clone())
-                .bind(seq)
-                .bind(reason)
-                .execute(&mut *transaction)
-                .await
-                .map_err(self.error(operation))?;
-        }
-        transaction.commit().await.map_err(self.error(operation))?;
-        Ok(Tenure::Held)
+    async fn bury(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
+        let statements = [&self.sql.bury, &self.sql.delete_buried];
+        self.judge(&statements, "move an event to the dead letters", relay, lane, seq, reason).await
     }
 
     async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {
@@ -252,7 +261,7 @@ impl Store for SqliteStore {
             .execute(&mut *transaction)
             .await
             .map_err(self.error(operation))?;
-        sqlx::query(self.sql.discard.clone())
+        sqlx::query(self.sql.delete_requeued.clone())
             .bind(&ids)
             .execute(&mut *transaction)
             .await
@@ -270,12 +279,20 @@ impl Store for SqliteStore {
         Ok(done.rows_affected())
     }
 
-    async fn cleanup(&self, age: Duration) -> Result<u64, EventError> {
-        let done = sqlx::query(self.sql.cleanup.clone())
-            .bind(milliseconds(age))
+    async fn cleanup(&self, age: Duration, limit: i64) -> Result<u64, EventError> {
+        self.delete_old(&self.sql.cleanup, age, limit).await.map_err(self.error("clean up"))
+    }
+
+    async fn forget(&self, age: Duration, limit: i64) -> Result<u64, EventError> {
+        self.delete_old(&self.sql.forget, age, limit).await.map_err(self.error("forget delivered events"))
+    }
+
+    async fn redact(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        let done = sqlx::query(self.sql.redact.clone())
+            .bind(json(&texts(ids))?)
             .execute(&self.pool)
             .await
-            .map_err(self.error("clean up"))?;
+            .map_err(self.error("empty dead letters"))?;
         Ok(done.rows_affected())
     }
 

@@ -1,0 +1,27 @@
+//! How relays share the work: every row goes by one of a fixed number of lanes, and every lane has one owner at a time.
+
+/// How many lanes there are: the most relays that can work side by side.
+pub(crate) const LANES: i64 = 16;
+
+/// The lane of a row by its `key_hash`, in SQL.
+pub(crate) const LANE_OF: &str = "(1 + key_hash % 16)";
+
+/// A relay's right to deliver the rows of one lane, until it expires or another term begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Lane {
+    pub(crate) number: i32,
+    /// Issued by the database; grows with every change of owner.
+    pub(crate) term: i64,
+}
+
+/// The lane of a row by its `key_hash`.
+pub(crate) fn lane_of(key_hash: i64) -> i32 {
+    // The remainder is between 0 and 15.
+    1 + (key_hash.rem_euclid(LANES)) as i32
+}
+
+/// How many lanes a relay should have when `relays` of them are there.
+pub(crate) fn share(relays: i64) -> i64 {
+    let relays = relays.max(1);
+    (LANES + relays - 1) / relays
+}

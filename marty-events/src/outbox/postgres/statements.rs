@@ -1,0 +1,190 @@
+use sqlx::SqlStr;
+
+use super::{
+    super::{OutboxTable, lanes::LANE_OF, sql::statement},
+    rows::{DIED_AT, EVENT},
+};
+
+/// The statements of one outbox. The database's clock decides about leases.
+#[derive(Debug)]
+pub(super) struct Statements {
+    pub(super) stand: SqlStr,
+    pub(super) release: SqlStr,
+    pub(super) leave: SqlStr,
+    pub(super) fetch: SqlStr,
+    pub(super) load: SqlStr,
+    pub(super) settle: SqlStr,
+    pub(super) settle_and_keep: SqlStr,
+    pub(super) refuse: SqlStr,
+    pub(super) bury: SqlStr,
+    pub(super) pending: SqlStr,
+    pub(super) dead_letters: SqlStr,
+    pub(super) requeue: SqlStr,
+    pub(super) discard: SqlStr,
+    pub(super) cleanup: SqlStr,
+    pub(super) forget: SqlStr,
+    pub(super) redact: SqlStr,
+    pub(super) stats: SqlStr,
+}
+
+/// Renews, counts the relays, and takes what is free: a share each, rounded up. `$3` is the position, `$4` the transactions
+/// that it waits for.
+const STAND: &str = "
+    WITH crowd AS (
+        SELECT count(*) FILTER (WHERE relay <> $1) + 1 AS relays FROM {relays} WHERE clock_timestamp() <= expires_at
+    ), share AS (
+        SELECT (16 + relays - 1) / relays AS lanes FROM crowd
+    ), gone AS (
+        DELETE FROM {relays} WHERE relay <> $1 AND expires_at < clock_timestamp() - interval '1 hour'
+    ), here AS (
+        INSERT INTO {relays} (relay, expires_at)
+        VALUES ($1, clock_timestamp() + $2 * interval '1 millisecond')
+        ON CONFLICT (relay) DO UPDATE SET expires_at = excluded.expires_at
+    ), renewed AS (
+        UPDATE {lanes} SET expires_at = clock_timestamp() + $2 * interval '1 millisecond' WHERE owner = $1
+        RETURNING lane, term
+    ), free AS (
+        SELECT lane FROM {lanes}
+        WHERE owner IS NULL OR owner <> $1 AND expires_at < clock_timestamp()
+        ORDER BY lane LIMIT greatest((SELECT lanes FROM share) - (SELECT count(*) FROM renewed), 0)
+        FOR UPDATE SKIP LOCKED
+    ), taken AS (
+        UPDATE {lanes} AS lanes SET owner = $1, term = lanes.term + 1,
+            expires_at = clock_timestamp() + $2 * interval '1 millisecond'
+        FROM free WHERE lanes.lane = free.lane
+        RETURNING lanes.lane, lanes.term
+    ), held AS (
+        SELECT lane, term FROM renewed UNION ALL SELECT lane, term FROM taken
+    )
+    SELECT coalesce((SELECT array_agg(lane ORDER BY lane) FROM held), '{}') AS lanes,
+        coalesce((SELECT array_agg(term ORDER BY lane) FROM held), '{}') AS terms,
+        (SELECT greatest(count(*) - (SELECT lanes FROM share), 0) FROM renewed) AS surplus,
+        (SELECT greatest((extract(epoch FROM min(expires_at) - clock_timestamp()) * 1000)::bigint, 0)
+            FROM {lanes} WHERE owner <> $1) AS next_expiry,
+        EXISTS (SELECT FROM {outbox} WHERE $3 < seq)
+            OR EXISTS (SELECT FROM unnest($4::text[]) AS late (xid)
+                WHERE pg_visible_in_snapshot(xid::xid8, pg_current_snapshot())) AS has_news";
+
+/// First the rows of transactions that have ended and were waited for, then those behind the cursor (`$1`); of other
+/// relays' lanes the numbers alone. The snapshot is that of the reads.
+const FETCH: &str = "
+    WITH ended AS (
+        SELECT coalesce(array_agg(xid), '{}') AS xids, min(floor) AS floor
+        FROM (SELECT xid::xid8 AS xid, floor FROM unnest($4::text[], $5::bigint[]) AS late (xid, floor)) AS late
+        WHERE pg_visible_in_snapshot(xid, pg_current_snapshot())
+    )
+    SELECT sight.*, rows.*
+    FROM (SELECT pg_current_snapshot()::text AS snapshot,
+            (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS server) AS sight
+    LEFT JOIN (
+        (SELECT true AS is_late, {event} FROM {outbox}, ended
+            WHERE ended.floor < seq AND seq <= $1 AND xid = ANY(ended.xids) AND {lane_of} = ANY($3)
+            ORDER BY seq LIMIT $2)
+        UNION ALL
+        (SELECT false, {own_event} FROM {outbox} WHERE $1 < seq ORDER BY seq LIMIT $6)
+    ) AS rows ON true";
+
+/// Locks the lanes first, so that a take-over either waits for the rows to be gone or forestalls it. Takes effect where all
+/// the lanes are held.
+const TENURE: &str = "
+    WITH held AS (
+        SELECT lanes.lane FROM {lanes} AS lanes JOIN unnest($2::integer[], $3::bigint[]) AS own (lane, term) USING (lane, term)
+        WHERE owner = $1 ORDER BY lanes.lane FOR UPDATE OF lanes
+    ), tenure AS (
+        SELECT count(*) = cardinality($2) AS held FROM held
+    )";
+
+const COUNTED: &str = "
+    counted AS (
+        UPDATE {lanes} SET published = published + cardinality($4::bigint[])
+        WHERE lane = ($2::integer[])[1] AND (SELECT held FROM tenure)
+    )";
+
+const COLUMNS: &str =
+    "event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
+        created_at, attempts";
+
+impl Statements {
+    pub(super) fn new(table: &OutboxTable) -> Self {
+        let own_event = EVENT
+            .replace(" payload,", " CASE WHEN {lane_of} = ANY($3) THEN payload END AS payload,")
+            .replace(" headers,", " CASE WHEN {lane_of} = ANY($3) THEN headers END AS headers,");
+        let of = |template: &str| {
+            let text = template
+                .replace("{tenure}", TENURE)
+                .replace("{counted}", COUNTED)
+                .replace("{own_event}", &own_event)
+                .replace("{event}", EVENT)
+                .replace("{columns}", COLUMNS)
+                .replace("{died_at}", DIED_AT)
+                .replace("{lane_of}", LANE_OF);
+            statement(&text, table)
+        };
+        Self {
+            stand: of(STAND),
+            release: of("
+                UPDATE {lanes} AS lanes SET owner = NULL
+                FROM unnest($2::integer[], $3::bigint[]) AS own (lane, term)
+                WHERE owner = $1 AND lanes.lane = own.lane AND lanes.term = own.term"),
+            leave: of("
+                WITH gone AS (DELETE FROM {relays} WHERE relay = $1)
+                UPDATE {lanes} SET owner = NULL WHERE owner = $1"),
+            fetch: of(FETCH),
+            load: of("SELECT {event} FROM {outbox} WHERE seq = ANY($1) ORDER BY seq"),
+            settle: of("
+                {tenure}, {counted}, settled AS (
+                    DELETE FROM {outbox} WHERE seq = ANY($4) AND (SELECT held FROM tenure)
+                )
+                SELECT held FROM tenure"),
+            settle_and_keep: of("
+                {tenure}, {counted}, settled AS (
+                    DELETE FROM {outbox} WHERE seq = ANY($4) AND (SELECT held FROM tenure) RETURNING {columns}
+                ), kept AS (
+                    INSERT INTO {published} ({columns}) SELECT {columns} FROM settled ON CONFLICT (seq) DO NOTHING
+                )
+                SELECT held FROM tenure"),
+            refuse: of("
+                {tenure}, refused AS (
+                    UPDATE {outbox} SET attempts = attempts + 1, last_error = $5
+                    WHERE seq = $4 AND (SELECT held FROM tenure)
+                )
+                SELECT held FROM tenure"),
+            bury: of("
+                {tenure}, buried AS (
+                    DELETE FROM {outbox} WHERE seq = $4 AND (SELECT held FROM tenure) RETURNING *
+                ), kept AS (
+                    INSERT INTO {dead} (event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
+                        payload, encoding, created_at, attempts, reason)
+                    SELECT event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
+                        payload, encoding, created_at, attempts + 1, $5 FROM buried
+                    ON CONFLICT (event_id) DO UPDATE SET reason = excluded.reason, died_at = clock_timestamp()
+                )
+                SELECT held FROM tenure"),
+            pending: of("SELECT {event} FROM {outbox} ORDER BY seq LIMIT $1"),
+            dead_letters: of("SELECT {event}, reason, {died_at} FROM {dead} ORDER BY seq LIMIT $1"),
+            // The deletion gives the transaction its id before a number is drawn.
+            requeue: of("
+                WITH revived AS (DELETE FROM {dead} WHERE event_id = ANY($1) AND 0 < encoding RETURNING *)
+                INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
+                    encoding, created_at)
+                SELECT event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
+                    encoding, created_at FROM revived ORDER BY seq"),
+            discard: of("DELETE FROM {dead} WHERE event_id = ANY($1)"),
+            cleanup: of("
+                DELETE FROM {dead} WHERE event_id IN (
+                    SELECT event_id FROM {dead} WHERE died_at < clock_timestamp() - $1 * interval '1 millisecond'
+                    LIMIT $2)"),
+            forget: of("
+                DELETE FROM {published} WHERE seq IN (
+                    SELECT seq FROM {published} WHERE published_at < clock_timestamp() - $1 * interval '1 millisecond'
+                    ORDER BY published_at LIMIT $2)"),
+            redact: of("UPDATE {dead} SET payload = '', headers = '[]', encoding = 0 WHERE event_id = ANY($1)"),
+            stats: of("
+                SELECT (SELECT count(*) FROM {outbox}) AS pending,
+                    (SELECT (extract(epoch FROM clock_timestamp() - min(created_at)) * 1000)::bigint FROM {outbox})
+                        AS oldest_age,
+                    (SELECT count(*) FROM {dead}) AS dead,
+                    (SELECT coalesce(sum(published), 0)::bigint FROM {lanes}) AS published"),
+        }
+    }
+}

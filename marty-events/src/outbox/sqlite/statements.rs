@@ -1,0 +1,129 @@
+use sqlx::SqlStr;
+
+use super::{
+    super::{OutboxTable, lanes::LANE_OF, sql::statement},
+    rows::EVENT,
+};
+
+/// The statements of one outbox.
+#[derive(Debug)]
+pub(super) struct Statements {
+    pub(super) register: SqlStr,
+    pub(super) sweep_relays: SqlStr,
+    pub(super) crowd: SqlStr,
+    pub(super) renew: SqlStr,
+    pub(super) take: SqlStr,
+    pub(super) next_expiry: SqlStr,
+    pub(super) has_news: SqlStr,
+    pub(super) release: SqlStr,
+    pub(super) unregister: SqlStr,
+    pub(super) release_all: SqlStr,
+    pub(super) held: SqlStr,
+    pub(super) fetch: SqlStr,
+    pub(super) load: SqlStr,
+    pub(super) keep_delivered: SqlStr,
+    pub(super) count_published: SqlStr,
+    pub(super) delete_delivered: SqlStr,
+    pub(super) refuse: SqlStr,
+    pub(super) bury: SqlStr,
+    pub(super) delete_buried: SqlStr,
+    pub(super) pending: SqlStr,
+    pub(super) dead_letters: SqlStr,
+    pub(super) requeue: SqlStr,
+    pub(super) delete_requeued: SqlStr,
+    pub(super) discard: SqlStr,
+    pub(super) cleanup: SqlStr,
+    pub(super) forget: SqlStr,
+    pub(super) redact: SqlStr,
+    pub(super) stats: SqlStr,
+}
+
+/// Microseconds since 1970, by the database's clock.
+const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
+
+const COLUMNS: &str =
+    "event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
+        created_at, attempts";
+
+impl Statements {
+    pub(super) fn new(table: &OutboxTable) -> Self {
+        let of = |template: &str| {
+            let text = template
+                .replace("{event}", EVENT)
+                .replace("{columns}", COLUMNS)
+                .replace("{now}", NOW)
+                .replace("{lane_of}", LANE_OF);
+            statement(&text, table)
+        };
+        Self {
+            register: of("
+                INSERT INTO {relays} (relay, expires_at) VALUES (?1, {now} + ?2 * 1000)
+                ON CONFLICT (relay) DO UPDATE SET expires_at = excluded.expires_at"),
+            sweep_relays: of("DELETE FROM {relays} WHERE expires_at < {now} - 3600000000"),
+            crowd: of("SELECT count(*) FROM {relays} WHERE {now} <= expires_at"),
+            renew: of("UPDATE {lanes} SET expires_at = {now} + ?2 * 1000 WHERE owner = ?1 RETURNING lane, term"),
+            take: of("
+                UPDATE {lanes} SET owner = ?1, term = term + 1, expires_at = {now} + ?2 * 1000
+                WHERE lane IN (
+                    SELECT lane FROM {lanes} WHERE owner IS NULL OR owner <> ?1 AND expires_at < {now}
+                    ORDER BY lane LIMIT ?3)
+                RETURNING lane, term"),
+            next_expiry: of("SELECT max(min(expires_at) - {now}, 0) / 1000 FROM {lanes} WHERE owner <> ?1"),
+            has_news: of("SELECT EXISTS (SELECT 1 FROM {outbox} WHERE ?1 < seq)"),
+            release: of("
+                UPDATE {lanes} SET owner = NULL
+                WHERE owner = ?1 AND (lane, term) IN
+                    (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2))"),
+            unregister: of("DELETE FROM {relays} WHERE relay = ?1"),
+            release_all: of("UPDATE {lanes} SET owner = NULL WHERE owner = ?1"),
+            held: of("
+                SELECT count(*) FROM {lanes}
+                WHERE owner = ?1 AND (lane, term) IN
+                    (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2))"),
+            fetch: of("
+                SELECT {event} FROM {outbox}
+                WHERE ?1 < seq AND {lane_of} IN (SELECT value FROM json_each(?2))
+                ORDER BY seq LIMIT ?3"),
+            load: of("SELECT {event} FROM {outbox} WHERE seq IN (SELECT value FROM json_each(?1)) ORDER BY seq"),
+            keep_delivered: of("
+                INSERT OR IGNORE INTO {published} ({columns})
+                SELECT {columns} FROM {outbox} WHERE seq IN (SELECT value FROM json_each(?1))"),
+            count_published: of("UPDATE {lanes} SET published = published + json_array_length(?1) WHERE lane = 1"),
+            delete_delivered: of("DELETE FROM {outbox} WHERE seq IN (SELECT value FROM json_each(?1))"),
+            refuse: of("UPDATE {outbox} SET attempts = attempts + 1, last_error = ?2 WHERE seq = ?1"),
+            bury: of("
+                INSERT INTO {dead} (event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
+                    payload, encoding, created_at, attempts, reason)
+                SELECT event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
+                    payload, encoding, created_at, attempts + 1, ?2 FROM {outbox} WHERE seq = ?1
+                ON CONFLICT (event_id) DO UPDATE SET reason = excluded.reason, died_at = {now}"),
+            // Takes the same parameters as the statement before it.
+            delete_buried: of("DELETE FROM {outbox} WHERE seq = ?1 AND ?2 IS NOT NULL"),
+            pending: of("SELECT {event} FROM {outbox} ORDER BY seq LIMIT ?1"),
+            dead_letters: of("SELECT {event}, reason, died_at FROM {dead} ORDER BY seq LIMIT ?1"),
+            requeue: of("
+                INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
+                    encoding, created_at)
+                SELECT event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
+                    encoding, created_at
+                FROM {dead} WHERE event_id IN (SELECT value FROM json_each(?1)) AND 0 < encoding ORDER BY seq"),
+            delete_requeued: of("
+                DELETE FROM {dead} WHERE event_id IN (SELECT value FROM json_each(?1)) AND 0 < encoding"),
+            discard: of("DELETE FROM {dead} WHERE event_id IN (SELECT value FROM json_each(?1))"),
+            cleanup: of("
+                DELETE FROM {dead} WHERE event_id IN
+                    (SELECT event_id FROM {dead} WHERE died_at < {now} - ?1 * 1000 LIMIT ?2)"),
+            forget: of("
+                DELETE FROM {published} WHERE seq IN
+                    (SELECT seq FROM {published} WHERE published_at < {now} - ?1 * 1000 ORDER BY published_at LIMIT ?2)"),
+            redact: of("
+                UPDATE {dead} SET payload = x'', headers = '[]', encoding = 0
+                WHERE event_id IN (SELECT value FROM json_each(?1))"),
+            stats: of("
+                SELECT (SELECT count(*) FROM {outbox}) AS pending,
+                    (SELECT ({now} - min(created_at)) / 1000 FROM {outbox}) AS oldest_age,
+                    (SELECT count(*) FROM {dead}) AS dead,
+                    (SELECT coalesce(sum(published), 0) FROM {lanes}) AS published"),
+        }
+    }
+}
