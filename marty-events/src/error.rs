@@ -76,8 +76,8 @@ pub enum EventError {
     /// The Kafka client could not be made or asked.
     #[error("the Kafka client failed")]
     Kafka(#[source] KafkaError),
-    /// The outbox table does not exist in the database (or not for this user).
-    #[error("the outbox table `{table}` does not exist; run `marty_events::outbox::migrate` or apply the shipped SQL")]
+    /// The outbox table does not exist in the database (or not for this user), or lacks a column that came later.
+    #[error("the outbox table `{table}` does not exist, or is of an earlier version; run `marty_events::outbox::migrate` or apply the shipped SQL")]
     OutboxTableMissing {
         /// The table that was looked for.
         table: String,
@@ -95,6 +95,14 @@ pub enum EventError {
         database: &'static str,
         /// The Cargo feature that adds it.
         feature: &'static str,
+    },
+    /// Another open transaction writes events of the same keys in another order, or kept them for too long
+    /// ([`EventOrdering::Commit`](crate::EventOrdering::Commit)): a deadlock or a lock time-out.
+    #[error("the order of commits could not be kept beside another transaction; roll back, and do the transaction again")]
+    OrderingConflict {
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
     },
     /// The outbox database refused or broke off an operation.
     #[error("the outbox could not {operation}")]
@@ -141,6 +149,7 @@ impl EventError {
         match self {
             Self::Delivery { source, .. } | Self::Kafka(source) => !crate::kafka::is_permanent(source),
             Self::Outbox { source, .. } => is_retryable_database_error(source),
+            Self::OrderingConflict { .. } => true,
             _ => false,
         }
     }

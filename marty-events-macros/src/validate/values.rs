@@ -108,7 +108,7 @@ pub(super) fn calls(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> Vec<
     let mut calls = Vec::new();
     let levels = [("low", "Low"), ("medium", "Medium"), ("high", "High"), ("critical", "Critical")];
     let priorities = [("low", "Low"), ("normal", "Normal"), ("high", "High"), ("critical", "Critical")];
-    let orders = [("key", "Key"), ("none", "None")];
+    let orders = [("key", "Key"), ("commit", "Commit"), ("none", "None")];
     let mut word = |key: &'static str, enumeration: &str, words: &[(&str, &str)]| {
         let given = args.value(key)?;
         let variant = errors.ok(choice(&Ident::new(key, given.span()), given, words))?;

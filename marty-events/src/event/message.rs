@@ -19,6 +19,8 @@ pub(crate) struct Message {
     pub(crate) key: Option<String>,
     /// Messages with the same ordering key are delivered in order; without one there is no promise.
     pub(crate) ordering_key: Option<String>,
+    /// The order is that of the commits, and not only that of the inserts.
+    pub(crate) in_commit_order: bool,
     pub(crate) event_type: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) payload: Vec<u8>,
@@ -71,6 +73,7 @@ impl Source {
                     topic: topic::prefixed(prefix, "audit.events")?,
                     key: audit.payload.resource_id.clone(),
                     ordering_key: None,
+                    in_commit_order: false,
                 };
                 self.complete(event, route, audit.priority, &audit.payload, id, time, context)
             }
@@ -85,9 +88,10 @@ impl Source {
                     )?,
                     key: Some(payload.aggregate_id.clone()),
                     ordering_key: match domain.ordering {
-                        EventOrdering::Key => Some(format!("{}/{}", payload.aggregate_type, payload.aggregate_id)),
+                        EventOrdering::Key | EventOrdering::Commit => Some(format!("{}/{}", payload.aggregate_type, payload.aggregate_id)),
                         EventOrdering::None => None,
                     },
+                    in_commit_order: domain.ordering == EventOrdering::Commit,
                 };
                 self.complete(event, route, domain.priority, payload, id, time, context)
             }
@@ -98,6 +102,7 @@ impl Source {
                     topic: topic::prefixed(prefix, "notification.events")?,
                     key: Some(key.clone()),
                     ordering_key: None,
+                    in_commit_order: false,
                 };
                 self.complete(event, route, notification.priority, payload, id, time, context)
             }
@@ -106,6 +111,7 @@ impl Source {
                     topic: topic::prefixed(prefix, &custom.topic)?,
                     key: custom.key.clone(),
                     ordering_key: None,
+                    in_commit_order: false,
                 };
                 self.complete(event, route, custom.priority, &custom.payload, id, time, context)
             }
@@ -146,6 +152,7 @@ impl Source {
             topic: route.topic,
             key: route.key,
             ordering_key: route.ordering_key,
+            in_commit_order: route.in_commit_order,
             event_type: event_type.to_owned(),
             payload,
         })
@@ -184,4 +191,5 @@ struct Route {
     topic: String,
     key: Option<String>,
     ordering_key: Option<String>,
+    in_commit_order: bool,
 }

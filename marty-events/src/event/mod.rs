@@ -81,9 +81,17 @@ impl From<CustomEvent> for Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum EventOrdering {
-    /// Delivered in the order of their inserts. The default of domain events.
+    /// Delivered in the order of their inserts, which is the order of the commits wherever the writers of one aggregate
+    /// wait for each other: by a lock on its row, or a version column. The default of domain events.
     #[default]
     Key,
+    /// Delivered in the order of the commits, whatever the writers do: the insert waits for every other open transaction
+    /// that has written an event of the same key, or of another that shares one of 256 locks with it.
+    ///
+    /// Several inserts in one transaction can meet another transaction's in the opposite order; one of the two then gets
+    /// [`EventError::OrderingConflict`](crate::EventError::OrderingConflict) and is to be done again. An event sent
+    /// without a transaction has no such order.
+    Commit,
     /// No promise. The default of audit, notification and custom events.
     None,
 }

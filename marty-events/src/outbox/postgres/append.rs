@@ -9,24 +9,49 @@ use super::super::{
 };
 use crate::{EventError, event::message::Message};
 
-/// Sequence values are drawn in the order of the arrays.
+/// Sequence values are drawn in the order of the arrays, and after the transaction got its id: the select with its volatile
+/// column and its order is computed before the identity column of each row.
 const INSERT: &str = "
-    INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload)
-    SELECT event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bytea[])
+    {locked}
+    INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, xid)
+    SELECT event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, pg_current_xact_id()
+    FROM {after_locks} unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bytea[])
         WITH ORDINALITY
         AS event (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, place)
     ORDER BY place";
+
+/// Waits for every other open transaction that orders its commit by one of the same locks, which are taken in the order of
+/// their numbers, so that two statements cannot wait for each other.
+const LOCKED: &str = "
+    WITH locked AS MATERIALIZED (
+        SELECT count(pg_advisory_xact_lock($9, bucket)) AS locks
+        FROM (SELECT DISTINCT bucket FROM unnest($10::integer[]) AS wanted (bucket) ORDER BY bucket) AS buckets
+    )";
+
+/// How many locks the ordering keys share: few enough that a transaction with any number of keys leaves room in the
+/// server's lock table, which has 64 places a connection by default (PostgreSQL, "max_locks_per_transaction").
+const BUCKETS: i64 = 256;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Append {
     table: OutboxTable,
     insert: SqlStr,
+    insert_in_commit_order: SqlStr,
+    /// Keeps the locks apart from the advisory locks of others.
+    namespace: i32,
 }
 
 impl Append {
     pub(crate) fn new(table: &OutboxTable) -> Self {
-        Self { table: table.clone(), insert: statement(INSERT, table) }
+        let insert = |locked: &str, after_locks: &str| {
+            statement(&INSERT.replace("{locked}", locked).replace("{after_locks}", after_locks), table)
+        };
+        Self {
+            table: table.clone(),
+            insert: insert("", ""),
+            insert_in_commit_order: insert(LOCKED, "locked,"),
+            namespace: crc32fast::hash(format!("marty-events/{table}").as_bytes()).cast_signed(),
+        }
     }
 
     /// One statement, however many messages.
@@ -40,7 +65,9 @@ impl Append {
         let hashes: Vec<i64> = messages.iter().map(key_hash).collect();
         let headers = messages.iter().map(headers_text).collect::<Result<Vec<String>, EventError>>()?;
         let payloads: Vec<&[u8]> = messages.iter().map(|message| message.payload.as_slice()).collect();
-        sqlx::query(self.insert.clone())
+        let buckets = buckets(messages);
+        let sql = if buckets.is_empty() { &self.insert } else { &self.insert_in_commit_order };
+        let mut insert = sqlx::query(sql.clone())
             .bind(ids)
             .bind(types)
             .bind(topics)
@@ -48,11 +75,18 @@ impl Append {
             .bind(ordering)
             .bind(hashes)
             .bind(headers)
-            .bind(payloads)
-            .execute(connection)
-            .await
-            .map(drop)
-            .map_err(|error| database_error("write the event", &self.table, error))
+            .bind(payloads);
+        if !buckets.is_empty() {
+            insert = insert.bind(self.namespace).bind(buckets.clone());
+        }
+        insert.execute(connection).await.map(drop).map_err(|source| {
+            // 40P01: deadlock_detected, 55P03: lock_not_available
+            let code = source.as_database_error().and_then(|error| error.code());
+            if !buckets.is_empty() && matches!(code.as_deref(), Some("40P01" | "55P03")) {
+                return EventError::OrderingConflict { source };
+            }
+            database_error("write the event", &self.table, source)
+        })
     }
 
     /// A connection that commits every statement by itself would separate the event from the work it is about.
@@ -73,4 +107,11 @@ impl Append {
             }
         })
     }
+}
+
+/// The locks of the messages whose order is that of the commits.
+fn buckets(messages: &[Message]) -> Vec<i32> {
+    let ordered = messages.iter().filter(|message| message.in_commit_order);
+    // The remainder is between 0 and 255.
+    ordered.map(|message| (key_hash(message) % BUCKETS) as i32).collect()
 }
