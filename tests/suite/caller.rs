@@ -65,6 +65,7 @@ impl Scene {
             .env("SERVICE_NAME", "caller")
             .env("EVENT_TOPIC_PREFIX", &self.prefix)
             .env("CALLER_METHOD", method)
+            .env("CALLER_ID", "account-1")
             .env("CALLER_DATABASE", &self.database.url)
             .env("CALLER_WORK", "INSERT INTO accounts VALUES ('account-1')");
         command

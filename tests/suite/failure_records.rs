@@ -78,6 +78,16 @@ async fn a_failure_record_that_no_outbox_can_keep_is_logged_and_counted() {
     assert_eq!((scene.accounts().await, scene.kept().await, scene.delivered().await), (0, Vec::new(), 0));
 }
 
+#[tokio::test]
+async fn a_failure_record_that_is_wrong_in_itself_is_logged_and_counted() {
+    let test = "a_failure_record_that_is_wrong_in_itself_is_logged_and_counted";
+    let Some(scene) = Scene::new(test).await else { return };
+    let end = refused(scene.keeping_caller("refuse").env("CALLER_ID", "")).await.end().await;
+    end.assert_errors("a failure was not recorded", 2);
+    end.assert_counted("direct", "failed", 2);
+    assert_eq!((scene.accounts().await, scene.kept().await, scene.delivered().await), (0, Vec::new(), 0));
+}
+
 /// A database whose one writer the caller is.
 struct OneWriter {
     _folder: tempfile::TempDir,

@@ -79,6 +79,17 @@ async fn log_without_an_outbox_logs_and_counts() {
 }
 
 #[tokio::test]
+async fn log_logs_and_counts_an_event_that_is_wrong_in_itself() {
+    let Some(scene) = Scene::new("log_logs_and_counts_an_event_that_is_wrong_in_itself").await else { return };
+    let caller = Caller::start(scene.keeping_caller("export").env("CALLER_ID", "")).await;
+    assert_eq!(caller.answer.kind, "ok", "{:?}", caller.answer);
+    let end = caller.end().await;
+    end.assert_errors(NOT_PUBLISHED, 1);
+    end.assert_counted("direct", "failed", 1);
+    assert_nowhere(&scene).await;
+}
+
+#[tokio::test]
 async fn fail_without_an_outbox_fails_the_method() {
     let Some(scene) = Scene::refusing("fail_without_an_outbox_fails_the_method").await else { return };
     assert_fails(&scene, &mut scene.caller("export_strictly")).await;

@@ -11,6 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use uuid::Uuid;
@@ -28,6 +29,11 @@ use crate::{
 };
 use background::Background;
 use direct::Direct;
+
+/// How long a caller waits for the outbox to keep an event that the broker did not take.
+const KEPT_WITHIN: Duration = Duration::from_secs(5);
+/// The same where no caller waits.
+const KEPT_IN_BACKGROUND_WITHIN: Duration = Duration::from_secs(30);
 
 /// Publishes events; a cheap clone of the one that [`init`] registered.
 ///
@@ -161,6 +167,15 @@ impl EventPublisher {
         }
     }
 
+    /// The same for the direct road of an annotated method, whose caller may not hear of a fault: it is counted.
+    fn complete_direct(&self, event: &Event) -> Result<Message, EventError> {
+        self.complete(event).inspect_err(|_| match &self.0 {
+            Sink::Live(live) => live.metrics.published("direct", "failed", 1),
+            #[cfg(feature = "testing")]
+            Sink::Recorder(_) => {}
+        })
+    }
+
     async fn append(&self, transaction: &mut dyn OutboxTransaction, messages: &[Message]) -> Result<(), EventError> {
         match &self.0 {
             Sink::Live(live) => live.append(transaction, messages).await,
@@ -197,12 +212,14 @@ impl Live {
     fn new(config: &EventConfig) -> Result<Self, EventError> {
         let metrics = Metrics::new(config.counts());
         let producer = DirectProducer::new(config)?;
-        let direct = Direct { producer, refuge: registration::refuge(config)?, metrics };
+        let direct = Direct { producer, refuge: registration::refuge(config)?, kept_within: KEPT_WITHIN, metrics };
+        // With connections of its own.
+        let unattended =
+            Direct { refuge: registration::refuge(config)?, kept_within: KEPT_IN_BACKGROUND_WITHIN, ..direct.clone() };
         Ok(Self {
             source: config.source(),
             bootstrap: crate::kafka::bootstrap(config)?,
-            background: Background::start(Direct { refuge: registration::refuge(config)?, ..direct.clone() })
-                .map_err(|source| EventError::Background { source })?,
+            background: Background::start(unattended).map_err(|source| EventError::Background { source })?,
             direct,
             appender: Appender::new(config.outbox_table()),
             longest: crate::kafka::longest_message(config),
@@ -297,7 +314,7 @@ pub(crate) async fn record_direct(events: Vec<Event>) -> Result<(), EventError> 
     let mut waiting = Waiting { publisher: &publisher, messages: VecDeque::with_capacity(events.len()) };
     let mut result = Ok(());
     for event in &events {
-        match publisher.complete(event) {
+        match publisher.complete_direct(event) {
             Ok(message) => waiting.messages.push_back(message),
             Err(error) => result = result.and(Err(error)),
         }
@@ -326,7 +343,7 @@ impl Drop for Waiting<'_> {
 /// Hands over an annotated method's records of a failure, without waiting: never in the caller's transaction.
 pub(crate) fn record_failure(events: &[Event]) {
     for event in events {
-        match publisher().and_then(|publisher| Ok((publisher.complete(event)?, publisher))) {
+        match publisher().and_then(|publisher| Ok((publisher.complete_direct(event)?, publisher))) {
             Ok((message, publisher)) => publisher.hand_over(message),
             Err(error) => tracing::error!(%error, event_type = event.event_type(), "a failure was not recorded"),
         }

@@ -1,6 +1,6 @@
 //! A service that calls one annotated method once, for the tests of what becomes of its event.
 //!
-//! `CALLER_METHOD` names the method, `CALLER_WORK` is the SQL of its body, `CALLER_DATABASE` the database of the
+//! `CALLER_METHOD` names the method, `CALLER_ID` is its argument, `CALLER_WORK` is the SQL of its body, `CALLER_DATABASE` the database of the
 //! transaction that it takes. It has one thread and one connection, and holds the transaction until its standard input
 //! ends: then it commits after `Ok` and rolls back after `Err`, as a caller does. It says on standard output what the method
 //! answered, and at its end what was counted; its log is standard error.
@@ -53,12 +53,12 @@ async fn export_strictly(id: &str, secret: &str) -> Result<(), Failure> {
 macro_rules! methods {
     ($database:ty, $open:ident, $refuse:ident) => {
         #[audit_event(
-                    event_type = AuditEventType::DataCreated,
-                    action = "open",
-                    resource_type = "account",
-                    resource_id_field = "id",
-                    data(secret)
-                )]
+                                    event_type = AuditEventType::DataCreated,
+                                    action = "open",
+                                    resource_type = "account",
+                                    resource_id_field = "id",
+                                    data(secret)
+                                )]
         async fn $open(
             tx: &mut Transaction<'_, $database>,
             id: &str,
@@ -71,13 +71,13 @@ macro_rules! methods {
         }
 
         #[audit_event(
-                    event_type = AuditEventType::DataCreated,
-                    action = "open",
-                    resource_type = "account",
-                    resource_id_field = "id",
-                    data(secret),
-                    on = "failure"
-                )]
+                                    event_type = AuditEventType::DataCreated,
+                                    action = "open",
+                                    resource_type = "account",
+                                    resource_id_field = "id",
+                                    data(secret),
+                                    on = "failure"
+                                )]
         #[domain_event(
             aggregate_type = "account",
             event_type = "opened",
@@ -122,8 +122,9 @@ macro_rules! in_transaction {
         let pool = options.connect(&std::env::var("CALLER_DATABASE")?).await?;
         let mut tx = pool.begin().await?;
         let work = std::env::var("CALLER_WORK")?;
+        let id = std::env::var("CALLER_ID")?;
         let begin = Instant::now();
-        let answer = $method(&mut tx, "account-1", work, SECRET).await;
+        let answer = $method(&mut tx, &id, work, SECRET).await;
         say(begin, &answer);
         hold()?;
         match answer {
@@ -135,8 +136,9 @@ macro_rules! in_transaction {
 
 macro_rules! without_transaction {
     ($method:ident) => {{
+        let id = std::env::var("CALLER_ID")?;
         let begin = Instant::now();
-        let answer = $method("account-1", SECRET).await;
+        let answer = $method(&id, SECRET).await;
         say(begin, &answer);
         hold()?;
     }};
