@@ -98,11 +98,11 @@ struct OneWriter {
 
 impl OneWriter {
     async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a directory");
         let url = format!("sqlite://{}", folder.path().join("db").display());
-        let pool = SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap();
-        sqlx::raw_sql("CREATE TABLE accounts (id text PRIMARY KEY)").execute(&pool).await.unwrap();
-        marty_events::outbox::migrate(&pool).await.unwrap();
+        let pool = SqlitePool::connect(&format!("{url}?mode=rwc")).await.expect("a connection");
+        sqlx::raw_sql("CREATE TABLE accounts (id text PRIMARY KEY)").execute(&pool).await.expect("a table");
+        marty_events::outbox::migrate(&pool).await.expect("the outbox");
         let outbox = OutboxRepository::new(&pool);
         Self { _folder: folder, url, pool, outbox }
     }
@@ -114,14 +114,14 @@ impl OneWriter {
     }
 
     async fn accounts(&self) -> i64 {
-        sqlx::query_scalar("SELECT count(*) FROM accounts").fetch_one(&self.pool).await.unwrap()
+        sqlx::query_scalar("SELECT count(*) FROM accounts").fetch_one(&self.pool).await.expect("the accounts")
     }
 
     /// Asserts that the caller is the writer at this moment.
     async fn assert_held(&self) {
         let options = (*self.pool.connect_options()).clone().busy_timeout(std::time::Duration::ZERO);
-        let other = SqlitePool::connect_with(options).await.unwrap();
-        let refused = sqlx::raw_sql("BEGIN IMMEDIATE").execute(&other).await.unwrap_err();
+        let other = SqlitePool::connect_with(options).await.expect("a connection");
+        let refused = sqlx::raw_sql("BEGIN IMMEDIATE").execute(&other).await.expect_err("one writer");
         assert!(refused.to_string().contains("locked"), "{refused}");
     }
 }

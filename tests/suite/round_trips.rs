@@ -65,10 +65,10 @@ struct Seen {
 impl Seen {
     async fn start(test: &str) -> Option<Self> {
         let database = TestDatabase::create(test).await?;
-        sqlx::query("CREATE TABLE accounts (id bigint PRIMARY KEY)").execute(&database.pool).await.unwrap();
-        let options = PgConnectOptions::from_str(&database.url).unwrap();
+        sqlx::query("CREATE TABLE accounts (id bigint PRIMARY KEY)").execute(&database.pool).await.expect("a table");
+        let options = PgConnectOptions::from_str(&database.url).expect("a URL");
         let proxy = CountingProxy::start(&options).await;
-        let connection = proxy.options(options).connect().await.unwrap();
+        let connection = proxy.options(options).connect().await.expect("a connection");
         Some(Self { database, proxy, connection, next: 0 })
     }
 
@@ -76,15 +76,15 @@ impl Seen {
     async fn transaction(&mut self, work: impl AsyncFnOnce(&mut Transaction<'_, Postgres>, i64)) -> Sent {
         self.next += 1;
         let before = self.proxy.sent();
-        let mut transaction = self.connection.begin().await.unwrap();
+        let mut transaction = self.connection.begin().await.expect("a transaction");
         work(&mut transaction, self.next).await;
-        transaction.commit().await.unwrap();
+        transaction.commit().await.expect("a commit");
         self.proxy.sent() - before
     }
 
     /// What the transaction sends without an event, once its statement is prepared: `BEGIN`, the statement, `COMMIT`.
     async fn plain(&mut self) -> Sent {
-        let insert = async |tx: &mut Transaction<'_, Postgres>, id| insert(tx, id).await.unwrap();
+        let insert = async |tx: &mut Transaction<'_, Postgres>, id| insert(tx, id).await.expect("a new account");
         self.transaction(insert).await;
         let plain = self.transaction(insert).await;
         assert_eq!(plain, Sent { queries: 2, executed: 1, synced: 1, ..Sent::default() });
@@ -94,7 +94,7 @@ impl Seen {
 
     async fn events(&self) -> i64 {
         let count = sqlx::query_scalar("SELECT count(*) FROM event_outbox").fetch_one(&self.database.pool);
-        count.await.unwrap()
+        count.await.expect("the events")
     }
 }
 
