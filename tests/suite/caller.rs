@@ -94,9 +94,13 @@ impl Scene {
         count.await.expect("the accounts")
     }
 
-    /// Waits until Kafka has `count` events.
+    /// Waits until Kafka has `count` events, and answers each of its records once: a reader that finds another topic begins
+    /// anew.
     pub(crate) async fn read(&self, count: usize) -> Vec<Record> {
-        Reader::start(&self.brokers, &self.prefix).events(count).await
+        let mut records = Reader::start(&self.brokers, &self.prefix).events(count).await;
+        records.sort_by(|one, other| (&one.topic, one.place).cmp(&(&other.topic, other.place)));
+        records.dedup_by(|one, other| (&one.topic, one.place) == (&other.topic, other.place));
+        records
     }
 
     /// Relays what is kept, until nothing is left, and asserts that each of `kept` is in Kafka once.

@@ -1,23 +1,25 @@
 //! Records of failures: what the caller gets, what the outbox keeps, what reaches Kafka, whatever the caller's transaction
 //! holds. The method has two, `on = "failure"` and `on = "both"`.
 
+use std::time::Duration;
+
 use marty_events::{OutboxRelay, OutboxRepository};
-use marty_events_tests::wait;
+use marty_events_tests::{kafka::Record, wait};
 use sqlx::SqlitePool;
+use tokio::process::Command;
 
 use crate::caller::{Caller, Scene};
 
 const LOST: &str = "an event is lost";
 
 /// The method's own error, although its transaction is held.
-async fn refused(command: &mut tokio::process::Command) -> Caller {
+async fn refused(command: &mut Command) -> Caller {
     let caller = Caller::start(command).await;
     assert_eq!((caller.answer.kind.as_str(), caller.answer.text.as_str()), ("own", "the account is refused"));
     caller
 }
 
-fn assert_outcomes(mut records: Vec<marty_events_tests::kafka::Record>) {
-    records.sort_by(|one, other| one.topic.cmp(&other.topic));
+fn assert_outcomes(records: &[Record]) {
     let payloads: Vec<_> = records.iter().map(|record| &record.value["payload"]).collect();
     assert_eq!(payloads.len(), 2, "{records:?}");
     assert_eq!((&payloads[0]["outcome"], &payloads[1]["event_type"]), (&"failure".into(), &"opened_failed".into()));
@@ -30,7 +32,7 @@ async fn a_failure_record_is_in_kafka_while_the_caller_holds_its_one_connection_
     let test = "a_failure_record_is_in_kafka_while_the_caller_holds_its_one_connection_and_survives_the_rollback";
     let Some(scene) = Scene::new(test).await else { return };
     let caller = refused(&mut scene.keeping_caller("refuse")).await;
-    assert_outcomes(scene.read(2).await);
+    assert_outcomes(&scene.read(2).await);
     let end = caller.end().await;
     end.assert_counted("direct", "accepted", 2);
     end.assert_errors("", 0);
@@ -53,7 +55,7 @@ async fn a_failure_record_that_the_broker_refuses_is_kept_while_the_caller_holds
     assert_eq!((scene.accounts().await, scene.kept().await, scene.delivered().await), (0, kept.clone(), 0));
     scene.relent().await;
     scene.relay(&kept).await;
-    assert_outcomes(scene.read(2).await);
+    assert_outcomes(&scene.read(2).await);
 }
 
 #[tokio::test]
@@ -107,7 +109,7 @@ impl OneWriter {
         Self { _folder: folder, url, pool, outbox }
     }
 
-    fn caller(&self, scene: &Scene) -> tokio::process::Command {
+    fn caller(&self, scene: &Scene) -> Command {
         let mut command = scene.caller("refuse_in_sqlite");
         command.env("CALLER_DATABASE", &self.url).env("DATABASE_URL", &self.url);
         command
@@ -119,7 +121,7 @@ impl OneWriter {
 
     /// Asserts that the caller is the writer at this moment.
     async fn assert_held(&self) {
-        let options = (*self.pool.connect_options()).clone().busy_timeout(std::time::Duration::ZERO);
+        let options = (*self.pool.connect_options()).clone().busy_timeout(Duration::ZERO);
         let other = SqlitePool::connect_with(options).await.expect("a connection");
         let refused = sqlx::raw_sql("BEGIN IMMEDIATE").execute(&other).await.expect_err("one writer");
         assert!(refused.to_string().contains("locked"), "{refused}");
@@ -132,7 +134,7 @@ async fn a_failure_record_is_in_kafka_while_the_caller_is_the_one_writer() {
     let Some(scene) = Scene::new(test).await else { return };
     let database = OneWriter::new().await;
     let caller = refused(&mut database.caller(&scene)).await;
-    assert_outcomes(scene.read(2).await);
+    assert_outcomes(&scene.read(2).await);
     database.assert_held().await;
     caller.end().await.assert_counted("direct", "accepted", 2);
     assert_eq!((database.accounts().await, database.outbox.pending(9).await.unwrap()), (0, Vec::new()));
@@ -152,5 +154,5 @@ async fn a_failure_record_that_the_broker_refuses_is_kept_once_the_one_writer_ha
     assert_eq!((database.accounts().await, kept.len(), scene.delivered().await), (0, 2, 0));
     scene.relent().await;
     scene.relay_from(&database.outbox, OutboxRelay::builder(&database.pool), &kept).await;
-    assert_outcomes(scene.read(2).await);
+    assert_outcomes(&scene.read(2).await);
 }

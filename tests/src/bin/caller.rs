@@ -53,12 +53,12 @@ async fn export_strictly(id: &str, secret: &str) -> Result<(), Failure> {
 macro_rules! methods {
     ($database:ty, $open:ident, $refuse:ident) => {
         #[audit_event(
-                                            event_type = AuditEventType::DataCreated,
-                                            action = "open",
-                                            resource_type = "account",
-                                            resource_id_field = "id",
-                                            data(secret)
-                                        )]
+                                                    event_type = AuditEventType::DataCreated,
+                                                    action = "open",
+                                                    resource_type = "account",
+                                                    resource_id_field = "id",
+                                                    data(secret)
+                                                )]
         async fn $open(
             tx: &mut Transaction<'_, $database>,
             id: &str,
@@ -71,13 +71,13 @@ macro_rules! methods {
         }
 
         #[audit_event(
-                                            event_type = AuditEventType::DataCreated,
-                                            action = "open",
-                                            resource_type = "account",
-                                            resource_id_field = "id",
-                                            data(secret),
-                                            on = "failure"
-                                        )]
+                                                    event_type = AuditEventType::DataCreated,
+                                                    action = "open",
+                                                    resource_type = "account",
+                                                    resource_id_field = "id",
+                                                    data(secret),
+                                                    on = "failure"
+                                                )]
         #[domain_event(
             aggregate_type = "account",
             event_type = "opened",
