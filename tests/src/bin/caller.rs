@@ -7,10 +7,10 @@
 
 use std::{error::Error, io::Read, time::Instant};
 
-use marty_events::{AuditEventType, EventError, audit_event, domain_event};
+use marty_events::{AuditEventType, EventError, OutboxConnection, OutboxTransaction, audit_event, domain_event};
 use marty_events_tests::counters::Counters;
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction, pool::PoolOptions};
+use sqlx::{AssertSqlSafe, Postgres, Sqlite, pool::PoolOptions};
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -50,56 +50,43 @@ async fn export_strictly(id: &str, secret: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-macro_rules! methods {
-    ($database:ty, $open:ident, $refuse:ident) => {
-        #[audit_event(
-                                                    event_type = AuditEventType::DataCreated,
-                                                    action = "open",
-                                                    resource_type = "account",
-                                                    resource_id_field = "id",
-                                                    data(secret)
-                                                )]
-        async fn $open(
-            tx: &mut Transaction<'_, $database>,
-            id: &str,
-            work: String,
-            secret: &str,
-        ) -> Result<(), Failure> {
-            let _ = (id, secret);
-            sqlx::raw_sql(AssertSqlSafe(work)).execute(&mut **tx).await?;
-            Ok(())
-        }
-
-        #[audit_event(
-                                                    event_type = AuditEventType::DataCreated,
-                                                    action = "open",
-                                                    resource_type = "account",
-                                                    resource_id_field = "id",
-                                                    data(secret),
-                                                    on = "failure"
-                                                )]
-        #[domain_event(
-            aggregate_type = "account",
-            event_type = "opened",
-            aggregate_id_field = "id",
-            data(secret),
-            on = "both"
-        )]
-        async fn $refuse(
-            tx: &mut Transaction<'_, $database>,
-            id: &str,
-            work: String,
-            secret: &str,
-        ) -> Result<(), Failure> {
-            let _ = (id, secret);
-            sqlx::raw_sql(AssertSqlSafe(work)).execute(&mut **tx).await?;
-            Err(Failure::Refused)
-        }
-    };
+/// Does the method's work in whichever database the transaction is of.
+async fn perform(tx: &mut impl OutboxTransaction, work: String) -> Result<(), Failure> {
+    let work = sqlx::raw_sql(AssertSqlSafe(work));
+    match tx.connection() {
+        OutboxConnection::Postgres(connection) => work.execute(connection).await.map(drop)?,
+        OutboxConnection::Sqlite(connection) => work.execute(connection).await.map(drop)?,
+        other => unreachable!("{other:?}"),
+    }
+    Ok(())
 }
 
-methods!(Postgres, open, refuse);
-methods!(Sqlite, open_in_sqlite, refuse_in_sqlite);
+#[audit_event(
+    event_type = AuditEventType::DataCreated,
+    action = "open",
+    resource_type = "account",
+    resource_id_field = "id",
+    data(secret)
+)]
+async fn open(tx: &mut impl OutboxTransaction, id: &str, work: String, secret: &str) -> Result<(), Failure> {
+    let _ = (id, secret);
+    perform(tx, work).await
+}
+
+#[audit_event(
+    event_type = AuditEventType::DataCreated,
+    action = "open",
+    resource_type = "account",
+    resource_id_field = "id",
+    data(secret),
+    on = "failure"
+)]
+#[domain_event(aggregate_type = "account", event_type = "opened", aggregate_id_field = "id", data(secret), on = "both")]
+async fn refuse(tx: &mut impl OutboxTransaction, id: &str, work: String, secret: &str) -> Result<(), Failure> {
+    let _ = (id, secret);
+    perform(tx, work).await?;
+    Err(Failure::Refused)
+}
 
 fn say(begin: Instant, answer: &Result<(), Failure>) {
     let (kind, text) = match answer {
@@ -117,8 +104,8 @@ fn hold() -> std::io::Result<()> {
 }
 
 macro_rules! in_transaction {
-    ($method:ident) => {{
-        let options = PoolOptions::new().max_connections(1);
+    ($method:ident, $database:ty) => {{
+        let options = PoolOptions::<$database>::new().max_connections(1);
         let pool = options.connect(&std::env::var("CALLER_DATABASE")?).await?;
         let mut tx = pool.begin().await?;
         let work = std::env::var("CALLER_WORK")?;
@@ -153,10 +140,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     match std::env::var("CALLER_METHOD")?.as_str() {
         "export" => without_transaction!(export),
         "export_strictly" => without_transaction!(export_strictly),
-        "open" => in_transaction!(open),
-        "refuse" => in_transaction!(refuse),
-        "open_in_sqlite" => in_transaction!(open_in_sqlite),
-        "refuse_in_sqlite" => in_transaction!(refuse_in_sqlite),
+        "open" => in_transaction!(open, Postgres),
+        "refuse" => in_transaction!(refuse, Postgres),
+        "refuse_in_sqlite" => in_transaction!(refuse, Sqlite),
         other => return Err(format!("no method `{other}`").into()),
     }
     events.shutdown().await?;
