@@ -1,12 +1,9 @@
-//! The attributes. What they have in common is documented in [`attributes`](crate::attributes).
+//! The attributes. What they have in common is documented in `attributes`.
 
-/// Where the documentation is taken for tests, only with the features that its examples need.
+/// For tests the documentation is taken only with the features that its examples need.
 macro_rules! attribute {
-    ($name:ident, $documentation:literal) => {
-        #[cfg_attr(
-                    any(not(doctest), all(feature = "testing", feature = "sqlite")),
-                    doc = include_str!($documentation)
-                )]
+    ($name:ident, $file:literal) => {
+        #[cfg_attr(any(not(doctest), all(feature = "testing", feature = "sqlite")), doc = include_str!($file))]
         pub use marty_events_macros::$name;
     };
 }
