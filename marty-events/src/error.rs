@@ -1,5 +1,7 @@
 //! What can go wrong when an event is made, kept or sent.
 
+use std::{error::Error, fmt};
+
 use rdkafka::error::KafkaError;
 use uuid::Uuid;
 
@@ -8,7 +10,7 @@ use crate::config::ConfigError;
 /// Why an event could not be published, kept or delivered.
 ///
 /// Carries ids, topics and sizes; never a payload and never a secret, so that it can be logged as it is.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum EventError {
     /// [`init`](crate::init) has not run in this process.
@@ -139,6 +141,20 @@ pub enum EventError {
         /// How long `shutdown` waited.
         limit: std::time::Duration,
     },
+}
+
+/// The texts of the error and its causes. The parts of a database's error stay out: a refused row is among them, and so
+/// the beginning of its payload.
+impl fmt::Debug for EventError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventError({self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        f.write_str(")")
+    }
 }
 
 impl EventError {

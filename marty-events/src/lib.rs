@@ -4,7 +4,8 @@
 //! the order of the inserts per aggregate. Start with [`domain_event`], [`init`] and [`OutboxRelay`]; the project's README
 //! has the whole picture and what happens when things go wrong.
 //!
-//! - [`audit_event`], [`domain_event`], [`notification_event`], [`custom_event`]: attributes on async methods
+//! - [`audit_event`], [`domain_event`], [`notification_event`], [`custom_event`]: attributes on async methods; [`attributes`]
+//!   has what they share
 //! - [`init`], [`publisher`], [`EventPublisher`]: start-up, and publishing by hand
 //! - [`outbox`], [`OutboxRepository`], [`OutboxRelay`]: the tables, looking into them, delivering from them
 //! - [`EventConfig`]: the environment's variables, and the builder
@@ -15,12 +16,15 @@
 
 #[doc(hidden)]
 pub mod __private;
-mod attributes;
+// The examples' features, where they are tested.
+#[cfg(any(not(doctest), all(feature = "testing", feature = "sqlite")))]
+pub mod attributes;
 pub mod config;
 mod context;
 mod error;
 mod event;
 mod kafka;
+mod macros;
 mod observe;
 pub mod outbox;
 mod publisher;
@@ -30,7 +34,6 @@ pub mod testing;
 #[cfg(feature = "tower")]
 pub mod tower;
 
-pub use attributes::{audit_event, custom_event, domain_event, notification_event};
 pub use config::{ConfigError, ConfigFault, EventConfig, EventConfigBuilder};
 pub use context::EventContext;
 pub use error::EventError;
@@ -38,6 +41,7 @@ pub use event::{
     AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventMetadata, EventOrdering, EventPriority,
     NotificationEvent, NotificationEventType, Outcome, RiskLevel,
 };
+pub use macros::{audit_event, custom_event, domain_event, notification_event};
 pub use outbox::{OutboxConnection, OutboxRepository, OutboxTransaction};
 pub use publisher::{EventPublisher, Events, init, init_with, publisher};
 pub use relay::{OutboxRelay, OutboxRelayBuilder};

@@ -3,25 +3,9 @@
 use std::{collections::HashMap, time::Duration};
 
 use marty_events::{DomainEvent, OutboxRepository};
-use marty_events_tests::wait;
-use rdkafka::{
-    ClientConfig,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
-};
+use marty_events_tests::{topics, wait};
 
 use crate::setup::{RunningRelay, Service};
-
-/// A topic that takes small records only.
-async fn narrow_topic(brokers: &str, topic: &str) {
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", brokers).create().expect("a client");
-    let topic = NewTopic::new(topic, 1, TopicReplication::Fixed(1)).set("max.message.bytes", "2000");
-    let created = admin.create_topics([&topic], &AdminOptions::new()).await.expect("an answer");
-    for topic in created {
-        topic.expect("a new topic");
-    }
-}
 
 fn posted(key: &str, size: usize) -> DomainEvent {
     DomainEvent::new("ledger", key, "posted").data(&"x".repeat(size)).expect("JSON")
@@ -31,7 +15,8 @@ fn posted(key: &str, size: usize) -> DomainEvent {
 async fn a_poison_event_goes_to_the_dead_letters_and_holds_back_only_its_own_key() {
     let test = "a_poison_event_goes_to_the_dead_letters_and_holds_back_only_its_own_key";
     let Some(service) = Service::start(test).await else { return };
-    narrow_topic(service.publisher.bootstrap_servers(), &format!("{}.suite.ledger.posted", service.prefix)).await;
+    let topic = format!("{}.suite.ledger.posted", service.prefix);
+    topics::create(service.publisher.bootstrap_servers(), &topic, 2_000).await;
     let mut transaction = service.database.pool.begin().await.unwrap();
     // Neighbours in the same batch, before and behind the poison; and successors of its key.
     let mut events: Vec<DomainEvent> = (0..50).map(|key| posted(&format!("a-{key}"), 1)).collect();
@@ -61,7 +46,8 @@ async fn a_poison_event_goes_to_the_dead_letters_and_holds_back_only_its_own_key
 #[tokio::test]
 async fn a_restart_burns_no_attempt_and_forgets_none() {
     let Some(service) = Service::start("a_restart_burns_no_attempt_and_forgets_none").await else { return };
-    narrow_topic(service.publisher.bootstrap_servers(), &format!("{}.suite.ledger.posted", service.prefix)).await;
+    let topic = format!("{}.suite.ledger.posted", service.prefix);
+    topics::create(service.publisher.bootstrap_servers(), &topic, 2_000).await;
     let mut transaction = service.database.pool.begin().await.unwrap();
     service.publisher.publish_in(&mut transaction, posted("poison", 5_000)).await.unwrap();
     transaction.commit().await.unwrap();

@@ -1,10 +1,14 @@
 //! Behaviour of the outbox, the relay and both roads on a real PostgreSQL and a real Apache Kafka.
 
+mod caller;
 mod command_line;
 mod dead_letters;
 mod delivery;
 mod direct;
+mod failure_records;
 mod kill;
 mod outage;
 mod outbox;
+mod policies;
+mod round_trips;
 mod setup;

@@ -1,5 +1,7 @@
 //! The direct road: to the broker, or else into the outbox.
 
+use std::{io, time::Duration};
+
 use crate::{EventError, event::message::Message, kafka::DirectProducer, observe::Metrics, outbox::OutboxRepository};
 
 pub(super) use crate::kafka::Delivery;
@@ -10,6 +12,8 @@ pub(super) struct Direct {
     pub(super) producer: DirectProducer,
     /// Where an event is kept that Kafka did not take.
     pub(super) refuge: Option<OutboxRepository>,
+    /// How long the outbox may take to keep it: one that is locked or out of reach would hold its caller up for longer.
+    pub(super) kept_within: Duration,
     pub(super) metrics: Metrics,
 }
 
@@ -36,13 +40,21 @@ impl Direct {
             self.metrics.published("direct", "failed", 1);
             return Err(error);
         };
-        if let Err(refused) = refuge.keep(message).await {
-            tracing::error!(event_id = %message.id, error = %refused, "the outbox could not keep a direct event either");
+        if let Err(refused) = self.keep(refuge, message).await {
+            let cause = std::error::Error::source(&refused).map(ToString::to_string).unwrap_or_default();
+            tracing::error!(event_id = %message.id, error = %refused, cause, "the outbox could not keep a direct event either");
             self.metrics.published("direct", "failed", 1);
             return Err(error);
         }
         tracing::warn!(event_id = %message.id, topic = %message.topic, %error, "kept in the outbox, to be delivered later");
         self.metrics.published("direct", "kept", 1);
         Ok(())
+    }
+
+    async fn keep(&self, refuge: &OutboxRepository, message: &Message) -> Result<(), EventError> {
+        tokio::time::timeout(self.kept_within, refuge.keep(message)).await.unwrap_or_else(|_| {
+            let source = sqlx::Error::Io(io::ErrorKind::TimedOut.into());
+            Err(EventError::Outbox { operation: "keep the event", source })
+        })
     }
 }

@@ -11,6 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use uuid::Uuid;
@@ -28,6 +29,11 @@ use crate::{
 };
 use background::Background;
 use direct::Direct;
+
+/// How long a caller waits for the outbox to keep an event that the broker did not take.
+const KEPT_WITHIN: Duration = Duration::from_secs(5);
+/// The same where no caller waits.
+const KEPT_IN_BACKGROUND_WITHIN: Duration = Duration::from_secs(30);
 
 /// Publishes events; a cheap clone of the one that [`init`] registered.
 ///
@@ -161,6 +167,15 @@ impl EventPublisher {
         }
     }
 
+    /// Counts a direct event of an annotated method that could not be made: its caller may not hear of it.
+    fn counted(&self, made: Result<Message, EventError>) -> Result<Message, EventError> {
+        made.inspect_err(|_| match &self.0 {
+            Sink::Live(live) => live.metrics.published("direct", "failed", 1),
+            #[cfg(feature = "testing")]
+            Sink::Recorder(_) => {}
+        })
+    }
+
     async fn append(&self, transaction: &mut dyn OutboxTransaction, messages: &[Message]) -> Result<(), EventError> {
         match &self.0 {
             Sink::Live(live) => live.append(transaction, messages).await,
@@ -197,12 +212,14 @@ impl Live {
     fn new(config: &EventConfig) -> Result<Self, EventError> {
         let metrics = Metrics::new(config.counts());
         let producer = DirectProducer::new(config)?;
-        let direct = Direct { producer, refuge: registration::refuge(config)?, metrics };
+        let direct = Direct { producer, refuge: registration::refuge(config)?, kept_within: KEPT_WITHIN, metrics };
+        // With connections of its own.
+        let unattended =
+            Direct { refuge: registration::refuge(config)?, kept_within: KEPT_IN_BACKGROUND_WITHIN, ..direct.clone() };
         Ok(Self {
             source: config.source(),
             bootstrap: crate::kafka::bootstrap(config)?,
-            background: Background::start(Direct { refuge: registration::refuge(config)?, ..direct.clone() })
-                .map_err(|source| EventError::Background { source })?,
+            background: Background::start(unattended).map_err(|source| EventError::Background { source })?,
             direct,
             appender: Appender::new(config.outbox_table()),
             longest: crate::kafka::longest_message(config),
@@ -298,7 +315,7 @@ pub(crate) async fn record_direct(
     let publisher = publisher()?;
     let mut waiting = Waiting { publisher: &publisher, messages: VecDeque::with_capacity(events.len()) };
     for event in events {
-        waiting.messages.push_back(event.and_then(|event| publisher.complete(&event)));
+        waiting.messages.push_back(publisher.counted(event.and_then(|event| publisher.complete(&event))));
     }
     let mut results = Vec::with_capacity(waiting.messages.len());
     while let Some(message) = waiting.messages.pop_front() {
@@ -327,7 +344,7 @@ impl Drop for Waiting<'_> {
 /// Hands over an annotated method's records of a failure, without waiting: never in the caller's transaction.
 pub(crate) fn record_failure(events: &[Event]) {
     for event in events {
-        match publisher().and_then(|publisher| Ok((publisher.complete(event)?, publisher))) {
+        match publisher().and_then(|publisher| Ok((publisher.counted(publisher.complete(event))?, publisher))) {
             Ok((message, publisher)) => publisher.hand_over(message),
             Err(error) => tracing::error!(%error, event_type = event.event_type(), "a failure was not recorded"),
         }
