@@ -79,7 +79,9 @@ pub enum EventError {
     #[error("the Kafka client failed")]
     Kafka(#[source] KafkaError),
     /// The outbox table does not exist in the database (or not for this user), or lacks a column that came later.
-    #[error("the outbox table `{table}` does not exist, or is of an earlier version; run `marty_events::outbox::migrate` or apply the shipped SQL")]
+    #[error(
+        "the outbox table `{table}` does not exist, or is of an earlier version; run `marty_events::outbox::migrate` or apply the shipped SQL"
+    )]
     OutboxTableMissing {
         /// The table that was looked for.
         table: String,
@@ -100,7 +102,9 @@ pub enum EventError {
     },
     /// Another open transaction writes events of the same keys in another order, or kept them for too long
     /// ([`EventOrdering::Commit`](crate::EventOrdering::Commit)): a deadlock or a lock time-out.
-    #[error("the order of commits could not be kept beside another transaction; roll back, and do the transaction again")]
+    #[error(
+        "the order of commits could not be kept beside another transaction; roll back, and do the transaction again"
+    )]
     OrderingConflict {
         /// What the database said.
         #[source]

@@ -82,8 +82,18 @@ impl Watched {
     ///
     /// When it is gone already.
     pub fn terminate(&self) {
-        let asked = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill(1) runs");
-        assert!(asked.success(), "the child is there to be asked");
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal, by its name without `SIG`.
+    ///
+    /// # Panics
+    ///
+    /// When it is gone already.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill(1) runs");
+        assert!(sent.success(), "the child is there to be signalled");
     }
 
     fn end(&mut self) {

@@ -7,6 +7,8 @@ mod delivery;
 mod direct;
 mod failure_records;
 mod kill;
+mod lanes;
+mod ordering;
 mod outage;
 mod outbox;
 mod policies;

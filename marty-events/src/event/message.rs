@@ -88,7 +88,9 @@ impl Source {
                     )?,
                     key: Some(payload.aggregate_id.clone()),
                     ordering_key: match domain.ordering {
-                        EventOrdering::Key | EventOrdering::Commit => Some(format!("{}/{}", payload.aggregate_type, payload.aggregate_id)),
+                        EventOrdering::Key | EventOrdering::Commit => {
+                            Some(format!("{}/{}", payload.aggregate_type, payload.aggregate_id))
+                        }
                         EventOrdering::None => None,
                     },
                     in_commit_order: domain.ordering == EventOrdering::Commit,

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use marty_events::{
-    CancellationToken, OutboxRelay, OutboxRepository,
+    CancellationToken, OutboxRelayBuilder, OutboxRepository,
     outbox::{OutboxPool, OutboxTable, migrate_table},
 };
 use serde_json::json;
@@ -20,14 +20,14 @@ pub(crate) async fn migrate(pool: &OutboxPool, table: &OutboxTable, as_json: boo
     Ok(())
 }
 
-pub(crate) async fn relay(pool: &OutboxPool) -> Done {
+pub(crate) async fn relay(relay: OutboxRelayBuilder) -> Done {
     let stop = CancellationToken::new();
     let asked = stop.clone();
     tokio::spawn(async move {
         asked_to_stop().await;
         asked.cancel();
     });
-    OutboxRelay::builder(pool).build()?.run(stop).await?;
+    relay.build()?.run(stop).await?;
     Ok(())
 }
 

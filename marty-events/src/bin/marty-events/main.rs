@@ -3,11 +3,15 @@
 //! Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.
 
 mod commands;
+mod settings;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use marty_events::outbox::{OutboxPool, OutboxTable};
+use marty_events::{
+    OutboxRelay,
+    outbox::{OutboxPool, OutboxTable},
+};
 use tracing_subscriber::filter::LevelFilter;
 use uuid::Uuid;
 
@@ -33,7 +37,7 @@ enum Command {
     /// Create the outbox's tables, or bring them up to date.
     Migrate,
     /// Carry events to Kafka until SIGINT or SIGTERM; configured by the environment, as a service is.
-    Relay,
+    Relay(settings::RelaySettings),
     /// Count what waits, what is dead and what was delivered.
     Status,
     /// Look at the events that the broker refused for good, put them back, or delete them.
@@ -87,7 +91,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let repository = marty_events::OutboxRepository::new(&pool).table(table.clone());
     match arguments.command {
         Command::Migrate => commands::migrate(&pool, &table, arguments.json).await,
-        Command::Relay => commands::relay(&pool).await,
+        Command::Relay(settings) => commands::relay(settings.apply(OutboxRelay::builder(&pool))).await,
         Command::Status => commands::status(&repository, arguments.json).await,
         Command::DeadLetters(DeadLetters::List { limit }) => {
             commands::list_dead_letters(&repository, limit, arguments.json).await

@@ -1,0 +1,58 @@
+use std::time::Duration;
+
+use clap::Args;
+use jiff::SignedDuration;
+use marty_events::OutboxRelayBuilder;
+
+/// How the relay works; what is not given has the library's default.
+#[derive(Args)]
+pub(crate) struct RelaySettings {
+    /// How long the other relays wait before they take over from one that went silent, for example `4s`.
+    #[arg(long, value_parser = duration)]
+    lease_time: Option<Duration>,
+    /// The longest pause between two looks into an empty outbox, for example `1s 250ms`.
+    #[arg(long, value_parser = duration)]
+    idle_poll: Option<Duration>,
+    /// How many rows one statement reads.
+    #[arg(long)]
+    batch_size: Option<u32>,
+    /// How many rows are held in memory.
+    #[arg(long)]
+    in_flight: Option<u32>,
+    /// How often the broker may refuse an event before it goes to the dead letters.
+    #[arg(long)]
+    max_attempts: Option<u32>,
+    /// Keep delivered events for this long, for example `24h`, instead of deleting them.
+    #[arg(long, value_parser = duration)]
+    keep_published: Option<Duration>,
+    /// Delete dead letters that are older than this, for example `720h`.
+    #[arg(long, value_parser = duration)]
+    keep_dead_letters: Option<Duration>,
+}
+
+impl RelaySettings {
+    pub(crate) fn apply(self, relay: OutboxRelayBuilder) -> OutboxRelayBuilder {
+        fn set<T>(
+            relay: OutboxRelayBuilder,
+            given: Option<T>,
+            set: fn(OutboxRelayBuilder, T) -> OutboxRelayBuilder,
+        ) -> OutboxRelayBuilder {
+            match given {
+                Some(value) => set(relay, value),
+                None => relay,
+            }
+        }
+        let relay = set(relay, self.lease_time, OutboxRelayBuilder::lease_time);
+        let relay = set(relay, self.idle_poll, OutboxRelayBuilder::idle_poll);
+        let relay = set(relay, self.batch_size, OutboxRelayBuilder::batch_size);
+        let relay = set(relay, self.in_flight, OutboxRelayBuilder::in_flight);
+        let relay = set(relay, self.max_attempts, OutboxRelayBuilder::max_attempts);
+        let relay = set(relay, self.keep_published, OutboxRelayBuilder::keep_published);
+        set(relay, self.keep_dead_letters, OutboxRelayBuilder::keep_dead_letters)
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let time: SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    Duration::try_from(time).map_err(|_| "a time cannot be negative".to_owned())
+}

@@ -1,0 +1,157 @@
+//! Several relays: they share the lanes, give them away, take over, and never deliver the same key at the same time.
+
+use std::{process::Command, time::Duration};
+
+use marty_events::{DomainEvent, OutboxRepository};
+use marty_events_tests::{
+    process::{Watched, binary},
+    wait,
+};
+use sqlx::PgPool;
+
+use crate::{
+    delivery::{histories, numbered},
+    setup::{RunningRelay, Service},
+};
+
+const KEYS: usize = 40;
+
+/// How many lanes each relay has whose lease has not run out, the largest number first.
+async fn shares(pool: &PgPool) -> Vec<i64> {
+    let sql = "SELECT count(*) FROM event_outbox_lanes WHERE clock_timestamp() <= expires_at AND owner IS NOT NULL
+        GROUP BY owner ORDER BY 1 DESC";
+    sqlx::query_scalar(sql).fetch_all(pool).await.unwrap()
+}
+
+async fn until_shares(pool: &PgPool, expected: &[i64]) {
+    wait::until(&format!("shares of {expected:?}"), || async { (shares(pool).await == expected).then_some(()) }).await;
+}
+
+/// Writes one event of each key, numbered `number`, in a transaction.
+async fn write_all(service: &Service, number: usize) {
+    let mut transaction = service.database.pool.begin().await.unwrap();
+    let all = (0..KEYS).map(|key| numbered(&format!("k-{key}"), number));
+    service.publisher.publish_all_in(&mut transaction, all).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
+fn assert_in_order(records: &[marty_events_tests::kafka::Record], rounds: usize) {
+    let histories = histories(records);
+    assert_eq!(histories.len(), KEYS);
+    let expected: Vec<i64> = (0..).take(rounds).collect();
+    for (key, history) in histories {
+        assert_eq!(history, expected, "{key}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn relays_share_the_lanes_as_they_come_and_go_and_every_key_keeps_its_order() {
+    let test = "relays_share_the_lanes_as_they_come_and_go_and_every_key_keeps_its_order";
+    let Some(service) = Service::start(test).await else { return };
+    let pool = &service.database.pool;
+    let mut written = 0;
+    let mut write = async |rounds: usize| {
+        for _ in 0..rounds {
+            write_all(&service, written).await;
+            written += 1;
+        }
+        written
+    };
+    let first = service.run_relay();
+    until_shares(pool, &[16]).await;
+    write(5).await;
+    let second = service.run_relay();
+    write(5).await;
+    until_shares(pool, &[8, 8]).await;
+    let third = service.run_relay();
+    write(5).await;
+    until_shares(pool, &[6, 6, 4]).await;
+    write(5).await;
+    first.abort().await;
+    write(5).await;
+    until_shares(pool, &[8, 8]).await;
+    second.stop().await;
+    write(5).await;
+    until_shares(pool, &[16]).await;
+    let rounds = write(5).await;
+    let records = service.reader.events(rounds * KEYS).await;
+    assert_in_order(&records, rounds);
+    third.stop().await;
+    assert_eq!(shares(pool).await, [] as [i64; 0], "nothing is held by one that has stopped");
+    let stats = OutboxRepository::new(pool).stats().await.unwrap();
+    assert_eq!((stats.pending, stats.published), (0, (rounds * KEYS) as u64));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_was_paused_past_its_lease_settles_nothing_and_breaks_no_order() {
+    let test = "a_relay_that_was_paused_past_its_lease_settles_nothing_and_breaks_no_order";
+    let Some(service) = Service::start(test).await else { return };
+    let pool = &service.database.pool;
+    let program = binary("marty-events", "marty-events", &["--features", "cli"]);
+    let paused = Watched::start(
+        Command::new(&program)
+            .args(["relay", "--lease-time", "1s"])
+            .env("DATABASE_URL", &service.database.url)
+            .env("SERVICE_NAME", "suite")
+            .env("KAFKA_BROKERS", service.publisher.bootstrap_servers())
+            .env("EVENT_TOPIC_PREFIX", &service.prefix),
+    );
+    until_shares(pool, &[16]).await;
+    let rounds = 60;
+    for number in 0..rounds / 2 {
+        write_all(&service, number).await;
+    }
+    wait::until("it to be at work", || async { (!service.reader.records().is_empty()).then_some(()) }).await;
+    paused.signal("STOP");
+    let owner = "SELECT DISTINCT owner FROM event_outbox_lanes";
+    let old: uuid::Uuid = sqlx::query_scalar(owner).fetch_one(pool).await.unwrap();
+    let relay = service.run_relay();
+    for number in rounds / 2..rounds {
+        write_all(&service, number).await;
+    }
+    wait::until("the take-over", || async {
+        let new: uuid::Uuid = sqlx::query_scalar(owner).fetch_one(pool).await.unwrap();
+        (new != old).then_some(())
+    })
+    .await;
+    paused.signal("CONT");
+    let records = service.reader.events(rounds * KEYS).await;
+    assert_in_order(&records, rounds);
+    let outbox = OutboxRepository::new(pool);
+    wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
+    // The one that was paused comes back as one of two, by fair means.
+    until_shares(pool, &[8, 8]).await;
+    write_all(&service, rounds).await;
+    assert_in_order(&service.reader.events((rounds + 1) * KEYS).await, rounds + 1);
+    wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
+    assert_eq!(
+        outbox.stats().await.unwrap().published,
+        ((rounds + 1) * KEYS) as u64,
+        "every event was settled once: a settlement under an old term would count twice"
+    );
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_crashed_relay_is_followed_within_five_seconds_with_the_defaults() {
+    let test = "a_crashed_relay_is_followed_within_five_seconds_with_the_defaults";
+    let Some(service) = Service::start(test).await else { return };
+    let relay = || {
+        RunningRelay::start(marty_events::OutboxRelay::builder(&service.database.pool).config(service.config.clone()))
+    };
+    let first = relay();
+    until_shares(&service.database.pool, &[16]).await;
+    let second = relay();
+    until_shares(&service.database.pool, &[8, 8]).await;
+    first.abort().await;
+    let crashed = std::time::Instant::now();
+    let mut transaction = service.database.pool.begin().await.unwrap();
+    let all = (0..KEYS).map(|key| DomainEvent::new("account", format!("k-{key}"), "moved"));
+    service.publisher.publish_all_in(&mut transaction, all).await.unwrap();
+    transaction.commit().await.unwrap();
+    service.reader.events(KEYS).await;
+    let taken = crashed.elapsed();
+    println!("all lanes were at work again {taken:?} after the crash");
+    assert!(taken < Duration::from_secs(6), "{taken:?}: the lease, and the time that Kafka takes");
+    second.stop().await;
+}
