@@ -89,6 +89,17 @@ pub enum EventError {
         #[source]
         source: sqlx::Error,
     },
+    /// The database user may not use the outbox's tables. To write events, it needs `INSERT` on the outbox; to relay them, all
+    /// four rights on all the tables.
+    #[error(
+        "the database user {user} may not use the outbox; run `GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO ..`"
+    )]
+    OutboxForbidden {
+        /// Who may not.
+        user: String,
+        /// What is not open to it.
+        tables: String,
+    },
     /// The connection is not inside a transaction, so the event could not be tied to the caller's commit.
     #[error("the connection is not in a transaction; begin one, and pass its handle")]
     NotInTransaction,

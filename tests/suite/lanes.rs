@@ -20,7 +20,7 @@ const KEYS: usize = 40;
 async fn shares(pool: &PgPool) -> Vec<i64> {
     let sql = "SELECT count(*) FROM event_outbox_lanes WHERE clock_timestamp() <= expires_at AND owner IS NOT NULL
         GROUP BY owner ORDER BY 1 DESC";
-    sqlx::query_scalar(sql).fetch_all(pool).await.unwrap()
+    sqlx::query_scalar(sql).fetch_all(pool).await.expect("the lanes")
 }
 
 async fn until_shares(pool: &PgPool, expected: &[i64]) {
@@ -29,10 +29,10 @@ async fn until_shares(pool: &PgPool, expected: &[i64]) {
 
 /// Writes one event of each key, numbered `number`, in a transaction.
 async fn write_all(service: &Service, number: usize) {
-    let mut transaction = service.database.pool.begin().await.unwrap();
+    let mut transaction = service.database.pool.begin().await.expect("a transaction");
     let all = (0..KEYS).map(|key| numbered(&format!("k-{key}"), number));
-    service.publisher.publish_all_in(&mut transaction, all).await.unwrap();
-    transaction.commit().await.unwrap();
+    service.publisher.publish_all_in(&mut transaction, all).await.expect("they are written");
+    transaction.commit().await.expect("the commit");
 }
 
 fn assert_in_order(records: &[marty_events_tests::kafka::Record], rounds: usize) {

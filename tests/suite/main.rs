@@ -1,6 +1,7 @@
 //! Behaviour of the outbox, the relay and both roads on a real PostgreSQL and a real Apache Kafka.
 
 mod caller;
+mod chaos;
 mod command_line;
 mod dead_letters;
 mod delivery;
@@ -14,3 +15,4 @@ mod outbox;
 mod policies;
 mod round_trips;
 mod setup;
+mod upkeep;

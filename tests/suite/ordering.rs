@@ -17,7 +17,7 @@ fn in_commit_order(key: &str, number: usize) -> DomainEvent {
 async fn waiting(pool: &PgPool) -> i64 {
     let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
+    sqlx::query_scalar(sql).fetch_one(pool).await.expect("the locks")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,59 +1,16 @@
 //! A broker that goes away and comes back: a Kafka of this test's own, killed and started again on the same port and data.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::time::Duration;
 
 use marty_events::{DomainEvent, EventPublisher, OutboxRelay, OutboxRepository};
 use marty_events_tests::{
+    broker::Broker,
     database::TestDatabase,
     kafka::{Reader, prefix},
     servers, wait,
 };
 
 use crate::setup::{RunningRelay, config};
-
-/// A Kafka in a directory of its own, by the project's script; stopped and removed when it is dropped.
-struct Broker {
-    folder: tempfile::TempDir,
-}
-
-impl Broker {
-    fn start() -> (Self, String) {
-        let broker = Self { folder: tempfile::tempdir().expect("a directory") };
-        let bootstrap = broker.up();
-        (broker, bootstrap)
-    }
-
-    /// Starts it, or starts it again.
-    fn up(&self) -> String {
-        let output = self.script("up");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8_lossy(&output.stdout);
-        let address = text.lines().find_map(|line| line.strip_prefix("export KAFKA_BROKERS="));
-        address.expect("the script names the address").to_owned()
-    }
-
-    /// `kill -9` of the server that runs in this directory.
-    fn kill(&self) {
-        let marker = format!("-Dmarty.events.services={}", self.folder.path().display());
-        let killed = Command::new("pkill").args(["-9", "-f", "--", &marker]).status().expect("pkill runs");
-        assert!(killed.success(), "there was a broker to kill");
-    }
-
-    fn script(&self, command: &str) -> std::process::Output {
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../scripts/services");
-        Command::new(script)
-            .args([command, "kafka"])
-            .env("MARTY_EVENTS_SERVICES_DIR", self.folder.path())
-            .output()
-            .expect("the script runs")
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        self.script("down");
-    }
-}
 
 fn moved(key: usize, number: usize) -> DomainEvent {
     DomainEvent::new("account", key, "moved").data(&serde_json::json!({"number": number})).expect("JSON")

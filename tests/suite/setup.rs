@@ -8,6 +8,7 @@ use marty_events_tests::{
     kafka::{Reader, prefix},
     servers,
 };
+use sqlx::PgPool;
 use tokio::task::JoinHandle;
 
 pub(crate) struct Service {
@@ -32,7 +33,12 @@ impl Service {
 
     /// A relay with a short lease, so that a test need not wait for a dead one's.
     pub(crate) fn relay(&self) -> OutboxRelayBuilder {
-        OutboxRelay::builder(&self.database.pool).config(self.config.clone()).lease_time(Duration::from_secs(1))
+        self.relay_in(&self.database.pool)
+    }
+
+    /// The same through another pool.
+    pub(crate) fn relay_in(&self, pool: &PgPool) -> OutboxRelayBuilder {
+        OutboxRelay::builder(pool).config(self.config.clone()).lease_time(Duration::from_secs(1))
     }
 
     /// Runs a relay until the answer is stopped.

@@ -16,10 +16,11 @@ pub(crate) struct Lane {
 
 /// The lane of a row by its `key_hash`.
 pub(crate) fn lane_of(key_hash: i64) -> i32 {
-    // The remainder is between 0 and 15.
-    1 + (key_hash.rem_euclid(LANES)) as i32
+    // The remainder is between 0 and 15, so the fallback is never taken.
+    1 + i32::try_from(key_hash.rem_euclid(LANES)).unwrap_or_default()
 }
 
+#[cfg(feature = "sqlite")]
 /// How many lanes a relay should have when `relays` of them are there.
 pub(crate) fn share(relays: i64) -> i64 {
     let relays = relays.max(1);

@@ -33,4 +33,4 @@ pub use row::{DeadLetter, OutboxStats, PendingEvent};
 pub(crate) use store::{Page, Position, Standing, Store, Tenure};
 pub use table::{InvalidTable, OutboxTable};
 pub use transaction::{OutboxConnection, OutboxTransaction};
-pub(crate) use wake::nudged;
+pub(crate) use wake::{Wake, nudged};

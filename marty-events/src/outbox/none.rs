@@ -8,6 +8,7 @@ use super::{
     DeadLetter, OutboxStats, PendingEvent,
     lanes::Lane,
     store::{Page, Position, Standing, Store, Tenure},
+    wake::Wake,
 };
 use crate::EventError;
 
@@ -42,7 +43,9 @@ macro_rules! refuse {
 }
 
 refuse! {
+    validate() -> ();
     stand(Uuid, Duration, &Nowhere) -> Standing;
+    listen(&Wake) -> ();
     release(Uuid, &[Lane]) -> ();
     leave(Uuid) -> ();
     fetch(&mut Nowhere, &[Lane], i64) -> Page;

@@ -76,6 +76,15 @@ impl OutboxRepository {
         Ok(message.id)
     }
 
+    /// Whether the tables are there, of this version, and open to this user for writing and relaying.
+    ///
+    /// # Errors
+    ///
+    /// [`EventError::OutboxTableMissing`] and [`EventError::OutboxForbidden`], which say what to run.
+    pub async fn validate(&self) -> Result<(), EventError> {
+        on_store!(&self.pool, self.table, store => store.validate().await)
+    }
+
     /// The oldest `limit` events that wait.
     pub async fn pending(&self, limit: u32) -> Result<Vec<PendingEvent>, EventError> {
         on_store!(&self.pool, self.table, store => store.pending(limit.into()).await)

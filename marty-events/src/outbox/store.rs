@@ -4,7 +4,7 @@ use std::{future::Future, time::Duration};
 
 use uuid::Uuid;
 
-use super::{DeadLetter, OutboxStats, PendingEvent, lanes::Lane, row::Columns};
+use super::{DeadLetter, OutboxStats, PendingEvent, lanes::Lane, row::Columns, wake::Wake};
 use crate::EventError;
 
 /// How a relay stands, by the database.
@@ -35,6 +35,8 @@ pub(crate) enum Tenure {
 pub(crate) struct Page {
     pub(crate) rows: Vec<PendingEvent>,
     pub(crate) unreadable: Vec<Unreadable>,
+    /// Further rows, by their numbers and ordering keys alone: to be loaded when there is room.
+    pub(crate) numbers: Vec<(i64, Option<String>)>,
     /// There is more to read at once.
     pub(crate) is_full: bool,
 }
@@ -75,6 +77,9 @@ pub(crate) trait Position: Default + Send + Sync + std::fmt::Debug {
 pub(crate) trait Store: Clone + Send + Sync + 'static {
     type Position: Position;
 
+    /// Whether the tables are there, of this version, and open to this user.
+    fn validate(&self) -> impl Future<Output = Result<(), EventError>> + Send;
+
     /// Says that the relay is alive: puts its leases off, and takes free lanes up to its fair share.
     fn stand(
         &self,
@@ -82,6 +87,10 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
         lease: Duration,
         position: &Self::Position,
     ) -> impl Future<Output = Result<Standing, EventError>> + Send;
+
+    /// Passes on what other processes announce, until the connection for it is lost. For ever quiet where the database has
+    /// no announcements.
+    fn listen(&self, wake: &Wake) -> impl Future<Output = Result<(), EventError>> + Send;
 
     /// Gives lanes back, so that another relay can begin at once.
     fn release(&self, relay: Uuid, lanes: &[Lane]) -> impl Future<Output = Result<(), EventError>> + Send;
@@ -159,8 +168,13 @@ pub(crate) fn database_error(operation: &'static str, table: &super::OutboxTable
             || error.message().starts_with("no such table")
             || error.message().starts_with("no such column")
     });
+    // 42501: insufficient_privilege
+    let forbidden = source.as_database_error().is_some_and(|error| error.code().as_deref() == Some("42501"));
     if missing {
         EventError::OutboxTableMissing { table: table.to_string(), source }
+    } else if forbidden {
+        let tables = format!("{table} and the tables named after it");
+        EventError::OutboxForbidden { user: "this user".to_owned(), tables }
     } else {
         EventError::Outbox { operation, source }
     }

@@ -1,10 +1,10 @@
-//! Telling the relays of this process that there may be something to deliver.
+//! Telling relays that there may be something to do, before their next look.
 
 use tokio::sync::Notify;
 
 static WRITTEN: Notify = Notify::const_new();
 
-/// An event was written, in a transaction that is not committed yet: look soon, and a few times.
+/// An event was written in this process, in a transaction that is not committed yet: look soon, and a few times.
 pub(crate) fn nudge() {
     WRITTEN.notify_waiters();
     WRITTEN.notify_one();
@@ -13,4 +13,33 @@ pub(crate) fn nudge() {
 /// Ends at the next nudge, or at once if one came since the last wait. Cancel safe.
 pub(crate) async fn nudged() {
     WRITTEN.notified().await;
+}
+
+/// What the database tells a relay of other processes' doings.
+#[derive(Debug, Default)]
+pub(crate) struct Wake {
+    rows: Notify,
+    lanes: Notify,
+}
+
+impl Wake {
+    /// Events were committed.
+    pub(crate) fn rows(&self) {
+        self.rows.notify_one();
+    }
+
+    /// Lanes were given back.
+    pub(crate) fn lanes(&self) {
+        self.lanes.notify_one();
+    }
+
+    /// Ends when rows came, or have come since the last wait. Cancel safe.
+    pub(crate) async fn rows_came(&self) {
+        self.rows.notified().await;
+    }
+
+    /// Ends when lanes came free, or have since the last wait. Cancel safe.
+    pub(crate) async fn lanes_came(&self) {
+        self.lanes.notified().await;
+    }
 }

@@ -24,6 +24,7 @@ impl OutboxRelayBuilder {
             drain_time: Duration::from_secs(10),
             keep_published: None,
             keep_dead_letters: None,
+            listens: true,
         };
         Self { pool, config: None, settings }
     }
@@ -35,7 +36,7 @@ impl OutboxRelayBuilder {
     }
 
     /// How long the other relays wait before they take over from one that went silent; 4 s unless set, at least 1 s. A
-    /// relay that stops in good order is followed at its next beat: see [`idle_poll`](Self::idle_poll).
+    /// relay that stops in good order is followed at once.
     pub fn lease_time(mut self, time: Duration) -> Self {
         self.settings.lease_time = time.max(Duration::from_secs(1));
         self
@@ -43,9 +44,17 @@ impl OutboxRelayBuilder {
 
     /// The longest pause between two looks into an empty outbox, each of which also renews the relay's leases: 1.25 s
     /// unless set, and never more than a third of [`lease_time`](Self::lease_time). Events written in this process are
-    /// looked for at once.
+    /// looked for at once, and those of other processes when they [announce](Self::listen) them.
     pub fn idle_poll(mut self, pause: Duration) -> Self {
         self.settings.idle_poll = pause.max(Duration::from_millis(10));
+        self
+    }
+
+    /// Whether to listen for what other processes announce, on a connection of the relay's own; `true` unless set. Turn it
+    /// off where the database is behind a pooler that passes no notifications on (`PgBouncer` in transaction mode): events
+    /// are then found by [`idle_poll`](Self::idle_poll). SQLite has no announcements.
+    pub fn listen(mut self, listens: bool) -> Self {
+        self.settings.listens = listens;
         self
     }
 

@@ -18,7 +18,7 @@ use crate::{
     config::EventConfig,
     kafka::Verdict,
     observe::Metrics,
-    outbox::{Lane, Page, Position, Standing, Store, Tenure, nudged},
+    outbox::{Lane, Page, Position, Standing, Store, Tenure, Wake, nudged},
 };
 
 /// The shortest pause between two looks into the outbox, while events are flowing.
@@ -30,10 +30,12 @@ const REREAD: Duration = Duration::from_mins(5);
 
 /// Works on `lanes`, which were asked for at `asked`, until one of them is lost, some of them are given away, or `stop` and
 /// everything under way is settled.
+#[expect(clippy::too_many_arguments, reason = "one call, and each is a thing of its own")]
 pub(super) async fn lead<S: Store>(
     store: &S,
     config: &EventConfig,
     settings: Settings,
+    wake: &Wake,
     relay: Uuid,
     lanes: Vec<Lane>,
     asked: Instant,
@@ -45,6 +47,7 @@ pub(super) async fn lead<S: Store>(
         store,
         config,
         settings,
+        wake,
         relay,
         lanes,
         leaving: Vec::new(),
@@ -73,6 +76,7 @@ struct Term<'a, S: Store> {
     store: &'a S,
     config: &'a EventConfig,
     settings: Settings,
+    wake: &'a Wake,
     relay: Uuid,
     lanes: Vec<Lane>,
     /// Those that are given to another relay once nothing of them is under way.
@@ -271,10 +275,13 @@ impl<S: Store> Term<'_, S> {
         }
         let page = self.store.fetch(&mut self.position, &self.lanes, i64::try_from(room).unwrap_or(i64::MAX)).await?;
         self.set_aside(&page);
-        let is_empty = page.rows.is_empty();
+        let is_empty = page.rows.is_empty() && page.numbers.is_empty();
         self.poll_pause = if is_empty { self.poll_pause * 2 } else { BUSY_POLL };
         let pause = if page.is_full { Duration::ZERO } else { self.poll_pause };
         self.poll_at = (pause < self.settings.beat()).then(|| Instant::now() + pause);
+        for (seq, key) in page.numbers {
+            self.window.note(seq, key);
+        }
         for event in page.rows {
             self.window.admit(event);
         }
@@ -390,6 +397,8 @@ impl<S: Store> Term<'_, S> {
             }
             () = tokio::time::sleep_until(due.into()) => {}
             () = nudged(), if self.drain_until.is_none() => self.poll_soon(),
+            () = self.wake.rows_came(), if self.drain_until.is_none() => self.poll_soon(),
+            () = self.wake.lanes_came() => self.beat_at = Instant::now(),
             () = stop.cancelled(), if self.drain_until.is_none() => {}
         }
     }

@@ -12,7 +12,10 @@ mod lead;
 mod producer;
 mod window;
 
-use std::time::{Duration, Instant};
+use std::{
+    convert::Infallible,
+    time::{Duration, Instant},
+};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +26,7 @@ pub use builder::OutboxRelayBuilder;
 use crate::{
     EventError,
     config::EventConfig,
-    outbox::{OutboxPool, OutboxTable, Store, on_store},
+    outbox::{OutboxPool, OutboxTable, Store, Wake, on_store},
 };
 
 /// Carries committed events from the outbox to Kafka; in the service's process or in one of its own.
@@ -59,6 +62,7 @@ pub(crate) struct Settings {
     drain_time: Duration,
     keep_published: Option<Duration>,
     keep_dead_letters: Option<Duration>,
+    listens: bool,
 }
 
 impl Settings {
@@ -82,24 +86,55 @@ impl OutboxRelay {
     ///
     /// # Errors
     ///
-    /// [`EventError::OutboxTableMissing`] and [`EventError::Kafka`] (a producer that cannot be made), at the start.
+    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`] and [`EventError::Kafka`] (a producer that cannot
+    /// be made), at the start.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EventError> {
         let Self { pool, table, config, settings } = self;
-        on_store!(&pool, table, store => run(store, &config, settings, &stop).await)
+        on_store!(&pool, table, store => {
+            let wake = Wake::default();
+            tokio::select! {
+                ended = run(&store, &config, settings, &wake, &stop) => ended,
+                never = listen(&store, &wake), if settings.listens => match never {},
+            }
+        })
+    }
+}
+
+/// Passes on what other processes announce, for ever.
+async fn listen<S: Store>(store: &S, wake: &Wake) -> Infallible {
+    let mut circuit = circuit::Circuit::new("listener");
+    loop {
+        let heard = store.listen(wake).await;
+        wake.rows();
+        match heard {
+            Ok(()) => circuit.works(),
+            Err(error) => tokio::time::sleep(circuit.failed(&error)).await,
+        }
     }
 }
 
 async fn run<S: Store>(
-    store: S,
+    store: &S,
     config: &EventConfig,
     settings: Settings,
+    wake: &Wake,
     stop: &CancellationToken,
 ) -> Result<(), EventError> {
     let relay = Uuid::now_v7();
     let mut database = circuit::Circuit::new("outbox database");
+    let mut is_valid = false;
     tracing::info!(%relay, "relay started");
     while !stop.is_cancelled() {
         let asked = Instant::now();
+        if !is_valid {
+            match store.validate().await {
+                Err(error @ (EventError::OutboxTableMissing { .. } | EventError::OutboxForbidden { .. })) => {
+                    return Err(error);
+                }
+                // What else is wrong will be met again.
+                checked => is_valid = checked.is_ok(),
+            }
+        }
         let pause = match store.stand(relay, settings.lease_time, &S::Position::default()).await {
             Ok(standing) if standing.lanes.is_empty() => {
                 database.works();
@@ -107,14 +142,14 @@ async fn run<S: Store>(
             }
             Ok(standing) => {
                 database.works();
-                lead::lead(&store, config, settings, relay, standing.lanes, asked, stop).await?;
+                lead::lead(store, config, settings, wake, relay, standing.lanes, asked, stop).await?;
                 continue;
             }
-            Err(error @ EventError::OutboxTableMissing { .. }) => return Err(error),
             Err(error) => database.failed(&error),
         };
         tokio::select! {
             () = stop.cancelled() => {}
+            () = wake.lanes_came() => {}
             () = tokio::time::sleep(pause) => {}
         }
     }

@@ -24,6 +24,8 @@ pub(super) struct Window {
     parked: BTreeSet<(Instant, i64)>,
     /// Keys with numbers that may be read whole now.
     hungry: BTreeSet<String>,
+    /// The numbers of rows without a key that are not here.
+    unordered: BTreeSet<i64>,
     /// Rows that cannot be read, and for each of their keys the first of them: what follows it waits.
     unreadable: HashSet<i64>,
     closed: HashMap<String, i64>,
@@ -97,17 +99,34 @@ impl Window {
         self.rows.insert(seq, Row { event, suspected: false });
     }
 
+    /// Takes note of a row that was not read whole.
+    pub(super) fn note(&mut self, seq: i64, ordering_key: Option<String>) {
+        if self.rows.contains_key(&seq) {
+            return;
+        }
+        let Some(name) = ordering_key else {
+            self.unordered.insert(seq);
+            return;
+        };
+        let key = self.keys.entry(name.clone()).or_default();
+        key.numbers.insert(seq);
+        if key.wants_rows() {
+            self.hungry.insert(name);
+        }
+    }
+
     /// The numbers of rows whose turn may come soon, `limit` at the most, to be read whole.
     pub(super) fn wanted(&self, limit: usize) -> Vec<i64> {
         let keys = self.hungry.iter().filter_map(|name| self.keys.get(name));
-        keys.flat_map(|key| key.numbers.iter().take(WHOLE_ROWS - key.whole.len().min(WHOLE_ROWS)))
-            .take(limit)
-            .copied()
-            .collect()
+        let next = keys.flat_map(|key| key.numbers.iter().take(WHOLE_ROWS - key.whole.len().min(WHOLE_ROWS)));
+        self.unordered.iter().chain(next).take(limit).copied().collect()
     }
 
     /// The answer to the wish for the rows `wanted`. What is not among `rows` is gone from the outbox.
     pub(super) fn loaded(&mut self, wanted: &[i64], rows: Vec<PendingEvent>) {
+        for seq in wanted {
+            self.unordered.remove(seq);
+        }
         for name in std::mem::take(&mut self.hungry) {
             if let Some(key) = self.keys.get_mut(&name) {
                 for seq in wanted {

@@ -13,6 +13,9 @@ pub(crate) struct RelaySettings {
     /// The longest pause between two looks into an empty outbox, for example `1s 250ms`.
     #[arg(long, value_parser = duration)]
     idle_poll: Option<Duration>,
+    /// Do not listen for what other processes announce: for a database behind a pooler that passes no notifications on.
+    #[arg(long)]
+    no_listen: bool,
     /// How many rows one statement reads.
     #[arg(long)]
     batch_size: Option<u32>,
@@ -44,6 +47,7 @@ impl RelaySettings {
         }
         let relay = set(relay, self.lease_time, OutboxRelayBuilder::lease_time);
         let relay = set(relay, self.idle_poll, OutboxRelayBuilder::idle_poll);
+        let relay = relay.listen(!self.no_listen);
         let relay = set(relay, self.batch_size, OutboxRelayBuilder::batch_size);
         let relay = set(relay, self.in_flight, OutboxRelayBuilder::in_flight);
         let relay = set(relay, self.max_attempts, OutboxRelayBuilder::max_attempts);

@@ -1,35 +1,41 @@
-use sqlx::{Connection, PgConnection, SqlStr};
+use std::sync::Arc;
+
+use sqlx::{Connection, PgConnection, SqlStr, error::DatabaseError};
 use uuid::Uuid;
 
-use super::super::{
-    OutboxTable,
-    append::{headers_text, key_hash},
-    sql::statement,
-    store::database_error,
+use super::{
+    super::{
+        OutboxTable,
+        append::{headers_text, key_hash},
+        sql::statement,
+        store::database_error,
+    },
+    listen::{Announcements, channel},
 };
 use crate::{EventError, event::message::Message};
 
 /// Sequence values are drawn in the order of the arrays, and after the transaction got its id: the select with its volatile
 /// column and its order is computed before the identity column of each row.
 const INSERT: &str = "
-    {locked}
+    WITH announced AS MATERIALIZED (
+        SELECT CASE WHEN $9::text IS NOT NULL THEN pg_notify($9::text, '')::text END AS announcement
+    ){locked}
     INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, xid)
     SELECT event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, pg_current_xact_id()
-    FROM {after_locks} unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bytea[])
+    FROM announced, {after_locks} unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bytea[])
         WITH ORDINALITY
         AS event (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, place)
     ORDER BY place";
 
 /// Waits for every other open transaction that orders its commit by one of the same locks, which are taken in the order of
 /// their numbers, so that two statements cannot wait for each other.
-const LOCKED: &str = "
-    WITH locked AS MATERIALIZED (
-        SELECT count(pg_advisory_xact_lock($9, bucket)) AS locks
-        FROM (SELECT DISTINCT bucket FROM unnest($10::integer[]) AS wanted (bucket) ORDER BY bucket) AS buckets
+const LOCKED: &str = ", locked AS MATERIALIZED (
+        SELECT count(pg_advisory_xact_lock($10, bucket)) AS locks
+        FROM (SELECT DISTINCT bucket FROM unnest($11::integer[]) AS wanted (bucket) ORDER BY bucket) AS buckets
     )";
 
 /// How many locks the ordering keys share: few enough that a transaction with any number of keys leaves room in the
-/// server's lock table, which has 64 places a connection by default (PostgreSQL, "max_locks_per_transaction").
+/// server's lock table, which has 64 places a connection by default (PostgreSQL, `max_locks_per_transaction`).
 const BUCKETS: i64 = 256;
 
 #[derive(Debug, Clone)]
@@ -37,6 +43,8 @@ pub(crate) struct Append {
     table: OutboxTable,
     insert: SqlStr,
     insert_in_commit_order: SqlStr,
+    announcements: Arc<Announcements>,
+    channel: Arc<str>,
     /// Keeps the locks apart from the advisory locks of others.
     namespace: i32,
 }
@@ -50,6 +58,8 @@ impl Append {
             table: table.clone(),
             insert: insert("", ""),
             insert_in_commit_order: insert(LOCKED, "locked,"),
+            announcements: Arc::new(Announcements::new()),
+            channel: channel(table).into(),
             namespace: crc32fast::hash(format!("marty-events/{table}").as_bytes()).cast_signed(),
         }
     }
@@ -75,13 +85,14 @@ impl Append {
             .bind(ordering)
             .bind(hashes)
             .bind(headers)
-            .bind(payloads);
+            .bind(payloads)
+            .bind(self.announcements.is_due().then_some(&*self.channel));
         if !buckets.is_empty() {
             insert = insert.bind(self.namespace).bind(buckets.clone());
         }
         insert.execute(connection).await.map(drop).map_err(|source| {
             // 40P01: deadlock_detected, 55P03: lock_not_available
-            let code = source.as_database_error().and_then(|error| error.code());
+            let code = source.as_database_error().and_then(DatabaseError::code);
             if !buckets.is_empty() && matches!(code.as_deref(), Some("40P01" | "55P03")) {
                 return EventError::OrderingConflict { source };
             }
@@ -112,6 +123,5 @@ impl Append {
 /// The locks of the messages whose order is that of the commits.
 fn buckets(messages: &[Message]) -> Vec<i32> {
     let ordered = messages.iter().filter(|message| message.in_commit_order);
-    // The remainder is between 0 and 255.
-    ordered.map(|message| (key_hash(message) % BUCKETS) as i32).collect()
+    ordered.filter_map(|message| i32::try_from(key_hash(message).rem_euclid(BUCKETS)).ok()).collect()
 }

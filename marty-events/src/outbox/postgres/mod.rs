@@ -1,6 +1,7 @@
 //! The outbox in PostgreSQL.
 
 mod append;
+mod listen;
 mod position;
 mod rows;
 mod statements;

@@ -1,11 +1,18 @@
 //! How far a relay has read, exactly, without a scan from the beginning.
 //!
 //! A relay reads forward from the highest number it has seen. A lower number can still come: its transaction drew it
-//! earlier and commits later. Such a transaction had its id before it drew the number (the insert sees to it), so it is
-//! among those that the snapshot of the read names as in progress; or it got its id after the snapshot, and then its
-//! numbers are higher than all that the snapshot shows. So the position keeps the transactions in progress, and the read
-//! after the end of one fetches its rows from among the lower numbers. Nothing waits for a transaction that stays open,
-//! and nothing is read from the head of the table, where dead rows gather.
+//! earlier and commits later. Such a transaction had its id before it drew the number (the insert sees to it), and was
+//! running when the read took its snapshot. A snapshot names the running transactions, but only those below the newest
+//! id that was over (PostgreSQL, `GetSnapshotData` in procarray.c: `xmax` is `latestCompletedXid + 1`). So there are two kinds:
+//!
+//! - those that the snapshot named: the position keeps them, and the read after the end of one fetches its rows from
+//!   among the lower numbers;
+//! - those with an id from `xmax` on: the next read fetches their rows by that, and by then they are over or named.
+//!
+//! Every read uses up a transaction id itself. The next snapshot's `xmax` is above it, so a transaction that this one did
+//! not name began after the read before, and its numbers are above all that were seen then: the search for late rows is
+//! bounded from below. Nothing waits for a transaction that stays open, and nothing is read from the head of the table,
+//! where dead rows gather.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +23,11 @@ use super::super::store::Position;
 pub(crate) struct PostgresPosition {
     /// The highest number that was read.
     cursor: i64,
-    /// Transactions that may still commit lower numbers, each with a bound that its numbers are above.
-    in_progress: BTreeMap<u64, i64>,
-    /// The first transaction id that was not assigned at the last read.
+    /// The same before the last read.
+    behind: i64,
+    /// Transactions that may still commit numbers up to the cursor, each with a bound that its numbers are above.
+    named: BTreeMap<u64, i64>,
+    /// `xmax` of the last read: a transaction from here on may have, above `behind`.
     next_xid: u64,
     /// Which server this is true of, by the time of its start: another one's ids and numbers may have fallen back.
     server: Option<i64>,
@@ -26,7 +35,7 @@ pub(crate) struct PostgresPosition {
 
 impl Default for PostgresPosition {
     fn default() -> Self {
-        Self { cursor: i64::MIN, in_progress: BTreeMap::new(), next_xid: 0, server: None }
+        Self { cursor: i64::MIN, behind: i64::MIN, named: BTreeMap::new(), next_xid: 0, server: None }
     }
 }
 
@@ -68,14 +77,20 @@ impl Snapshot {
     }
 }
 
-impl PostgresPosition {
-    pub(super) fn cursor(&self) -> i64 {
-        self.cursor
-    }
+/// What a statement needs to find the rows that came late.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bounds {
+    pub(super) cursor: i64,
+    pub(super) behind: i64,
+    pub(super) next_xid: String,
+    pub(super) named: Vec<String>,
+    pub(super) floors: Vec<i64>,
+}
 
-    /// The transactions that may still commit lower numbers, and for each a bound that its numbers are above.
-    pub(super) fn in_progress(&self) -> (Vec<String>, Vec<i64>) {
-        self.in_progress.iter().map(|(xid, floor)| (xid.to_string(), *floor)).unzip()
+impl PostgresPosition {
+    pub(super) fn bounds(&self) -> Bounds {
+        let (named, floors) = self.named.iter().map(|(xid, floor)| (xid.to_string(), *floor)).unzip();
+        Bounds { cursor: self.cursor, behind: self.behind, next_xid: self.next_xid.to_string(), named, floors }
     }
 
     /// Whether what was read is true of the server that the position is of; where it is not, the rows must not be taken
@@ -88,26 +103,18 @@ impl PostgresPosition {
         same
     }
 
-    /// Late rows came up to `last` and there are more of them: nothing behind the cursor may be taken before.
-    pub(super) fn advance_late(&mut self, sight: &Sight, last: i64) {
-        for (xid, floor) in &mut self.in_progress {
-            if sight.snapshot.is_over(*xid) {
-                *floor = (*floor).max(last);
-            }
-        }
-    }
-
     /// All late rows came, and those behind the cursor up to `last`.
     pub(super) fn advance(&mut self, sight: &Sight, last: Option<i64>) {
         let Sight { snapshot, server } = sight;
-        self.in_progress.retain(|xid, _| !snapshot.is_over(*xid));
+        self.named.retain(|xid, _| !snapshot.is_over(*xid));
         for xid in &snapshot.in_progress {
-            // What is new here got its id after the last read, so its numbers are above all that were read then.
-            self.in_progress.entry(*xid).or_insert(self.cursor);
+            // It was not named by the last snapshot, so it began after the read before that.
+            self.named.entry(*xid).or_insert(self.behind);
         }
+        self.behind = self.cursor;
+        self.cursor = last.map_or(self.cursor, |last| last.max(self.cursor));
         self.next_xid = snapshot.next_xid;
         self.server = Some(*server);
-        self.cursor = last.map_or(self.cursor, |last| last.max(self.cursor));
     }
 }
 
@@ -119,26 +126,22 @@ mod tests {
         Sight { snapshot: Snapshot::parse(snapshot).expect("a snapshot"), server: 1 }
     }
 
-    #[test]
-    fn a_transaction_that_was_in_progress_is_waited_for_above_what_was_read_before_it() {
-        let mut position = PostgresPosition::default();
-        position.advance(&sight("10:12:10"), Some(100));
-        assert_eq!((position.cursor(), position.in_progress()), (100, (vec!["10".to_owned()], vec![i64::MIN])));
-        position.advance(&sight("10:15:10,13"), Some(120));
-        assert_eq!(position.in_progress(), (vec!["10".to_owned(), "13".to_owned()], vec![i64::MIN, 100]));
-        position.advance(&sight("13:15:13"), None);
-        assert_eq!((position.cursor(), position.in_progress()), (120, (vec!["13".to_owned()], vec![100])));
-        position.advance(&sight("15:15:"), Some(121));
-        assert_eq!(position.in_progress(), (vec![], vec![]));
+    fn named(position: &PostgresPosition) -> Vec<(u64, i64)> {
+        position.named.iter().map(|(xid, floor)| (*xid, *floor)).collect()
     }
 
     #[test]
-    fn late_rows_that_come_in_parts_raise_the_bound_of_what_is_over() {
+    fn a_named_transaction_is_waited_for_above_what_was_read_two_reads_before() {
         let mut position = PostgresPosition::default();
-        position.advance(&sight("10:12:10,11"), Some(100));
-        position.advance_late(&sight("11:12:11"), 40);
-        assert_eq!(position.in_progress(), (vec!["10".to_owned(), "11".to_owned()], vec![40, i64::MIN]));
-        assert_eq!(position.cursor(), 100);
+        position.advance(&sight("10:12:10"), Some(100));
+        assert_eq!((position.cursor, position.behind, named(&position)), (100, i64::MIN, vec![(10, i64::MIN)]));
+        position.advance(&sight("10:15:10,13"), Some(120));
+        assert_eq!(named(&position), [(10, i64::MIN), (13, i64::MIN)], "13 may have run unnamed at the first read");
+        position.advance(&sight("13:18:13,16"), None);
+        assert_eq!(named(&position), [(13, i64::MIN), (16, 100)], "16 began after the first read");
+        assert_eq!((position.cursor, position.behind, position.next_xid), (120, 120, 18));
+        position.advance(&sight("18:18:"), Some(121));
+        assert_eq!(named(&position), []);
     }
 
     #[test]

@@ -2,12 +2,14 @@ use sqlx::SqlStr;
 
 use super::{
     super::{OutboxTable, lanes::LANE_OF, sql::statement},
+    listen,
     rows::{DIED_AT, EVENT},
 };
 
 /// The statements of one outbox. The database's clock decides about leases.
 #[derive(Debug)]
 pub(super) struct Statements {
+    pub(super) columns: SqlStr,
     pub(super) stand: SqlStr,
     pub(super) release: SqlStr,
     pub(super) leave: SqlStr,
@@ -27,10 +29,24 @@ pub(super) struct Statements {
     pub(super) stats: SqlStr,
 }
 
-/// Renews, counts the relays, and takes what is free: a share each, rounded up. `$3` is the position, `$4` the transactions
-/// that it waits for.
+/// Of the transactions that the position waits for (`$3`, each with a bound that its numbers are above, `$4`), those that
+/// are over.
+const ENDED: &str = "
+    ended AS (
+        SELECT coalesce(array_agg(xid), '{}') AS xids, min(floor) AS floor
+        FROM (SELECT xid::xid8 AS xid, floor FROM unnest($3::text[], $4::bigint[]) AS late (xid, floor)) AS late
+        WHERE pg_visible_in_snapshot(xid, pg_current_snapshot())
+    )";
+
+/// Rows up to the cursor (`$5`) that were not there at the last read: of those transactions, and above `$6` of those that
+/// the last snapshot knew nothing of (`$7` on).
+const IS_LATE: &str = "
+    seq <= $5 AND least(ended.floor, $6) < seq
+        AND (xid = ANY(ended.xids) OR $6 < seq AND $7::text::xid8 <= xid)";
+
+/// Renews, counts the relays, and takes what is free: a share each, rounded up.
 const STAND: &str = "
-    WITH crowd AS (
+    WITH {ended}, crowd AS (
         SELECT count(*) FILTER (WHERE relay <> $1) + 1 AS relays FROM {relays} WHERE clock_timestamp() <= expires_at
     ), share AS (
         SELECT (16 + relays - 1) / relays AS lanes FROM crowd
@@ -61,27 +77,23 @@ const STAND: &str = "
         (SELECT greatest(count(*) - (SELECT lanes FROM share), 0) FROM renewed) AS surplus,
         (SELECT greatest((extract(epoch FROM min(expires_at) - clock_timestamp()) * 1000)::bigint, 0)
             FROM {lanes} WHERE owner <> $1) AS next_expiry,
-        EXISTS (SELECT FROM {outbox} WHERE $3 < seq)
-            OR EXISTS (SELECT FROM unnest($4::text[]) AS late (xid)
-                WHERE pg_visible_in_snapshot(xid::xid8, pg_current_snapshot())) AS has_news";
+        EXISTS (SELECT FROM {outbox} WHERE $5 < seq)
+            OR EXISTS (SELECT FROM {outbox}, ended WHERE {is_late}) AS has_news";
 
-/// First the rows of transactions that have ended and were waited for, then those behind the cursor (`$1`); of other
-/// relays' lanes the numbers alone. The snapshot is that of the reads.
+/// The late rows, then those behind the cursor. Of late rows beyond `$1`, and of other relays' lanes (others than `$2`),
+/// without headers and payload. The snapshot is that of the reads, and the statement uses up a transaction id.
 const FETCH: &str = "
-    WITH ended AS (
-        SELECT coalesce(array_agg(xid), '{}') AS xids, min(floor) AS floor
-        FROM (SELECT xid::xid8 AS xid, floor FROM unnest($4::text[], $5::bigint[]) AS late (xid, floor)) AS late
-        WHERE pg_visible_in_snapshot(xid, pg_current_snapshot())
-    )
+    WITH {ended}
     SELECT sight.*, rows.*
-    FROM (SELECT pg_current_snapshot()::text AS snapshot,
+    FROM (SELECT pg_current_snapshot()::text AS snapshot, pg_current_xact_id()::text AS own_xid,
             (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS server) AS sight
     LEFT JOIN (
-        (SELECT true AS is_late, {event} FROM {outbox}, ended
-            WHERE ended.floor < seq AND seq <= $1 AND xid = ANY(ended.xids) AND {lane_of} = ANY($3)
-            ORDER BY seq LIMIT $2)
+        (SELECT true AS is_late, {late_event}
+            FROM (SELECT *, row_number() OVER (ORDER BY seq) AS place FROM {outbox}, ended
+                WHERE {is_late} AND {lane_of} = ANY($2)) AS late
+            ORDER BY seq)
         UNION ALL
-        (SELECT false, {own_event} FROM {outbox} WHERE $1 < seq ORDER BY seq LIMIT $6)
+        (SELECT false, {own_event} FROM {outbox} WHERE $5 < seq ORDER BY seq LIMIT $8)
     ) AS rows ON true";
 
 /// Locks the lanes first, so that a take-over either waits for the rows to be gone or forestalls it. Takes effect where all
@@ -106,29 +118,44 @@ const COLUMNS: &str =
 
 impl Statements {
     pub(super) fn new(table: &OutboxTable) -> Self {
-        let own_event = EVENT
-            .replace(" payload,", " CASE WHEN {lane_of} = ANY($3) THEN payload END AS payload,")
-            .replace(" headers,", " CASE WHEN {lane_of} = ANY($3) THEN headers END AS headers,");
+        let event_if = |condition: &str| {
+            ["headers", "payload"].iter().fold(EVENT.to_owned(), |columns, column| {
+                columns
+                    .replace(&format!(" {column},"), &format!(" CASE WHEN {condition} THEN {column} END AS {column},"))
+            })
+        };
+        let (own_event, late_event) = (event_if("{lane_of} = ANY($2)"), event_if("place <= $1"));
         let of = |template: &str| {
             let text = template
+                .replace("{ended}", ENDED)
                 .replace("{tenure}", TENURE)
                 .replace("{counted}", COUNTED)
+                .replace("{is_late}", IS_LATE)
                 .replace("{own_event}", &own_event)
+                .replace("{late_event}", &late_event)
                 .replace("{event}", EVENT)
                 .replace("{columns}", COLUMNS)
                 .replace("{died_at}", DIED_AT)
-                .replace("{lane_of}", LANE_OF);
+                .replace("{lane_of}", LANE_OF)
+                .replace("{channel}", &listen::channel(table))
+                .replace("{lanes_are_free}", listen::LANES);
             statement(&text, table)
         };
         Self {
+            // The column that came last, and the tables.
+            columns: of("SELECT xid FROM {outbox}, {dead}, {published}, {relays}, {lanes} LIMIT 0"),
             stand: of(STAND),
             release: of("
-                UPDATE {lanes} AS lanes SET owner = NULL
-                FROM unnest($2::integer[], $3::bigint[]) AS own (lane, term)
-                WHERE owner = $1 AND lanes.lane = own.lane AND lanes.term = own.term"),
+                WITH free AS (
+                    UPDATE {lanes} AS lanes SET owner = NULL
+                    FROM unnest($2::integer[], $3::bigint[]) AS own (lane, term)
+                    WHERE owner = $1 AND lanes.lane = own.lane AND lanes.term = own.term
+                )
+                SELECT pg_notify('{channel}', '{lanes_are_free}')"),
             leave: of("
-                WITH gone AS (DELETE FROM {relays} WHERE relay = $1)
-                UPDATE {lanes} SET owner = NULL WHERE owner = $1"),
+                WITH gone AS (DELETE FROM {relays} WHERE relay = $1),
+                free AS (UPDATE {lanes} SET owner = NULL WHERE owner = $1)
+                SELECT pg_notify('{channel}', '{lanes_are_free}')"),
             fetch: of(FETCH),
             load: of("SELECT {event} FROM {outbox} WHERE seq = ANY($1) ORDER BY seq"),
             settle: of("

@@ -7,9 +7,12 @@ use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent,
         lanes::{LANES, Lane},
+        sql::quoted,
         store::{Page, Standing, Store, Tenure, count, database_error, milliseconds},
+        wake::Wake,
     },
-    position::{PostgresPosition, Sight, Snapshot},
+    listen,
+    position::{Bounds, PostgresPosition, Sight, Snapshot},
     rows,
     statements::Statements,
 };
@@ -22,6 +25,15 @@ pub(crate) struct PostgresStore {
     table: OutboxTable,
     sql: Arc<Statements>,
 }
+
+/// The suffixes of the tables that a relay uses.
+const TABLES: [&str; 5] = ["", "_dead_letters", "_published", "_relays", "_lanes"];
+
+/// The user, if it lacks any of the rights that a relay needs.
+const FORBIDDEN: &str = "
+    SELECT current_user::text
+    FROM unnest($1::text[]) AS of (name), unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS needed (privilege)
+    WHERE NOT has_table_privilege(name, privilege) LIMIT 1";
 
 /// The answer to a look at the outbox, before it is known whether all of it may be taken.
 struct Look {
@@ -38,13 +50,15 @@ impl PostgresStore {
 
     async fn look(&self, position: &PostgresPosition, lanes: &[Lane], limit: i64) -> Result<Look, EventError> {
         let operation = "read the backlog";
-        let (xids, floors) = position.in_progress();
+        let Bounds { cursor, behind, next_xid, named, floors } = position.bounds();
         let rows = sqlx::query(self.sql.fetch.clone())
-            .bind(position.cursor())
             .bind(limit)
             .bind(arrays(lanes).0)
-            .bind(xids)
+            .bind(named)
             .bind(floors)
+            .bind(cursor)
+            .bind(behind)
+            .bind(next_xid)
             .bind(span(limit, lanes))
             .fetch_all(&self.pool)
             .await
@@ -120,13 +134,32 @@ fn arrays(lanes: &[Lane]) -> (Vec<i32>, Vec<i64>) {
 impl Store for PostgresStore {
     type Position = PostgresPosition;
 
+    async fn validate(&self) -> Result<(), EventError> {
+        let operation = "be looked at";
+        sqlx::query(self.sql.columns.clone()).fetch_all(&self.pool).await.map_err(self.error(operation))?;
+        let tables: Vec<String> = TABLES.iter().map(|suffix| quoted(&self.table, suffix)).collect();
+        let missing = sqlx::query_scalar(FORBIDDEN)
+            .bind(&tables)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(self.error(operation))?;
+        match missing {
+            Some(user) => Err(EventError::OutboxForbidden { user, tables: tables.join(", ") }),
+            None => Ok(()),
+        }
+    }
+
     async fn stand(&self, relay: Uuid, lease: Duration, position: &PostgresPosition) -> Result<Standing, EventError> {
         let operation = "renew the leases";
+        let Bounds { cursor, behind, next_xid, named, floors } = position.bounds();
         let row = sqlx::query(self.sql.stand.clone())
             .bind(relay)
             .bind(milliseconds(lease))
-            .bind(position.cursor())
-            .bind(position.in_progress().0)
+            .bind(named)
+            .bind(floors)
+            .bind(cursor)
+            .bind(behind)
+            .bind(next_xid)
             .fetch_one(&self.pool)
             .await
             .map_err(self.error(operation))?;
@@ -141,6 +174,10 @@ impl Store for PostgresStore {
             })
         };
         standing().map_err(self.error(operation))
+    }
+
+    async fn listen(&self, wake: &Wake) -> Result<(), EventError> {
+        listen::listen(&self.pool, &self.table, wake).await.map_err(self.error("listen"))
     }
 
     async fn release(&self, relay: Uuid, lanes: &[Lane]) -> Result<(), EventError> {
@@ -173,14 +210,16 @@ impl Store for PostgresStore {
             return Ok(Page { is_full: true, ..Page::default() });
         }
         let seq = |row: &PgRow| row.try_get::<i64, _>("seq").map_err(self.error("read a row"));
-        if let Some(last) = late.last().filter(|_| i64::try_from(late.len()) == Ok(limit)) {
-            position.advance_late(&sight, seq(last)?);
-            return self.page(&late, true);
-        }
         position.advance(&sight, next.last().map(seq).transpose()?);
         let is_full = i64::try_from(next.len()) == Ok(span(limit, lanes));
-        let own = |row: &&PgRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
-        self.page(late.iter().chain(next.iter().filter(own)), is_full)
+        let is_whole = |row: &PgRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
+        let (whole, numbers): (Vec<&PgRow>, Vec<&PgRow>) = late.iter().partition(|row| is_whole(row));
+        let mut page = self.page(whole.into_iter().chain(next.iter().filter(|row| is_whole(row))), is_full)?;
+        for row in numbers {
+            let key = row.try_get("ordering_key").map_err(self.error("read a row"))?;
+            page.numbers.push((seq(row)?, key));
+        }
+        Ok(page)
     }
 
     async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {

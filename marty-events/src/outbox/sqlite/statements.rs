@@ -8,6 +8,7 @@ use super::{
 /// The statements of one outbox.
 #[derive(Debug)]
 pub(super) struct Statements {
+    pub(super) validate: SqlStr,
     pub(super) register: SqlStr,
     pub(super) sweep_relays: SqlStr,
     pub(super) crowd: SqlStr,
@@ -56,6 +57,7 @@ impl Statements {
             statement(&text, table)
         };
         Self {
+            validate: of("SELECT 1 FROM {outbox}, {dead}, {published}, {relays}, {lanes} LIMIT 0"),
             register: of("
                 INSERT INTO {relays} (relay, expires_at) VALUES (?1, {now} + ?2 * 1000)
                 ON CONFLICT (relay) DO UPDATE SET expires_at = excluded.expires_at"),

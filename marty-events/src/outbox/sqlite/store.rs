@@ -8,6 +8,7 @@ use super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent,
         lanes::{Lane, share},
         store::{Page, Position, Standing, Store, Tenure, count, database_error, milliseconds},
+        wake::Wake,
     },
     rows,
     statements::Statements,
@@ -127,6 +128,11 @@ fn texts(ids: &[Uuid]) -> Vec<String> {
 impl Store for SqliteStore {
     type Position = SqlitePosition;
 
+    async fn validate(&self) -> Result<(), EventError> {
+        let checked = sqlx::query(self.sql.validate.clone()).fetch_all(&self.pool).await;
+        checked.map(drop).map_err(self.error("be looked at"))
+    }
+
     async fn stand(&self, relay: Uuid, lease: Duration, position: &SqlitePosition) -> Result<Standing, EventError> {
         let operation = "renew the leases";
         let mut transaction = self.begin(operation).await?;
@@ -160,6 +166,10 @@ impl Store for SqliteStore {
         let standing = standing.await.map_err(self.error(operation))?;
         transaction.commit().await.map_err(self.error(operation))?;
         Ok(standing)
+    }
+
+    async fn listen(&self, _: &Wake) -> Result<(), EventError> {
+        std::future::pending().await
     }
 
     async fn release(&self, relay: Uuid, lanes: &[Lane]) -> Result<(), EventError> {

@@ -1,0 +1,92 @@
+//! Announcements between processes, by NOTIFY.
+//!
+//! They make a relay look sooner; that it looks does not depend on them. A transaction that announces takes a lock of the
+//! whole server at its commit (PostgreSQL, `PreCommit_Notify` in async.c), so a process announces events seldom enough for
+//! that not to matter, and a relay that was told looks several times.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use sqlx::{
+    PgPool,
+    postgres::{PgListener, PgPoolOptions},
+};
+
+use super::super::{OutboxTable, wake::Wake};
+
+/// The pause between two announcements of events by one process.
+const PAUSE: Duration = Duration::from_millis(25);
+/// How often the connection is tried: one that the network has forgotten stays silent for ever.
+const TRIAL: Duration = Duration::from_secs(30);
+/// How long an answer to that may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is announced when lanes came free; nothing stands for events.
+pub(super) const LANES: &str = "lanes";
+
+/// The channel of an outbox.
+pub(super) fn channel(table: &OutboxTable) -> String {
+    format!("marty_events_{:08x}", crc32fast::hash(table.to_string().as_bytes()))
+}
+
+/// Whether it is time to announce again.
+#[derive(Debug)]
+pub(super) struct Announcements {
+    begin: Instant,
+    /// In milliseconds after `begin`.
+    next: AtomicU64,
+}
+
+impl Announcements {
+    pub(super) fn new() -> Self {
+        Self { begin: Instant::now(), next: AtomicU64::new(0) }
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let now = millis(self.begin.elapsed());
+        let next = self.next.load(Ordering::Relaxed);
+        // Of several that find it due, one announces.
+        next <= now
+            && self.next.compare_exchange(next, now + millis(PAUSE), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// Listens on a connection of its own until that is lost.
+pub(super) async fn listen(pool: &PgPool, table: &OutboxTable, wake: &Wake) -> Result<(), sqlx::Error> {
+    let options = (*pool.connect_options()).clone();
+    let own = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+    let mut listener = PgListener::connect_with(&own).await?;
+    listener.listen(&channel(table)).await?;
+    // For what was announced before.
+    wake.rows();
+    loop {
+        let Ok(announced) = tokio::time::timeout(TRIAL, listener.try_recv()).await else {
+            let trial = tokio::time::timeout(PATIENCE, sqlx::query("SELECT 1").execute(&mut listener)).await;
+            trial.map_err(|_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))??;
+            continue;
+        };
+        match announced? {
+            Some(announcement) if announcement.payload() == LANES => wake.lanes(),
+            Some(_) => wake.rows(),
+            // What was announced meanwhile is lost.
+            None => return Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn announcements_keep_a_pause() {
+        let announcements = Announcements::new();
+        assert!(announcements.is_due());
+        assert!(!announcements.is_due());
+        let earlier = Announcements { begin: Instant::now().checked_sub(PAUSE).expect("a past"), ..announcements };
+        assert!(earlier.is_due());
+    }
+}

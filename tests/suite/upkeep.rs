@@ -1,0 +1,230 @@
+//! What happens beside the delivery: upgrades, retention, announcements, and next to nothing while it is quiet.
+
+use std::{borrow::Cow, process::Command, str::FromStr, time::Duration};
+
+use marty_events::{CancellationToken, EventError, OutboxRelay, OutboxRepository, outbox::OutboxTable};
+use marty_events_tests::{
+    process::{Watched, binary},
+    proxy::CountingProxy,
+    wait,
+};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, PgPool, SqlSafeStr,
+    migrate::{Migration, MigrationType, Migrator},
+    postgres::PgConnectOptions,
+};
+
+use crate::{
+    delivery::{histories, numbered},
+    setup::{RunningRelay, Service},
+};
+
+async fn count(pool: &PgPool, table: &str) -> i64 {
+    sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}"))).fetch_one(pool).await.expect("a count")
+}
+
+/// The tables of the first version, under the name `old`, as that version's `migrate` left them.
+async fn first_version(pool: &PgPool) {
+    let text = include_str!("../../marty-events/migrations/postgres/0001_outbox.sql")
+        .replace("event_outbox_dead_letters", "\"old_dead_letters\"")
+        .replace("event_outbox_lanes", "\"old_lanes\"")
+        .replace("event_outbox", "\"old\"");
+    let text = AssertSqlSafe(text).into_sql_str();
+    let first = Migration::new(1, Cow::Borrowed("outbox"), MigrationType::Simple, text, false);
+    let mut migrator = Migrator::with_migrations(vec![first]);
+    migrator.dangerous_set_table_name("\"old_migrations\"");
+    migrator.run(pool).await.expect("the first version");
+}
+
+#[tokio::test]
+async fn an_outbox_of_the_first_version_is_brought_up_to_date_with_its_backlog() {
+    let test = "an_outbox_of_the_first_version_is_brought_up_to_date_with_its_backlog";
+    let Some(service) = Service::start(test).await else { return };
+    let pool = &service.database.pool;
+    first_version(pool).await;
+    let mut transaction = pool.begin().await.unwrap();
+    service.publisher.publish_all_in(&mut transaction, (0..3).map(|number| numbered("k", number))).await.unwrap();
+    let columns = "event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload";
+    let moved = format!("INSERT INTO old ({columns}) SELECT {columns} FROM event_outbox ORDER BY seq");
+    sqlx::query(AssertSqlSafe(moved)).execute(&mut *transaction).await.unwrap();
+    sqlx::query("DELETE FROM event_outbox").execute(&mut *transaction).await.unwrap();
+    sqlx::query("UPDATE old_lanes SET published = 7").execute(&mut *transaction).await.unwrap();
+    transaction.commit().await.unwrap();
+
+    let config = marty_events::EventConfig::builder()
+        .service_name("suite")
+        .brokers(service.publisher.bootstrap_servers())
+        .topic_prefix(&service.prefix)
+        .outbox_table("old")
+        .build()
+        .unwrap();
+    let publisher = marty_events::EventPublisher::unregistered(&config).unwrap();
+    let mut transaction = pool.begin().await.unwrap();
+    let error = publisher.publish_in(&mut transaction, numbered("k", 3)).await.unwrap_err();
+    assert!(error.to_string().contains("of an earlier version; run `marty_events::outbox::migrate`"), "{error}");
+    drop(transaction);
+
+    let table = OutboxTable::parse("old").unwrap();
+    marty_events::outbox::migrate_table(pool, &table).await.unwrap();
+    let mut transaction = pool.begin().await.unwrap();
+    publisher.publish_in(&mut transaction, numbered("k", 3)).await.unwrap();
+    transaction.commit().await.unwrap();
+    let relay = RunningRelay::start(OutboxRelay::builder(pool).config(config));
+    assert_eq!(histories(&service.reader.events(4).await)["k"], [0, 1, 2, 3]);
+    relay.stop().await;
+    assert_eq!(OutboxRepository::new(pool).table(table).stats().await.unwrap().published, 11);
+    // By which the relay of the first version took everything.
+    assert_eq!(count(pool, "old_lanes WHERE lane = 0").await, 0);
+}
+
+#[tokio::test]
+async fn a_relay_without_its_tables_or_rights_says_at_its_start_what_to_run() {
+    let test = "a_relay_without_its_tables_or_rights_says_at_its_start_what_to_run";
+    let Some(service) = Service::start(test).await else { return };
+    let pool = &service.database.pool;
+    let ended = |pool: PgPool| service.relay_in(&pool).build().unwrap().run(CancellationToken::new());
+    let role = format!("limited_{}", uuid::Uuid::now_v7().simple());
+    for statement in [
+        format!("CREATE ROLE {role} LOGIN PASSWORD 'limited'"),
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON event_outbox, event_outbox_dead_letters TO {role}"),
+    ] {
+        sqlx::query(AssertSqlSafe(statement)).execute(pool).await.unwrap();
+    }
+    let options = PgConnectOptions::from_str(&service.database.url).unwrap().username(&role).password("limited");
+    let limited = PgPool::connect_with(options).await.unwrap();
+    let error = ended(limited.clone()).await.unwrap_err();
+    assert!(matches!(error, EventError::OutboxForbidden { .. }), "{error:?}");
+    limited.close().await;
+
+    sqlx::query("ALTER TABLE event_outbox DROP COLUMN xid").execute(pool).await.unwrap();
+    let error = ended(pool.clone()).await.unwrap_err();
+    assert!(matches!(error, EventError::OutboxTableMissing { .. }), "{error:?}");
+    sqlx::query("DROP TABLE event_outbox_lanes").execute(pool).await.unwrap();
+    let error = OutboxRepository::new(pool).validate().await.unwrap_err();
+    assert!(error.to_string().contains("run `marty_events::outbox::migrate`"), "{error}");
+    let drop_role = format!("DROP OWNED BY {role}; DROP ROLE {role}");
+    sqlx::raw_sql(AssertSqlSafe(drop_role)).execute(pool).await.unwrap();
+}
+
+#[tokio::test]
+async fn delivered_events_are_kept_as_long_as_the_relay_is_told_to() {
+    let Some(service) = Service::start("delivered_events_are_kept_as_long_as_the_relay_is_told_to").await else {
+        return;
+    };
+    let pool = &service.database.pool;
+    let relay = RunningRelay::start(service.relay().keep_published(Duration::from_hours(1)));
+    let mut transaction = pool.begin().await.unwrap();
+    let ids = service.publisher.publish_all_in(&mut transaction, (0..3).map(|n| numbered("k", n))).await.unwrap();
+    transaction.commit().await.unwrap();
+    wait::until("them to be kept", || async { (count(pool, "event_outbox_published").await == 3).then_some(()) }).await;
+    relay.stop().await;
+    assert_eq!(count(pool, "event_outbox").await, 0);
+    let kept: Vec<uuid::Uuid> =
+        sqlx::query_scalar("SELECT event_id FROM event_outbox_published ORDER BY seq").fetch_all(pool).await.unwrap();
+    assert_eq!(kept, ids);
+
+    sqlx::query("UPDATE event_outbox_published SET published_at = now() - interval '2 hours' WHERE event_id <> $1")
+        .bind(ids[2])
+        .execute(pool)
+        .await
+        .unwrap();
+    let relay = RunningRelay::start(service.relay().keep_published(Duration::from_hours(1)));
+    wait::until("the old ones to go", || async { (count(pool, "event_outbox_published").await == 1).then_some(()) })
+        .await;
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn dead_letters_can_be_emptied_and_go_when_they_are_old() {
+    let Some(service) = Service::start("dead_letters_can_be_emptied_and_go_when_they_are_old").await else { return };
+    let pool = &service.database.pool;
+    let outbox = OutboxRepository::new(pool);
+    let mut transaction = pool.begin().await.unwrap();
+    let ids = service.publisher.publish_all_in(&mut transaction, (0..2).map(|n| numbered("k", n))).await.unwrap();
+    transaction.commit().await.unwrap();
+    let columns = "event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
+        created_at, attempts";
+    let moved = format!(
+        "WITH moved AS (DELETE FROM event_outbox RETURNING *)
+        INSERT INTO event_outbox_dead_letters ({columns}, reason) SELECT {columns}, 'refused' FROM moved"
+    );
+    sqlx::query(AssertSqlSafe(moved)).execute(pool).await.unwrap();
+
+    assert_eq!(outbox.redact(&ids[..1]).await.unwrap(), 1);
+    let dead = outbox.dead_letters(10).await.unwrap();
+    assert_eq!((dead[0].event.event_id, dead[0].event.payload.len(), dead[0].event.headers.len()), (ids[0], 0, 0));
+    assert!(!dead[1].event.payload.is_empty(), "the other one is as it was");
+    assert_eq!(outbox.requeue(&ids).await.unwrap(), 1, "what was emptied can be delivered no more");
+    assert_eq!(count(pool, "event_outbox").await, 1);
+    assert_eq!(count(pool, "event_outbox_dead_letters").await, 1);
+
+    sqlx::query("UPDATE event_outbox_dead_letters SET died_at = now() - interval '2 hours'")
+        .execute(pool)
+        .await
+        .unwrap();
+    let relay = RunningRelay::start(service.relay().keep_dead_letters(Duration::from_hours(1)));
+    wait::until("it to go", || async { (count(pool, "event_outbox_dead_letters").await == 0).then_some(()) }).await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_hears_of_the_events_of_other_processes() {
+    let Some(service) = Service::start("a_relay_hears_of_the_events_of_other_processes").await else { return };
+    let program = binary("marty-events", "marty-events", &["--features", "cli"]);
+    // By itself it looks every 20 minutes.
+    let _relay = Watched::start(
+        Command::new(&program)
+            .args(["relay", "--lease-time", "1h", "--idle-poll", "1h"])
+            .env("DATABASE_URL", &service.database.url)
+            .env("SERVICE_NAME", "suite")
+            .env("KAFKA_BROKERS", service.publisher.bootstrap_servers())
+            .env("EVENT_TOPIC_PREFIX", &service.prefix),
+    );
+    let pool = &service.database.pool;
+    let listening = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND query ILIKE 'LISTEN%' AND state = 'idle'";
+    wait::until("it to listen", || async {
+        let count: i64 = sqlx::query_scalar(listening).fetch_one(pool).await.unwrap();
+        (count == 1).then_some(())
+    })
+    .await;
+    for number in 0..3 {
+        let mut transaction = pool.begin().await.unwrap();
+        service.publisher.publish_in(&mut transaction, numbered("k", number)).await.unwrap();
+        transaction.commit().await.unwrap();
+        service.reader.events(number + 1).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quiet_relay_asks_at_most_one_query_a_second() {
+    let Some(service) = Service::start("a_quiet_relay_asks_at_most_one_query_a_second").await else { return };
+    let options = PgConnectOptions::from_str(&service.database.url).unwrap();
+    let proxy = CountingProxy::start(&options).await;
+    let program = binary("marty-events", "marty-events", &["--features", "cli"]);
+    // In a process of its own: in this one the other tests' events would wake it.
+    let _relay = Watched::start(
+        Command::new(&program)
+            .arg("relay")
+            .env("DATABASE_URL", proxy.options(options).to_url_lossy().as_str())
+            .env("SERVICE_NAME", "suite")
+            .env("KAFKA_BROKERS", service.publisher.bootstrap_servers())
+            .env("EVENT_TOPIC_PREFIX", &service.prefix),
+    );
+    let mut transaction = service.database.pool.begin().await.unwrap();
+    service.publisher.publish_in(&mut transaction, numbered("k", 0)).await.unwrap();
+    transaction.commit().await.unwrap();
+    service.reader.events(1).await;
+    let executed_in = async |time: Duration| {
+        let before = proxy.sent();
+        tokio::time::sleep(time).await;
+        (proxy.sent() - before).executed
+    };
+    // What follows an event has to die down first.
+    let begin = std::time::Instant::now();
+    while 3 < executed_in(Duration::from_secs(2)).await {
+        assert!(begin.elapsed() < wait::DEADLINE, "it does not come to rest");
+    }
+    let executed = executed_in(Duration::from_secs(12)).await;
+    assert!(0 < executed && executed <= 12, "{executed} statements in 12 seconds");
+}
