@@ -29,6 +29,9 @@ use crate::{
     outbox::{OutboxPool, OutboxTable, Store, Wake, on_store},
 };
 
+/// The shortest pause between two tries to take a lane.
+const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+
 /// Carries committed events from the outbox to Kafka; in the service's process or in one of its own.
 ///
 /// ```no_run
@@ -138,7 +141,8 @@ async fn run<S: Store>(
         let pause = match store.stand(relay, settings.lease_time, &S::Position::default()).await {
             Ok(standing) if standing.lanes.is_empty() => {
                 database.works();
-                standing.next_expiry.unwrap_or(settings.beat()).min(settings.beat())
+                // A lane whose row is locked just now is asked for again a little later.
+                standing.next_expiry.unwrap_or(settings.beat()).clamp(SHORTEST_WAIT, settings.beat().max(SHORTEST_WAIT))
             }
             Ok(standing) => {
                 database.works();
