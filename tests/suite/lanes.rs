@@ -155,3 +155,30 @@ async fn a_crashed_relay_is_followed_within_five_seconds_with_the_defaults() {
     assert!(taken < Duration::from_secs(6), "{taken:?}: the lease, and the time that Kafka takes");
     second.stop().await;
 }
+
+#[tokio::test]
+async fn a_relay_whose_lanes_were_taken_settles_nothing_by_its_old_terms() {
+    let test = "a_relay_whose_lanes_were_taken_settles_nothing_by_its_old_terms";
+    let Some(service) = Service::start(test).await else { return };
+    let pool = &service.database.pool;
+    // It asks for its lanes every 20 minutes, so it is the settling statement that finds out.
+    let hour = Duration::from_hours(1);
+    let relay = RunningRelay::start(service.relay().lease_time(hour).idle_poll(hour));
+    until_shares(pool, &[16]).await;
+    let registered = async || {
+        let sql = "SELECT expires_at::text FROM event_outbox_relays";
+        sqlx::query_scalar::<_, String>(sql).fetch_one(pool).await.expect("one relay")
+    };
+    let before = registered().await;
+    sqlx::query("UPDATE event_outbox_lanes SET owner = gen_random_uuid(), term = term + 1")
+        .execute(pool)
+        .await
+        .unwrap();
+    write_all(&service, 0).await;
+    service.reader.events(KEYS).await;
+    // Then it asks anew, and there is no lane for it.
+    wait::until("it to find out", || async { (registered().await != before).then_some(()) }).await;
+    let stats = OutboxRepository::new(pool).stats().await.unwrap();
+    assert_eq!((stats.pending, stats.published), (KEYS as u64, 0), "they are the new owner's to settle");
+    relay.stop().await;
+}

@@ -167,31 +167,58 @@ async fn dead_letters_can_be_emptied_and_go_when_they_are_old() {
     relay.stop().await;
 }
 
+/// A relay in a process of its own, in which no other test's events wake it, and what it asks of the database.
+struct Alone {
+    _relay: Watched,
+    proxy: CountingProxy,
+}
+
+impl Alone {
+    async fn start(service: &Service, arguments: &[&str]) -> Self {
+        let options = PgConnectOptions::from_str(&service.database.url).expect("a URL");
+        let proxy = CountingProxy::start(&options).await;
+        let relay = Watched::start(
+            Command::new(binary("marty-events", "marty-events", &["--features", "cli"]))
+                .arg("relay")
+                .args(arguments)
+                .env("DATABASE_URL", proxy.options(options).to_url_lossy().as_str())
+                .env("SERVICE_NAME", "suite")
+                .env("KAFKA_BROKERS", service.publisher.bootstrap_servers())
+                .env("EVENT_TOPIC_PREFIX", &service.prefix),
+        );
+        wait::until("it to begin", || async { (0 < proxy.sent().executed).then_some(()) }).await;
+        Self { _relay: relay, proxy }
+    }
+
+    async fn executed_in(&self, time: Duration) -> u64 {
+        let before = self.proxy.sent();
+        tokio::time::sleep(time).await;
+        (self.proxy.sent() - before).executed
+    }
+
+    /// Until it asks no more than `most` in two seconds: what follows an event has to die down.
+    async fn rests(&self, most: u64) {
+        let begin = std::time::Instant::now();
+        while most < self.executed_in(Duration::from_secs(2)).await {
+            assert!(begin.elapsed() < wait::DEADLINE, "it does not come to rest");
+        }
+    }
+}
+
+async fn write_one(service: &Service, number: usize) {
+    let mut transaction = service.database.pool.begin().await.expect("a transaction");
+    service.publisher.publish_in(&mut transaction, numbered("k", number)).await.expect("it is written");
+    transaction.commit().await.expect("the commit");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_hears_of_the_events_of_other_processes() {
     let Some(service) = Service::start("a_relay_hears_of_the_events_of_other_processes").await else { return };
-    let program = binary("marty-events", "marty-events", &["--features", "cli"]);
     // By itself it looks every 20 minutes.
-    let _relay = Watched::start(
-        Command::new(&program)
-            .args(["relay", "--lease-time", "1h", "--idle-poll", "1h"])
-            .env("DATABASE_URL", &service.database.url)
-            .env("SERVICE_NAME", "suite")
-            .env("KAFKA_BROKERS", service.publisher.bootstrap_servers())
-            .env("EVENT_TOPIC_PREFIX", &service.prefix),
-    );
-    let pool = &service.database.pool;
-    let listening = "SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND query ILIKE 'LISTEN%' AND state = 'idle'";
-    wait::until("it to listen", || async {
-        let count: i64 = sqlx::query_scalar(listening).fetch_one(pool).await.unwrap();
-        (count == 1).then_some(())
-    })
-    .await;
-    for number in 0..3 {
-        let mut transaction = pool.begin().await.unwrap();
-        service.publisher.publish_in(&mut transaction, numbered("k", number)).await.unwrap();
-        transaction.commit().await.unwrap();
+    let relay = Alone::start(&service, &["--lease-time", "1h", "--idle-poll", "1h"]).await;
+    for number in 0..2 {
+        relay.rests(0).await;
+        write_one(&service, number).await;
         service.reader.events(number + 1).await;
     }
 }
@@ -199,32 +226,10 @@ async fn a_relay_hears_of_the_events_of_other_processes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_quiet_relay_asks_at_most_one_query_a_second() {
     let Some(service) = Service::start("a_quiet_relay_asks_at_most_one_query_a_second").await else { return };
-    let options = PgConnectOptions::from_str(&service.database.url).unwrap();
-    let proxy = CountingProxy::start(&options).await;
-    let program = binary("marty-events", "marty-events", &["--features", "cli"]);
-    // In a process of its own: in this one the other tests' events would wake it.
-    let _relay = Watched::start(
-        Command::new(&program)
-            .arg("relay")
-            .env("DATABASE_URL", proxy.options(options).to_url_lossy().as_str())
-            .env("SERVICE_NAME", "suite")
-            .env("KAFKA_BROKERS", service.publisher.bootstrap_servers())
-            .env("EVENT_TOPIC_PREFIX", &service.prefix),
-    );
-    let mut transaction = service.database.pool.begin().await.unwrap();
-    service.publisher.publish_in(&mut transaction, numbered("k", 0)).await.unwrap();
-    transaction.commit().await.unwrap();
+    let relay = Alone::start(&service, &[]).await;
+    write_one(&service, 0).await;
     service.reader.events(1).await;
-    let executed_in = async |time: Duration| {
-        let before = proxy.sent();
-        tokio::time::sleep(time).await;
-        (proxy.sent() - before).executed
-    };
-    // What follows an event has to die down first.
-    let begin = std::time::Instant::now();
-    while 3 < executed_in(Duration::from_secs(2)).await {
-        assert!(begin.elapsed() < wait::DEADLINE, "it does not come to rest");
-    }
-    let executed = executed_in(Duration::from_secs(12)).await;
+    relay.rests(3).await;
+    let executed = relay.executed_in(Duration::from_secs(12)).await;
     assert!(0 < executed && executed <= 12, "{executed} statements in 12 seconds");
 }

@@ -23,6 +23,8 @@ use crate::{
 
 /// The shortest pause between two looks into the outbox, while events are flowing.
 const BUSY_POLL: Duration = Duration::from_millis(5);
+/// The longest such pause: after it the outbox is quiet, and looked into when something says so or at the next beat.
+const LAST_POLL: Duration = Duration::from_secs(1);
 /// The longest wait between two refusals of one event.
 const LONGEST_RETRY: Duration = Duration::from_mins(1);
 /// How often the outbox is read from its beginning, for rows that came by a way that the position knows nothing of.
@@ -278,7 +280,7 @@ impl<S: Store> Term<'_, S> {
         let is_empty = page.rows.is_empty() && page.numbers.is_empty();
         self.poll_pause = if is_empty { self.poll_pause * 2 } else { BUSY_POLL };
         let pause = if page.is_full { Duration::ZERO } else { self.poll_pause };
-        self.poll_at = (pause < self.settings.beat()).then(|| Instant::now() + pause);
+        self.poll_at = (pause < LAST_POLL.min(self.settings.beat())).then(|| Instant::now() + pause);
         for (seq, key) in page.numbers {
             self.window.note(seq, key);
         }
