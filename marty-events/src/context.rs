@@ -235,6 +235,18 @@ mod tests {
         assert_eq!(EventContext::current(), EventContext::new());
     }
 
+    #[tokio::test]
+    async fn a_spawned_task_has_the_context_that_it_is_given_and_no_other() {
+        let context = EventContext::new().correlation_id("c-1").user_id("alice");
+        let seen = context.clone().scope(async {
+            let carried = EventContext::current();
+            let given = tokio::spawn(carried.scope(async { EventContext::current() }));
+            let bare = tokio::spawn(async { EventContext::current() });
+            (given.await.unwrap(), bare.await.unwrap())
+        });
+        assert_eq!(seen.await, (context, EventContext::new()));
+    }
+
     #[test]
     fn only_a_well_formed_traceparent_is_taken() {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

@@ -150,8 +150,8 @@ fn tag(probe: &TokenStream, span: Span, private: &TokenStream) -> TokenStream {
     quote_spanned! {span=> {
         #[allow(unused_imports)]
         use #private::probe::{
-            RungForeign as _, RungForeignOwned as _, RungHandle as _, RungOther as _, RungOwned as _,
-            RungPoolConnection as _,
+            RungForeign as _, RungForeignConnection as _, RungForeignOwned as _, RungHandle as _, RungOther as _,
+            RungOwned as _, RungPoolConnection as _,
         };
         (&&&&&&#probe).tag()
     }}

@@ -7,7 +7,7 @@ mod refused;
 
 use std::marker::PhantomData;
 
-use sqlx::{Database, Transaction, pool::PoolConnection};
+use sqlx::{Connection, Database, Transaction, pool::PoolConnection};
 
 use refused::{FreeAgain, NamedByTheAttribute, ReferenceInSight};
 
@@ -40,7 +40,7 @@ pub struct ByValue<H>(PhantomData<fn() -> H>);
 /// A pool's connection, which is in no transaction.
 #[derive(Debug)]
 pub struct Pooled<C>(PhantomData<fn() -> C>);
-/// A transaction of a database that has no outbox in this build.
+/// A transaction or connection of a database that has no outbox in this build.
 #[derive(Debug)]
 pub struct Foreign<T>(PhantomData<fn() -> T>);
 /// No handle.
@@ -78,6 +78,18 @@ pub trait RungForeign {
 
 impl<'c, DB: Database> RungForeign for &&&Probe<&mut Transaction<'c, DB>> {
     type Transaction = Transaction<'c, DB>;
+}
+
+pub trait RungForeignConnection {
+    type Connection;
+    fn tag(&self) -> Foreign<Self::Connection> {
+        Foreign(PhantomData)
+    }
+}
+
+/// On the rung of [`RungOwned`]: of the two, one at the most holds.
+impl<C: Connection> RungForeignConnection for &&Probe<&mut C> {
+    type Connection = C;
 }
 
 pub trait RungOwned {

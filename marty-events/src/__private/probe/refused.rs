@@ -156,7 +156,7 @@ pub trait InTransaction {}
 
 /// Implemented by nothing: its bound is an error message.
 #[diagnostic::on_unimplemented(
-    message = "marty-events has no outbox for the database of this transaction in this build",
+    message = "marty-events has no outbox for the database of this handle in this build",
     label = "`{Self}` would be passed over and the event sent before the commit",
     note = "enable the Cargo feature of marty-events for the database (`postgres`, `sqlite`), or state `delivery = \"direct\"`"
 )]
