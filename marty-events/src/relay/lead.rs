@@ -9,7 +9,7 @@ use super::{
     Settings,
     circuit::Circuit,
     housekeeping::Housekeeping,
-    pauses,
+    in_time, pauses,
     producer::{RelayProducer, Report},
     window::Window,
 };
@@ -125,7 +125,7 @@ impl<S: Store> Term<'_, S> {
                 self.drain_until = Some(Instant::now() + self.settings.drain_time);
             }
             if self.database_at <= Instant::now() {
-                match self.ask_database().await {
+                match in_time(self.ask_database()).await {
                     Ok(Tenure::Held) => self.database.works(),
                     Ok(Tenure::Lost) => {
                         tracing::warn!(relay = %self.relay, "another relay has taken over");
@@ -370,7 +370,7 @@ impl<S: Store> Term<'_, S> {
         if !self.leaving.is_empty() {
             tracing::info!(relay = %self.relay, lanes = self.leaving.len(), "relay gives lanes to another");
             // Where this fails the leases are renewed, and given away later.
-            if let Err(error) = self.store.release(self.relay, &self.leaving).await {
+            if let Err(error) = in_time(self.store.release(self.relay, &self.leaving)).await {
                 tracing::warn!(%error, "the lanes could not be given away");
             }
         }

@@ -130,7 +130,7 @@ async fn run<S: Store>(
     while !stop.is_cancelled() {
         let asked = Instant::now();
         if !is_valid {
-            match store.validate().await {
+            match in_time(store.validate()).await {
                 Err(error @ (EventError::OutboxTableMissing { .. } | EventError::OutboxForbidden { .. })) => {
                     return Err(error);
                 }
@@ -138,7 +138,7 @@ async fn run<S: Store>(
                 checked => is_valid = checked.is_ok(),
             }
         }
-        let pause = match store.stand(relay, settings.lease_time, &S::Position::default()).await {
+        let pause = match in_time(store.stand(relay, settings.lease_time, &S::Position::default())).await {
             Ok(standing) if standing.lanes.is_empty() => {
                 database.works();
                 // A lane whose row is locked just now is asked for again a little later.
@@ -158,11 +158,22 @@ async fn run<S: Store>(
         }
     }
     // Where this fails the leases simply run out.
-    if let Err(error) = store.leave(relay).await {
+    if let Err(error) = in_time(store.leave(relay)).await {
         tracing::warn!(%relay, %error, "the lanes could not be given back");
     }
     tracing::info!(%relay, "relay stopped");
     Ok(())
+}
+
+/// How long the database may take for what it is asked at a time: a connection that the network has forgotten never answers.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The answer, or a failure of the database once its time is up. What was asked may have been done.
+async fn in_time<T>(answer: impl Future<Output = Result<T, EventError>>) -> Result<T, EventError> {
+    tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| {
+        let source = sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+        Err(EventError::Outbox { operation: "answer in time", source })
+    })
 }
 
 /// Pauses that grow from `first` to `longest`, each spread by chance so that several waiters do not come back together.
