@@ -1,5 +1,7 @@
 //! One term of a relay: from when it has lanes until it stops, loses one of them or has to share.
 
+mod refusals;
+
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -9,7 +11,7 @@ use super::{
     Settings,
     circuit::Circuit,
     housekeeping::Housekeeping,
-    in_time, pauses,
+    in_time,
     producer::{RelayProducer, Report},
     window::Window,
 };
@@ -21,12 +23,12 @@ use crate::{
     outbox::{Lane, Page, Position, Standing, Store, Tenure, Wake, nudged},
 };
 
+use refusals::Refusal;
+
 /// The shortest pause between two looks into the outbox, while events are flowing.
 const BUSY_POLL: Duration = Duration::from_millis(5);
 /// The longest such pause: after it the outbox is quiet, and looked into when something says so or at the next beat.
 const LAST_POLL: Duration = Duration::from_secs(1);
-/// The longest wait between two refusals of one event.
-const LONGEST_RETRY: Duration = Duration::from_mins(1);
 /// How often the outbox is read from its beginning, for rows that came by a way that the position knows nothing of.
 const REREAD: Duration = Duration::from_mins(5);
 
@@ -108,12 +110,6 @@ struct Term<'a, S: Store> {
     drain_until: Option<Instant>,
 }
 
-struct Refusal {
-    seq: i64,
-    reason: String,
-    with_batch: bool,
-}
-
 impl<S: Store> Term<'_, S> {
     async fn work(&mut self, stop: &CancellationToken) -> Result<(), EventError> {
         loop {
@@ -158,13 +154,8 @@ impl<S: Store> Term<'_, S> {
         if self.settle().await? == Tenure::Lost {
             return Ok(Tenure::Lost);
         }
-        while let Some(refusal) = self.refusals.last() {
-            if self.settle_refusal(refusal).await? == Tenure::Lost {
-                return Ok(Tenure::Lost);
-            }
-            if let Some(refusal) = self.refusals.pop() {
-                self.act_on(&refusal);
-            }
+        if self.settle_refusals().await? == Tenure::Lost {
+            return Ok(Tenure::Lost);
         }
         if self.drain_until.is_none() {
             self.read().await?;
@@ -217,44 +208,6 @@ impl<S: Store> Term<'_, S> {
 
     fn lane(&self, number: i32) -> Option<Lane> {
         self.lanes.iter().copied().find(|lane| lane.number == number)
-    }
-
-    async fn settle_refusal(&self, refusal: &Refusal) -> Result<Tenure, EventError> {
-        let number = self.window.event(refusal.seq).map(|event| event.lane);
-        let Some(lane) = number.and_then(|number| self.lane(number)) else { return Ok(Tenure::Held) };
-        if self.is_last_attempt(refusal.seq) {
-            self.store.bury(self.relay, lane, refusal.seq, &refusal.reason).await
-        } else {
-            self.store.refuse(self.relay, lane, refusal.seq, &refusal.reason).await
-        }
-    }
-
-    fn act_on(&mut self, refusal: &Refusal) {
-        let attempts = self.window.attempts(refusal.seq) + 1;
-        let buried = self.is_last_attempt(refusal.seq);
-        self.metrics.refused();
-        if let Some(event) = self.window.event(refusal.seq) {
-            let reason = refusal.reason.as_str();
-            if buried {
-                tracing::error!(event_id = %event.event_id, topic = %event.topic, attempts, reason,
-                    "event moved to the dead letters");
-            } else {
-                tracing::warn!(event_id = %event.event_id, topic = %event.topic, attempts, reason,
-                    "the broker refused an event; it is tried again");
-            }
-        }
-        if buried {
-            self.metrics.buried();
-            self.window.buried(refusal.seq);
-        } else {
-            let pause = pauses(self.settings.retry_delay, LONGEST_RETRY).nth(attempts as usize - 1);
-            let retry_at = Instant::now() + pause.unwrap_or(LONGEST_RETRY);
-            self.window.refused(refusal.seq, retry_at, refusal.with_batch);
-        }
-    }
-
-    fn is_last_attempt(&self, seq: i64) -> bool {
-        self.settings.max_attempts <= self.window.attempts(seq) + 1
     }
 
     /// What is due: rows whose turn has come, and a page of those behind the position.

@@ -1,0 +1,73 @@
+//! What becomes of the rows that the broker refused.
+
+use std::time::{Duration, Instant};
+
+use super::{super::pauses, Term};
+use crate::{
+    EventError,
+    outbox::{Store, Tenure},
+};
+
+/// The longest wait between two refusals of one event.
+const LONGEST_RETRY: Duration = Duration::from_mins(1);
+
+/// A row that was refused.
+pub(super) struct Refusal {
+    pub(super) seq: i64,
+    pub(super) reason: String,
+    /// The refusal may have been another row's.
+    pub(super) with_batch: bool,
+}
+
+impl<S: Store> Term<'_, S> {
+    /// Writes the refusals down, and acts on each that is.
+    pub(super) async fn settle_refusals(&mut self) -> Result<Tenure, EventError> {
+        while let Some(refusal) = self.refusals.last() {
+            if self.settle_refusal(refusal).await? == Tenure::Lost {
+                return Ok(Tenure::Lost);
+            }
+            if let Some(refusal) = self.refusals.pop() {
+                self.act_on(&refusal);
+            }
+        }
+        Ok(Tenure::Held)
+    }
+
+    async fn settle_refusal(&self, refusal: &Refusal) -> Result<Tenure, EventError> {
+        let number = self.window.event(refusal.seq).map(|event| event.lane);
+        let Some(lane) = number.and_then(|number| self.lane(number)) else { return Ok(Tenure::Held) };
+        if self.is_last_attempt(refusal.seq) {
+            self.store.bury(self.relay, lane, refusal.seq, &refusal.reason).await
+        } else {
+            self.store.refuse(self.relay, lane, refusal.seq, &refusal.reason).await
+        }
+    }
+
+    fn act_on(&mut self, refusal: &Refusal) {
+        let attempts = self.window.attempts(refusal.seq) + 1;
+        let buried = self.is_last_attempt(refusal.seq);
+        self.metrics.refused();
+        if let Some(event) = self.window.event(refusal.seq) {
+            let reason = refusal.reason.as_str();
+            if buried {
+                tracing::error!(event_id = %event.event_id, topic = %event.topic, attempts, reason,
+                    "event moved to the dead letters");
+            } else {
+                tracing::warn!(event_id = %event.event_id, topic = %event.topic, attempts, reason,
+                    "the broker refused an event; it is tried again");
+            }
+        }
+        if buried {
+            self.metrics.buried();
+            self.window.buried(refusal.seq);
+        } else {
+            let pause = pauses(self.settings.retry_delay, LONGEST_RETRY).nth(attempts as usize - 1);
+            let retry_at = Instant::now() + pause.unwrap_or(LONGEST_RETRY);
+            self.window.refused(refusal.seq, retry_at, refusal.with_batch);
+        }
+    }
+
+    fn is_last_attempt(&self, seq: i64) -> bool {
+        self.settings.max_attempts <= self.window.attempts(seq) + 1
+    }
+}
