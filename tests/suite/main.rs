@@ -3,6 +3,7 @@
 mod caller;
 mod chaos;
 mod command_line;
+mod contract;
 mod dead_letters;
 mod delivery;
 mod direct;
