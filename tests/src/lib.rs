@@ -4,6 +4,7 @@ pub mod broker;
 pub mod counters;
 pub mod database;
 pub mod kafka;
+pub mod mariadb;
 pub mod process;
 pub mod proxy;
 pub mod servers;

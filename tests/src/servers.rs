@@ -8,6 +8,12 @@ pub fn postgres(test: &str) -> Option<String> {
     server(test, "DATABASE_URL")
 }
 
+/// The MariaDB server's administrative URL, or nothing after reporting `test` as skipped.
+#[must_use]
+pub fn mariadb(test: &str) -> Option<String> {
+    server(test, "MARIADB_URL")
+}
+
 /// The Kafka bootstrap list, or nothing after reporting `test` as skipped.
 #[must_use]
 pub fn kafka(test: &str) -> Option<String> {

@@ -1,7 +1,14 @@
 //! The same promises on every database.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
+use futures_util::future::BoxFuture;
 use marty_events::{
     DomainEvent, EventError, EventOrdering, EventPublisher, OutboxRelay, OutboxRepository, OutboxTransaction,
     outbox::{OutboxPool, OutboxTable, migrate_table},
@@ -9,6 +16,7 @@ use marty_events::{
 use marty_events_tests::{
     database::TestDatabase,
     kafka::{Reader, prefix},
+    mariadb::MariaDatabase,
     servers, topics, wait,
 };
 use sqlx::{Database, Pool, Sqlite, sqlite::SqliteConnectOptions, sqlite::SqlitePoolOptions};
@@ -26,7 +34,23 @@ struct Scene<DB: Database> {
     reader: Reader,
     brokers: String,
     prefix: String,
-    _folder: tempfile::TempDir,
+    take_over: TakeOver<DB>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+/// Gives all lanes to a relay that is not there.
+type TakeOver<DB> = fn(Pool<DB>) -> BoxFuture<'static, ()>;
+
+const TAKE_OVER: &str = "UPDATE event_outbox_lanes SET owner = '00000000-0000-4000-8000-000000000000', term = term + 1";
+
+macro_rules! take_over {
+    () => {
+        |pool| {
+            Box::pin(async move {
+                sqlx::query(TAKE_OVER).execute(&pool).await.expect("the lanes are taken");
+            })
+        }
+    };
 }
 
 impl<DB> Scene<DB>
@@ -34,7 +58,7 @@ where
     DB: Database<Connection: OutboxTransaction>,
     OutboxPool: for<'p> From<&'p Pool<DB>>,
 {
-    async fn new(pool: Pool<DB>, brokers: String, folder: tempfile::TempDir) -> Self {
+    async fn new(pool: Pool<DB>, brokers: String, take_over: TakeOver<DB>) -> Self {
         marty_events::outbox::migrate(&pool).await.expect("the tables");
         marty_events::outbox::migrate(&pool).await.expect("the same tables");
         let prefix = prefix();
@@ -45,7 +69,8 @@ where
             pool,
             brokers,
             prefix,
-            _folder: folder,
+            take_over,
+            _folder: None,
         }
     }
 
@@ -88,6 +113,81 @@ where
         }
         self.until_empty().await;
         second.stop().await;
+    }
+
+    /// A transaction that stays open holds up nobody; its events come when it commits, before the later ones of their keys.
+    async fn delivers_what_commits_late_before_what_follows_it(self) {
+        let relay = self.relay();
+        let mut late = self.pool.begin().await.expect("a transaction");
+        self.publisher.publish_in(&mut late, numbered("late", 0)).await.expect("it is written");
+        let mut rolled_back = self.pool.begin().await.expect("a transaction");
+        self.publisher.publish_in(&mut rolled_back, numbered("undone", 0)).await.expect("it is written");
+        // Longer than a relay is patient with the missing numbers of rows that were never there.
+        let (begin, mut written) = (Instant::now(), 0);
+        while begin.elapsed() < Duration::from_secs(5) {
+            self.write([numbered("early", written)]).await;
+            written += 1;
+            self.reader.events(written).await;
+        }
+        rolled_back.rollback().await.expect("the rollback");
+        self.publisher.publish_in(&mut late, numbered("late", 1)).await.expect("it is written");
+        late.commit().await.expect("the commit");
+        self.write([numbered("late", 2)]).await;
+        let histories = histories(&self.reader.events(written + 3).await);
+        assert_eq!(histories["late"], [0, 1, 2]);
+        assert_eq!(histories.len(), 2, "{:?}", histories.keys());
+        self.until_empty().await;
+        relay.stop().await;
+    }
+
+    /// Whoever takes the lock of the commits' order is followed by the next one only after its commit.
+    async fn keeps_the_order_of_the_commits(self) {
+        let relay = self.relay();
+        let commits = Arc::new(AtomicUsize::new(0));
+        let writers: Vec<_> = (0..6)
+            .map(|writer| {
+                let (pool, publisher, commits) = (self.pool.clone(), self.publisher.clone(), commits.clone());
+                tokio::spawn(async move {
+                    let mut places = Vec::new();
+                    for round in 0..20 {
+                        let number = 100 * writer + round;
+                        let mut transaction = pool.begin().await.expect("a transaction");
+                        let event = numbered("shared", number).ordering(EventOrdering::Commit);
+                        publisher.publish_in(&mut transaction, event).await.expect("it is written");
+                        tokio::task::yield_now().await;
+                        places.push((commits.fetch_add(1, Ordering::SeqCst), number));
+                        transaction.commit().await.expect("the commit");
+                    }
+                    places
+                })
+            })
+            .collect();
+        let mut places = Vec::new();
+        for writer in writers {
+            places.extend(writer.await.expect("a writer"));
+        }
+        places.sort_unstable();
+        let expected: Vec<i64> = places.iter().map(|(_, number)| i64::try_from(*number).expect("a number")).collect();
+        assert_eq!(histories(&self.reader.events(120).await)["shared"], expected);
+        relay.stop().await;
+    }
+
+    /// Several relays share the work, and what each may settle ends with its term.
+    async fn settles_nothing_under_an_old_term(self) {
+        // It asks for its lanes every 20 minutes, so it is the settling that finds out.
+        let hour = Duration::from_hours(1);
+        let relay = OutboxRelay::builder(&self.pool).config(config(&self.brokers, &self.prefix));
+        let relay = RunningRelay::start(relay.lease_time(hour).idle_poll(hour));
+        self.write((0..20).map(|key| numbered(&format!("k-{key}"), 0))).await;
+        self.reader.events(20).await;
+        self.until_empty().await;
+        (self.take_over)(self.pool.clone()).await;
+        self.write((0..20).map(|key| numbered(&format!("k-{key}"), 1))).await;
+        self.reader.events(40).await;
+        // Asked to go, it settles what it has sent, or would if it could.
+        relay.stop().await;
+        let stats = self.outbox.stats().await.expect("the counts");
+        assert_eq!((stats.pending, stats.published), (20, 20), "the later ones are the new owner's to settle");
     }
 
     /// A poison event dies alone, and can be brought back, emptied and deleted.
@@ -148,39 +248,57 @@ async fn sqlite(test: &str) -> Option<Scene<Sqlite>> {
         .create_if_missing(true)
         .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal);
     let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.expect("a database");
-    Some(Scene::new(pool, brokers, folder).await)
+    let scene = Scene::new(pool, brokers, take_over!()).await;
+    Some(Scene { _folder: Some(folder), ..scene })
 }
 
 async fn postgres(test: &str) -> Option<Scene<sqlx::Postgres>> {
     let brokers = servers::kafka(test)?;
     let database = TestDatabase::create(test).await?;
-    Some(Scene::new(database.pool, brokers, tempfile::tempdir().expect("a folder")).await)
+    Some(Scene::new(database.pool, brokers, take_over!()).await)
 }
 
-macro_rules! on_every_database {
-    ($($promise:ident)*) => {
-        mod on_postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $promise() {
-                if let Some(scene) = super::postgres(concat!("on_postgres::", stringify!($promise))).await {
-                    scene.$promise().await;
-                }
-            })*
-        }
+async fn mariadb(test: &str) -> Option<Scene<sqlx::MySql>> {
+    let brokers = servers::kafka(test)?;
+    let database = MariaDatabase::create(test).await?;
+    Some(Scene::new(database.pool, brokers, take_over!()).await)
+}
 
-        mod on_sqlite {
+/// One test for every promise and database.
+macro_rules! tests {
+    ($($database:ident in $module:ident: $($promise:ident)*;)*) => {
+        $(mod $module {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() {
-                if let Some(scene) = super::sqlite(concat!("on_sqlite::", stringify!($promise))).await {
+                let test = concat!(stringify!($module), "::", stringify!($promise));
+                if let Some(scene) = super::$database(test).await {
                     scene.$promise().await;
                 }
             })*
-        }
+        })*
     };
 }
 
-on_every_database! {
-    delivers_what_was_committed_in_order
-    keeps_and_repairs_dead_letters
-    says_what_is_missing_and_takes_many
+tests! {
+    postgres in on_postgres:
+        delivers_what_was_committed_in_order
+        delivers_what_commits_late_before_what_follows_it
+        keeps_the_order_of_the_commits
+        settles_nothing_under_an_old_term
+        keeps_and_repairs_dead_letters
+        says_what_is_missing_and_takes_many;
+    mariadb in on_mariadb:
+        delivers_what_was_committed_in_order
+        delivers_what_commits_late_before_what_follows_it
+        keeps_the_order_of_the_commits
+        settles_nothing_under_an_old_term
+        keeps_and_repairs_dead_letters
+        says_what_is_missing_and_takes_many;
+    // Where one transaction at a time writes, none can commit late.
+    sqlite in on_sqlite:
+        delivers_what_was_committed_in_order
+        keeps_the_order_of_the_commits
+        settles_nothing_under_an_old_term
+        keeps_and_repairs_dead_letters
+        says_what_is_missing_and_takes_many;
 }

@@ -156,9 +156,14 @@ fn database_url(reader: &mut Reader<'_>) -> Option<Secret> {
     let url = reader.optional(name)?;
     let (feature, is_built_in) = match url.split(':').next().unwrap_or_default() {
         "postgres" | "postgresql" => ("postgres", cfg!(feature = "postgres")),
+        "mysql" | "mariadb" => ("mysql", cfg!(feature = "mysql")),
         "sqlite" => ("sqlite", cfg!(feature = "sqlite")),
         _ => {
-            reader.fault(name, "its scheme names no database with an outbox", "write postgres://... or sqlite://...");
+            reader.fault(
+                name,
+                "its scheme names no database with an outbox",
+                "write postgres://..., mysql://... or sqlite://...",
+            );
             return None;
         }
     };

@@ -8,6 +8,8 @@ use crate::{EventError, event::message::Message};
 pub(crate) struct Appender {
     #[cfg(feature = "postgres")]
     postgres: super::postgres::Append,
+    #[cfg(feature = "mysql")]
+    mysql: super::mysql::Append,
     #[cfg(feature = "sqlite")]
     sqlite: super::sqlite::Append,
 }
@@ -18,6 +20,8 @@ impl Appender {
         Self {
             #[cfg(feature = "postgres")]
             postgres: super::postgres::Append::new(table),
+            #[cfg(feature = "mysql")]
+            mysql: super::mysql::Append::new(table),
             #[cfg(feature = "sqlite")]
             sqlite: super::sqlite::Append::new(table),
         }
@@ -35,9 +39,11 @@ impl Appender {
         let written = match connection {
             #[cfg(feature = "postgres")]
             OutboxConnection::Postgres(connection) => self.postgres.append(connection, messages).await,
+            #[cfg(feature = "mysql")]
+            OutboxConnection::MySql(connection) => self.mysql.append(connection, messages).await,
             #[cfg(feature = "sqlite")]
             OutboxConnection::Sqlite(connection) => self.sqlite.append(connection, messages).await,
-            #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+            #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
             OutboxConnection::None(_) => Err(super::none::no_database()),
         };
         if written.is_ok() {
@@ -48,7 +54,7 @@ impl Appender {
 }
 
 /// The CRC-32 (IEEE 802.3) of what the event is ordered by, or of its id where it is not.
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) fn key_hash(message: &Message) -> i64 {
     let hash = match &message.ordering_key {
         Some(key) => crc32fast::hash(key.as_bytes()),
@@ -57,7 +63,7 @@ pub(crate) fn key_hash(message: &Message) -> i64 {
     i64::from(hash)
 }
 
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) fn headers_text(message: &Message) -> Result<String, EventError> {
     serde_json::to_string(&message.headers)
         .map_err(|source| EventError::Serialize { field: "headers".to_owned(), source })

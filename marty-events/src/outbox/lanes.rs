@@ -20,9 +20,16 @@ pub(crate) fn lane_of(key_hash: i64) -> i32 {
     1 + i32::try_from(key_hash.rem_euclid(LANES)).unwrap_or_default()
 }
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
 /// How many lanes a relay should have when `relays` of them are there.
 pub(crate) fn share(relays: i64) -> i64 {
     let relays = relays.max(1);
     (LANES + relays - 1) / relays
+}
+
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+/// How many rows of all lanes to look at for `limit` of these: other relays' rows are passed over, and are small.
+pub(crate) fn span(limit: i64, lanes: &[Lane]) -> i64 {
+    let own = i64::try_from(lanes.len()).unwrap_or(LANES).max(1);
+    limit.saturating_mul((LANES / own).min(4))
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-use super::{OutboxPool, OutboxTable, sql};
+use super::{OutboxPool, OutboxTable, sql::Quotes};
 use crate::EventError;
 
 #[cfg(feature = "postgres")]
@@ -17,6 +17,9 @@ const SQLITE: [(&str, &str); 2] = [
     ("outbox", include_str!("../../migrations/sqlite/0001_outbox.sql")),
     ("lanes", include_str!("../../migrations/sqlite/0002_lanes.sql")),
 ];
+
+#[cfg(feature = "mysql")]
+const MYSQL: [(&str, &str); 1] = [("outbox", include_str!("../../migrations/mysql/0001_outbox.sql"))];
 
 /// Creates the outbox's tables in the default place, `event_outbox`, or brings them up to date.
 ///
@@ -39,26 +42,34 @@ pub async fn migrate(pool: impl Into<OutboxPool>) -> Result<(), EventError> {
 pub async fn migrate_table(pool: impl Into<OutboxPool>, table: &OutboxTable) -> Result<(), EventError> {
     match pool.into() {
         #[cfg(feature = "postgres")]
-        OutboxPool::Postgres(pool) => migrator(&POSTGRES, table).run(&pool).await.map_err(EventError::Migrate),
+        OutboxPool::Postgres(pool) => {
+            migrator(&POSTGRES, Quotes::Double, table).run(&pool).await.map_err(EventError::Migrate)
+        }
         #[cfg(feature = "sqlite")]
-        OutboxPool::Sqlite(pool) => migrator(&SQLITE, table).run(&pool).await.map_err(EventError::Migrate),
-        #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+        OutboxPool::Sqlite(pool) => {
+            migrator(&SQLITE, Quotes::Double, table).run(&pool).await.map_err(EventError::Migrate)
+        }
+        #[cfg(feature = "mysql")]
+        OutboxPool::MySql(pool) => {
+            migrator(&MYSQL, Quotes::Backticks, table).run(&pool).await.map_err(EventError::Migrate)
+        }
+        #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
         OutboxPool::None(_) => Err(super::none::no_database()),
     }
 }
 
 /// The applied versions are kept beside the table, under its own name, so that they meet neither those of the user's
 /// own migrations nor those of another outbox in the same database.
-fn migrator(versions: &[(&'static str, &'static str)], table: &OutboxTable) -> Migrator {
+fn migrator(versions: &[(&'static str, &'static str)], quotes: Quotes, table: &OutboxTable) -> Migrator {
     let migrations = (1..)
         .zip(versions)
         .map(|(version, &(description, text))| {
-            let statements = sql::statement(&as_template(text), table);
+            let statements = quotes.statement(&as_template(text), table);
             Migration::new(version, Cow::Borrowed(description), MigrationType::Simple, statements, false)
         })
         .collect();
     let mut migrator = Migrator::with_migrations(migrations);
-    migrator.dangerous_set_table_name(sql::quoted(table, "_migrations"));
+    migrator.dangerous_set_table_name(quotes.quoted(table, "_migrations"));
     migrator
 }
 
@@ -69,5 +80,6 @@ fn as_template(text: &str) -> String {
         .replace("event_outbox_relays", "{relays}")
         .replace("event_outbox_published_at", "{published_at}")
         .replace("event_outbox_published", "{published}")
+        .replace("event_outbox_order_locks", "{order_locks}")
         .replace("event_outbox", "{outbox}")
 }

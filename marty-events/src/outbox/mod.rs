@@ -1,14 +1,16 @@
 //! The outbox: events written in the caller's transaction, which wait there until they are delivered.
 
 #![cfg_attr(
-    not(any(feature = "postgres", feature = "sqlite")),
+    not(any(feature = "postgres", feature = "mysql", feature = "sqlite")),
     allow(dead_code, unused_variables, reason = "what serves a database waits for one to be built in")
 )]
 
 mod append;
 mod lanes;
 mod migrations;
-#[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+#[cfg(feature = "mysql")]
+pub(crate) mod mysql;
+#[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
 pub(crate) mod none;
 mod pool;
 #[cfg(feature = "postgres")]

@@ -1,3 +1,5 @@
+#[cfg(feature = "mysql")]
+use sqlx::MySqlPool;
 #[cfg(feature = "postgres")]
 use sqlx::PgPool;
 #[cfg(feature = "sqlite")]
@@ -12,11 +14,14 @@ pub enum OutboxPool {
     /// PostgreSQL.
     #[cfg(feature = "postgres")]
     Postgres(PgPool),
+    /// MySQL or MariaDB.
+    #[cfg(feature = "mysql")]
+    MySql(MySqlPool),
     /// SQLite.
     #[cfg(feature = "sqlite")]
     Sqlite(SqlitePool),
     #[doc(hidden)]
-    #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+    #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
     None(super::none::NoDatabase),
 }
 
@@ -34,6 +39,14 @@ impl OutboxPool {
             #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => {
                 PgPool::connect_lazy(url).map(Self::Postgres).map_err(|source| EventError::Outbox { operation, source })
+            }
+            #[cfg(feature = "mysql")]
+            "mysql" | "mariadb" => {
+                MySqlPool::connect_lazy(url).map(Self::MySql).map_err(|source| EventError::Outbox { operation, source })
+            }
+            #[cfg(not(feature = "mysql"))]
+            "mysql" | "mariadb" => {
+                Err(EventError::UnsupportedDatabase { database: "MySQL and MariaDB", feature: "mysql" })
             }
             #[cfg(feature = "sqlite")]
             "sqlite" => SqlitePool::connect_lazy(url)
@@ -60,6 +73,20 @@ impl From<PgPool> for OutboxPool {
 impl From<&PgPool> for OutboxPool {
     fn from(pool: &PgPool) -> Self {
         Self::Postgres(pool.clone())
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl From<MySqlPool> for OutboxPool {
+    fn from(pool: MySqlPool) -> Self {
+        Self::MySql(pool)
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl From<&MySqlPool> for OutboxPool {
+    fn from(pool: &MySqlPool) -> Self {
+        Self::MySql(pool.clone())
     }
 }
 

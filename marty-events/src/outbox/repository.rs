@@ -33,12 +33,17 @@ macro_rules! on_store {
                 let $store = $crate::outbox::postgres::PostgresStore::new(pool.clone(), $table.clone());
                 $body
             }
+            #[cfg(feature = "mysql")]
+            $crate::outbox::OutboxPool::MySql(pool) => {
+                let $store = $crate::outbox::mysql::MySqlStore::new(pool.clone(), $table.clone());
+                $body
+            }
             #[cfg(feature = "sqlite")]
             $crate::outbox::OutboxPool::Sqlite(pool) => {
                 let $store = $crate::outbox::sqlite::SqliteStore::new(pool.clone(), $table.clone());
                 $body
             }
-            #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+            #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
             $crate::outbox::OutboxPool::None(_) => {
                 let _ = &$table;
                 let $store = $crate::outbox::none::NoStore;
@@ -136,13 +141,19 @@ impl OutboxRepository {
                 appender.append(super::OutboxConnection::Postgres(&mut transaction), messages).await?;
                 transaction.commit().await.map_err(failed)
             }
+            #[cfg(feature = "mysql")]
+            OutboxPool::MySql(pool) => {
+                let mut transaction = pool.begin().await.map_err(failed)?;
+                appender.append(super::OutboxConnection::MySql(&mut transaction), messages).await?;
+                transaction.commit().await.map_err(failed)
+            }
             #[cfg(feature = "sqlite")]
             OutboxPool::Sqlite(pool) => {
                 let mut transaction = pool.begin().await.map_err(failed)?;
                 appender.append(super::OutboxConnection::Sqlite(&mut transaction), messages).await?;
                 transaction.commit().await.map_err(failed)
             }
-            #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+            #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
             OutboxPool::None(_) => {
                 let _ = (appender, messages, failed);
                 Err(super::none::no_database())

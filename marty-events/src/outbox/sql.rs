@@ -6,25 +6,50 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use super::OutboxTable;
 
-/// Writes the configured names into a statement: `{outbox}`, `{dead}`, `{published}`, `{relays}` and `{lanes}` stand for the tables.
-///
-/// The names are safe to write into it: an [`OutboxTable`] holds plain identifiers only, and they are quoted.
-pub(crate) fn statement(template: &str, table: &OutboxTable) -> SqlStr {
-    let text = template
-        .replace("{outbox}", &quoted(table, ""))
-        .replace("{dead}", &quoted(table, "_dead_letters"))
-        .replace("{published_at}", &format!("\"{}_published_at\"", table.name()))
-        .replace("{published}", &quoted(table, "_published"))
-        .replace("{relays}", &quoted(table, "_relays"))
-        .replace("{lanes}", &quoted(table, "_lanes"));
-    AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
+/// What a database puts around a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quotes {
+    /// PostgreSQL and SQLite, by the SQL standard.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    Double,
+    /// MySQL and MariaDB, in every `sql_mode`.
+    #[cfg(feature = "mysql")]
+    Backticks,
 }
 
-/// `"schema"."table_suffix"`.
-pub(crate) fn quoted(table: &OutboxTable, suffix: &str) -> String {
-    let name = table.name();
-    match table.schema() {
-        Some(schema) => format!("\"{schema}\".\"{name}{suffix}\""),
-        None => format!("\"{name}{suffix}\""),
+impl Quotes {
+    fn mark(self) -> char {
+        match self {
+            #[cfg(any(feature = "postgres", feature = "sqlite"))]
+            Self::Double => '"',
+            #[cfg(feature = "mysql")]
+            Self::Backticks => '`',
+        }
+    }
+
+    /// Writes the configured names into a statement: `{outbox}`, `{dead}`, `{published}`, `{relays}`, `{lanes}` and
+    /// `{order_locks}` stand for the tables.
+    ///
+    /// The names are safe to write into it: an [`OutboxTable`] holds plain identifiers only, and they are quoted.
+    pub(crate) fn statement(self, template: &str, table: &OutboxTable) -> SqlStr {
+        let mark = self.mark();
+        let text = template
+            .replace("{outbox}", &self.quoted(table, ""))
+            .replace("{dead}", &self.quoted(table, "_dead_letters"))
+            .replace("{published_at}", &format!("{mark}{}_published_at{mark}", table.name()))
+            .replace("{published}", &self.quoted(table, "_published"))
+            .replace("{relays}", &self.quoted(table, "_relays"))
+            .replace("{lanes}", &self.quoted(table, "_lanes"))
+            .replace("{order_locks}", &self.quoted(table, "_order_locks"));
+        AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
+    }
+
+    /// `"schema"."table_suffix"`.
+    pub(crate) fn quoted(self, table: &OutboxTable, suffix: &str) -> String {
+        let (mark, name) = (self.mark(), table.name());
+        match table.schema() {
+            Some(schema) => format!("{mark}{schema}{mark}.{mark}{name}{suffix}{mark}"),
+            None => format!("{mark}{name}{suffix}{mark}"),
+        }
     }
 }

@@ -162,14 +162,18 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
 /// Turns what a database said into an error that says what to do.
 pub(crate) fn database_error(operation: &'static str, table: &super::OutboxTable, source: sqlx::Error) -> EventError {
     let missing = source.as_database_error().is_some_and(|error| {
-        // PostgreSQL: 42P01 undefined_table, 42703 undefined_column (tables of an earlier version). SQLite has only the
-        // generic code 1, so its text decides.
-        matches!(error.code().as_deref(), Some("42P01" | "42703"))
+        // PostgreSQL: 42P01 undefined_table, 42703 undefined_column (tables of an earlier version). MySQL: 42S02 and 42S22.
+        // SQLite has only the generic code 1, so its text decides.
+        matches!(error.code().as_deref(), Some("42P01" | "42703" | "42S02" | "42S22"))
             || error.message().starts_with("no such table")
             || error.message().starts_with("no such column")
     });
-    // 42501: insufficient_privilege
+    // PostgreSQL: 42501 insufficient_privilege. MySQL's state is that of many errors; its numbers are
+    // ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR and ER_COLUMNACCESS_DENIED_ERROR.
     let forbidden = source.as_database_error().is_some_and(|error| error.code().as_deref() == Some("42501"));
+    #[cfg(feature = "mysql")]
+    let forbidden =
+        forbidden || super::mysql::number(&source).is_some_and(|number| [1044, 1142, 1143].contains(&number));
     if missing {
         EventError::OutboxTableMissing { table: table.to_string(), source }
     } else if forbidden {

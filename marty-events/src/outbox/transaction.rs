@@ -1,5 +1,7 @@
 //! Handles of transactions that an event can join.
 
+#[cfg(feature = "mysql")]
+use sqlx::MySqlConnection;
 #[cfg(feature = "postgres")]
 use sqlx::PgConnection;
 #[cfg(feature = "sqlite")]
@@ -41,11 +43,14 @@ pub enum OutboxConnection<'a> {
     /// A PostgreSQL connection.
     #[cfg(feature = "postgres")]
     Postgres(&'a mut PgConnection),
+    /// A MySQL or MariaDB connection.
+    #[cfg(feature = "mysql")]
+    MySql(&'a mut MySqlConnection),
     /// A SQLite connection.
     #[cfg(feature = "sqlite")]
     Sqlite(&'a mut SqliteConnection),
     #[doc(hidden)]
-    #[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+    #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
     None(&'a mut super::none::NoDatabase),
 }
 
@@ -53,6 +58,13 @@ pub enum OutboxConnection<'a> {
 impl OutboxTransaction for PgConnection {
     fn connection(&mut self) -> OutboxConnection<'_> {
         OutboxConnection::Postgres(self)
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl OutboxTransaction for MySqlConnection {
+    fn connection(&mut self) -> OutboxConnection<'_> {
+        OutboxConnection::MySql(self)
     }
 }
 

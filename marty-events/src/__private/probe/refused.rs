@@ -158,6 +158,6 @@ pub trait InTransaction {}
 #[diagnostic::on_unimplemented(
     message = "marty-events has no outbox for the database of this handle in this build",
     label = "`{Self}` would be passed over and the event sent before the commit",
-    note = "enable the Cargo feature of marty-events for the database (`postgres`, `sqlite`), or state `delivery = \"direct\"`"
+    note = "enable the Cargo feature of marty-events for the database (`postgres`, `mysql`, `sqlite`), or state `delivery = \"direct\"`"
 )]
 pub trait HasOutbox {}

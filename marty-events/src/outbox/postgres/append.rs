@@ -7,7 +7,7 @@ use super::{
     super::{
         OutboxTable,
         append::{headers_text, key_hash},
-        sql::statement,
+        sql::Quotes,
         store::database_error,
     },
     listen::{Announcements, channel},
@@ -52,7 +52,7 @@ pub(crate) struct Append {
 impl Append {
     pub(crate) fn new(table: &OutboxTable) -> Self {
         let insert = |locked: &str, after_locks: &str| {
-            statement(&INSERT.replace("{locked}", locked).replace("{after_locks}", after_locks), table)
+            Quotes::Double.statement(&INSERT.replace("{locked}", locked).replace("{after_locks}", after_locks), table)
         };
         Self {
             table: table.clone(),

@@ -1,7 +1,7 @@
 use sqlx::SqlStr;
 
 use super::{
-    super::{OutboxTable, lanes::LANE_OF, sql::statement},
+    super::{OutboxTable, lanes::LANE_OF, sql::Quotes},
     listen,
     rows::{DIED_AT, EVENT},
 };
@@ -139,7 +139,7 @@ impl Statements {
                 .replace("{lane_of}", LANE_OF)
                 .replace("{channel}", &listen::channel(table))
                 .replace("{lanes_are_free}", listen::LANES);
-            statement(&text, table)
+            Quotes::Double.statement(&text, table)
         };
         Self {
             // The column that came last, and the tables.

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent,
-        lanes::{LANES, Lane},
-        sql::quoted,
+        lanes::{Lane, span},
+        sql::Quotes,
         store::{Page, Standing, Store, Tenure, count, database_error, milliseconds},
         wake::Wake,
     },
@@ -120,12 +120,6 @@ fn tenure(held: bool) -> Tenure {
     if held { Tenure::Held } else { Tenure::Lost }
 }
 
-/// How many rows of all lanes to look at for `limit` of these: other relays' rows are passed over, and are small.
-fn span(limit: i64, lanes: &[Lane]) -> i64 {
-    let own = i64::try_from(lanes.len()).unwrap_or(LANES).max(1);
-    limit.saturating_mul((LANES / own).min(4))
-}
-
 /// Lanes as two arrays: numbers and terms.
 fn arrays(lanes: &[Lane]) -> (Vec<i32>, Vec<i64>) {
     lanes.iter().map(|lane| (lane.number, lane.term)).unzip()
@@ -137,7 +131,7 @@ impl Store for PostgresStore {
     async fn validate(&self) -> Result<(), EventError> {
         let operation = "be looked at";
         sqlx::query(self.sql.columns.clone()).fetch_all(&self.pool).await.map_err(self.error(operation))?;
-        let tables: Vec<String> = TABLES.iter().map(|suffix| quoted(&self.table, suffix)).collect();
+        let tables: Vec<String> = TABLES.iter().map(|suffix| Quotes::Double.quoted(&self.table, suffix)).collect();
         let missing = sqlx::query_scalar(FORBIDDEN)
             .bind(&tables)
             .fetch_optional(&self.pool)

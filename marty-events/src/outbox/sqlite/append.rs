@@ -3,7 +3,7 @@ use sqlx::{Connection, SqlStr, SqliteConnection};
 use super::super::{
     OutboxTable,
     append::{headers_text, key_hash},
-    sql::statement,
+    sql::Quotes,
     store::database_error,
 };
 use crate::{EventError, event::message::Message};
@@ -20,7 +20,7 @@ pub(crate) struct Append {
 
 impl Append {
     pub(crate) fn new(table: &OutboxTable) -> Self {
-        Self { table: table.clone(), insert: statement(INSERT, table) }
+        Self { table: table.clone(), insert: Quotes::Double.statement(INSERT, table) }
     }
 
     /// A statement each: the database is in this process, so there is no round trip to save.

@@ -1,7 +1,7 @@
 use sqlx::SqlStr;
 
 use super::{
-    super::{OutboxTable, lanes::LANE_OF, sql::statement},
+    super::{OutboxTable, lanes::LANE_OF, sql::Quotes},
     rows::EVENT,
 };
 
@@ -54,7 +54,7 @@ impl Statements {
                 .replace("{columns}", COLUMNS)
                 .replace("{now}", NOW)
                 .replace("{lane_of}", LANE_OF);
-            statement(&text, table)
+            Quotes::Double.statement(&text, table)
         };
         Self {
             validate: of("SELECT 1 FROM {outbox}, {dead}, {published}, {relays}, {lanes} LIMIT 0"),

@@ -1,0 +1,22 @@
+//! The outbox in MySQL and MariaDB.
+//!
+//! These databases have no arrays, so lists of numbers are written into the statements; no announcements, so relays poll;
+//! and no snapshot that one could look at, so the position keeps the numbers that are missing. Statements that change
+//! something begin with a locking read of the lanes: it comes before any snapshot, and puts relays in one order.
+
+mod append;
+mod position;
+mod rows;
+mod statements;
+mod store;
+
+use sqlx::mysql::MySqlDatabaseError;
+
+pub(super) use append::Append;
+pub(crate) use store::MySqlStore;
+
+/// MySQL's own number of an error, which says more than the standard's code.
+pub(crate) fn number(error: &sqlx::Error) -> Option<u16> {
+    let error = error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>()?;
+    Some(error.number())
+}

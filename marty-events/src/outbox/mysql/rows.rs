@@ -1,0 +1,47 @@
+use sqlx::{Row, mysql::MySqlRow};
+use uuid::Uuid;
+
+use super::super::{
+    DeadLetter, PendingEvent,
+    row::{Columns, timestamp},
+};
+use crate::EventError;
+
+pub(super) const EVENT: &str = "
+    seq, event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding, created_at, attempts";
+
+pub(super) fn columns(row: &MySqlRow) -> Result<Columns, sqlx::Error> {
+    Ok(Columns {
+        seq: row.try_get("seq")?,
+        event_id: Uuid::parse_str(row.try_get("event_id")?).map_err(|error| sqlx::Error::Decode(error.into()))?,
+        event_type: row.try_get("event_type")?,
+        topic: row.try_get("topic")?,
+        key: row.try_get("record_key")?,
+        ordering_key: row.try_get("ordering_key")?,
+        key_hash: row.try_get("key_hash")?,
+        headers: row.try_get("headers")?,
+        payload: row.try_get("payload")?,
+        encoding: row.try_get("encoding")?,
+        created_at: row.try_get("created_at")?,
+        attempts: row.try_get("attempts")?,
+    })
+}
+
+pub(super) fn event(row: &MySqlRow) -> Result<PendingEvent, EventError> {
+    columns(row).map_err(read_error)?.event()
+}
+
+pub(super) fn dead_letter(row: &MySqlRow) -> Result<DeadLetter, EventError> {
+    let event = event(row)?;
+    let seq = event.seq;
+    Ok(DeadLetter {
+        event,
+        reason: row.try_get("reason").map_err(read_error)?,
+        died_at: timestamp(row.try_get("died_at").map_err(read_error)?)
+            .map_err(|problem| EventError::UnreadableRow { seq, problem })?,
+    })
+}
+
+fn read_error(source: sqlx::Error) -> EventError {
+    EventError::Outbox { operation: "read a row", source }
+}

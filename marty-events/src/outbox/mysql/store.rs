@@ -1,0 +1,363 @@
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sqlx::{Connection, MySql, MySqlPool, Row, SqlStr, Transaction, mysql::MySqlRow};
+use uuid::Uuid;
+
+use super::{
+    super::{
+        DeadLetter, OutboxStats, OutboxTable, PendingEvent,
+        lanes::{Lane, lane_of, share, span},
+        store::{Page, Standing, Store, Tenure, count, database_error, milliseconds},
+        wake::Wake,
+    },
+    position::MySqlPosition,
+    rows,
+    statements::Statements,
+};
+use crate::EventError;
+
+/// The outbox in a MySQL or MariaDB database.
+#[derive(Debug, Clone)]
+pub(crate) struct MySqlStore {
+    pool: MySqlPool,
+    table: OutboxTable,
+    sql: Arc<Statements>,
+}
+
+/// So many numbers in a list are looked up by the primary key one by one; from 1,000 on MariaDB makes a table of them
+/// (`in_predicate_conversion_threshold`).
+const LONGEST_LIST: usize = 500;
+
+impl MySqlStore {
+    pub(crate) fn new(pool: MySqlPool, table: OutboxTable) -> Self {
+        let sql = Arc::new(Statements::new(&table));
+        Self { pool, table, sql }
+    }
+
+    /// Asks about the gaps that are old enough: those with no row, not even one of an open transaction, will never have one.
+    async fn narrow(&self, position: &mut MySqlPosition) -> Result<(), sqlx::Error> {
+        let now = Instant::now();
+        let old = position.old_gaps(now);
+        if old.is_empty() {
+            return Ok(());
+        }
+        let mut connection = self.pool.acquire().await?;
+        sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED").execute(&mut *connection).await?;
+        let mut transaction = connection.begin().await?;
+        let there = sqlx::query_scalar(self.sql.gaps(&old)).persistent(false).fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        position.narrow(&old, &there, now);
+        Ok(())
+    }
+
+    fn page<'r>(&self, rows: impl IntoIterator<Item = &'r MySqlRow>, is_full: bool) -> Result<Page, EventError> {
+        let columns = rows.into_iter().map(rows::columns).collect::<Result<Vec<_>, _>>();
+        Ok(Page::of(columns.map_err(self.error("read a row"))?, is_full))
+    }
+
+    async fn judge(
+        &self,
+        statements: &[&SqlStr],
+        operation: &'static str,
+        relay: Uuid,
+        lane: Lane,
+        seq: i64,
+        reason: &str,
+    ) -> Result<Tenure, EventError> {
+        let Some(mut transaction) = self.begin_under(relay, &[lane], operation).await? else {
+            return Ok(Tenure::Lost);
+        };
+        for &statement in statements {
+            sqlx::query(statement.clone())
+                .bind(reason)
+                .bind(seq)
+                .execute(&mut *transaction)
+                .await
+                .map_err(self.error(operation))?;
+        }
+        transaction.commit().await.map_err(self.error(operation))?;
+        Ok(Tenure::Held)
+    }
+
+    /// A transaction under the relay's lanes, or none where another relay has taken one of them over.
+    async fn begin_under(
+        &self,
+        relay: Uuid,
+        lanes: &[Lane],
+        operation: &'static str,
+    ) -> Result<Option<Transaction<'static, MySql>>, EventError> {
+        let mut transaction = self.pool.begin().await.map_err(self.error(operation))?;
+        let numbers: Vec<i32> = lanes.iter().map(|lane| lane.number).collect();
+        let rows = sqlx::query(self.sql.held(&numbers)).bind(relay.to_string()).fetch_all(&mut *transaction).await;
+        let mut held = 0;
+        for row in rows.map_err(self.error(operation))? {
+            let is_own: bool = row.try_get("is_own").map_err(self.error(operation))?;
+            held += usize::from(is_own && lanes.contains(&lane(&row).map_err(self.error(operation))?));
+        }
+        Ok((held == lanes.len()).then_some(transaction))
+    }
+
+    async fn delete_old(&self, sql: &SqlStr, age: Duration, limit: i64) -> Result<u64, sqlx::Error> {
+        let microseconds = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+        let done = sqlx::query(sql.clone()).bind(microseconds).bind(limit).execute(&self.pool).await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn repair(&self, sql: SqlStr, operation: &'static str) -> Result<u64, EventError> {
+        let done = sqlx::query(sql).persistent(false).execute(&self.pool).await.map_err(self.error(operation))?;
+        Ok(done.rows_affected())
+    }
+
+    async fn try_stand(
+        &self,
+        transaction: &mut Transaction<'static, MySql>,
+        relay: &str,
+        lease: i64,
+        position: &MySqlPosition,
+    ) -> Result<Standing, sqlx::Error> {
+        let rows = sqlx::query(self.sql.lanes.clone()).bind(relay).fetch_all(&mut **transaction).await?;
+        sqlx::query(self.sql.register.clone()).bind(relay).bind(lease).execute(&mut **transaction).await?;
+        let crowd = sqlx::query(self.sql.crowd.clone()).fetch_one(&mut **transaction).await?;
+        if crowd.try_get("has_old")? {
+            sqlx::query(self.sql.sweep_relays.clone()).execute(&mut **transaction).await?;
+        }
+        let share = usize::try_from(share(crowd.try_get("relays")?)).unwrap_or_default();
+
+        let (mut own, mut free, mut next_expiry) = (Vec::new(), Vec::new(), None);
+        for row in &rows {
+            let lane = lane(row)?;
+            if row.try_get("is_own")? {
+                own.push(lane);
+            } else if row.try_get("is_free")? {
+                // The term that it is about to get.
+                free.push(Lane { term: lane.term + 1, ..lane });
+            } else {
+                let lease = Duration::from_millis(count(row.try_get("lease")?));
+                next_expiry = Some(next_expiry.map_or(lease, |next: Duration| next.min(lease)));
+            }
+        }
+        let surplus = own.len().saturating_sub(share);
+        let taken = share.saturating_sub(own.len());
+        let mut lanes = own;
+        lanes.extend(free.into_iter().take(taken));
+        lanes.sort_unstable();
+        sqlx::query(self.sql.hold.clone())
+            .bind(relay)
+            .bind(relay)
+            .bind(lease)
+            .bind(set(&lanes))
+            .execute(&mut **transaction)
+            .await?;
+        let is_behind: bool =
+            sqlx::query_scalar(self.sql.has_news.clone()).bind(position.cursor()).fetch_one(&mut **transaction).await?;
+        Ok(Standing { lanes, surplus, next_expiry, has_news: is_behind || !position.gaps().is_empty() })
+    }
+
+    fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
+        move |error| database_error(operation, &self.table, error)
+    }
+}
+
+fn lane(row: &MySqlRow) -> Result<Lane, sqlx::Error> {
+    Ok(Lane { number: row.try_get("lane")?, term: row.try_get("term")? })
+}
+
+/// Lanes as `FIND_IN_SET` takes them.
+fn set(lanes: &[Lane]) -> String {
+    lanes.iter().map(|lane| lane.number.to_string()).collect::<Vec<_>>().join(",")
+}
+
+impl Store for MySqlStore {
+    type Position = MySqlPosition;
+
+    async fn validate(&self) -> Result<(), EventError> {
+        for statement in &self.sql.validate {
+            let checked = sqlx::query(statement.clone()).persistent(false).execute(&self.pool).await;
+            checked.map_err(self.error("be looked at"))?;
+        }
+        Ok(())
+    }
+
+    async fn stand(&self, relay: Uuid, lease: Duration, position: &MySqlPosition) -> Result<Standing, EventError> {
+        let operation = "renew the leases";
+        let mut transaction = self.pool.begin().await.map_err(self.error(operation))?;
+        let standing = self
+            .try_stand(&mut transaction, &relay.to_string(), milliseconds(lease), position)
+            .await
+            .map_err(self.error(operation))?;
+        transaction.commit().await.map_err(self.error(operation))?;
+        Ok(standing)
+    }
+
+    async fn listen(&self, _: &Wake) -> Result<(), EventError> {
+        std::future::pending().await
+    }
+
+    async fn release(&self, relay: Uuid, lanes: &[Lane]) -> Result<(), EventError> {
+        let operation = "give lanes back";
+        let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else { return Ok(()) };
+        sqlx::query(self.sql.release.clone())
+            .bind(relay.to_string())
+            .bind(set(lanes))
+            .execute(&mut *transaction)
+            .await
+            .map_err(self.error(operation))?;
+        transaction.commit().await.map_err(self.error(operation))
+    }
+
+    async fn leave(&self, relay: Uuid) -> Result<(), EventError> {
+        let operation = "give the lanes back";
+        let mut transaction = self.pool.begin().await.map_err(self.error(operation))?;
+        for statement in [&self.sql.release_all, &self.sql.unregister] {
+            sqlx::query(statement.clone())
+                .bind(relay.to_string())
+                .execute(&mut *transaction)
+                .await
+                .map_err(self.error(operation))?;
+        }
+        transaction.commit().await.map_err(self.error(operation))
+    }
+
+    async fn fetch(&self, position: &mut MySqlPosition, lanes: &[Lane], limit: i64) -> Result<Page, EventError> {
+        let operation = "read the backlog";
+        self.narrow(position).await.map_err(self.error(operation))?;
+        let gaps = position.gaps();
+        let limit = span(limit, lanes);
+        let rows = sqlx::query(self.sql.fetch(&gaps))
+            .bind(set(lanes))
+            .bind(set(lanes))
+            .bind(position.cursor())
+            .bind(limit)
+            .persistent(gaps.is_empty())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.error(operation))?;
+        let (mut late, mut next) = (Vec::new(), Vec::new());
+        for row in rows {
+            let seq: i64 = row.try_get("seq").map_err(self.error(operation))?;
+            let is_late = row.try_get("is_late").map_err(self.error(operation))?;
+            if is_late { &mut late } else { &mut next }.push((seq, row));
+        }
+        // A union has no order, whatever its parts have.
+        late.sort_unstable_by_key(|(seq, _)| *seq);
+        next.sort_unstable_by_key(|(seq, _)| *seq);
+        let seqs = |rows: &[(i64, MySqlRow)]| rows.iter().map(|(seq, _)| *seq).collect::<Vec<i64>>();
+        position.advance(&seqs(&late), &seqs(&next), Instant::now());
+        let is_full = i64::try_from(next.len()) == Ok(limit);
+        let is_own = |row: &&MySqlRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
+        let mut page = self.page(next.iter().map(|(_, row)| row).filter(is_own), is_full)?;
+        for (seq, row) in late {
+            let key_hash: i64 = row.try_get("key_hash").map_err(self.error(operation))?;
+            if lanes.iter().any(|lane| lane.number == lane_of(key_hash)) {
+                page.numbers.push((seq, row.try_get("ordering_key").map_err(self.error(operation))?));
+            }
+        }
+        Ok(page)
+    }
+
+    async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {
+        let mut rows = Vec::new();
+        for some in seqs.chunks(LONGEST_LIST) {
+            let loaded = sqlx::query(self.sql.load(some)).persistent(false).fetch_all(&self.pool).await;
+            rows.extend(loaded.map_err(self.error("read the backlog"))?);
+        }
+        self.page(&rows, false)
+    }
+
+    async fn settle(&self, relay: Uuid, lanes: &[Lane], seqs: &[i64], keep: bool) -> Result<Tenure, EventError> {
+        let operation = "settle delivered events";
+        let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else {
+            return Ok(Tenure::Lost);
+        };
+        for some in seqs.chunks(LONGEST_LIST) {
+            let kept = keep.then(|| self.sql.keep_delivered(some));
+            for statement in kept.into_iter().chain([self.sql.delete_delivered(some)]) {
+                sqlx::query(statement)
+                    .persistent(false)
+                    .execute(&mut *transaction)
+                    .await
+                    .map_err(self.error(operation))?;
+            }
+        }
+        sqlx::query(self.sql.count_published.clone())
+            .bind(i64::try_from(seqs.len()).unwrap_or(i64::MAX))
+            .bind(lanes.first().map(|lane| lane.number))
+            .execute(&mut *transaction)
+            .await
+            .map_err(self.error(operation))?;
+        transaction.commit().await.map_err(self.error(operation))?;
+        Ok(Tenure::Held)
+    }
+
+    async fn refuse(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
+        self.judge(&[&self.sql.refuse], "note a refusal", relay, lane, seq, reason).await
+    }
+
+    async fn bury(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
+        let statements = [&self.sql.bury, &self.sql.delete_buried];
+        self.judge(&statements, "move an event to the dead letters", relay, lane, seq, reason).await
+    }
+
+    async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {
+        let rows = sqlx::query(self.sql.pending.clone())
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.error("list the pending events"))?;
+        rows.iter().map(rows::event).collect()
+    }
+
+    async fn dead_letters(&self, limit: i64) -> Result<Vec<DeadLetter>, EventError> {
+        let rows = sqlx::query(self.sql.dead_letters.clone())
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.error("list the dead letters"))?;
+        rows.iter().map(rows::dead_letter).collect()
+    }
+
+    async fn requeue(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        let operation = "requeue dead letters";
+        let mut transaction = self.pool.begin().await.map_err(self.error(operation))?;
+        let mut requeued = 0;
+        // The lock comes first: two that bring back the same ones must not both copy them.
+        for statement in [self.sql.lock_dead(ids), self.sql.requeue(ids), self.sql.delete_requeued(ids)] {
+            let done = sqlx::query(statement).persistent(false).execute(&mut *transaction).await;
+            requeued = done.map_err(self.error(operation))?.rows_affected();
+        }
+        transaction.commit().await.map_err(self.error(operation))?;
+        Ok(requeued)
+    }
+
+    async fn discard(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        self.repair(self.sql.discard(ids), "discard dead letters").await
+    }
+
+    async fn cleanup(&self, age: Duration, limit: i64) -> Result<u64, EventError> {
+        self.delete_old(&self.sql.cleanup, age, limit).await.map_err(self.error("clean up"))
+    }
+
+    async fn forget(&self, age: Duration, limit: i64) -> Result<u64, EventError> {
+        self.delete_old(&self.sql.forget, age, limit).await.map_err(self.error("forget delivered events"))
+    }
+
+    async fn redact(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        self.repair(self.sql.redact(ids), "empty dead letters").await
+    }
+
+    async fn stats(&self) -> Result<OutboxStats, EventError> {
+        let error = "count the events";
+        let row = sqlx::query(self.sql.stats.clone()).fetch_one(&self.pool).await.map_err(self.error(error))?;
+        let number = |column: &str| row.try_get::<i64, _>(column).map_err(self.error(error));
+        let oldest: Option<i64> = row.try_get("oldest_age").map_err(self.error(error))?;
+        Ok(OutboxStats {
+            pending: count(number("pending")?),
+            oldest_pending_age: oldest.map(|age| Duration::from_millis(count(age))),
+            dead: count(number("dead")?),
+            published: count(number("published")?),
+        })
+    }
+}
