@@ -39,54 +39,20 @@ postgres_psql() {
 }
 
 # The server refuses to run as root.
-postgres_owner() {
-  local owner
-  ((EUID == 0)) || { id -un; return; }
-  for owner in postgres nobody; do
-    ! id -u "$owner" >/dev/null 2>&1 || { printf '%s\n' "$owner"; return; }
-  done
-  return 1
-}
-
-# The words that put a command in the owner's hands, in OWNED. They exec, so that the process stays the one that was launched.
-postgres_as_owner() {
-  OWNED=()
-  ((EUID != 0)) || OWNED=(setpriv "--reuid=$(postgres_owner)" "--regid=$(id -g "$(postgres_owner)")" --init-groups --)
-}
-
-# Where the cluster is: not always where one looks for it, see below.
-postgres_base() { { ours && cat -- "$STATE/postgres/base" 2>/dev/null; } || printf '%s\n' "$STATE/postgres/cluster"; }
-
-postgres_new_base() {
-  local base=$STATE/postgres/cluster parent
-  mkdir -p "$base"
-  for parent in '' /var/tmp /tmp; do
-    [[ -z $parent ]] || base=$(mktemp -d "$parent/marty-events-postgres.XXXXXX") || continue
-    ((EUID != 0)) || chown "$(postgres_owner)": "$base"
-    chmod 700 "$base"
-    # The checkout may lie in a directory that the owner can't pass through.
-    if "${OWNED[@]}" test -w "$base" 2>/dev/null; then
-      printf '%s\n' "$base" >"$STATE/postgres/base"
-      return 0
-    fi
-    rm -rf -- "$base"
-  done
-  return 1
-}
+postgres_owners() { printf '%s\n' postgres nobody; }
 
 postgres_prepare() {
   local base
-  postgres_as_owner
-  [[ ! -d $(postgres_base)/data ]] || return 0
+  as_owner postgres
+  [[ ! -d $(base_of postgres)/data ]] || return 0
   postgres_remove
-  postgres_new_base || { say "no directory can be made for the user $(postgres_owner)"; return 1; }
-  base=$(postgres_base)
+  new_base postgres || return 1
+  base=$(base_of postgres)
   # Half of a cluster must never be taken for one, so it gets its name when it is whole.
   # Syncing the new files would only guard against a crash of the machine in the next seconds; the server itself does sync.
   (
     cd -- "$base" &&
-      (umask 077 && random_word >password) &&
-      { ((EUID != 0)) || chown "$(postgres_owner)": password; } &&
+      new_password postgres &&
       "${OWNED[@]}" "$POSTGRES_BIN/initdb" -D new -U marty -A scram-sha-256 --pwfile=password -E UTF8 --no-locale --no-sync &&
       postgres_settings "$base" >>new/postgresql.conf &&
       "${OWNED[@]}" "$POSTGRES_BIN/postgres" --single -D new postgres <<<'create database marty_events' &&
@@ -123,18 +89,18 @@ postgres_end_orphans() {
 
 postgres_launch() {
   local base
-  base=$(postgres_base)
-  postgres_as_owner
+  base=$(base_of postgres)
+  as_owner postgres
   # The lock files with a killed server's number keep a new one from starting as long as anything goes by that number.
   ! postgres_end_orphans "$base" || rm -f -- "$base/data/postmaster.pid" "$base"/.s.PGSQL.*
   launch postgres "$base" "${OWNED[@]}" "$POSTGRES_BIN/postgres" "$(postgres_marker)" -p "$(port postgres)"
 }
 
 # -D and its value in one word, which initdb or a person looking into the directory would not write.
-postgres_marker() { printf -- '-D%s/data\n' "$(postgres_base)"; }
+postgres_marker() { printf -- '-D%s/data\n' "$(base_of postgres)"; }
 
 postgres_url() {
-  printf 'postgres://marty:%s@127.0.0.1:%s/marty_events' "$(<"$(postgres_base)/password")" "$(port postgres)"
+  printf 'postgres://marty:%s@127.0.0.1:%s/marty_events' "$(<"$(base_of postgres)/password")" "$(port postgres)"
 }
 
 # The password is random, so no other checkout's server lets us in.
@@ -153,12 +119,6 @@ postgres_variable() { printf DATABASE_URL; }
 postgres_export() { printf 'export DATABASE_URL=%s\n' "$(postgres_url)"; }
 
 postgres_remove() {
-  local base
-  base=$(postgres_base)
-  case $base in
-    "$STATE/postgres/cluster" | /tmp/marty-events-postgres.* | /var/tmp/marty-events-postgres.*)
-      ! postgres_find || postgres_end_orphans "$base" || true
-      rm -rf -- "$base"
-      ;;
-  esac
+  ! postgres_find || postgres_end_orphans "$(base_of postgres)" || true
+  remove_base postgres
 }

@@ -156,3 +156,55 @@ gone() {
     sleep 0.1
   done
 }
+
+# The rest is for servers that refuse to run as root: NAME_owners lists the users that they may run as instead.
+
+owner_of() {
+  local owner
+  ((EUID == 0)) || { id -un; return; }
+  while read -r owner; do
+    ! id -u "$owner" >/dev/null 2>&1 || { printf '%s\n' "$owner"; return; }
+  done < <("$1_owners")
+  return 1
+}
+
+# The words that put a command in the owner's hands, in OWNED. They exec, so that the process stays the one that was launched.
+as_owner() {
+  OWNED=()
+  ((EUID != 0)) || OWNED=(setpriv "--reuid=$(owner_of "$1")" "--regid=$(id -g "$(owner_of "$1")")" --init-groups --)
+}
+
+# Where the server's files are: not always where one looks for them, see below.
+base_of() { { ours && cat -- "$STATE/$1/base" 2>/dev/null; } || printf '%s\n' "$STATE/$1/cluster"; }
+
+# Uses OWNED.
+new_base() {
+  local name=$1 base=$STATE/$1/cluster parent
+  mkdir -p "$base"
+  for parent in '' /var/tmp /tmp; do
+    [[ -z $parent ]] || base=$(mktemp -d "$parent/marty-events-$name.XXXXXX") || continue
+    ((EUID != 0)) || chown "$(owner_of "$name")": "$base"
+    chmod 700 "$base"
+    # The checkout may lie in a directory that the owner can't pass through.
+    if "${OWNED[@]}" test -w "$base" 2>/dev/null; then
+      printf '%s\n' "$base" >"$STATE/$name/base"
+      return 0
+    fi
+    rm -rf -- "$base"
+  done
+  say "no directory can be made for the user $(owner_of "$name")"
+  return 1
+}
+
+# In the current directory. It is random, so no other checkout's server lets us in.
+new_password() {
+  (umask 077 && random_word >password) && { ((EUID != 0)) || chown "$(owner_of "$1")": password; }
+}
+
+remove_base() {
+  local base
+  base=$(base_of "$1")
+  case $base in
+    "$STATE/$1/cluster" | "/tmp/marty-events-$1."* | "/var/tmp/marty-events-$1."*) rm -rf -- "$base" ;;
+  esac
+}

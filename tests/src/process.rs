@@ -34,6 +34,16 @@ pub fn binary(package: &str, name: &str, arguments: &[&str]) -> PathBuf {
         .expect("cargo names the binary")
 }
 
+/// The command `marty-events`, with every database that the tests have.
+///
+/// # Panics
+///
+/// When it cannot be built.
+#[must_use]
+pub fn command_line() -> PathBuf {
+    binary("marty-events", "marty-events", &["--features", "cli,mysql"])
+}
+
 /// A child whose lines on standard output are read as they come; killed when it is dropped.
 #[derive(Debug)]
 pub struct Watched {

@@ -2,6 +2,8 @@
 //!
 //! `MARTY_EVENTS_CHAOS_SECONDS` makes it longer than its 60 s, and `MARTY_EVENTS_CHAOS_SEED` repeats its choices.
 
+mod ledger;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     env,
@@ -15,32 +17,27 @@ use marty_events_tests::{
     broker::Broker,
     database::TestDatabase,
     kafka::{Reader, Record, prefix},
-    process::{Watched, binary},
+    mariadb::MariaDatabase,
+    process::{Watched, command_line},
     servers,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use sqlx::{PgPool, Postgres, Transaction};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::setup::config;
+use ledger::Ledger;
 
 const WRITERS: u64 = 6;
 const KEYS: u32 = 25;
 /// How long everything may take to come to rest after the last blow.
 const REST: Duration = Duration::from_mins(2);
 
-/// What was written is kept beside the event, in the same transaction: the truth that the deliveries are compared with.
-const TABLES: [&str; 2] = [
-    "CREATE TABLE accounts (key text PRIMARY KEY)",
-    "CREATE TABLE history (place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text NOT NULL, id uuid NOT NULL)",
-];
-
 type Step = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// One transaction with one to three events, which is committed, rolled back or cut off.
-async fn transaction(pool: &PgPool, publisher: &EventPublisher, chance: &mut StdRng) -> Step {
-    let mut tx = pool.begin().await?;
+async fn transaction<L: Ledger>(ledger: &L, publisher: &EventPublisher, chance: &mut StdRng) -> Step {
+    let mut tx = ledger.begin().await?;
     for _ in 0..chance.random_range(1..=3) {
         let number = chance.random_range(0..KEYS);
         // Half of the aggregates are locked by their writers; the other half asks for the order of the commits.
@@ -49,9 +46,12 @@ async fn transaction(pool: &PgPool, publisher: &EventPublisher, chance: &mut Std
             _ => (format!("free-{number}"), EventOrdering::Commit),
         };
         if ordering == EventOrdering::Key {
-            sqlx::query("SELECT FROM accounts WHERE key = $1 FOR UPDATE").bind(&key).execute(&mut *tx).await?;
+            L::lock(&mut tx, &key).await?;
         }
-        write(&mut tx, publisher, &key, ordering).await?;
+        let event = DomainEvent::new("account", &key, "moved").ordering(ordering);
+        let id = publisher.publish_in(&mut tx, event).await?;
+        // After the event: under its lock, where it has one.
+        L::note(&mut tx, &key, id).await?;
         tokio::time::sleep(Duration::from_millis(chance.random_range(0..5))).await;
     }
     if chance.random_bool(0.2) {
@@ -59,19 +59,6 @@ async fn transaction(pool: &PgPool, publisher: &EventPublisher, chance: &mut Std
     } else {
         tx.commit().await?;
     }
-    Ok(())
-}
-
-async fn write(
-    tx: &mut Transaction<'_, Postgres>,
-    publisher: &EventPublisher,
-    key: &str,
-    ordering: EventOrdering,
-) -> Step {
-    let event = DomainEvent::new("account", key, "moved").ordering(ordering);
-    let id = publisher.publish_in(&mut *tx, event).await?;
-    // After the event: under its lock, where it has one.
-    sqlx::query("INSERT INTO history (key, id) VALUES ($1, $2)").bind(key).bind(id).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -107,7 +94,7 @@ const BLOWS: [Blow; 8] = [
     Blow::KillBroker,
 ];
 
-async fn strike(blow: Blow, relays: &mut Relays<'_>, broker: &Arc<Broker>, admin: &PgPool, chance: &mut StdRng) {
+async fn strike(blow: Blow, relays: &mut Relays<'_>, broker: &Arc<Broker>, ledger: &impl Ledger, chance: &mut StdRng) {
     let place = chance.random_range(0..relays.running.len());
     match blow {
         // Dropping it is `kill -9`.
@@ -123,11 +110,7 @@ async fn strike(blow: Blow, relays: &mut Relays<'_>, broker: &Arc<Broker>, admin
             tokio::time::sleep(Duration::from_millis(chance.random_range(0..500))).await;
             relays.replace(place);
         }
-        Blow::CutConnections => {
-            let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() < 0.5";
-            sqlx::query(sql).execute(admin).await.expect("the server answers");
-        }
+        Blow::CutConnections => ledger.cut().await,
         Blow::KillBroker => {
             broker.kill();
             let broker = broker.clone();
@@ -168,28 +151,35 @@ async fn whatever_is_killed_the_deliveries_are_the_commits_in_their_order() {
         return;
     }
     let Some(database) = TestDatabase::create(test).await else { return };
+    run(database.pool, &database.url).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_killed_mariadbs_deliveries_are_the_commits_in_their_order() {
+    let test = "whatever_is_killed_mariadbs_deliveries_are_the_commits_in_their_order";
+    if servers::kafka(test).is_none() {
+        return;
+    }
+    let Some(database) = MariaDatabase::create(test).await else { return };
+    run(database.pool, &database.url).await;
+}
+
+async fn run<L: Ledger>(ledger: L, database: &str) {
     let number = |name: &str| env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let time = Duration::from_secs(number("MARTY_EVENTS_CHAOS_SECONDS").unwrap_or(60));
     let seed = number("MARTY_EVENTS_CHAOS_SEED").unwrap_or_else(rand::random);
     println!("seed {seed}");
     let mut chance = StdRng::seed_from_u64(seed);
-    for table in TABLES {
-        sqlx::query(table).execute(&database.pool).await.unwrap();
-    }
-    sqlx::query("INSERT INTO accounts SELECT 'locked-' || n FROM generate_series(0, $1) AS n")
-        .bind(i32::try_from(KEYS).unwrap())
-        .execute(&database.pool)
-        .await
-        .unwrap();
+    ledger.open(KEYS).await;
     let (broker, bootstrap) = tokio::task::spawn_blocking(Broker::start).await.unwrap();
     let (broker, prefix) = (Arc::new(broker), prefix());
     let publisher = EventPublisher::unregistered(&config(&bootstrap, &prefix)).unwrap();
-    let program = binary("marty-events", "marty-events", &["--features", "cli"]);
+    let program = command_line();
     let start = || {
         Watched::start(
             Command::new(&program)
                 .args(["relay", "--lease-time", "1s", "--batch-size", "50"])
-                .env("DATABASE_URL", &database.url)
+                .env("DATABASE_URL", database)
                 .env("SERVICE_NAME", "suite")
                 .env("KAFKA_BROKERS", &bootstrap)
                 .env("EVENT_TOPIC_PREFIX", &prefix)
@@ -201,13 +191,13 @@ async fn whatever_is_killed_the_deliveries_are_the_commits_in_their_order() {
     let stop = CancellationToken::new();
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
-            let (pool, publisher, stop) = (database.pool.clone(), publisher.clone(), stop.clone());
+            let (ledger, publisher, stop) = (ledger.clone(), publisher.clone(), stop.clone());
             let mut chance = StdRng::seed_from_u64(seed.wrapping_add(writer));
             tokio::spawn(async move {
                 let mut failed = 0_u32;
                 while !stop.is_cancelled() {
                     // A deadlock, a conflict or a connection that was cut: the caller rolled back, or does not know.
-                    failed += u32::from(transaction(&pool, &publisher, &mut chance).await.is_err());
+                    failed += u32::from(transaction(&ledger, &publisher, &mut chance).await.is_err());
                 }
                 failed
             })
@@ -219,7 +209,7 @@ async fn whatever_is_killed_the_deliveries_are_the_commits_in_their_order() {
         tokio::time::sleep(Duration::from_millis(chance.random_range(200..1_500))).await;
         let blow = BLOWS[chance.random_range(0..BLOWS.len())];
         *blows.entry(blow).or_insert(0) += 1;
-        strike(blow, &mut relays, &broker, &database.pool, &mut chance).await;
+        strike(blow, &mut relays, &broker, &ledger, &mut chance).await;
     }
     stop.cancel();
     let mut failed = 0;
@@ -227,7 +217,8 @@ async fn whatever_is_killed_the_deliveries_are_the_commits_in_their_order() {
         failed += writer.await.unwrap();
     }
 
-    let outbox = OutboxRepository::new(&database.pool);
+    let history = ledger.history().await;
+    let outbox = OutboxRepository::new(ledger);
     let rest = Instant::now();
     while outbox.stats().await.unwrap().pending > 0 {
         assert!(rest.elapsed() < REST, "seed {seed}: the outbox is not empty: {:?}", outbox.stats().await);
@@ -235,8 +226,6 @@ async fn whatever_is_killed_the_deliveries_are_the_commits_in_their_order() {
     }
     assert_eq!(outbox.dead_letters(1).await.unwrap(), [], "seed {seed}");
 
-    let history: Vec<(String, Uuid)> =
-        sqlx::query_as("SELECT key, id FROM history ORDER BY place").fetch_all(&database.pool).await.unwrap();
     let reader = Reader::start(&bootstrap, &prefix);
     let records = reader.events(history.len()).await;
     drop(relays);

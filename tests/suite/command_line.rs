@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use marty_events::{DomainEvent, OutboxRepository};
 use marty_events_tests::{
-    process::{Watched, binary},
+    process::{Watched, command_line},
     wait,
 };
 
@@ -18,7 +18,7 @@ fn text(output: &Output) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_migrates_relays_and_looks() {
     let Some(service) = Service::start("an_operator_migrates_relays_and_looks").await else { return };
-    let program = binary("marty-events", "marty-events", &["--features", "cli"]);
+    let program = command_line();
     let command = |arguments: &[&str]| {
         let mut command = Command::new(&program);
         command.args(arguments).env("DATABASE_URL", &service.database.url).env("EVENT_OUTBOX_TABLE", "operated");

@@ -4,7 +4,7 @@ use std::{process::Command, time::Duration};
 
 use marty_events::{DomainEvent, OutboxRepository};
 use marty_events_tests::{
-    process::{Watched, binary},
+    process::{Watched, command_line},
     wait,
 };
 use sqlx::PgPool;
@@ -87,7 +87,7 @@ async fn a_relay_that_was_paused_past_its_lease_settles_nothing_and_breaks_no_or
     let test = "a_relay_that_was_paused_past_its_lease_settles_nothing_and_breaks_no_order";
     let Some(service) = Service::start(test).await else { return };
     let pool = &service.database.pool;
-    let program = binary("marty-events", "marty-events", &["--features", "cli"]);
+    let program = command_line();
     let paused = Watched::start(
         Command::new(&program)
             .args(["relay", "--lease-time", "1s"])

@@ -4,7 +4,7 @@ use std::{borrow::Cow, process::Command, str::FromStr, time::Duration};
 
 use marty_events::{CancellationToken, EventError, OutboxRelay, OutboxRepository, outbox::OutboxTable};
 use marty_events_tests::{
-    process::{Watched, binary},
+    process::{Watched, command_line},
     proxy::CountingProxy,
     wait,
 };
@@ -178,7 +178,7 @@ impl Alone {
         let options = PgConnectOptions::from_str(&service.database.url).expect("a URL");
         let proxy = CountingProxy::start(&options).await;
         let relay = Watched::start(
-            Command::new(binary("marty-events", "marty-events", &["--features", "cli"]))
+            Command::new(command_line())
                 .arg("relay")
                 .args(arguments)
                 .env("DATABASE_URL", proxy.options(options).to_url_lossy().as_str())
