@@ -171,9 +171,9 @@ async fn run<L: Ledger>(ledger: L, database: &str) {
     println!("seed {seed}");
     let mut chance = StdRng::seed_from_u64(seed);
     ledger.open(KEYS).await;
-    let (broker, bootstrap) = tokio::task::spawn_blocking(Broker::start).await.unwrap();
+    let (broker, bootstrap) = tokio::task::spawn_blocking(Broker::start).await.expect("a broker");
     let (broker, prefix) = (Arc::new(broker), prefix());
-    let publisher = EventPublisher::unregistered(&config(&bootstrap, &prefix)).unwrap();
+    let publisher = EventPublisher::unregistered(&config(&bootstrap, &prefix)).expect("a publisher");
     let program = command_line();
     let start = || {
         Watched::start(
@@ -214,18 +214,18 @@ async fn run<L: Ledger>(ledger: L, database: &str) {
     stop.cancel();
     let mut failed = 0;
     for writer in writers {
-        failed += writer.await.unwrap();
+        failed += writer.await.expect("a writer");
     }
 
-    let history = ledger.history().await;
-    let outbox = OutboxRepository::new(ledger);
+    let outbox = OutboxRepository::new(ledger.clone());
     let rest = Instant::now();
-    while outbox.stats().await.unwrap().pending > 0 {
+    while outbox.stats().await.expect("the counts").pending > 0 {
         assert!(rest.elapsed() < REST, "seed {seed}: the outbox is not empty: {:?}", outbox.stats().await);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(outbox.dead_letters(1).await.unwrap(), [], "seed {seed}");
+    assert_eq!(outbox.dead_letters(1).await.expect("dead letters"), [], "seed {seed}");
 
+    let history = ledger.history().await;
     let reader = Reader::start(&bootstrap, &prefix);
     let records = reader.events(history.len()).await;
     drop(relays);

@@ -13,6 +13,10 @@ use crate::{EventContext, EventError};
 
 /// An event with its topic, key, headers and bytes.
 #[derive(Debug, Clone)]
+#[cfg_attr(
+    not(any(feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "the order of the commits is kept where transactions run side by side")
+)]
 pub(crate) struct Message {
     pub(crate) id: Uuid,
     pub(crate) topic: String,

@@ -29,6 +29,7 @@ impl Wake {
     }
 
     /// Lanes were given back.
+    #[cfg(feature = "postgres")]
     pub(crate) fn lanes(&self) {
         self.lanes.notify_one();
     }
