@@ -191,7 +191,10 @@ fn is_retryable_database_error(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
         // PostgreSQL, "Appendix A. PostgreSQL Error Codes": 40 transaction rollback (serialization failure,
         // deadlock), 55P03 lock not available, 57P admin shutdown and crash, 08 connection exceptions.
+        // MySQL keeps to the same classes, but for its lock time-out, 1205.
         // SQLite, "Result and Error Codes": 5 SQLITE_BUSY, 6 SQLITE_LOCKED and their extended codes (low byte).
+        #[cfg(feature = "mysql")]
+        error if crate::outbox::mysql::number(error) == Some(1205) => true,
         sqlx::Error::Database(database) => database.code().is_some_and(|code| {
             code.starts_with("40")
                 || code == "55P03"

@@ -44,6 +44,33 @@ async fn a_poison_event_goes_to_the_dead_letters_and_holds_back_only_its_own_key
 }
 
 #[tokio::test]
+async fn a_relay_that_never_gives_up_keeps_the_key_of_a_poison_event_waiting() {
+    let test = "a_relay_that_never_gives_up_keeps_the_key_of_a_poison_event_waiting";
+    let Some(service) = Service::start(test).await else { return };
+    let (brokers, topic) =
+        (service.publisher.bootstrap_servers().to_owned(), format!("{}.suite.ledger.posted", service.prefix));
+    topics::create(&brokers, &topic, 2_000).await;
+    let mut transaction = service.database.pool.begin().await.unwrap();
+    let events = [posted("poison", 5_000), posted("poison", 1), posted("other", 1)];
+    let ids = service.publisher.publish_all_in(&mut transaction, events).await.unwrap();
+    transaction.commit().await.unwrap();
+    let outbox = OutboxRepository::new(&service.database.pool);
+    let attempts = async || outbox.pending(1).await.ok()?.first().map(|event| event.attempts);
+    let keen = service.relay().max_attempts(2).retry_delay(Duration::from_millis(20)).give_up(false);
+    let relay = RunningRelay::start(keen);
+    wait::until("more refusals than a relay takes that gives up", || async { (4 <= attempts().await?).then_some(()) })
+        .await;
+    assert_eq!(service.reader.events(1).await[0].key.as_deref(), Some("other"), "the others go on");
+    assert_eq!(outbox.dead_letters(1).await.unwrap(), []);
+
+    topics::widen(&brokers, &topic, 100_000).await;
+    let records = service.reader.events(3).await;
+    let order: Vec<_> = records[1..].iter().map(|record| record.id().unwrap().to_owned()).collect();
+    assert_eq!(order, [ids[0].to_string(), ids[1].to_string()], "its key goes on with the event itself");
+    relay.stop().await;
+}
+
+#[tokio::test]
 async fn a_restart_burns_no_attempt_and_forgets_none() {
     let Some(service) = Service::start("a_restart_burns_no_attempt_and_forgets_none").await else { return };
     let topic = format!("{}.suite.ledger.posted", service.prefix);

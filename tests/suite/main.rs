@@ -10,6 +10,7 @@ mod direct;
 mod failure_records;
 mod kill;
 mod lanes;
+mod mariadb;
 mod ordering;
 mod outage;
 mod outbox;

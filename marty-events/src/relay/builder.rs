@@ -20,6 +20,7 @@ impl OutboxRelayBuilder {
             batch_size: 500,
             in_flight: 5_000,
             max_attempts: 5,
+            gives_up: true,
             retry_delay: Duration::from_millis(200),
             drain_time: Duration::from_secs(10),
             keep_published: None,
@@ -52,7 +53,8 @@ impl OutboxRelayBuilder {
 
     /// Whether to listen for what other processes announce, on a connection of the relay's own; `true` unless set. Turn it
     /// off where the database is behind a pooler that passes no notifications on (`PgBouncer` in transaction mode): events
-    /// are then found by [`idle_poll`](Self::idle_poll). SQLite has no announcements.
+    /// are then found by [`idle_poll`](Self::idle_poll). MySQL, MariaDB and SQLite have no
+    /// announcements.
     pub fn listen(mut self, listens: bool) -> Self {
         self.settings.listens = listens;
         self
@@ -77,7 +79,17 @@ impl OutboxRelayBuilder {
         self
     }
 
-    /// The pause before a refused event is tried again, which doubles with each refusal; 200 ms unless set.
+    /// Whether an event that was refused [`max_attempts`](Self::max_attempts) times goes to the dead letters, and its
+    /// ordering key goes on; `true` unless set. Where a gap in a key's order is worse than its delay, turn it off: the
+    /// event stays where it is, is tried again every minute at the latest, and its key waits until the broker takes it.
+    /// What never can be taken leaves by a relay that gives up.
+    pub fn give_up(mut self, gives_up: bool) -> Self {
+        self.settings.gives_up = gives_up;
+        self
+    }
+
+    /// The pause before a refused event is tried again, which doubles with each refusal up to a minute; 200 ms
+    /// unless set.
     pub fn retry_delay(mut self, pause: Duration) -> Self {
         self.settings.retry_delay = pause;
         self

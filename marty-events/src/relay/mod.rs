@@ -61,6 +61,7 @@ pub(crate) struct Settings {
     batch_size: u32,
     in_flight: u32,
     max_attempts: u32,
+    gives_up: bool,
     retry_delay: Duration,
     drain_time: Duration,
     keep_published: Option<Duration>,

@@ -25,6 +25,9 @@ pub(crate) struct RelaySettings {
     /// How often the broker may refuse an event before it goes to the dead letters.
     #[arg(long)]
     max_attempts: Option<u32>,
+    /// Keep an event that the broker goes on refusing where it is, and its ordering key waiting.
+    #[arg(long)]
+    never_give_up: bool,
     /// Keep delivered events for this long, for example `24h`, instead of deleting them.
     #[arg(long, value_parser = duration)]
     keep_published: Option<Duration>,
@@ -48,6 +51,7 @@ impl RelaySettings {
         let relay = set(relay, self.lease_time, OutboxRelayBuilder::lease_time);
         let relay = set(relay, self.idle_poll, OutboxRelayBuilder::idle_poll);
         let relay = relay.listen(!self.no_listen);
+        let relay = relay.give_up(!self.never_give_up);
         let relay = set(relay, self.batch_size, OutboxRelayBuilder::batch_size);
         let relay = set(relay, self.in_flight, OutboxRelayBuilder::in_flight);
         let relay = set(relay, self.max_attempts, OutboxRelayBuilder::max_attempts);

@@ -52,6 +52,9 @@ impl<S: Store> Term<'_, S> {
             if buried {
                 tracing::error!(event_id = %event.event_id, topic = %event.topic, attempts, reason,
                     "event moved to the dead letters");
+            } else if self.settings.max_attempts <= attempts {
+                tracing::error!(event_id = %event.event_id, topic = %event.topic, attempts, reason,
+                    "the broker goes on refusing an event, and its ordering key waits");
             } else {
                 tracing::warn!(event_id = %event.event_id, topic = %event.topic, attempts, reason,
                     "the broker refused an event; it is tried again");
@@ -68,6 +71,6 @@ impl<S: Store> Term<'_, S> {
     }
 
     fn is_last_attempt(&self, seq: i64) -> bool {
-        self.settings.max_attempts <= self.window.attempts(seq) + 1
+        self.settings.gives_up && self.settings.max_attempts <= self.window.attempts(seq) + 1
     }
 }
