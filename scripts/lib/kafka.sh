@@ -63,25 +63,38 @@ kafka_download() {
 # Java decodes file names by the locale, and the plain C locale knows ASCII only.
 kafka_java() { printf '%s\n' env LC_ALL=C.UTF-8 "$JAVA" -cp "$KAFKA_JARS/*" -Dlog4j2.configurationFile=log4j2.properties; }
 
+# For a test's own brokers there is besides:
+#   MARTY_EVENTS_KAFKA_ADVERTISED  the address that clients are sent to, where it is not the broker's own: a proxy's
+#   MARTY_EVENTS_KAFKA_VOTERS      the controllers of a cluster, as `1@HOST:PORT,2@HOST:PORT,3@HOST:PORT`; topics have a copy on each
+#   MARTY_EVENTS_KAFKA_NODE        which of them this one is
 kafka_properties() {
-  local broker controller
+  local broker controller quorum copies=1 in_sync=1 voters=${MARTY_EVENTS_KAFKA_VOTERS:-} node=${MARTY_EVENTS_KAFKA_NODE:-1}
   broker=127.0.0.1:$(port kafka)
-  controller=127.0.0.1:$(port kafka controller-port)
+  if [[ -n $voters ]]; then
+    controller=$(tr ',' '\n' <<<"$voters" | sed -n "s/^$node@//p")
+    quorum=controller.quorum.voters=$voters
+    copies=3 in_sync=2
+  else
+    controller=127.0.0.1:$(port kafka controller-port)
+    quorum=controller.quorum.bootstrap.servers=$controller
+  fi
   cat <<END
 process.roles=broker,controller
-node.id=1
+node.id=$node
 listeners=PLAINTEXT://$broker,CONTROLLER://$controller
-advertised.listeners=PLAINTEXT://$broker,CONTROLLER://$controller
+advertised.listeners=PLAINTEXT://${MARTY_EVENTS_KAFKA_ADVERTISED:-$broker},CONTROLLER://$controller
 controller.listener.names=CONTROLLER
-controller.quorum.bootstrap.servers=$controller
+$quorum
 log.dirs=data
 auto.create.topics.enable=true
 num.partitions=3
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+default.replication.factor=$copies
+min.insync.replicas=$in_sync
+offsets.topic.replication.factor=$copies
+transaction.state.log.replication.factor=$copies
+transaction.state.log.min.isr=$in_sync
+share.coordinator.state.topic.replication.factor=$copies
+share.coordinator.state.topic.min.isr=$in_sync
 # The fifty partitions of a production cluster only make the first consumer group and the first transaction wait.
 offsets.topic.num.partitions=3
 transaction.state.log.num.partitions=3
@@ -90,7 +103,7 @@ END
 }
 
 kafka_prepare() {
-  local id java
+  local id java standalone=(--standalone)
   mkdir -p "$STATE/kafka"
   kafka_properties >"$STATE/kafka/server.properties"
   cp -- "$REPO/scripts/kafka/log4j2.properties" "$STATE/kafka/"
@@ -98,14 +111,24 @@ kafka_prepare() {
   [[ ! -s $STATE/kafka/cluster-id ]] || return 0
   rm -rf -- "$STATE/kafka/data"
   mapfile -t java < <(kafka_java)
+  [[ -z ${MARTY_EVENTS_KAFKA_VOTERS:-} ]] || standalone=()
   # The tool lives for a second: compiling for speed would only make it two.
   java+=(-XX:TieredStopAtLevel=1 kafka.tools.StorageTool)
   (
     cd -- "$STATE/kafka" &&
-      id=$("${java[@]}" random-uuid) &&
-      "${java[@]}" format --standalone -t "$id" -c server.properties &&
+      id=$(kafka_cluster_id "${java[@]}") &&
+      "${java[@]}" format "${standalone[@]}" -t "$id" -c server.properties &&
       printf '%s\n' "$id" >cluster-id
   ) </dev/null >"$STATE/kafka/log" 2>&1
+}
+
+# The nodes of a cluster must have the same one, and are told apart from other clusters by their voters: 16 bytes of their hash.
+kafka_cluster_id() {
+  if [[ -z ${MARTY_EVENTS_KAFKA_VOTERS:-} ]]; then
+    "$@" random-uuid
+  else
+    sha256sum <<<"$MARTY_EVENTS_KAFKA_VOTERS" | head -c 16 | base64 | tr '+/' '-_' | head -c 22
+  fi
 }
 
 kafka_launch() {

@@ -10,3 +10,4 @@ pub mod proxy;
 pub mod servers;
 pub mod topics;
 pub mod wait;
+pub mod wire;

@@ -7,7 +7,10 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
+    metadata::MetadataPartition,
 };
+
+use crate::wait;
 
 /// How long the broker may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -67,4 +70,41 @@ pub async fn records(bootstrap: &str, prefix: &str) -> i64 {
             .sum()
     };
     tokio::task::spawn_blocking(count).await.expect("no panic")
+}
+
+/// Which broker leads the first partition of a topic.
+///
+/// # Panics
+///
+/// When the brokers do not answer.
+pub async fn leader(bootstrap: &str, topic: &str) -> i32 {
+    partitions(bootstrap, topic, |partition| partition.leader()).await[0]
+}
+
+/// Waits until every copy of a topic is up to date.
+///
+/// # Panics
+///
+/// When the brokers do not answer.
+pub async fn until_whole(bootstrap: &str, topic: &str) {
+    wait::until("copies that are up to date", || async {
+        let behind = partitions(bootstrap, topic, |partition| partition.replicas().len() - partition.isr().len()).await;
+        behind.iter().all(|behind| *behind == 0).then_some(())
+    })
+    .await;
+}
+
+async fn partitions<T: Send + 'static>(
+    bootstrap: &str,
+    topic: &str,
+    of: impl Fn(&MetadataPartition) -> T + Send + 'static,
+) -> Vec<T> {
+    let (bootstrap, topic) = (bootstrap.to_owned(), topic.to_owned());
+    let read = move || {
+        let consumer: BaseConsumer =
+            ClientConfig::new().set("bootstrap.servers", &bootstrap).create().expect("a consumer");
+        let metadata = consumer.fetch_metadata(Some(&topic), ANSWER).expect("the topic");
+        metadata.topics()[0].partitions().iter().map(of).collect()
+    };
+    tokio::task::spawn_blocking(read).await.expect("no panic")
 }

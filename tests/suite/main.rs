@@ -8,6 +8,7 @@ mod dead_letters;
 mod delivery;
 mod direct;
 mod failure_records;
+mod faults;
 mod kill;
 mod lanes;
 mod mariadb;

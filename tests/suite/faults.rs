@@ -1,0 +1,246 @@
+//! Networks that cut, delay and lose, and a cluster that loses its leader.
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use marty_events::{EventPublisher, OutboxRelay, OutboxRelayBuilder, OutboxRepository};
+use marty_events_tests::{
+    broker::{Broker, Cluster},
+    database::TestDatabase,
+    kafka::{Reader, prefix},
+    servers, topics, wait,
+    wire::{Weather, Wire},
+};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::{
+    caller::{Caller, Scene},
+    delivery::{histories, numbered},
+    setup::{RunningRelay, config},
+};
+
+const KEYS: usize = 20;
+
+/// Events that are written past all faults, a relay that is exposed to them, and what became of the events.
+struct Trial {
+    database: TestDatabase,
+    outbox: OutboxRepository,
+    publisher: EventPublisher,
+    bootstrap: String,
+    prefix: String,
+    written: BTreeSet<Uuid>,
+    rounds: usize,
+}
+
+impl Trial {
+    async fn new(test: &str, bootstrap: &str) -> Option<Self> {
+        let database = TestDatabase::create(test).await?;
+        let prefix = prefix();
+        Some(Self {
+            outbox: OutboxRepository::new(&database.pool),
+            publisher: EventPublisher::unregistered(&config(bootstrap, &prefix)).expect("a publisher"),
+            database,
+            bootstrap: bootstrap.to_owned(),
+            prefix,
+            written: BTreeSet::new(),
+            rounds: 0,
+        })
+    }
+
+    fn relay(&self, pool: &PgPool) -> OutboxRelayBuilder {
+        OutboxRelay::builder(pool).config(config(&self.bootstrap, &self.prefix)).lease_time(Duration::from_secs(1))
+    }
+
+    /// A transaction with an event of every key.
+    async fn write(&mut self) {
+        let events = (0..KEYS).map(|key| numbered(&format!("k-{key}"), self.rounds));
+        let mut transaction = self.database.pool.begin().await.expect("a transaction");
+        let ids = self.publisher.publish_all_in(&mut transaction, events).await.expect("they are written");
+        transaction.commit().await.expect("the commit");
+        self.written.extend(ids);
+        self.rounds += 1;
+    }
+
+    async fn published(&self) -> u64 {
+        self.outbox.stats().await.expect("the counts").published
+    }
+
+    async fn until_published(&self, count: u64) {
+        wait::until("progress", || async { (count <= self.published().await).then_some(()) }).await;
+    }
+
+    /// Everything arrives, in its order, no attempt is burnt, and nothing dies.
+    async fn passes(self) {
+        let refused = "SELECT count(*) FROM event_outbox WHERE attempts > 0";
+        wait::within(2 * wait::DEADLINE, "an empty outbox", || async {
+            let refused: i64 = sqlx::query_scalar(refused).fetch_one(&self.database.pool).await.expect("the rows");
+            assert_eq!(refused, 0, "a fault is no refusal");
+            (self.outbox.stats().await.ok()?.pending == 0).then_some(())
+        })
+        .await;
+        assert_eq!(self.outbox.stats().await.expect("the counts").dead, 0);
+        let records = Reader::start(&self.bootstrap, &self.prefix).events(self.written.len()).await;
+        let delivered: BTreeSet<Uuid> =
+            records.iter().map(|record| record.id().expect("an id").parse().expect("a UUID")).collect();
+        assert_eq!(delivered, self.written, "nothing lost, nothing invented, every redelivery under its first id");
+        for (key, history) in histories(&records) {
+            assert_eq!(
+                history,
+                (0..self.rounds).map(|round| i64::try_from(round).unwrap()).collect::<Vec<_>>(),
+                "{key}"
+            );
+        }
+    }
+}
+
+/// A pool by way of a wire.
+fn pool_by(wire: &Wire, database: &TestDatabase) -> PgPool {
+    PgPool::connect_lazy(&wire.url(&database.url)).expect("a URL")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_cut_off_again_and_again_costs_nothing() {
+    let test = "a_database_that_is_cut_off_again_and_again_costs_nothing";
+    let Some(brokers) = servers::kafka(test) else { return };
+    let Some(mut trial) = Trial::new(test, &brokers).await else { return };
+    let wire = Wire::start().await;
+    let relay = RunningRelay::start(trial.relay(&pool_by(&wire, &trial.database)).batch_size(10));
+    for _ in 0..10 {
+        let before = trial.published().await;
+        for _ in 0..3 {
+            trial.write().await;
+        }
+        trial.until_published(before + 1).await;
+        wire.cut();
+    }
+    wire.turn(Weather::Slow(Duration::from_millis(50)));
+    for _ in 0..3 {
+        trial.write().await;
+    }
+    trial.passes().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_settlement_whose_answer_is_lost_is_found_out() {
+    let test = "a_settlement_whose_answer_is_lost_is_found_out";
+    let Some(brokers) = servers::kafka(test) else { return };
+    let Some(mut trial) = Trial::new(test, &brokers).await else { return };
+    let wire = Wire::start().await;
+    let relay = RunningRelay::start(trial.relay(&pool_by(&wire, &trial.database)).batch_size(10).listen(false));
+    trial.write().await;
+    trial.until_published(KEYS as u64).await;
+    wire.turn(Weather::Deaf);
+    trial.write().await;
+    // The next statement of the relay reaches the database, and the relay waits for its answer: ten seconds at the most.
+    let begin = Instant::now();
+    let standby = RunningRelay::start(trial.relay(&trial.database.pool));
+    trial.until_published(2 * KEYS as u64).await;
+    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}: another relay is not held up", begin.elapsed());
+    standby.stop().await;
+    wire.turn(Weather::Fair);
+    trial.write().await;
+    trial.until_published(3 * KEYS as u64).await;
+    trial.passes().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_behind_a_network_that_cuts_delays_and_loses_costs_nothing() {
+    let test = "a_broker_behind_a_network_that_cuts_delays_and_loses_costs_nothing";
+    if servers::kafka(test).is_none() {
+        return;
+    }
+    let wire = Wire::start().await;
+    let address = wire.address();
+    let (_broker, server) = tokio::task::spawn_blocking(move || Broker::start_behind(&address)).await.unwrap();
+    wire.lead_to(&server);
+    let Some(mut trial) = Trial::new(test, &wire.address()).await else { return };
+    let relay = RunningRelay::start(trial.relay(&trial.database.pool).batch_size(10));
+    for _ in 0..5 {
+        let before = trial.published().await;
+        for _ in 0..3 {
+            trial.write().await;
+        }
+        trial.until_published(before + 1).await;
+        wire.cut();
+    }
+    wire.turn(Weather::Slow(Duration::from_millis(300)));
+    let before = trial.published().await;
+    trial.write().await;
+    trial.until_published(before + 1).await;
+    for lost in [Weather::Deaf, Weather::Silent] {
+        wire.turn(lost);
+        trial.write().await;
+        let age = Duration::from_secs(3);
+        wait::until("events that wait", || async {
+            (age < trial.outbox.stats().await.ok()?.oldest_pending_age?).then_some(())
+        })
+        .await;
+        wire.turn(Weather::Fair);
+        // The network says that the connections are gone, as a host that came back would.
+        wire.cut();
+        trial.write().await;
+        wait::until("an empty outbox", || async { (trial.outbox.stats().await.ok()?.pending == 0).then_some(()) })
+            .await;
+    }
+    trial.passes().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_whose_leader_is_killed_loses_nothing() {
+    let test = "a_cluster_whose_leader_is_killed_loses_nothing";
+    if servers::kafka(test).is_none() {
+        return;
+    }
+    let cluster = Arc::new(tokio::task::spawn_blocking(Cluster::start).await.unwrap());
+    let Some(mut trial) = Trial::new(test, &cluster.bootstrap()).await else { return };
+    let relay = RunningRelay::start(trial.relay(&trial.database.pool).batch_size(20));
+    trial.write().await;
+    trial.until_published(KEYS as u64).await;
+    let topic = format!("{}.suite.account.moved", trial.prefix);
+    for _ in 0..2 {
+        let leader = topics::leader(&trial.bootstrap, &topic).await;
+        let before = trial.published().await;
+        for _ in 0..5 {
+            trial.write().await;
+        }
+        trial.until_published(before + 1).await;
+        cluster.node(leader).kill();
+        let before = trial.published().await;
+        for _ in 0..5 {
+            trial.write().await;
+        }
+        // The other two go on without it.
+        trial.until_published(before + 5 * KEYS as u64).await;
+        let again = cluster.clone();
+        let _ = tokio::task::spawn_blocking(move || again.node(leader).up()).await.unwrap();
+        topics::until_whole(&trial.bootstrap, &topic).await;
+    }
+    trial.passes().await;
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_direct_event_with_nowhere_to_go_is_reported_in_time() {
+    let Some(scene) = Scene::new("a_direct_event_with_nowhere_to_go_is_reported_in_time").await else { return };
+    let wire = Wire::start().await;
+    let database = wire.url(&scene.database.url);
+    // The broker is away, and so is the database, which does not even say so.
+    wire.turn(Weather::Silent);
+    let mut command = scene.caller("export");
+    command.env("DATABASE_URL", database).env("KAFKA_BROKERS", "127.0.0.1:1");
+    command.env("KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS", "500");
+    let caller = Caller::start(&mut command).await;
+    assert_eq!(caller.answer.kind, "ok", "the work is done: {:?}", caller.answer);
+    let end = caller.end().await;
+    end.assert_counted("direct", "failed", 1);
+    end.assert_error("the outbox could not keep a direct event either");
+    end.assert_error("an event was not published");
+    assert_eq!((scene.delivered().await, scene.kept().await.len()), (0, 0));
+}
