@@ -29,7 +29,15 @@ impl TestDatabase {
     ///
     /// When the server refuses.
     pub async fn create(test: &str) -> Option<Self> {
-        let admin = servers::postgres(test)?;
+        Some(Self::create_on(servers::postgres(test)?).await)
+    }
+
+    /// A new database on the server that `admin` is the URL of.
+    ///
+    /// # Panics
+    ///
+    /// When the server refuses.
+    pub async fn create_on(admin: String) -> Self {
         let name = format!("marty_test_{}", Uuid::now_v7().simple());
         let mut connection = PgConnection::connect(&admin).await.expect("the PostgreSQL server answers");
         sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
@@ -42,7 +50,7 @@ impl TestDatabase {
         let base = admin.split('?').next().unwrap_or(&admin);
         let server =
             base.rsplit_once('/').filter(|(server, _)| !server.ends_with('/')).map_or(base, |(server, _)| server);
-        Some(Self { pool, url: format!("{server}/{name}"), admin, name })
+        Self { pool, url: format!("{server}/{name}"), admin, name }
     }
 
     /// Removes the database and cuts whoever is still connected.

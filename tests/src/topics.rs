@@ -78,7 +78,7 @@ pub async fn records(bootstrap: &str, prefix: &str) -> i64 {
 ///
 /// When the brokers do not answer.
 pub async fn leader(bootstrap: &str, topic: &str) -> i32 {
-    partitions(bootstrap, topic, |partition| partition.leader()).await[0]
+    partitions(bootstrap, topic, MetadataPartition::leader).await[0]
 }
 
 /// Waits until every copy of a topic is up to date.

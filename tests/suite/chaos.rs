@@ -14,10 +14,10 @@ use std::{
 
 use marty_events::{DomainEvent, EventOrdering, EventPublisher, OutboxRepository};
 use marty_events_tests::{
-    broker::Broker,
     database::TestDatabase,
     kafka::{Reader, Record, prefix},
     mariadb::MariaDatabase,
+    own::Server,
     process::{Watched, command_line},
     servers,
 };
@@ -94,7 +94,7 @@ const BLOWS: [Blow; 8] = [
     Blow::KillBroker,
 ];
 
-async fn strike(blow: Blow, relays: &mut Relays<'_>, broker: &Arc<Broker>, ledger: &impl Ledger, chance: &mut StdRng) {
+async fn strike(blow: Blow, relays: &mut Relays<'_>, broker: &Arc<Server>, ledger: &impl Ledger, chance: &mut StdRng) {
     let place = chance.random_range(0..relays.running.len());
     match blow {
         // Dropping it is `kill -9`.
@@ -171,7 +171,7 @@ async fn run<L: Ledger>(ledger: L, database: &str) {
     println!("seed {seed}");
     let mut chance = StdRng::seed_from_u64(seed);
     ledger.open(KEYS).await;
-    let (broker, bootstrap) = tokio::task::spawn_blocking(Broker::start).await.expect("a broker");
+    let (broker, bootstrap) = tokio::task::spawn_blocking(Server::kafka).await.expect("a broker");
     let (broker, prefix) = (Arc::new(broker), prefix());
     let publisher = EventPublisher::unregistered(&config(&bootstrap, &prefix)).expect("a publisher");
     let program = command_line();

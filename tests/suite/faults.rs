@@ -8,9 +8,9 @@ use std::{
 
 use marty_events::{EventPublisher, OutboxRelay, OutboxRelayBuilder, OutboxRepository};
 use marty_events_tests::{
-    broker::{Broker, Cluster},
     database::TestDatabase,
     kafka::{Reader, prefix},
+    own::{Cluster, Server},
     servers, topics, wait,
     wire::{Weather, Wire},
 };
@@ -38,9 +38,12 @@ struct Trial {
 
 impl Trial {
     async fn new(test: &str, bootstrap: &str) -> Option<Self> {
-        let database = TestDatabase::create(test).await?;
+        Some(Self::with(TestDatabase::create(test).await?, bootstrap))
+    }
+
+    fn with(database: TestDatabase, bootstrap: &str) -> Self {
         let prefix = prefix();
-        Some(Self {
+        Self {
             outbox: OutboxRepository::new(&database.pool),
             publisher: EventPublisher::unregistered(&config(bootstrap, &prefix)).expect("a publisher"),
             database,
@@ -48,7 +51,7 @@ impl Trial {
             prefix,
             written: BTreeSet::new(),
             rounds: 0,
-        })
+        }
     }
 
     fn relay(&self, pool: &PgPool) -> OutboxRelayBuilder {
@@ -126,6 +129,31 @@ async fn a_database_that_is_cut_off_again_and_again_costs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_server_that_is_killed_and_started_again_costs_nothing() {
+    let test = "a_database_server_that_is_killed_and_started_again_costs_nothing";
+    let (Some(brokers), Some(_)) = (servers::kafka(test), servers::postgres(test)) else { return };
+    let (server, admin) = tokio::task::spawn_blocking(Server::postgres).await.unwrap();
+    let server = Arc::new(server);
+    let mut trial = Trial::with(TestDatabase::create_on(admin).await, &brokers);
+    let relay = RunningRelay::start(trial.relay(&trial.database.pool).batch_size(10));
+    for _ in 0..3 {
+        let before = trial.published().await;
+        for _ in 0..5 {
+            trial.write().await;
+        }
+        trial.until_published(before + 1).await;
+        let server = server.clone();
+        let restarted = move || (server.kill(), server.up()).1;
+        let _ = tokio::task::spawn_blocking(restarted).await.unwrap();
+        // The pool still holds connections that are dead.
+        wait::until("a connection", || async { trial.outbox.stats().await.ok() }).await;
+    }
+    trial.write().await;
+    trial.passes().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_settlement_whose_answer_is_lost_is_found_out() {
     let test = "a_settlement_whose_answer_is_lost_is_found_out";
     let Some(brokers) = servers::kafka(test) else { return };
@@ -157,7 +185,7 @@ async fn a_broker_behind_a_network_that_cuts_delays_and_loses_costs_nothing() {
     }
     let wire = Wire::start().await;
     let address = wire.address();
-    let (_broker, server) = tokio::task::spawn_blocking(move || Broker::start_behind(&address)).await.unwrap();
+    let (_broker, server) = tokio::task::spawn_blocking(move || Server::kafka_behind(&address)).await.unwrap();
     wire.lead_to(&server);
     let Some(mut trial) = Trial::new(test, &wire.address()).await else { return };
     let relay = RunningRelay::start(trial.relay(&trial.database.pool).batch_size(10));

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use marty_events::{DomainEvent, EventPublisher, OutboxRelay, OutboxRepository};
 use marty_events_tests::{
-    broker::Broker,
     database::TestDatabase,
     kafka::{Reader, prefix},
+    own::Server,
     servers, wait,
 };
 
@@ -23,7 +23,7 @@ async fn a_broker_outage_burns_no_attempts_loses_nothing_and_keeps_the_order() {
         return;
     }
     let Some(database) = TestDatabase::create(test).await else { return };
-    let (broker, bootstrap) = tokio::task::spawn_blocking(Broker::start).await.unwrap();
+    let (broker, bootstrap) = tokio::task::spawn_blocking(Server::kafka).await.unwrap();
     let prefix = prefix();
     let config = config(&bootstrap, &prefix);
     let publisher = EventPublisher::unregistered(&config).unwrap();

@@ -1,40 +1,56 @@
-//! A Kafka of a test's own, which it may kill.
+//! Servers of a test's own, which it may kill.
 
-use std::{net::TcpListener, path::PathBuf, process::Command, thread};
+use std::{
+    net::TcpListener,
+    path::PathBuf,
+    process::{Command, Output},
+    thread,
+};
 
-/// A broker in a directory of its own, by the project's script; stopped and removed when it is dropped.
+/// A server in a directory of its own, by the project's script; stopped and removed when it is dropped.
 #[derive(Debug)]
-pub struct Broker {
+pub struct Server {
+    name: &'static str,
     folder: tempfile::TempDir,
     /// What the script is told about it besides its place.
     variables: Vec<(&'static str, String)>,
 }
 
-impl Broker {
-    /// Starts it, and answers its address.
+impl Server {
+    /// Starts an Apache Kafka, and answers its address.
     ///
     /// # Panics
     ///
     /// When it cannot be started.
     #[must_use]
-    pub fn start() -> (Self, String) {
-        Self::started(Vec::new())
+    pub fn kafka() -> (Self, String) {
+        Self::start("kafka", Vec::new())
     }
 
-    /// Starts one that sends its clients to `advertised`, and answers its true address.
+    /// Starts an Apache Kafka that sends its clients to `advertised`, and answers its true address.
     ///
     /// # Panics
     ///
     /// When it cannot be started.
     #[must_use]
-    pub fn start_behind(advertised: &str) -> (Self, String) {
-        Self::started(vec![("MARTY_EVENTS_KAFKA_ADVERTISED", advertised.to_owned())])
+    pub fn kafka_behind(advertised: &str) -> (Self, String) {
+        Self::start("kafka", vec![("MARTY_EVENTS_KAFKA_ADVERTISED", advertised.to_owned())])
     }
 
-    fn started(variables: Vec<(&'static str, String)>) -> (Self, String) {
-        let broker = Self { folder: tempfile::tempdir().expect("a directory"), variables };
-        let bootstrap = broker.up();
-        (broker, bootstrap)
+    /// Starts a PostgreSQL, and answers its URL.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn postgres() -> (Self, String) {
+        Self::start("postgres", Vec::new())
+    }
+
+    fn start(name: &'static str, variables: Vec<(&'static str, String)>) -> (Self, String) {
+        let server = Self { name, folder: tempfile::tempdir().expect("a directory"), variables };
+        let address = server.up();
+        (server, address)
     }
 
     /// Starts it, or starts it again; answers its address, which stays the same.
@@ -47,25 +63,28 @@ impl Broker {
         let output = self.script("up");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8_lossy(&output.stdout);
-        let address = text.lines().find_map(|line| line.strip_prefix("export KAFKA_BROKERS="));
-        address.expect("the script names the address").to_owned()
+        let line = text.lines().find_map(|line| line.strip_prefix("export ")?.split_once('='));
+        line.map(|(_, address)| address.to_owned()).expect("the script names the address")
     }
 
-    /// `kill -9` of the server that runs in this directory.
+    /// `kill -9`.
     ///
     /// # Panics
     ///
-    /// When there is none.
+    /// When it does not run.
     pub fn kill(&self) {
-        let marker = format!("-Dmarty.events.services={}", self.folder.path().display());
-        let killed = Command::new("pkill").args(["-9", "-f", "--", &marker]).status().expect("pkill runs");
-        assert!(killed.success(), "there was a broker to kill");
+        let status = self.script("status");
+        let status = String::from_utf8_lossy(&status.stdout);
+        let process = status.split_once("(process ").and_then(|(_, rest)| rest.split_once(')'));
+        let (process, _) = process.expect("it runs");
+        let killed = Command::new("kill").args(["-9", process]).status().expect("kill runs");
+        assert!(killed.success(), "there was a server to kill");
     }
 
-    fn script(&self, command: &str) -> std::process::Output {
+    fn script(&self, command: &str) -> Output {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../scripts/services");
         Command::new(script)
-            .args([command, "kafka"])
+            .args([command, self.name])
             .env("MARTY_EVENTS_SERVICES_DIR", self.folder.path().join("services"))
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .output()
@@ -73,7 +92,7 @@ impl Broker {
     }
 }
 
-impl Drop for Broker {
+impl Drop for Server {
     fn drop(&mut self) {
         self.script("down");
     }
@@ -83,7 +102,7 @@ impl Drop for Broker {
 #[derive(Debug)]
 pub struct Cluster {
     /// The node 1 comes first.
-    brokers: Vec<(Broker, String)>,
+    brokers: Vec<(Server, String)>,
 }
 
 impl Cluster {
@@ -103,7 +122,7 @@ impl Cluster {
             let starts = [1, 2, 3].map(|node| {
                 let variables =
                     vec![("MARTY_EVENTS_KAFKA_NODE", node.to_string()), ("MARTY_EVENTS_KAFKA_VOTERS", voters.clone())];
-                scope.spawn(move || Broker::started(variables))
+                scope.spawn(move || Server::start("kafka", variables))
             });
             starts.into_iter().map(|start| start.join().expect("a broker")).collect()
         });
@@ -122,7 +141,7 @@ impl Cluster {
     ///
     /// When there is none.
     #[must_use]
-    pub fn node(&self, node: i32) -> &Broker {
+    pub fn node(&self, node: i32) -> &Server {
         let place = usize::try_from(node - 1).expect("a number from 1 on");
         &self.brokers[place].0
     }
