@@ -93,7 +93,7 @@ impl Trial {
         for (key, history) in histories(&records) {
             assert_eq!(
                 history,
-                (0..self.rounds).map(|round| i64::try_from(round).unwrap()).collect::<Vec<_>>(),
+                (0..self.rounds).map(|round| i64::try_from(round).expect("a number")).collect::<Vec<_>>(),
                 "{key}"
             );
         }
