@@ -272,18 +272,18 @@ impl Store for MySqlStore {
         let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else {
             return Ok(Tenure::Lost);
         };
+        let mut settled = 0;
         for some in seqs.chunks(LONGEST_LIST) {
             let kept = keep.then(|| self.sql.keep_delivered(some));
+            let mut deleted = 0;
             for statement in kept.into_iter().chain([self.sql.delete_delivered(some)]) {
-                sqlx::query(statement)
-                    .persistent(false)
-                    .execute(&mut *transaction)
-                    .await
-                    .map_err(self.error(operation))?;
+                let done = sqlx::query(statement).persistent(false).execute(&mut *transaction).await;
+                deleted = done.map_err(self.error(operation))?.rows_affected();
             }
+            settled += deleted;
         }
         sqlx::query(self.sql.count_published.clone())
-            .bind(i64::try_from(seqs.len()).unwrap_or(i64::MAX))
+            .bind(settled)
             .bind(lanes.first().map(|lane| lane.number))
             .execute(&mut *transaction)
             .await

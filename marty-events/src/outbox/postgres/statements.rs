@@ -106,9 +106,10 @@ const TENURE: &str = "
         SELECT count(*) = cardinality($2) AS held FROM held
     )";
 
+/// Counts what was there to be deleted: a settlement whose answer was lost comes again.
 const COUNTED: &str = "
     counted AS (
-        UPDATE {lanes} SET published = published + cardinality($4::bigint[])
+        UPDATE {lanes} SET published = published + (SELECT count(*) FROM settled)
         WHERE lane = ($2::integer[])[1] AND (SELECT held FROM tenure)
     )";
 
@@ -159,14 +160,14 @@ impl Statements {
             fetch: of(FETCH),
             load: of("SELECT {event} FROM {outbox} WHERE seq = ANY($1) ORDER BY seq"),
             settle: of("
-                {tenure}, {counted}, settled AS (
-                    DELETE FROM {outbox} WHERE seq = ANY($4) AND (SELECT held FROM tenure)
-                )
+                {tenure}, settled AS (
+                    DELETE FROM {outbox} WHERE seq = ANY($4) AND (SELECT held FROM tenure) RETURNING seq
+                ), {counted}
                 SELECT held FROM tenure"),
             settle_and_keep: of("
-                {tenure}, {counted}, settled AS (
+                {tenure}, settled AS (
                     DELETE FROM {outbox} WHERE seq = ANY($4) AND (SELECT held FROM tenure) RETURNING {columns}
-                ), kept AS (
+                ), {counted}, kept AS (
                     INSERT INTO {published} ({columns}) SELECT {columns} FROM settled ON CONFLICT (seq) DO NOTHING
                 )
                 SELECT held FROM tenure"),

@@ -90,7 +90,7 @@ impl Statements {
             keep_delivered: of("
                 INSERT OR IGNORE INTO {published} ({columns})
                 SELECT {columns} FROM {outbox} WHERE seq IN (SELECT value FROM json_each(?1))"),
-            count_published: of("UPDATE {lanes} SET published = published + json_array_length(?1) WHERE lane = 1"),
+            count_published: of("UPDATE {lanes} SET published = published + ?1 WHERE lane = 1"),
             delete_delivered: of("DELETE FROM {outbox} WHERE seq IN (SELECT value FROM json_each(?1))"),
             refuse: of("UPDATE {outbox} SET attempts = attempts + 1, last_error = ?2 WHERE seq = ?1"),
             bury: of("

@@ -224,13 +224,16 @@ impl Store for SqliteStore {
         let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else { return Ok(Tenure::Lost) };
         let seqs = json(seqs)?;
         let kept = keep.then_some(&self.sql.keep_delivered);
-        for statement in kept.into_iter().chain([&self.sql.count_published, &self.sql.delete_delivered]) {
-            sqlx::query(statement.clone())
-                .bind(&seqs)
-                .execute(&mut *transaction)
-                .await
-                .map_err(self.error(operation))?;
+        let mut settled = 0;
+        for statement in kept.into_iter().chain([&self.sql.delete_delivered]) {
+            let done = sqlx::query(statement.clone()).bind(&seqs).execute(&mut *transaction).await;
+            settled = done.map_err(self.error(operation))?.rows_affected();
         }
+        sqlx::query(self.sql.count_published.clone())
+            .bind(i64::try_from(settled).unwrap_or(i64::MAX))
+            .execute(&mut *transaction)
+            .await
+            .map_err(self.error(operation))?;
         transaction.commit().await.map_err(self.error(operation))?;
         Ok(Tenure::Held)
     }
