@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use marty_events::{DomainEvent, EventContext, OutboxRepository};
-use marty_events_tests::{kafka::Record, wait};
+use marty_events_tests::{kafka::Record, topics, wait};
 
 use crate::setup::{RunningRelay, Service};
 
@@ -118,6 +118,34 @@ async fn an_open_transaction_holds_up_nobody_and_its_events_come_when_it_commits
     slow.commit().await.unwrap();
     assert_eq!(service.reader.events(2).await[1].key.as_deref(), Some("slow"), "the lower number committed later");
     relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_stops_under_load_has_settled_what_it_sent() {
+    let test = "a_relay_that_stops_under_load_has_settled_what_it_sent";
+    let Some(service) = Service::start(test).await else { return };
+    const EVENTS: usize = 5_000;
+    let outbox = OutboxRepository::new(&service.database.pool);
+    let mut transaction = service.database.pool.begin().await.unwrap();
+    let events = (0..EVENTS).map(|number| numbered(&format!("k-{}", number % 100), number / 100));
+    service.publisher.publish_all_in(&mut transaction, events).await.unwrap();
+    transaction.commit().await.unwrap();
+    let slow = || RunningRelay::start(service.relay().batch_size(50).in_flight(100));
+    let mut relay = slow();
+    for _ in 0..3 {
+        let before = outbox.stats().await.unwrap().published;
+        wait::until("progress", || async { (before < outbox.stats().await.ok()?.published).then_some(()) }).await;
+        relay.stop().await;
+        let stats = outbox.stats().await.unwrap();
+        let sent = topics::records(service.publisher.bootstrap_servers(), &service.prefix).await;
+        assert!(0 < stats.pending, "under load");
+        assert_eq!(u64::try_from(sent).unwrap(), stats.published, "nothing is left to be sent twice");
+        relay = slow();
+    }
+    wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
+    relay.stop().await;
+    let sent = topics::records(service.publisher.bootstrap_servers(), &service.prefix).await;
+    assert_eq!(usize::try_from(sent).unwrap(), EVENTS);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The direct road.
 
+use std::time::Duration;
+
 use marty_events::{AuditEvent, AuditEventType, EventError, EventPublisher};
 use marty_events_tests::{database::TestDatabase, kafka::prefix, servers, wait};
 
@@ -73,4 +75,37 @@ async fn a_direct_event_that_kafka_did_not_take_is_kept_in_the_outbox_and_relaye
     let relay = RunningRelay::start(relay);
     assert_eq!(reader.events(1).await[0].id(), Some(id.to_string().as_str()));
     relay.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_full_queue_does_not_take_is_kept_or_reported_at_once() {
+    let test = "what_a_full_queue_does_not_take_is_kept_or_reported_at_once";
+    let Some(database) = TestDatabase::create(test).await else { return };
+    let config = || {
+        marty_events::EventConfig::builder()
+            .service_name("suite")
+            .brokers("127.0.0.1:1")
+            .producer_property("queue.buffering.max.messages", "10")
+            .producer_property("message.timeout.ms", "3000")
+    };
+    let all = |publisher: EventPublisher| async move {
+        let sends = (0..50).map(|_| publisher.publish(exported()));
+        futures_util::future::join_all(sends).await
+    };
+    let begin = std::time::Instant::now();
+    let refused = all(EventPublisher::unregistered(&config().build().unwrap()).unwrap()).await;
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    let full =
+        refused.iter().filter(|answer| answer.as_ref().is_err_and(|error| format!("{error:?}").contains("QueueFull")));
+    assert_eq!(full.count(), 40);
+    assert!(refused.iter().all(|answer| answer.as_ref().is_err_and(EventError::is_retryable)), "{refused:?}");
+
+    let keeping = config().database_url(&database.url).build().unwrap();
+    let kept = all(EventPublisher::unregistered(&keeping).unwrap()).await;
+    let mut ids: Vec<_> = kept.into_iter().map(|answer| answer.expect("it is kept")).collect();
+    let pending = marty_events::OutboxRepository::new(&database.pool).pending(100).await.unwrap();
+    let mut in_the_outbox: Vec<_> = pending.iter().map(|event| event.event_id).collect();
+    ids.sort_unstable();
+    in_the_outbox.sort_unstable();
+    assert_eq!(in_the_outbox, ids);
 }

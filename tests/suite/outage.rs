@@ -1,13 +1,15 @@
 //! A broker that goes away and comes back: a Kafka of this test's own, killed and started again on the same port and data.
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use marty_events::{DomainEvent, EventPublisher, OutboxRelay, OutboxRepository};
 use marty_events_tests::{
     database::TestDatabase,
     kafka::{Reader, prefix},
     own::Server,
+    process::{Watched, command_line},
     servers, wait,
+    wire::Wire,
 };
 
 use crate::setup::{RunningRelay, config};
@@ -68,4 +70,46 @@ async fn a_broker_outage_burns_no_attempts_loses_nothing_and_keeps_the_order() {
         next[key] += 1;
     }
     assert_eq!(next, [60; 10]);
+}
+
+#[tokio::test]
+async fn an_outage_is_a_line_in_the_log_when_it_begins_and_one_when_it_ends() {
+    let test = "an_outage_is_a_line_in_the_log_when_it_begins_and_one_when_it_ends";
+    let Some(brokers) = servers::kafka(test) else { return };
+    let Some(database) = TestDatabase::create(test).await else { return };
+    let (wire, prefix) = (Wire::start().await, prefix());
+    // Where nobody listens.
+    wire.lead_to("127.0.0.1:1");
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let relay = Watched::start(
+        Command::new(command_line())
+            .arg("relay")
+            .env("DATABASE_URL", &database.url)
+            .env("SERVICE_NAME", "suite")
+            .env("KAFKA_BROKERS", wire.address())
+            .env("EVENT_TOPIC_PREFIX", &prefix)
+            .env("RUST_LOG", "info")
+            .stderr(log.reopen().unwrap()),
+    );
+    let publisher = EventPublisher::unregistered(&config(&brokers, &prefix)).unwrap();
+    let outbox = OutboxRepository::new(&database.pool);
+    let mut transaction = database.pool.begin().await.unwrap();
+    publisher.publish_all_in(&mut transaction, (0..100).map(|key| moved(key, 0))).await.unwrap();
+    transaction.commit().await.unwrap();
+    let lines = |text: &str| {
+        let log = std::fs::read_to_string(log.path()).unwrap();
+        log.lines().filter(|line| line.contains("broker") && line.contains(text)).count()
+    };
+    wait::until("a line about the outage", || async { (0 < lines("does not work")).then_some(()) }).await;
+    wait::until("an outage that lasts", || async {
+        (Duration::from_secs(6) < outbox.stats().await.ok()?.oldest_pending_age?).then_some(())
+    })
+    .await;
+    wire.lead_to(&brokers);
+    wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
+    wait::until("a line about its end", || async { (0 < lines("works again")).then_some(()) }).await;
+    relay.terminate();
+    assert!(relay.line(Duration::from_secs(20)).is_none(), "it ends");
+    let log = std::fs::read_to_string(log.path()).unwrap();
+    assert_eq!((lines("does not work"), lines("works again")), (1, 1), "{log}");
 }

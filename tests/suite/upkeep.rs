@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, process::Command, str::FromStr, time::Duration};
 
-use marty_events::{CancellationToken, EventError, OutboxRelay, OutboxRepository, outbox::OutboxTable};
+use marty_events::{CancellationToken, EventError, EventPublisher, OutboxRelay, OutboxRepository, outbox::OutboxTable};
 use marty_events_tests::{
     process::{Watched, command_line},
     proxy::CountingProxy,
@@ -12,6 +12,7 @@ use sqlx::{
     AssertSqlSafe, ConnectOptions, PgPool, SqlSafeStr,
     migrate::{Migration, MigrationType, Migrator},
     postgres::PgConnectOptions,
+    sqlite::SqlitePoolOptions,
 };
 
 use crate::{
@@ -23,9 +24,9 @@ async fn count(pool: &PgPool, table: &str) -> i64 {
     sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}"))).fetch_one(pool).await.expect("a count")
 }
 
-/// The tables of the first version, under the name `old`, as that version's `migrate` left them.
-async fn first_version(pool: &PgPool) {
-    let text = include_str!("../../marty-events/migrations/postgres/0001_outbox.sql")
+/// The tables of the first version, under the name `old`, as that version's `migrate` made them.
+fn first_version(text: &str) -> Migrator {
+    let text = text
         .replace("event_outbox_dead_letters", "\"old_dead_letters\"")
         .replace("event_outbox_lanes", "\"old_lanes\"")
         .replace("event_outbox", "\"old\"");
@@ -33,7 +34,7 @@ async fn first_version(pool: &PgPool) {
     let first = Migration::new(1, Cow::Borrowed("outbox"), MigrationType::Simple, text, false);
     let mut migrator = Migrator::with_migrations(vec![first]);
     migrator.dangerous_set_table_name("\"old_migrations\"");
-    migrator.run(pool).await.expect("the first version");
+    migrator
 }
 
 #[tokio::test]
@@ -41,7 +42,8 @@ async fn an_outbox_of_the_first_version_is_brought_up_to_date_with_its_backlog()
     let test = "an_outbox_of_the_first_version_is_brought_up_to_date_with_its_backlog";
     let Some(service) = Service::start(test).await else { return };
     let pool = &service.database.pool;
-    first_version(pool).await;
+    let first = first_version(include_str!("../../marty-events/migrations/postgres/0001_outbox.sql"));
+    first.run(pool).await.expect("the first version");
     let mut transaction = pool.begin().await.unwrap();
     service.publisher.publish_all_in(&mut transaction, (0..3).map(|number| numbered("k", number))).await.unwrap();
     let columns = "event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload";
@@ -75,6 +77,35 @@ async fn an_outbox_of_the_first_version_is_brought_up_to_date_with_its_backlog()
     assert_eq!(OutboxRepository::new(pool).table(table).stats().await.unwrap().published, 11);
     // By which the relay of the first version took everything.
     assert_eq!(count(pool, "old_lanes WHERE lane = 0").await, 0);
+}
+
+#[tokio::test]
+async fn an_outbox_of_the_first_version_in_sqlite_is_brought_up_to_date_with_its_backlog() {
+    let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+    let first = first_version(include_str!("../../marty-events/migrations/sqlite/0001_outbox.sql"));
+    first.run(&pool).await.expect("the first version");
+    marty_events::outbox::migrate(&pool).await.unwrap();
+    let publisher = EventPublisher::unregistered(&crate::setup::config("127.0.0.1:1", "old")).unwrap();
+    let mut transaction = pool.begin().await.unwrap();
+    let ids = publisher.publish_all_in(&mut transaction, (0..3).map(|number| numbered("k", number))).await.unwrap();
+    let columns = "event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload";
+    let moved = format!("INSERT INTO old ({columns}) SELECT {columns} FROM event_outbox ORDER BY seq");
+    sqlx::query(AssertSqlSafe(moved)).execute(&mut *transaction).await.unwrap();
+    sqlx::query("UPDATE old_lanes SET published = 7").execute(&mut *transaction).await.unwrap();
+    transaction.commit().await.unwrap();
+
+    let table = OutboxTable::parse("old").unwrap();
+    let outbox = OutboxRepository::new(&pool).table(table.clone());
+    let error = outbox.validate().await.unwrap_err();
+    assert!(matches!(error, EventError::OutboxTableMissing { .. }), "{error:?}");
+    marty_events::outbox::migrate_table(&pool, &table).await.unwrap();
+    outbox.validate().await.unwrap();
+    let pending = outbox.pending(10).await.unwrap();
+    assert_eq!(pending.iter().map(|event| event.event_id).collect::<Vec<_>>(), ids);
+    assert_eq!(outbox.stats().await.unwrap().published, 7);
+    let lanes: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM old_lanes WHERE lane > 0").fetch_one(&pool).await.unwrap();
+    assert_eq!(lanes, 16);
 }
 
 #[tokio::test]
@@ -232,4 +263,61 @@ async fn a_quiet_relay_asks_at_most_one_query_a_second() {
     relay.rests(3).await;
     let executed = relay.executed_in(Duration::from_secs(12)).await;
     assert!(0 < executed && executed <= 12, "{executed} statements in 12 seconds");
+}
+
+/// How many blocks of the outbox were looked at so far.
+async fn blocks(pool: &PgPool) -> i64 {
+    let sql = "SELECT heap_blks_read + heap_blks_hit FROM pg_statio_user_tables WHERE relname = 'event_outbox'";
+    sqlx::query_scalar(sql).fetch_one(pool).await.expect("the counts")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_costs_the_same_whatever_lies_dead_before_it() {
+    let Some(service) = Service::start("a_page_costs_the_same_whatever_lies_dead_before_it").await else { return };
+    let pool = &service.database.pool;
+    let mut reader = pool.begin().await.unwrap();
+    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").execute(&mut *reader).await.unwrap();
+    sqlx::query("SELECT count(*) FROM event_outbox").execute(&mut *reader).await.unwrap();
+    for part in 0..10 {
+        let mut transaction = pool.begin().await.unwrap();
+        let events = (0..5_000).map(|number| numbered("k", 5_000 * part + number));
+        service.publisher.publish_all_in(&mut transaction, events).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+    sqlx::query("DELETE FROM event_outbox").execute(pool).await.unwrap();
+    sqlx::query("ANALYZE event_outbox").execute(pool).await.unwrap();
+    let sql = "SELECT relpages::bigint FROM pg_class WHERE relname = 'event_outbox'";
+    let dead: i64 = sqlx::query_scalar(sql).fetch_one(pool).await.unwrap();
+    assert!(4_000 < dead, "{dead} blocks of dead rows");
+
+    let relay = service.run_relay();
+    let deliver = async |count: usize| {
+        let mut transaction = pool.begin().await.unwrap();
+        service.publisher.publish_in(&mut transaction, numbered("k", count)).await.unwrap();
+        transaction.commit().await.unwrap();
+        service.reader.events(count).await;
+    };
+    let mut count = 0;
+    let mut deliver_for = async |time: Duration| {
+        let begin = std::time::Instant::now();
+        while begin.elapsed() < time {
+            count += 1;
+            deliver(count).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        count
+    };
+    // A relay begins at the beginning, and a session reports what it did once a second.
+    let begun = deliver_for(Duration::from_secs(3)).await;
+    let before = blocks(pool).await;
+    // Several pages, and several times that the relay says that it is alive.
+    let events = deliver_for(Duration::from_secs(4)).await - begun;
+    let looked_at = wait::until("the sessions' reports", || async {
+        let now = blocks(pool).await;
+        (before < now).then_some(now - before)
+    })
+    .await;
+    assert!(looked_at < dead, "{looked_at} blocks for {events} events, beside {dead} of dead rows");
+    relay.stop().await;
+    drop(reader);
 }

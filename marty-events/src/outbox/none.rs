@@ -29,6 +29,10 @@ pub(crate) struct Nowhere;
 
 impl Position for Nowhere {
     fn restart(&mut self) {}
+
+    fn is_new(&self) -> bool {
+        true
+    }
 }
 
 macro_rules! refuse {

@@ -16,7 +16,8 @@ pub(crate) struct Standing {
     pub(crate) surplus: usize,
     /// When the first lease of another relay runs out, unless it is renewed.
     pub(crate) next_expiry: Option<Duration>,
-    /// Whether there is something to read behind the position.
+    /// Whether there is something to read behind the position; not asked of a position at the beginning, before which every
+    /// row that ever was may lie dead.
     pub(crate) has_news: bool,
 }
 
@@ -71,6 +72,9 @@ impl Page {
 pub(crate) trait Position: Default + Send + Sync + std::fmt::Debug {
     /// Begins anew: rows that were read already come again.
     fn restart(&mut self);
+
+    /// Whether nothing was read yet.
+    fn is_new(&self) -> bool;
 }
 
 /// The outbox in one database. Every method is one statement, or one transaction where the database needs several.

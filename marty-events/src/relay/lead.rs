@@ -132,6 +132,7 @@ impl<S: Store> Term<'_, S> {
                         self.database_at = Instant::now() + self.database.failed(&error);
                         // It may come back as another one, where the position means nothing.
                         self.position.restart();
+                        self.poll_soon();
                     }
                 }
             }

@@ -18,7 +18,10 @@ use std::{
 use super::super::store::Position;
 
 /// Before a gap is that old, its row may be in the middle of being inserted.
-pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Gaps are not asked about more often than this: it takes a connection of its own.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// More gaps are joined to fewer and wider ones: those hold numbers that were read already, which does no harm.
 const MOST_GAPS: usize = 512;
@@ -42,6 +45,10 @@ impl Position for MySqlPosition {
     fn restart(&mut self) {
         *self = Self::default();
     }
+
+    fn is_new(&self) -> bool {
+        self.cursor == 0
+    }
 }
 
 impl MySqlPosition {
@@ -54,9 +61,13 @@ impl MySqlPosition {
         self.gaps.iter().map(|(first, gap)| (*first, gap.last)).collect()
     }
 
-    /// Those that are old enough to be asked about.
+    /// Those that are old enough to be asked about; none unless that is due.
     pub(super) fn old_gaps(&self, now: Instant) -> Vec<(i64, i64)> {
-        let old = self.gaps.iter().filter(|(_, gap)| PATIENCE <= now.duration_since(gap.since));
+        let age = |gap: &Gap| now.duration_since(gap.since);
+        if !self.gaps.values().any(|gap| PATIENCE + PAUSE <= age(gap)) {
+            return Vec::new();
+        }
+        let old = self.gaps.iter().filter(|(_, gap)| PATIENCE <= age(gap));
         old.map(|(first, gap)| (*first, gap.last)).collect()
     }
 
@@ -148,14 +159,16 @@ mod tests {
         let begin = Instant::now();
         let mut position = MySqlPosition::default();
         position.advance(&[], &[5], begin);
-        assert_eq!(position.old_gaps(begin), []);
-        let later = begin + PATIENCE;
-        position.advance(&[], &[7], later);
-        let old = position.old_gaps(later);
-        assert_eq!(old, [(1, 4)], "the younger one waits");
-        position.narrow(&old, &[2, 3], later);
-        assert_eq!(position.gaps(), [(2, 3), (6, 6)]);
-        position.narrow(&position.old_gaps(later + PATIENCE), &[], later + PATIENCE);
+        assert_eq!(position.old_gaps(begin + PATIENCE), [], "not before it is due");
+        position.advance(&[], &[7], begin + PAUSE / 2);
+        let due = begin + PATIENCE + PAUSE;
+        position.advance(&[], &[9], due);
+        let old = position.old_gaps(due);
+        assert_eq!(old, [(1, 4), (6, 6)], "the youngest one waits");
+        position.narrow(&old, &[2, 3], due);
+        assert_eq!(position.gaps(), [(2, 3), (8, 8)]);
+        let later = due + PATIENCE + PAUSE;
+        position.narrow(&position.old_gaps(later), &[], later);
         assert_eq!(position.gaps(), []);
     }
 

@@ -3,14 +3,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::{Connection, MySql, MySqlPool, Row, SqlStr, Transaction, mysql::MySqlRow};
+use sqlx::{MySql, MySqlPool, Row, SqlStr, Transaction, mysql::MySqlRow};
 use uuid::Uuid;
 
 use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent,
         lanes::{Lane, lane_of, share, span},
-        store::{Page, Standing, Store, Tenure, count, database_error, milliseconds},
+        store::{Page, Position, Standing, Store, Tenure, count, database_error, milliseconds},
         wake::Wake,
     },
     position::MySqlPosition,
@@ -45,10 +45,11 @@ impl MySqlStore {
             return Ok(());
         }
         let mut connection = self.pool.acquire().await?;
-        sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED").execute(&mut *connection).await?;
-        let mut transaction = connection.begin().await?;
-        let there = sqlx::query_scalar(self.sql.gaps(&old)).persistent(false).fetch_all(&mut *transaction).await?;
-        transaction.commit().await?;
+        // Whatever becomes of this future, nobody else gets a connection that reads what is not committed.
+        connection.close_on_drop();
+        let isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED";
+        sqlx::raw_sql(isolation).execute(&mut *connection).await?;
+        let there = sqlx::query_scalar(self.sql.gaps(&old)).persistent(false).fetch_all(&mut *connection).await?;
         position.narrow(&old, &there, now);
         Ok(())
     }
@@ -151,9 +152,11 @@ impl MySqlStore {
             .bind(set(&lanes))
             .execute(&mut **transaction)
             .await?;
-        let is_behind: bool =
-            sqlx::query_scalar(self.sql.has_news.clone()).bind(position.cursor()).fetch_one(&mut **transaction).await?;
-        Ok(Standing { lanes, surplus, next_expiry, has_news: is_behind || !position.gaps().is_empty() })
+        let has_news = !position.is_new() && {
+            let is_behind = sqlx::query_scalar(self.sql.has_news.clone()).bind(position.cursor());
+            is_behind.fetch_one(&mut **transaction).await? || !position.gaps().is_empty()
+        };
+        Ok(Standing { lanes, surplus, next_expiry, has_news })
     }
 
     fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {

@@ -43,6 +43,10 @@ impl Position for PostgresPosition {
     fn restart(&mut self) {
         *self = Self::default();
     }
+
+    fn is_new(&self) -> bool {
+        self.cursor == i64::MIN
+    }
 }
 
 /// What a read showed besides the rows.

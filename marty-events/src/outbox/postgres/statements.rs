@@ -39,12 +39,14 @@ const ENDED: &str = "
     )";
 
 /// Rows up to the cursor (`$5`) that were not there at the last read: of those transactions, and above `$6` of those that
-/// the last snapshot knew nothing of (`$7` on).
+/// the last snapshot knew nothing of (`$7` on). Both bounds are values, so that the index is entered between them: below are
+/// the dead rows of everything that was ever delivered while some transaction holds the vacuum's horizon back.
 const IS_LATE: &str = "
-    seq <= $5 AND least(ended.floor, $6) < seq
-        AND (xid = ANY(ended.xids) OR $6 < seq AND $7::text::xid8 <= xid)";
+    (SELECT least(floor, $6) FROM ended) < seq AND seq <= $5
+        AND (xid = ANY((SELECT xids FROM ended)::xid8[]) OR $6 < seq AND $7::text::xid8 <= xid)";
 
-/// Renews, counts the relays, and takes what is free: a share each, rounded up.
+/// Renews, counts the relays, and takes what is free: a share each, rounded up. Whether there is news is asked in the order of
+/// the index: a mere `EXISTS` may be answered by a walk over every dead row.
 const STAND: &str = "
     WITH {ended}, crowd AS (
         SELECT count(*) FILTER (WHERE relay <> $1) + 1 AS relays FROM {relays} WHERE clock_timestamp() <= expires_at
@@ -77,8 +79,10 @@ const STAND: &str = "
         (SELECT greatest(count(*) - (SELECT lanes FROM share), 0) FROM renewed) AS surplus,
         (SELECT greatest((extract(epoch FROM min(expires_at) - clock_timestamp()) * 1000)::bigint, 0)
             FROM {lanes} WHERE owner <> $1) AS next_expiry,
-        EXISTS (SELECT FROM {outbox} WHERE $5 < seq)
-            OR EXISTS (SELECT FROM {outbox}, ended WHERE {is_late}) AS has_news";
+        CASE WHEN $8 THEN
+            (SELECT seq FROM {outbox} WHERE $5 < seq ORDER BY seq LIMIT 1) IS NOT NULL
+            OR (SELECT seq FROM {outbox} WHERE {is_late} ORDER BY seq LIMIT 1) IS NOT NULL
+        ELSE false END AS has_news";
 
 /// The late rows, then those behind the cursor. Of late rows beyond `$1`, and of other relays' lanes (others than `$2`),
 /// without headers and payload. The snapshot is that of the reads, and the statement uses up a transaction id.
@@ -89,7 +93,7 @@ const FETCH: &str = "
             (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS server) AS sight
     LEFT JOIN (
         (SELECT true AS is_late, {late_event}
-            FROM (SELECT *, row_number() OVER (ORDER BY seq) AS place FROM {outbox}, ended
+            FROM (SELECT *, row_number() OVER (ORDER BY seq) AS place FROM {outbox}
                 WHERE {is_late} AND {lane_of} = ANY($2)) AS late
             ORDER BY seq)
         UNION ALL

@@ -8,7 +8,7 @@ use super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent,
         lanes::{Lane, span},
         sql::Quotes,
-        store::{Page, Standing, Store, Tenure, count, database_error, milliseconds},
+        store::{Page, Position, Standing, Store, Tenure, count, database_error, milliseconds},
         wake::Wake,
     },
     listen,
@@ -154,6 +154,7 @@ impl Store for PostgresStore {
             .bind(cursor)
             .bind(behind)
             .bind(next_xid)
+            .bind(!position.is_new())
             .fetch_one(&self.pool)
             .await
             .map_err(self.error(operation))?;

@@ -37,6 +37,10 @@ impl Position for SqlitePosition {
     fn restart(&mut self) {
         *self = Self::default();
     }
+
+    fn is_new(&self) -> bool {
+        self.0 == i64::MIN
+    }
 }
 
 impl SqliteStore {
@@ -154,8 +158,8 @@ impl Store for SqliteStore {
             lanes.sort_unstable();
             let next: Option<i64> =
                 sqlx::query_scalar(self.sql.next_expiry.clone()).bind(&relay).fetch_one(&mut *transaction).await?;
-            let has_news =
-                sqlx::query_scalar(self.sql.has_news.clone()).bind(position.0).fetch_one(&mut *transaction).await?;
+            let has_news = !position.is_new()
+                && sqlx::query_scalar(self.sql.has_news.clone()).bind(position.0).fetch_one(&mut *transaction).await?;
             Ok(Standing {
                 lanes,
                 surplus: usize::try_from(own - share(relays)).unwrap_or_default(),
