@@ -1,0 +1,145 @@
+//! A backlog, from the table to Kafka.
+
+use std::time::Instant;
+
+use futures_util::future::try_join_all;
+use sqlx::{PgPool, Postgres, Row, Transaction};
+
+use crate::{
+    Failure,
+    by_hand::{Record, claim_and_delete},
+    direct, order, rate,
+    report::Sample,
+    stage::{RunningRelay, Stage},
+};
+
+/// How many rows the loops take at a time; the relay's own default.
+const PAGE: i64 = 500;
+
+const CASES: [&str; 5] =
+    ["claim and delete", "relay", "relay beside a writer", "relay beside a reader", "skip-locked loop, send, delete"];
+
+/// A transaction that stays open; with an id of its own it is a writer's, and with a snapshot a reader's.
+pub(crate) async fn open(pool: &PgPool, statement: &'static str) -> Result<Transaction<'static, Postgres>, Failure> {
+    let mut transaction = pool.begin().await?;
+    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").execute(&mut *transaction).await?;
+    sqlx::query(statement).execute(&mut *transaction).await?;
+    Ok(transaction)
+}
+
+pub(crate) const WRITER: &str = "SELECT pg_current_xact_id()";
+pub(crate) const READER: &str = "SELECT count(*) FROM event_outbox_lanes";
+
+pub(crate) async fn round(turn: usize, events: usize) -> Result<Vec<Sample>, Failure> {
+    let mut rates = [0.0; CASES.len()];
+    for place in order(CASES.len(), turn) {
+        let stage = Stage::new().await?;
+        stage.fill(events).await?;
+        let in_the_way = match place {
+            2 => Some(open(&stage.database.pool, WRITER).await?),
+            3 => Some(open(&stage.database.pool, READER).await?),
+            _ => None,
+        };
+        let begin = Instant::now();
+        match place {
+            0 => while claim_and_delete(&stage.database.pool, PAGE).await? > 0 {},
+            4 => skip_locked(&stage).await?,
+            _ => {
+                let relay = RunningRelay::start(stage.relay())?;
+                stage.until_delivered(events).await;
+                rates[place] = rate(events, begin.elapsed());
+                relay.stop().await?;
+            }
+        }
+        if rates[place] == 0.0 {
+            rates[place] = rate(events, begin.elapsed());
+        }
+        drop(in_the_way);
+        stage.end().await;
+    }
+    Ok(CASES.iter().zip(rates).map(|(case, rate)| Sample::new(*case, rate)).collect())
+}
+
+/// The usual loop: claims a page, sends it, waits for every acknowledgement, deletes it, commits.
+async fn skip_locked(stage: &Stage) -> Result<(), Failure> {
+    let producer = direct::producer(stage)?;
+    loop {
+        let mut transaction = stage.database.pool.begin().await?;
+        let claim =
+            "SELECT seq, event_id, record_key, payload FROM event_outbox ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED";
+        let rows = sqlx::query(claim).bind(PAGE).fetch_all(&mut *transaction).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut records = Vec::with_capacity(rows.len());
+        for row in &rows {
+            records.push(Record {
+                id: row.try_get("event_id")?,
+                key: row.try_get("record_key")?,
+                headers: Vec::new(),
+                payload: row.try_get("payload")?,
+            });
+        }
+        try_join_all(records.iter().map(|record| direct::send(&producer, &stage.topic, &record.key, record))).await?;
+        let seqs = rows.iter().map(|row| row.try_get("seq")).collect::<Result<Vec<i64>, _>>()?;
+        sqlx::query("DELETE FROM event_outbox WHERE seq = ANY($1)").bind(seqs).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+    }
+}
+
+const SIZES: [(&str, usize); 3] = [("10,000", 10_000), ("100,000", 100_000), ("1,000,000", 1_000_000)];
+
+pub(crate) async fn round_of_sizes(turn: usize) -> Result<Vec<Sample>, Failure> {
+    let mut rates = [0.0; SIZES.len()];
+    for place in order(SIZES.len(), turn) {
+        rates[place] = by_relays(1, SIZES[place].1).await?;
+    }
+    Ok(SIZES.iter().zip(rates).map(|((size, _), rate)| Sample::new(*size, rate)).collect())
+}
+
+const RELAYS: [(&str, usize); 3] = [("1 relay", 1), ("2 relays", 2), ("4 relays", 4)];
+
+pub(crate) async fn round_of_relays(turn: usize, events: usize) -> Result<Vec<Sample>, Failure> {
+    let mut rates = [0.0; RELAYS.len()];
+    for place in order(RELAYS.len(), turn) {
+        rates[place] = by_relays(RELAYS[place].1, events).await?;
+    }
+    Ok(RELAYS.iter().zip(rates).map(|((relays, _), rate)| Sample::new(*relays, rate)).collect())
+}
+
+/// All of them have their share of the lanes before the backlog is there.
+async fn by_relays(count: usize, events: usize) -> Result<f64, Failure> {
+    let stage = Stage::new().await?;
+    if count == 1 {
+        stage.fill(events).await?;
+        let begin = Instant::now();
+        let relay = RunningRelay::start(stage.relay())?;
+        stage.until_delivered(events).await;
+        let rate = rate(events, begin.elapsed());
+        relay.stop().await?;
+        stage.end().await;
+        return Ok(rate);
+    }
+    // One transaction, so that none of them begins before the others.
+    let mut transaction = stage.database.pool.begin().await?;
+    for first in (0..events).step_by(5_000) {
+        let part = (first..events.min(first + 5_000)).map(|number| stage.event(number));
+        stage.publisher.publish_all_in(&mut transaction, part).await?;
+    }
+    let relays = (0..count).map(|_| RunningRelay::start(stage.relay())).collect::<Result<Vec<_>, _>>()?;
+    let shares = "SELECT count(DISTINCT owner) FROM event_outbox_lanes";
+    marty_events_tests::wait::until("every relay to have lanes", || async {
+        let owners: i64 = sqlx::query_scalar(shares).fetch_one(&stage.database.pool).await.ok()?;
+        (usize::try_from(owners) == Ok(count)).then_some(())
+    })
+    .await;
+    transaction.commit().await?;
+    let begin = Instant::now();
+    stage.until_delivered(events).await;
+    let rate = rate(events, begin.elapsed());
+    for relay in relays {
+        relay.stop().await?;
+    }
+    stage.end().await;
+    Ok(rate)
+}

@@ -1,0 +1,133 @@
+//! How fast each road is, beside the raw parts that it is made of and beside what one would write without it.
+//! `scripts/load` runs it with the servers that it needs.
+//!
+//! In every round each case of a road runs once, in an order that turns with the rounds. What is reported are medians over
+//! the rounds, and medians of the ratios within each round.
+
+mod by_hand;
+mod call;
+mod direct;
+mod drain;
+mod enqueue;
+mod idle;
+mod report;
+mod stage;
+mod steady;
+
+use clap::{Parser, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use report::{Report, Sample};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Measures roads against the PostgreSQL of `DATABASE_URL` and the Kafka of `KAFKA_BROKERS`.
+#[derive(Parser)]
+struct Arguments {
+    /// Which roads; all of them unless given.
+    roads: Vec<Road>,
+    /// How often each case runs.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// How many events a case of `direct`, `drain` and `relays` has.
+    #[arg(long, default_value_t = 100_000)]
+    events: usize,
+    /// How many seconds a case of `steady`, `open` and `idle` takes.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// A line of JSON for every case, in place of the tables.
+    #[arg(long)]
+    json: bool,
+    /// What `cargo bench` adds.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Road {
+    /// Direct events, pipelined.
+    Direct,
+    /// One annotated call after the other on the direct road, each awaited.
+    Call,
+    /// One event in a transaction with one row of business.
+    Enqueue,
+    /// Many events in a transaction.
+    EnqueueMany,
+    /// A backlog, from the table to Kafka.
+    Drain,
+    /// Backlogs of several sizes.
+    Growth,
+    /// Several relays at one backlog.
+    Relays,
+    /// From a commit to a consumer, at 1,000 events a second.
+    Steady,
+    /// The same pace beside a transaction that stays open.
+    Open,
+    /// A relay with nothing to do.
+    Idle,
+}
+
+impl Road {
+    fn report(self) -> Report {
+        match self {
+            Self::Direct => Report::new("direct", "events/s", "raw producer"),
+            Self::Call => Report::new("call", "us", "raw send"),
+            Self::Enqueue => Report::new("enqueue", "us", "by hand"),
+            Self::EnqueueMany => Report::new("enqueue-many", "rows/s", "by hand"),
+            Self::Drain => Report::new("drain", "events/s", "claim and delete"),
+            Self::Growth => Report::new("growth", "events/s", "10,000"),
+            Self::Relays => Report::new("relays", "events/s", "1 relay"),
+            Self::Steady => Report::new("steady", "ms", "direct producer, p50"),
+            Self::Open => Report::new("open", "", "nobody, dead rows"),
+            Self::Idle => Report::new("idle", "", "statements/s"),
+        }
+    }
+
+    async fn round(self, turn: usize, arguments: &Arguments) -> Result<Vec<Sample>, Failure> {
+        let (events, seconds) = (arguments.events, arguments.seconds);
+        match self {
+            Self::Direct => direct::round(turn, events).await,
+            Self::Call => call::round(2_000).await,
+            Self::Enqueue => enqueue::round(turn, 1_500).await,
+            Self::EnqueueMany => enqueue::round_of_many(turn, 40).await,
+            Self::Drain => drain::round(turn, events).await,
+            Self::Growth => drain::round_of_sizes(turn).await,
+            Self::Relays => drain::round_of_relays(turn, events).await,
+            Self::Steady => steady::round(turn, seconds).await,
+            Self::Open => steady::round_beside_open_transactions(turn, seconds).await,
+            Self::Idle => idle::round(seconds).await,
+        }
+    }
+}
+
+/// The places of `count` cases, in another order each turn.
+fn order(count: usize, turn: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |place| (place + turn) % count)
+}
+
+fn rate(count: usize, time: std::time::Duration) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / time.as_secs_f64()
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let arguments = Arguments::parse();
+    if arguments.bench && std::env::var_os("DATABASE_URL").is_none() {
+        println!("needs servers; `scripts/load` brings them");
+        return Ok(());
+    }
+    let roads = if arguments.roads.is_empty() { Road::value_variants() } else { &arguments.roads };
+    let bar = ProgressBar::new((roads.len() * arguments.rounds) as u64);
+    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} rounds, {elapsed}, now {msg}")?);
+    for road in roads {
+        let mut report = road.report();
+        for turn in 0..arguments.rounds {
+            bar.set_message(report.road);
+            report.add(road.round(turn, &arguments).await?);
+            bar.inc(1);
+        }
+        bar.suspend(|| report.print(arguments.json));
+    }
+    bar.finish_and_clear();
+    Ok(())
+}

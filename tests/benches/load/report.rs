@@ -1,0 +1,102 @@
+//! Medians, and ratios within each round.
+
+use comfy_table::{Table, presets::ASCII_MARKDOWN};
+use serde_json::json;
+
+/// What one run of a case came to.
+pub(crate) struct Sample {
+    case: String,
+    value: f64,
+}
+
+impl Sample {
+    pub(crate) fn new(case: impl Into<String>, value: f64) -> Self {
+        Self { case: case.into(), value }
+    }
+}
+
+/// The rounds of one road.
+pub(crate) struct Report {
+    pub(crate) road: &'static str,
+    unit: &'static str,
+    /// The case that the others are compared with.
+    baseline: &'static str,
+    rounds: Vec<Vec<Sample>>,
+}
+
+impl Report {
+    pub(crate) fn new(road: &'static str, unit: &'static str, baseline: &'static str) -> Self {
+        Self { road, unit, baseline, rounds: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, round: Vec<Sample>) {
+        self.rounds.push(round);
+    }
+
+    pub(crate) fn print(&self, as_json: bool) {
+        let cases = self.cases();
+        if as_json {
+            for case in &cases {
+                let (values, ratio) = (self.values(case), self.ratio(case));
+                let line = json!({
+                    "road": self.road, "case": case, "unit": self.unit, "median": median(values.clone()),
+                    "values": values, "baseline": self.baseline, "ratio": ratio,
+                });
+                println!("{line}");
+            }
+            return;
+        }
+        let mut table = Table::new();
+        table.load_preset(ASCII_MARKDOWN).set_header([
+            self.road.to_owned(),
+            format!("median of {}, {}", self.rounds.len(), self.unit),
+            "least to most".to_owned(),
+            format!("over {}", self.baseline),
+        ]);
+        for case in &cases {
+            let mut values = self.values(case);
+            values.sort_by(f64::total_cmp);
+            let spread = format!("{} to {}", figure(values[0]), figure(values[values.len() - 1]));
+            let ratio = self.ratio(case).map(|ratio| format!("{ratio:.2}")).unwrap_or_default();
+            table.add_row([case.clone(), figure(median(values)), spread, ratio]);
+        }
+        println!("{table}\n");
+    }
+
+    /// In the order of the first round, which is that of the source.
+    fn cases(&self) -> Vec<String> {
+        self.rounds.first().map(|round| round.iter().map(|sample| sample.case.clone()).collect()).unwrap_or_default()
+    }
+
+    fn values(&self, case: &str) -> Vec<f64> {
+        let samples = self.rounds.iter().flatten().filter(|sample| sample.case == case);
+        samples.map(|sample| sample.value).collect()
+    }
+
+    fn ratio(&self, case: &str) -> Option<f64> {
+        let of = |round: &Vec<Sample>, case: &str| {
+            round.iter().find(|sample| sample.case == case).map(|sample| sample.value)
+        };
+        let ratios: Vec<f64> = self
+            .rounds
+            .iter()
+            .filter_map(|round| Some(of(round, case)? / of(round, self.baseline)?))
+            .filter(|ratio| ratio.is_finite())
+            .collect();
+        (!ratios.is_empty()).then(|| median(ratios))
+    }
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    percentile(&mut values, 50)
+}
+
+/// The value that so many of a hundred are not above.
+pub(crate) fn percentile(values: &mut [f64], percent: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get((values.len() * percent / 100).min(values.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+}
+
+fn figure(value: f64) -> String {
+    if value.abs() < 10.0 { format!("{value:.3}") } else { format!("{value:.0}") }
+}

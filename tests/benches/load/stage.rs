@@ -1,0 +1,118 @@
+//! A database, topics and a publisher of a run's own.
+
+use std::time::Duration;
+
+use marty_events::{
+    CancellationToken, DomainEvent, EventConfig, EventConfigBuilder, EventError, EventPublisher, OutboxRelay,
+    OutboxRelayBuilder,
+};
+use marty_events_tests::{database::TestDatabase, kafka::prefix, servers, wait};
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+};
+use tokio::task::JoinHandle;
+
+use crate::{Failure, by_hand::Data};
+
+/// Ordering keys of the events.
+pub(crate) const KEYS: usize = 10_000;
+/// Makes an event of about 1 KiB.
+const FILLER_BYTES: usize = 430;
+
+pub(crate) struct Stage {
+    pub(crate) brokers: String,
+    pub(crate) database: TestDatabase,
+    pub(crate) config: EventConfig,
+    pub(crate) publisher: EventPublisher,
+    pub(crate) prefix: String,
+    pub(crate) topic: String,
+    pub(crate) filler: String,
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Result<Self, Failure> {
+        let brokers = servers::kafka("load").ok_or("no Kafka")?;
+        let database = TestDatabase::create("load").await.ok_or("no PostgreSQL")?;
+        let prefix = prefix();
+        let config = config(&brokers, &prefix).build()?;
+        let topic = format!("{prefix}.load.account");
+        let admin: AdminClient<DefaultClientContext> =
+            ClientConfig::new().set("bootstrap.servers", &brokers).create()?;
+        let new = NewTopic::new(&topic, 3, TopicReplication::Fixed(1));
+        for created in admin.create_topics([&new], &AdminOptions::new()).await? {
+            created.map_err(|(topic, code)| format!("{topic}: {code}"))?;
+        }
+        let publisher = EventPublisher::unregistered(&config)?;
+        Ok(Self { brokers, database, config, publisher, prefix, topic, filler: "x".repeat(FILLER_BYTES) })
+    }
+
+    pub(crate) fn data(&self, number: usize) -> Data<'_> {
+        Data { number, filler: &self.filler }
+    }
+
+    pub(crate) fn event(&self, number: usize) -> DomainEvent {
+        DomainEvent::new("account", number % KEYS, "moved").data(&self.data(number)).expect("JSON")
+    }
+
+    /// Writes a backlog.
+    pub(crate) async fn fill(&self, events: usize) -> Result<(), Failure> {
+        for first in (0..events).step_by(5_000) {
+            let mut transaction = self.database.pool.begin().await?;
+            let part = (first..events.min(first + 5_000)).map(|number| self.event(number));
+            self.publisher.publish_all_in(&mut transaction, part).await?;
+            transaction.commit().await?;
+        }
+        // As autovacuum would have.
+        sqlx::query("ANALYZE event_outbox").execute(&self.database.pool).await?;
+        Ok(())
+    }
+
+    pub(crate) fn relay(&self) -> OutboxRelayBuilder {
+        OutboxRelay::builder(&self.database.pool).config(self.config.clone())
+    }
+
+    /// How many events relays have settled; the outbox itself is not walked through.
+    pub(crate) async fn delivered(&self) -> Result<usize, Failure> {
+        let sql = "SELECT sum(published)::bigint FROM event_outbox_lanes";
+        let delivered: i64 = sqlx::query_scalar(sql).fetch_one(&self.database.pool).await?;
+        Ok(usize::try_from(delivered)?)
+    }
+
+    pub(crate) async fn until_delivered(&self, events: usize) {
+        wait::within(Duration::from_mins(20), "every event", || async {
+            (events <= self.delivered().await.ok()?).then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) async fn end(self) {
+        self.database.drop_database().await;
+    }
+}
+
+pub(crate) fn config(brokers: &str, prefix: &str) -> EventConfigBuilder {
+    EventConfig::builder()
+        .service_name("load")
+        .brokers(brokers)
+        .topic_prefix(prefix)
+        .domain_topic("{service}.{aggregate}")
+}
+
+pub(crate) struct RunningRelay {
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), EventError>>,
+}
+
+impl RunningRelay {
+    pub(crate) fn start(relay: OutboxRelayBuilder) -> Result<Self, Failure> {
+        let stop = CancellationToken::new();
+        Ok(Self { task: tokio::spawn(relay.build()?.run(stop.clone())), stop })
+    }
+
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
+        self.stop.cancel();
+        Ok(self.task.await??)
+    }
+}

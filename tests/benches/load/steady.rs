@@ -1,0 +1,233 @@
+//! 1,000 events a second, each in a transaction of its own: how long from the commit to a consumer.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    process::Command,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use marty_events_tests::process::{Watched, binary};
+use rdkafka::{
+    ClientConfig, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    message::Headers,
+};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::{
+    Failure,
+    by_hand::Record,
+    direct,
+    drain::{READER, WRITER, open},
+    order,
+    report::{Sample, percentile},
+    stage::{KEYS, RunningRelay, Stage},
+};
+
+const PER_SECOND: usize = 1_000;
+
+#[derive(Debug, Clone, Copy)]
+enum Case {
+    Direct,
+    SameProcess,
+    OtherProcess,
+    Polling,
+}
+
+const CASES: [(&str, Case); 4] = [
+    ("direct producer", Case::Direct),
+    ("relay in the process", Case::SameProcess),
+    ("relay in another process", Case::OtherProcess),
+    ("relay that polls, in another process", Case::Polling),
+];
+
+pub(crate) async fn round(turn: usize, seconds: u64) -> Result<Vec<Sample>, Failure> {
+    let mut samples: Vec<Option<[Sample; 2]>> = CASES.iter().map(|_| None).collect();
+    for place in order(CASES.len(), turn) {
+        let (name, case) = CASES[place];
+        let mut latencies = run(case, usize::try_from(seconds)? * PER_SECOND).await?;
+        let mut of = |percent: usize| Sample::new(format!("{name}, p{percent}"), percentile(&mut latencies, percent));
+        samples[place] = Some([of(50), of(99)]);
+    }
+    Ok(samples.into_iter().flatten().flatten().collect())
+}
+
+/// The time of each event, by its id.
+type Times = Arc<Mutex<HashMap<Uuid, Instant>>>;
+
+fn note(times: &Times, id: Uuid) {
+    times.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Instant::now());
+}
+
+async fn run(case: Case, events: usize) -> Result<Vec<f64>, Failure> {
+    let stage = Arc::new(Stage::new().await?);
+    let read = Times::default();
+    let consumer = std::thread::spawn(consume(&stage, &read, events + 1)?);
+    let in_process = matches!(case, Case::SameProcess).then(|| RunningRelay::start(stage.relay())).transpose()?;
+    let beside = match case {
+        Case::OtherProcess => Some(relay_beside(&stage, &[])),
+        Case::Polling => Some(relay_beside(&stage, &["--no-listen"])),
+        Case::Direct | Case::SameProcess => None,
+    };
+    let producer = direct::producer(&stage)?;
+    let written = Times::default();
+    // The first one finds everything cold, and is left out.
+    let warm = one(case, &stage, &producer, &written, 0).await?;
+    while !read.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&warm) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut pace = tokio::time::interval(Duration::from_secs(1) / u32::try_from(PER_SECOND)?);
+    let mut writers = JoinSet::new();
+    for number in 1..=events {
+        pace.tick().await;
+        let (stage, producer, written) = (stage.clone(), producer.clone(), written.clone());
+        writers.spawn(async move { one(case, &stage, &producer, &written, number).await });
+    }
+    while let Some(written) = writers.join_next().await {
+        written??;
+    }
+    tokio::task::spawn_blocking(|| consumer.join()).await?.map_err(|_| "the consumer panicked")??;
+    if let Some(relay) = in_process {
+        relay.stop().await?;
+    }
+    drop(beside);
+    let (written, read) = (take(&written), take(&read));
+    let latencies = written.iter().filter(|(id, _)| **id != warm).map(|(id, written)| {
+        let read = read.get(id).ok_or("an event is missing")?;
+        // It may be read before the writer has heard of its commit.
+        Ok(read.saturating_duration_since(*written).as_secs_f64() * 1e3)
+    });
+    let latencies = latencies.collect::<Result<Vec<f64>, Failure>>()?;
+    if let Ok(stage) = Arc::try_unwrap(stage).map_err(|_| ()) {
+        stage.end().await;
+    }
+    Ok(latencies)
+}
+
+fn take(times: &Times) -> HashMap<Uuid, Instant> {
+    std::mem::take(&mut *times.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Writes one event and notes when that was over; a direct one, when it was handed over.
+async fn one(
+    case: Case,
+    stage: &Stage,
+    producer: &rdkafka::producer::FutureProducer,
+    written: &Times,
+    number: usize,
+) -> Result<Uuid, Failure> {
+    if matches!(case, Case::Direct) {
+        let record = Record::new(number % KEYS, stage.data(number));
+        note(written, record.id);
+        direct::send(producer, &stage.topic, &record.key, &record).await?;
+        return Ok(record.id);
+    }
+    let mut transaction = stage.database.pool.begin().await?;
+    let id = stage.publisher.publish_in(&mut transaction, stage.event(number)).await?;
+    transaction.commit().await?;
+    note(written, id);
+    Ok(id)
+}
+
+/// Reads until it has seen so many events.
+fn consume(
+    stage: &Stage,
+    read: &Times,
+    events: usize,
+) -> Result<impl FnOnce() -> Result<(), Failure> + Send + 'static, Failure> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &stage.brokers)
+        .set("group.id", &stage.prefix)
+        .set("enable.auto.commit", "false")
+        .set("fetch.wait.max.ms", "100")
+        .create()?;
+    let mut partitions = TopicPartitionList::new();
+    for partition in 0..3 {
+        partitions.add_partition_offset(&stage.topic, partition, Offset::Beginning)?;
+    }
+    consumer.assign(&partitions)?;
+    let read = read.clone();
+    Ok(move || {
+        let limit = Instant::now() + Duration::from_mins(5);
+        let mut seen = 0;
+        while seen < events {
+            if limit < Instant::now() {
+                return Err(format!("{seen} of {events} events came").into());
+            }
+            let Some(message) = consumer.poll(Duration::from_millis(100)) else { continue };
+            let message = message?;
+            let headers = message.headers().ok_or("a record without headers")?;
+            let id = headers.iter().find(|header| header.key == "ce_id").and_then(|header| header.value);
+            let id = Uuid::try_parse_ascii(id.ok_or("a record without an id")?)?;
+            let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
+            read.entry(id).or_insert_with(Instant::now);
+            seen = read.len();
+        }
+        Ok(())
+    })
+}
+
+fn relay_beside(stage: &Stage, arguments: &[&str]) -> Watched {
+    let program: PathBuf = binary("marty-events", "marty-events", &["--release", "--features", "cli"]);
+    Watched::start(
+        Command::new(program)
+            .arg("relay")
+            .args(arguments)
+            .env("DATABASE_URL", &stage.database.url)
+            .env("SERVICE_NAME", "load")
+            .env("KAFKA_BROKERS", &stage.brokers)
+            .env("EVENT_TOPIC_PREFIX", &stage.prefix)
+            .env("EVENT_DOMAIN_TOPIC", "{service}.{aggregate}")
+            .stderr(std::process::Stdio::null()),
+    )
+}
+
+const OPEN: [(&str, Option<&str>); 3] = [("nobody", None), ("writer", Some(WRITER)), ("reader", Some(READER))];
+
+/// How many events wait at the most, and what is left of them, beside a transaction that stays open all the while.
+pub(crate) async fn round_beside_open_transactions(turn: usize, seconds: u64) -> Result<Vec<Sample>, Failure> {
+    /// So many events a transaction.
+    const EVENTS: usize = 20;
+    let mut samples: Vec<Vec<Sample>> = OPEN.iter().map(|_| Vec::new()).collect();
+    for place in order(OPEN.len(), turn) {
+        let (name, statement) = OPEN[place];
+        let stage = Stage::new().await?;
+        let in_the_way = match statement {
+            Some(statement) => Some(open(&stage.database.pool, statement).await?),
+            None => None,
+        };
+        let relay = RunningRelay::start(stage.relay())?;
+        let mut pace =
+            tokio::time::interval(Duration::from_secs(1) * u32::try_from(EVENTS)? / u32::try_from(PER_SECOND)?);
+        let (begin, mut written, mut most) = (Instant::now(), 0, 0);
+        while begin.elapsed() < Duration::from_secs(seconds) {
+            pace.tick().await;
+            let mut transaction = stage.database.pool.begin().await?;
+            let part = (written..written + EVENTS).map(|number| stage.event(number));
+            stage.publisher.publish_all_in(&mut transaction, part).await?;
+            transaction.commit().await?;
+            written += EVENTS;
+            if written % PER_SECOND == 0 {
+                most = most.max(written - stage.delivered().await?);
+            }
+        }
+        let rate = crate::rate(written, begin.elapsed());
+        stage.until_delivered(written).await;
+        let dead: i64 = sqlx::query_scalar("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'event_outbox'")
+            .fetch_one(&stage.database.pool)
+            .await?;
+        relay.stop().await?;
+        drop(in_the_way);
+        stage.end().await;
+        let whole = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+        samples[place] = vec![
+            Sample::new(format!("{name}, dead rows"), whole(usize::try_from(dead)?)),
+            Sample::new(format!("{name}, events/s"), rate),
+            Sample::new(format!("{name}, most that waited"), whole(most)),
+        ];
+    }
+    Ok(samples.into_iter().flatten().collect())
+}
