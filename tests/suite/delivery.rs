@@ -122,9 +122,10 @@ async fn an_open_transaction_holds_up_nobody_and_its_events_come_when_it_commits
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_that_stops_under_load_has_settled_what_it_sent() {
-    let test = "a_relay_that_stops_under_load_has_settled_what_it_sent";
-    let Some(service) = Service::start(test).await else { return };
-    const EVENTS: usize = 5_000;
+    const EVENTS: usize = 20_000;
+    let Some(service) = Service::start("a_relay_that_stops_under_load_has_settled_what_it_sent").await else {
+        return;
+    };
     let outbox = OutboxRepository::new(&service.database.pool);
     let mut transaction = service.database.pool.begin().await.unwrap();
     let events = (0..EVENTS).map(|number| numbered(&format!("k-{}", number % 100), number / 100));
