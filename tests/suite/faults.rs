@@ -176,9 +176,9 @@ async fn a_settlement_whose_answer_is_lost_is_made_again_in_time() {
     })
     .await;
     wire.turn(Weather::Deaf);
-    let lost = Instant::now();
+    let (lost, before) = (Instant::now(), trial.published().await);
     lock.rollback().await.unwrap();
-    trial.until_published(trial.written.len() as u64).await;
+    trial.until_published(before + 1).await;
     // The database has settled, and the relay does not know.
     wire.turn(Weather::Fair);
     trial.write().await;

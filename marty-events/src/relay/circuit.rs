@@ -22,12 +22,17 @@ impl Circuit {
         }
     }
 
-    /// Answers how long to leave it alone.
-    pub(super) fn failed(&mut self, error: &dyn std::error::Error) -> Duration {
+    pub(super) fn opens(&mut self, error: &dyn std::error::Error) {
         if self.pauses.is_none() {
             let cause = error.source().map(ToString::to_string).unwrap_or_default();
             tracing::warn!(neighbour = self.neighbour, %error, cause, "does not work; events wait in the outbox");
+            self.pauses = Some(Box::new(pauses(FIRST_PAUSE, LONGEST_PAUSE)));
         }
-        self.pauses.get_or_insert_with(|| Box::new(pauses(FIRST_PAUSE, LONGEST_PAUSE))).next().unwrap_or(LONGEST_PAUSE)
+    }
+
+    /// Answers how long to leave it alone.
+    pub(super) fn failed(&mut self, error: &dyn std::error::Error) -> Duration {
+        self.opens(error);
+        self.pauses.as_mut().and_then(Iterator::next).unwrap_or(LONGEST_PAUSE)
     }
 }

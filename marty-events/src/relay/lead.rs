@@ -12,7 +12,7 @@ use super::{
     circuit::Circuit,
     housekeeping::Housekeeping,
     in_time,
-    producer::{RelayProducer, Report},
+    producer::{News, RelayProducer, Report},
     window::Window,
 };
 use crate::{
@@ -113,8 +113,8 @@ struct Term<'a, S: Store> {
 impl<S: Store> Term<'_, S> {
     async fn work(&mut self, stop: &CancellationToken) -> Result<(), EventError> {
         loop {
-            while let Some(report) = self.producer.report_now() {
-                self.note(report);
+            while let Some(news) = self.producer.news_now() {
+                self.hear(news);
             }
             self.replace_lost_producer()?;
             if stop.is_cancelled() && self.drain_until.is_none() {
@@ -278,6 +278,13 @@ impl<S: Store> Term<'_, S> {
         self.drain_until.is_none() && !self.producer_lost && self.send_at <= now && now < self.lease_ends
     }
 
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Report(report) => self.note(report),
+            News::Unreachable(error) => self.broker.opens(&error),
+        }
+    }
+
     fn note(&mut self, report: Report) {
         let Report { seq, result } = report;
         let Err(error) = result else {
@@ -346,11 +353,7 @@ impl<S: Store> Term<'_, S> {
         ];
         let due = due.into_iter().flatten().min().unwrap_or_else(Instant::now);
         tokio::select! {
-            report = self.producer.report() => {
-                if let Some(report) = report {
-                    self.note(report);
-                }
-            }
+            Some(news) = self.producer.news() => self.hear(news),
             () = tokio::time::sleep_until(due.into()) => {}
             () = nudged(), if self.drain_until.is_none() => self.poll_soon(),
             () = self.wake.rows_came(), if self.drain_until.is_none() => self.poll_soon(),

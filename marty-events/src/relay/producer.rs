@@ -1,7 +1,5 @@
 //! The relay's producer: pipelined, and patient.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use rdkafka::{
     ClientConfig, ClientContext,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
@@ -21,17 +19,23 @@ pub(super) struct Report {
     pub(super) result: Result<(), KafkaError>,
 }
 
+/// What the client has to tell.
+#[derive(Debug)]
+pub(super) enum News {
+    Report(Report),
+    /// No broker can be reached. What was sent waits in the client.
+    Unreachable(KafkaError),
+}
+
 /// Sends rows and reports on each.
 pub(super) struct RelayProducer {
     producer: ThreadedProducer<Reporter>,
-    reports: mpsc::UnboundedReceiver<Report>,
+    news: mpsc::UnboundedReceiver<News>,
 }
 
-/// Passes the client's news on. The channel is bounded by what the relay has in flight: one report a row.
-struct Reporter {
-    reports: mpsc::UnboundedSender<Report>,
-    unreachable: AtomicBool,
-}
+/// Passes the client's news on. The channel is bounded by what the relay has in flight, one report a row, and by how often all
+/// connections can break.
+struct Reporter(mpsc::UnboundedSender<News>);
 
 impl RelayProducer {
     pub(super) fn new(config: &EventConfig) -> Result<Self, EventError> {
@@ -41,31 +45,31 @@ impl RelayProducer {
         client.set("message.timeout.ms", "0").set("linger.ms", "2");
         let configured = kafka::producer_config(config)?;
         client.extend(configured.config_map().iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let (sender, reports) = mpsc::unbounded_channel();
-        let reporter = Reporter { reports: sender, unreachable: AtomicBool::new(false) };
-        let producer = ThreadedProducer::from_config_and_context(&client, reporter).map_err(EventError::Kafka)?;
-        Ok(Self { producer, reports })
+        let (sender, news) = mpsc::unbounded_channel();
+        let producer =
+            ThreadedProducer::from_config_and_context(&client, Reporter(sender)).map_err(EventError::Kafka)?;
+        Ok(Self { producer, news })
     }
 
     /// Hands a row to the client. An error means that nothing was taken, and no report comes.
     pub(super) fn send(&self, event: &PendingEvent) -> Result<(), KafkaError> {
         let mut record = BaseRecord::<str, [u8], _>::with_opaque_to(&event.topic, Box::new(event.seq))
             .payload(&event.payload)
-            .headers(kafka::headers(&event.headers));
+            .headers(kafka::headers(event.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))));
         if let Some(key) = &event.key {
             record = record.key(key);
         }
         self.producer.send(record).map_err(|(error, _)| error)
     }
 
-    /// The next report. Cancel safe.
-    pub(super) async fn report(&mut self) -> Option<Report> {
-        self.reports.recv().await
+    /// What comes next. Cancel safe.
+    pub(super) async fn news(&mut self) -> Option<News> {
+        self.news.recv().await
     }
 
-    /// A report that is there already.
-    pub(super) fn report_now(&mut self) -> Option<Report> {
-        self.reports.try_recv().ok()
+    /// What is there already.
+    pub(super) fn news_now(&mut self) -> Option<News> {
+        self.news.try_recv().ok()
     }
 
     /// Forgets what was not sent yet, so that nothing leaves after the lease is gone.
@@ -80,12 +84,9 @@ impl ClientContext for Reporter {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "kafka client");
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            if !self.unreachable.swap(true, Ordering::Relaxed) {
-                tracing::warn!(reason, "no broker can be reached; events wait in the outbox");
-            }
-        } else {
-            tracing::debug!(%error, reason, "kafka client");
+            self.tell(News::Unreachable(error));
         }
     }
 }
@@ -94,16 +95,14 @@ impl ProducerContext for Reporter {
     type DeliveryOpaque = Box<i64>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, seq: Box<i64>) {
-        let result = match result {
-            Ok(_) => {
-                if self.unreachable.swap(false, Ordering::Relaxed) {
-                    tracing::info!("the broker can be reached again");
-                }
-                Ok(())
-            }
-            Err((error, _)) => Err(error.clone()),
-        };
+        let result = result.as_ref().map(drop).map_err(|(error, _)| error.clone());
+        self.tell(News::Report(Report { seq: *seq, result }));
+    }
+}
+
+impl Reporter {
+    fn tell(&self, news: News) {
         // Nobody listens any more once the relay has stopped; the row is still in the outbox.
-        let _ = self.reports.send(Report { seq: *seq, result });
+        let _ = self.0.send(news);
     }
 }
