@@ -2,14 +2,15 @@
 
 use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
 
-use jiff::Timestamp;
-use uuid::Uuid;
+use once_cell::sync::Lazy;
 
-use crate::event::{EventMetadata, EventPriority, message::Source};
+use crate::event::{EventPriority, Metadata, message::Source};
 
 tokio::task_local! {
     static CURRENT: EventContext;
 }
+
+static EMPTY: Lazy<EventContext> = Lazy::new(EventContext::default);
 
 /// The circumstances that events published inside [`scope`](Self::scope) carry in their metadata.
 ///
@@ -56,7 +57,7 @@ impl EventContext {
     /// The context of the current task; one that sets nothing outside any scope.
     #[must_use]
     pub fn current() -> Self {
-        CURRENT.try_with(Clone::clone).unwrap_or_default()
+        CURRENT.try_with(Clone::clone).unwrap_or_else(|_| EMPTY.clone())
     }
 
     /// What ties the events of one business operation together.
@@ -134,39 +135,46 @@ impl EventContext {
         CURRENT.scope(context, future).await
     }
 
-    pub(crate) fn metadata(
-        &self,
-        source: &Source,
-        event_id: Uuid,
-        timestamp: Timestamp,
+    /// The metadata of an event with this id and time.
+    pub(crate) fn metadata<'a>(
+        &'a self,
+        source: &'a Source,
+        event_id: &'a str,
+        timestamp: &'a str,
         priority: EventPriority,
-    ) -> EventMetadata {
+    ) -> Metadata<'a> {
         let fields = &*self.0;
         let trace = fields.trace.as_ref().filter(|_| source.tracing).and_then(|trace| trace_ids(&trace.parent));
-        EventMetadata {
+        Metadata {
             event_id,
             timestamp,
-            service_name: source.service_name.clone(),
-            service_version: source.service_version.clone(),
-            correlation_id: fields.correlation_id.clone(),
-            causation_id: fields.causation_id.clone(),
-            user_id: fields.user_id.clone(),
-            session_id: fields.session_id.clone(),
-            trace_id: trace.map(|(id, _)| id.to_owned()),
-            span_id: trace.map(|(_, id)| id.to_owned()),
-            request_id: fields.request_id.clone(),
+            service_name: &source.service_name,
+            service_version: &source.service_version,
+            correlation_id: fields.correlation_id.as_deref(),
+            causation_id: fields.causation_id.as_deref(),
+            user_id: fields.user_id.as_deref(),
+            session_id: fields.session_id.as_deref(),
+            trace_id: trace.map(|(id, _)| id),
+            span_id: trace.map(|(_, id)| id),
+            request_id: fields.request_id.as_deref(),
             priority,
-            source_ip: fields.source_ip.clone(),
-            user_agent: fields.user_agent.clone(),
-            custom_headers: fields.custom_headers.clone(),
+            source_ip: fields.source_ip.as_deref(),
+            user_agent: fields.user_agent.as_deref(),
+            custom_headers: &fields.custom_headers,
         }
     }
 
+    pub(crate) fn has_trace(&self) -> bool {
+        self.0.trace.is_some()
+    }
+
     /// `traceparent` and `tracestate`, where a trace is going on.
-    pub(crate) fn trace_headers(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let trace = self.0.trace.clone();
-        let (parent, state) = trace.map_or((None, None), |trace| (Some(trace.parent), trace.state));
-        parent.map(|value| ("traceparent", value)).into_iter().chain(state.map(|value| ("tracestate", value)))
+    pub(crate) fn trace_headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.trace.iter().flat_map(|trace| {
+            [("traceparent", trace.parent.as_str())]
+                .into_iter()
+                .chain(trace.state.as_deref().map(|value| ("tracestate", value)))
+        })
     }
 
     fn fields(&mut self) -> &mut Fields {

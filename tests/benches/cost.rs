@@ -1,11 +1,18 @@
-//! What an attribute costs a call: one method, written three ways, called often. `scripts/cost` counts the instructions and
-//! the allocations from outside.
+//! What an attribute costs a call (one method, written three ways), and what the making of an event of about 1 KiB costs
+//! beside serialising it alone. `scripts/cost` counts the instructions and the allocations from outside.
 //!
-//! Arguments: the way (`plain`, `by-hand`, `attribute`) and how often.
+//! Arguments: the way (`plain`, `by-hand`, `attribute`, `serialise`, `build`) and how often.
 
 use std::hint::black_box;
 
 use marty_events::{DomainEvent, EventError, domain_event, testing::EventRecorder};
+
+#[path = "load/envelope.rs"]
+mod envelope;
+
+use envelope::{Data, Envelope, filler};
+
+const ID: uuid::Uuid = uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
 
 async fn work(id: u64) -> Result<u64, EventError> {
     std::future::ready(()).await;
@@ -30,6 +37,22 @@ async fn attribute(id: u64, plan: &str) -> Result<u64, EventError> {
     work(id).await
 }
 
+/// What is left to do when all the parts of an envelope are there.
+fn serialise(number: u64, filler: &str) -> Result<u64, EventError> {
+    let data = Data { number: usize::try_from(number).unwrap_or_default(), filler };
+    let envelope = Envelope::new(ID, "2026-01-02T03:04:05.006789Z", "7,000", data);
+    let bytes = serde_json::to_vec(&envelope)
+        .map_err(|source| EventError::Serialize { field: "envelope".to_owned(), source })?;
+    Ok(black_box(bytes).len() as u64)
+}
+
+/// From the values to what a producer or an insert takes: id, time, topic, keys, headers and value.
+fn build(number: u64, filler: &str) -> Result<u64, EventError> {
+    let data = Data { number: usize::try_from(number).unwrap_or_default(), filler };
+    let event = DomainEvent::new("account", "7,000", "moved").data(&data)?;
+    Ok(marty_events::__private::completed(event)? as u64)
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // `cargo bench` appends `--bench`.
@@ -39,7 +62,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Ok(());
     };
     let times: u64 = times.parse()?;
-    let recorder = EventRecorder::new();
+    let (recorder, filler) = (EventRecorder::new(), filler());
     recorder
         .scope(async {
             for id in 0..times {
@@ -47,14 +70,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                     "plain" => plain(id, "gold").await,
                     "by-hand" => by_hand(id, "gold").await,
                     "attribute" => attribute(id, "gold").await,
-                    other => return Err(format!("`{other}` is none of plain, by-hand, attribute").into()),
+                    "serialise" => serialise(id, &filler),
+                    "build" => build(id, &filler),
+                    other => return Err(format!("`{other}` is none of the ways").into()),
                 };
                 black_box(done?);
             }
             Ok::<(), Box<dyn std::error::Error>>(())
         })
         .await?;
-    let expected = if way == "plain" { 0 } else { times };
+    let expected = if matches!(way.as_str(), "by-hand" | "attribute") { times } else { 0 };
     assert_eq!(recorder.events().len() as u64, expected, "every call did what it is measured for");
     Ok(())
 }

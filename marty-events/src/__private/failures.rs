@@ -101,7 +101,7 @@ impl Failures {
     fn hand_over(&mut self, outcome: Outcome) {
         let events: Vec<Event> = self.watched.drain(..).map(|watched| watched.finish(outcome)).collect();
         if !events.is_empty() {
-            publisher::record_failure(&events);
+            publisher::record_failure(events);
         }
     }
 }

@@ -55,7 +55,7 @@ pub struct AuditEvent {
 
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct AuditPayload {
-    event_type: AuditEventType,
+    pub(crate) event_type: AuditEventType,
     action: String,
     resource_type: String,
     pub(crate) resource_id: Option<String>,

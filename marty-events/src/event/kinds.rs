@@ -34,6 +34,15 @@ macro_rules! event_types {
             }
         }
 
+        impl From<$name> for String {
+            fn from(kind: $name) -> Self {
+                match kind {
+                    $name::Custom(word) => word,
+                    other => other.as_str().to_owned(),
+                }
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(self.as_str())

@@ -1,11 +1,11 @@
 //! The complete event: what Kafka will get, whichever way it goes there.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::{
-    Event, EventMetadata, EventOrdering, EventPriority,
+    Event, EventOrdering, EventPriority, Metadata,
     metadata::Rfc3339,
     topic::{self, TopicPattern},
 };
@@ -26,15 +26,49 @@ pub(crate) struct Message {
     /// The order is that of the commits, and not only that of the inserts.
     pub(crate) in_commit_order: bool,
     pub(crate) event_type: String,
-    pub(crate) headers: Vec<(String, String)>,
     pub(crate) payload: Vec<u8>,
+    stamp: Stamp,
+    source: String,
+    /// The context, where it has a trace that goes with the message.
+    trace: Option<EventContext>,
+}
+
+/// What no two events share, as text.
+#[derive(Debug, Clone)]
+struct Stamp {
+    id: String,
+    time: String,
 }
 
 impl Message {
+    /// `CloudEvents` 1.0 in the binary mode of its Kafka protocol binding (attributes as `ce_` headers), and the W3C
+    /// trace context.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let attributes = [
+            ("ce_specversion", "1.0"),
+            ("ce_id", &self.stamp.id),
+            ("ce_source", &self.source),
+            ("ce_type", &self.event_type),
+            ("ce_time", &self.stamp.time),
+        ];
+        let subject = self.key.as_deref().map(|key| ("ce_subject", key));
+        let trace = self.trace.iter().flat_map(EventContext::trace_headers);
+        attributes.into_iter().chain(subject).chain([("content-type", "application/json")]).chain(trace)
+    }
+
     /// Bytes of key, headers and value.
     pub(crate) fn size(&self) -> usize {
-        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let headers: usize = self.headers().map(|(name, value)| name.len() + value.len()).sum();
         self.key.as_ref().map_or(0, String::len) + headers + self.payload.len()
+    }
+}
+
+/// The headers of a message as a list of pairs.
+pub(crate) struct HeaderPairs<'a>(pub(crate) &'a Message);
+
+impl Serialize for HeaderPairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.headers())
     }
 }
 
@@ -52,150 +86,116 @@ pub(crate) struct Source {
 /// The envelope around every payload.
 #[derive(Serialize)]
 struct Envelope<'a, P> {
-    metadata: &'a EventMetadata,
+    metadata: Metadata<'a>,
     event_type: &'a str,
     payload: &'a P,
 }
 
+/// Most envelopes fit.
+const ENVELOPE_BYTES: usize = 1024;
+
 impl Source {
     /// Completes `event` with a new id, the present time and the task's context.
-    pub(crate) fn message(&self, event: &Event) -> Result<Message, EventError> {
-        self.message_at(event, Uuid::now_v7(), Timestamp::now(), &EventContext::current())
+    pub(crate) fn message(&self, event: Event) -> Result<Message, EventError> {
+        self.message_at(event, Uuid::now_v7(), Timestamp::now(), EventContext::current())
     }
 
     pub(crate) fn message_at(
         &self,
-        event: &Event,
+        event: Event,
         id: Uuid,
         time: Timestamp,
-        context: &EventContext,
+        context: EventContext,
     ) -> Result<Message, EventError> {
         let prefix = &self.topic_prefix;
+        let draft =
+            Draft { source: self, stamp: Stamp { id: id.to_string(), time: Rfc3339(time).to_string() }, id, context };
         match event {
             Event::Audit(audit) => {
-                let route = Route {
-                    topic: topic::prefixed(prefix, "audit.events")?,
-                    key: audit.payload.resource_id.clone(),
-                    ordering_key: None,
-                    in_commit_order: false,
-                };
-                self.complete(event, route, audit.priority, &audit.payload, id, time, context)
+                let payload = audit.payload;
+                let topic = topic::prefixed(prefix, "audit.events")?;
+                let event_type = payload.event_type.as_str();
+                let bytes = draft.envelope(event_type, payload.resource_id.as_deref(), audit.priority, &payload)?;
+                Ok(draft.message(topic, payload.event_type.into(), payload.resource_id, bytes))
             }
             Event::Domain(domain) => {
-                let payload = &domain.payload;
-                let route = Route {
-                    topic: self.domain_topic.domain(
-                        prefix,
-                        &self.service_name,
-                        &payload.aggregate_type,
-                        &payload.event_type,
-                    )?,
-                    key: Some(payload.aggregate_id.clone()),
-                    ordering_key: match domain.ordering {
-                        EventOrdering::Key | EventOrdering::Commit => {
-                            Some(format!("{}/{}", payload.aggregate_type, payload.aggregate_id))
-                        }
-                        EventOrdering::None => None,
-                    },
-                    in_commit_order: domain.ordering == EventOrdering::Commit,
+                let payload = domain.payload;
+                let (aggregate, event_type) = (&payload.aggregate_type, &payload.event_type);
+                let topic = self.domain_topic.domain(prefix, &self.service_name, aggregate, event_type)?;
+                let bytes = draft.envelope(event_type, Some(&payload.aggregate_id), domain.priority, &payload)?;
+                let ordering_key = match domain.ordering {
+                    EventOrdering::Key | EventOrdering::Commit => {
+                        Some([aggregate, "/", &payload.aggregate_id].concat())
+                    }
+                    EventOrdering::None => None,
                 };
-                self.complete(event, route, domain.priority, payload, id, time, context)
+                let message = draft.message(topic, payload.event_type, Some(payload.aggregate_id), bytes);
+                Ok(Message { ordering_key, in_commit_order: domain.ordering == EventOrdering::Commit, ..message })
             }
             Event::Notification(notification) => {
-                let payload = &notification.payload;
-                let key = payload.recipient_ids.first().unwrap_or(&payload.recipient_type);
-                let route = Route {
-                    topic: topic::prefixed(prefix, "notification.events")?,
-                    key: Some(key.clone()),
-                    ordering_key: None,
-                    in_commit_order: false,
-                };
-                self.complete(event, route, notification.priority, payload, id, time, context)
+                let payload = notification.payload;
+                let topic = topic::prefixed(prefix, "notification.events")?;
+                let key = payload.recipient_ids.first().unwrap_or(&payload.recipient_type).clone();
+                let event_type = payload.event_type.as_str();
+                let bytes = draft.envelope(event_type, Some(&key), notification.priority, &payload)?;
+                Ok(draft.message(topic, payload.event_type.into(), Some(key), bytes))
             }
             Event::Custom(custom) => {
-                let route = Route {
-                    topic: topic::prefixed(prefix, &custom.topic)?,
-                    key: custom.key.clone(),
-                    ordering_key: None,
-                    in_commit_order: false,
-                };
-                self.complete(event, route, custom.priority, &custom.payload, id, time, context)
+                let topic = topic::prefixed(prefix, &custom.topic)?;
+                let key = custom.key.as_deref();
+                let bytes = draft.envelope(&custom.event_type, key, custom.priority, &custom.payload)?;
+                Ok(draft.message(topic, custom.event_type, custom.key, bytes))
             }
         }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one call per kind, all of them above")]
-    fn complete<P: Serialize>(
-        &self,
-        event: &Event,
-        route: Route,
-        priority: EventPriority,
-        payload: &P,
-        id: Uuid,
-        time: Timestamp,
-        context: &EventContext,
-    ) -> Result<Message, EventError> {
-        let event_type = event.event_type();
-        if event_type.is_empty() {
-            return Err(EventError::InvalidEvent {
-                event_type: String::new(),
-                problem: "its type is empty".to_owned(),
-            });
-        }
-        if route.key.as_deref() == Some("") {
-            return Err(EventError::InvalidEvent {
-                event_type: event_type.to_owned(),
-                problem: "its id is empty; give the id of what it is about".to_owned(),
-            });
-        }
-        let metadata = context.metadata(self, id, time, priority);
-        let envelope = Envelope { metadata: &metadata, event_type, payload };
-        let payload = serde_json::to_vec(&envelope)
-            .map_err(|source| EventError::Serialize { field: "payload".to_owned(), source })?;
-        Ok(Message {
-            id,
-            headers: self.headers(event_type, &route, id, time, context),
-            topic: route.topic,
-            key: route.key,
-            ordering_key: route.ordering_key,
-            in_commit_order: route.in_commit_order,
-            event_type: event_type.to_owned(),
-            payload,
-        })
-    }
-
-    /// `CloudEvents` 1.0 in the binary mode of its Kafka protocol binding (attributes as `ce_` headers), and the W3C
-    /// trace context.
-    fn headers(
-        &self,
-        event_type: &str,
-        route: &Route,
-        id: Uuid,
-        time: Timestamp,
-        context: &EventContext,
-    ) -> Vec<(String, String)> {
-        let mut headers = vec![
-            ("ce_specversion", "1.0".to_owned()),
-            ("ce_id", id.to_string()),
-            ("ce_source", self.service_name.clone()),
-            ("ce_type", event_type.to_owned()),
-            ("ce_time", Rfc3339(time).to_string()),
-        ];
-        if let Some(key) = &route.key {
-            headers.push(("ce_subject", key.clone()));
-        }
-        headers.push(("content-type", "application/json".to_owned()));
-        if self.tracing {
-            headers.extend(context.trace_headers());
-        }
-        headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
-/// Where an event goes, and next to which others.
-struct Route {
-    topic: String,
-    key: Option<String>,
-    ordering_key: Option<String>,
-    in_commit_order: bool,
+/// What a message has in common with every other of its source and context.
+struct Draft<'a> {
+    source: &'a Source,
+    id: Uuid,
+    stamp: Stamp,
+    context: EventContext,
+}
+
+impl Draft<'_> {
+    /// The value of the record, where there is nothing wrong with type and key.
+    fn envelope<P: Serialize>(
+        &self,
+        event_type: &str,
+        key: Option<&str>,
+        priority: EventPriority,
+        payload: &P,
+    ) -> Result<Vec<u8>, EventError> {
+        let invalid = |event_type: &str, problem: &str| EventError::InvalidEvent {
+            event_type: event_type.to_owned(),
+            problem: problem.to_owned(),
+        };
+        if event_type.is_empty() {
+            return Err(invalid("", "its type is empty"));
+        }
+        if key == Some("") {
+            return Err(invalid(event_type, "its id is empty; give the id of what it is about"));
+        }
+        let metadata = self.context.metadata(self.source, &self.stamp.id, &self.stamp.time, priority);
+        let mut bytes = Vec::with_capacity(ENVELOPE_BYTES);
+        serde_json::to_writer(&mut bytes, &Envelope { metadata, event_type, payload })
+            .map_err(|source| EventError::Serialize { field: "payload".to_owned(), source })?;
+        Ok(bytes)
+    }
+
+    fn message(self, topic: String, event_type: String, key: Option<String>, payload: Vec<u8>) -> Message {
+        Message {
+            id: self.id,
+            topic,
+            key,
+            ordering_key: None,
+            in_commit_order: false,
+            event_type,
+            payload,
+            stamp: self.stamp,
+            source: self.source.service_name.clone(),
+            trace: Some(self.context).filter(|context| self.source.tracing && context.has_trace()),
+        }
+    }
 }

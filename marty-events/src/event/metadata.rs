@@ -59,6 +59,26 @@ pub struct EventMetadata {
     pub custom_headers: BTreeMap<String, String>,
 }
 
+/// [`EventMetadata`] in the making: the same fields in the same order, borrowed.
+#[derive(Serialize)]
+pub(crate) struct Metadata<'a> {
+    pub(crate) event_id: &'a str,
+    pub(crate) timestamp: &'a str,
+    pub(crate) service_name: &'a str,
+    pub(crate) service_version: &'a str,
+    pub(crate) correlation_id: Option<&'a str>,
+    pub(crate) causation_id: Option<&'a str>,
+    pub(crate) user_id: Option<&'a str>,
+    pub(crate) session_id: Option<&'a str>,
+    pub(crate) trace_id: Option<&'a str>,
+    pub(crate) span_id: Option<&'a str>,
+    pub(crate) request_id: Option<&'a str>,
+    pub(crate) priority: EventPriority,
+    pub(crate) source_ip: Option<&'a str>,
+    pub(crate) user_agent: Option<&'a str>,
+    pub(crate) custom_headers: &'a BTreeMap<String, String>,
+}
+
 /// Six digits of a second, always, so that texts sort as times do.
 pub(crate) struct Rfc3339(pub(crate) Timestamp);
 

@@ -21,6 +21,7 @@ pub use custom::CustomEvent;
 pub use domain::DomainEvent;
 pub use json::Json;
 pub use kinds::{AuditEventType, NotificationEventType};
+pub(crate) use metadata::Metadata;
 pub use metadata::{EventMetadata, EventPriority};
 pub use notification::NotificationEvent;
 

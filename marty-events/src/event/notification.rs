@@ -20,7 +20,7 @@ pub struct NotificationEvent {
 
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct NotificationPayload {
-    event_type: NotificationEventType,
+    pub(crate) event_type: NotificationEventType,
     pub(crate) recipient_type: String,
     pub(crate) recipient_ids: Vec<String>,
     subject: String,

@@ -7,33 +7,44 @@ const LONGEST: usize = 249;
 
 /// The pattern of the domain topics, after the prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TopicPattern(String);
+pub(crate) struct TopicPattern(Vec<Piece>);
 
-const PLACEHOLDERS: [&str; 3] = ["{service}", "{aggregate}", "{event_type}"];
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Literal(String),
+    Service,
+    Aggregate,
+    EventType,
+}
+
+const PLACEHOLDERS: [(&str, Piece); 3] =
+    [("{service}", Piece::Service), ("{aggregate}", Piece::Aggregate), ("{event_type}", Piece::EventType)];
 
 impl Default for TopicPattern {
     fn default() -> Self {
-        Self("{service}.{aggregate}.{event_type}".to_owned())
+        Self(pieces("{service}.{aggregate}.{event_type}"))
     }
 }
 
 impl TopicPattern {
     /// The reason why `pattern` cannot be one, in words that say what is accepted.
     pub(crate) fn parse(pattern: &str) -> Result<Self, String> {
-        let mut literal = pattern.to_owned();
-        for placeholder in PLACEHOLDERS {
-            literal = literal.replace(placeholder, "");
+        let pieces = pieces(pattern);
+        let mut literals = pieces.iter().filter_map(|piece| match piece {
+            Piece::Literal(text) => Some(text),
+            _ => None,
+        });
+        if literals.clone().any(|text| text.contains(['{', '}'])) {
+            let names: Vec<&str> = PLACEHOLDERS.iter().map(|(name, _)| *name).collect();
+            return Err(format!("the placeholders are {}", names.join(", ")));
         }
-        if literal.contains(['{', '}']) {
-            return Err(format!("the placeholders are {}", PLACEHOLDERS.join(", ")));
-        }
-        if !pattern.contains("{aggregate}") {
+        if !pieces.contains(&Piece::Aggregate) {
             return Err("it must contain {aggregate}, or the events of all aggregates would share one topic".to_owned());
         }
-        if let Some(refused) = literal.chars().find(|&letter| !is_letter(letter)) {
+        if let Some(refused) = literals.find_map(|text| text.chars().find(|&letter| !is_letter(letter))) {
             return Err(format!("`{refused}` is none of the letters of a Kafka topic (a-z A-Z 0-9 . _ -)"));
         }
-        Ok(Self(pattern.to_owned()))
+        Ok(Self(pieces))
     }
 
     pub(crate) fn domain(
@@ -51,15 +62,53 @@ impl TopicPattern {
                 });
             }
         }
-        let name =
-            self.0.replace("{service}", service).replace("{aggregate}", aggregate).replace("{event_type}", event_type);
-        prefixed(prefix, &name).map(|topic| topic.to_lowercase())
+        let pieces = self.0.iter().map(|piece| match piece {
+            Piece::Literal(text) => text,
+            Piece::Service => service,
+            Piece::Aggregate => aggregate,
+            Piece::EventType => event_type,
+        });
+        let mut topic = joined(prefix, pieces)?;
+        // A topic's letters are ASCII.
+        topic.make_ascii_lowercase();
+        Ok(topic)
     }
+}
+
+fn pieces(pattern: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut rest = pattern;
+    while !rest.is_empty() {
+        let next = PLACEHOLDERS
+            .into_iter()
+            .filter_map(|(name, piece)| rest.find(name).map(|at| (at, name.len(), piece)))
+            .min_by_key(|(at, ..)| *at);
+        let (literal, after) = match next {
+            Some((at, length, piece)) => (&rest[..at], Some((piece, &rest[at + length..]))),
+            None => (rest, None),
+        };
+        if !literal.is_empty() {
+            pieces.push(Piece::Literal(literal.to_owned()));
+        }
+        let Some((piece, after)) = after else { break };
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces
 }
 
 /// `{prefix}.{name}`; an empty prefix drops the segment.
 pub(crate) fn prefixed(prefix: &str, name: &str) -> Result<String, EventError> {
-    let topic = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
+    joined(prefix, [name])
+}
+
+fn joined<'a>(prefix: &'a str, name: impl IntoIterator<Item = &'a str>) -> Result<String, EventError> {
+    let mut topic = String::with_capacity(64);
+    if !prefix.is_empty() {
+        topic.push_str(prefix);
+        topic.push('.');
+    }
+    topic.extend(name);
     match fault(&topic) {
         None => Ok(topic),
         Some(problem) => Err(EventError::InvalidTopic { topic, problem }),
@@ -76,6 +125,9 @@ pub(crate) fn fault(topic: &str) -> Option<String> {
     }
     if topic.len() > LONGEST {
         return Some(format!("it has {} characters; {LONGEST} are allowed", topic.len()));
+    }
+    if topic.bytes().all(|byte| is_letter(byte.into())) {
+        return None;
     }
     let refused = topic.chars().find(|&letter| !is_letter(letter))?;
     Some(format!("`{refused}` is none of its letters (a-z A-Z 0-9 . _ -)"))

@@ -33,7 +33,7 @@ impl DirectProducer {
     pub(crate) fn begin(&self, message: &Message) -> Result<Delivery, EventError> {
         let mut record = FutureRecord::<str, [u8]>::to(&message.topic)
             .payload(&message.payload)
-            .headers(super::headers(&message.headers));
+            .headers(super::headers(message.headers()));
         if let Some(key) = &message.key {
             record = record.key(key);
         }

@@ -37,9 +37,10 @@ pub(crate) fn bootstrap(config: &EventConfig) -> Result<String, EventError> {
     }
 }
 
-pub(crate) fn headers(pairs: &[(String, String)]) -> OwnedHeaders {
-    pairs.iter().fold(OwnedHeaders::new_with_capacity(pairs.len()), |headers, (name, value)| {
-        headers.insert(Header { key: name, value: Some(value.as_bytes()) })
+pub(crate) fn headers<'a, 'b>(pairs: impl Iterator<Item = (&'a str, &'b str)>) -> OwnedHeaders {
+    // As many as most events have.
+    pairs.fold(OwnedHeaders::new_with_capacity(8), |headers, (name, value)| {
+        headers.insert(Header { key: name, value: Some(value) })
     })
 }
 

@@ -1,7 +1,10 @@
 //! Writing events in the caller's transaction.
 
 use super::{OutboxConnection, OutboxTable, wake};
-use crate::{EventError, event::message::Message};
+use crate::{
+    EventError,
+    event::message::{HeaderPairs, Message},
+};
 
 /// Writes events of one configured table through any connection.
 #[derive(Debug, Clone)]
@@ -65,6 +68,6 @@ pub(crate) fn key_hash(message: &Message) -> i64 {
 
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) fn headers_text(message: &Message) -> Result<String, EventError> {
-    serde_json::to_string(&message.headers)
+    serde_json::to_string(&HeaderPairs(message))
         .map_err(|source| EventError::Serialize { field: "headers".to_owned(), source })
 }

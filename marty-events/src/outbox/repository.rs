@@ -76,7 +76,7 @@ impl OutboxRepository {
     ///
     /// [`EventError::NotInitialized`] before [`init`](crate::init): the publisher's service name goes into the event.
     pub async fn enqueue(&self, event: impl Into<Event>) -> Result<Uuid, EventError> {
-        let message = crate::publisher()?.complete(&event.into())?;
+        let message = crate::publisher()?.complete(event.into())?;
         self.keep(&message).await?;
         Ok(message.id)
     }

@@ -109,7 +109,7 @@ impl EventPublisher {
     /// is wrong with the event itself ([`EventError::InvalidEvent`], [`EventError::InvalidTopic`],
     /// [`EventError::TooLarge`]).
     pub async fn publish(&self, event: impl Into<Event>) -> Result<Uuid, EventError> {
-        let message = self.complete(&event.into())?;
+        let message = self.complete(event.into())?;
         self.send(&message).await?;
         Ok(message.id)
     }
@@ -127,7 +127,7 @@ impl EventPublisher {
     where
         T: OutboxTransaction + ?Sized,
     {
-        let message = self.complete(&event.into())?;
+        let message = self.complete(event.into())?;
         self.append(&mut { transaction }, std::slice::from_ref(&message)).await?;
         Ok(message.id)
     }
@@ -143,7 +143,7 @@ impl EventPublisher {
     {
         let messages = events
             .into_iter()
-            .map(|event| self.complete(&event.into()))
+            .map(|event| self.complete(event.into()))
             .collect::<Result<Vec<Message>, EventError>>()?;
         self.append(&mut { transaction }, &messages).await?;
         Ok(messages.iter().map(|message| message.id).collect())
@@ -159,7 +159,7 @@ impl EventPublisher {
         }
     }
 
-    pub(crate) fn complete(&self, event: &Event) -> Result<Message, EventError> {
+    pub(crate) fn complete(&self, event: Event) -> Result<Message, EventError> {
         match &self.0 {
             Sink::Live(live) => live.complete(event),
             #[cfg(feature = "testing")]
@@ -229,7 +229,7 @@ impl Live {
         })
     }
 
-    fn complete(&self, event: &Event) -> Result<Message, EventError> {
+    fn complete(&self, event: Event) -> Result<Message, EventError> {
         if self.shut_down.load(Ordering::Acquire) {
             return Err(EventError::ShutDown);
         }
@@ -315,7 +315,7 @@ pub(crate) async fn record_direct(
     let publisher = publisher()?;
     let mut waiting = Waiting { publisher: &publisher, messages: VecDeque::with_capacity(events.len()) };
     for event in events {
-        waiting.messages.push_back(publisher.counted(event.and_then(|event| publisher.complete(&event))));
+        waiting.messages.push_back(publisher.counted(event.and_then(|event| publisher.complete(event))));
     }
     let mut results = Vec::with_capacity(waiting.messages.len());
     while let Some(message) = waiting.messages.pop_front() {
@@ -342,11 +342,12 @@ impl Drop for Waiting<'_> {
 }
 
 /// Hands over an annotated method's records of a failure, without waiting: never in the caller's transaction.
-pub(crate) fn record_failure(events: &[Event]) {
+pub(crate) fn record_failure(events: Vec<Event>) {
     for event in events {
+        let event_type = event.event_type().to_owned();
         match publisher().and_then(|publisher| Ok((publisher.counted(publisher.complete(event))?, publisher))) {
             Ok((message, publisher)) => publisher.hand_over(message),
-            Err(error) => tracing::error!(%error, event_type = event.event_type(), "a failure was not recorded"),
+            Err(error) => tracing::error!(%error, event_type, "a failure was not recorded"),
         }
     }
 }

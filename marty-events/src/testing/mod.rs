@@ -54,7 +54,7 @@ impl RecordedEvent {
             event_type,
             payload,
             metadata,
-            headers: message.headers.clone(),
+            headers: message.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             route,
         })
     }

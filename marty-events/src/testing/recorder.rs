@@ -36,7 +36,7 @@ tokio::task_local! {
 /// ```
 #[derive(Debug, Clone)]
 pub struct EventRecorder {
-    source: Source,
+    source: Arc<Source>,
     events: Arc<Mutex<Vec<RecordedEvent>>>,
 }
 
@@ -54,7 +54,7 @@ impl Default for EventRecorder {
             domain_topic: TopicPattern::default(),
             tracing: true,
         };
-        Self { source, events: Arc::default() }
+        Self { source: Arc::new(source), events: Arc::default() }
     }
 }
 
@@ -68,14 +68,14 @@ impl EventRecorder {
     /// The first segment of the topics; `marty` unless set.
     #[must_use]
     pub fn topic_prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.source.topic_prefix = prefix.into();
+        Arc::make_mut(&mut self.source).topic_prefix = prefix.into();
         self
     }
 
     /// The service that publishes; `test-service` unless set.
     #[must_use]
     pub fn service_name(mut self, name: impl Into<String>) -> Self {
-        self.source.service_name = name.into();
+        Arc::make_mut(&mut self.source).service_name = name.into();
         self
     }
 

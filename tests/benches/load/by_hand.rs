@@ -1,56 +1,9 @@
 //! What a careful author writes without the framework: the same envelope, the same headers, the same row.
 
-use serde::Serialize;
 use sqlx::{Error, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
-#[derive(Serialize)]
-struct Envelope<'a> {
-    metadata: Metadata<'a>,
-    event_type: &'a str,
-    payload: Payload<'a>,
-}
-
-#[derive(Serialize)]
-struct Metadata<'a> {
-    event_id: Uuid,
-    timestamp: &'a str,
-    service_name: &'a str,
-    service_version: &'a str,
-    correlation_id: Option<&'a str>,
-    causation_id: Option<&'a str>,
-    user_id: Option<&'a str>,
-    session_id: Option<&'a str>,
-    request_id: Option<&'a str>,
-    trace_id: Option<&'a str>,
-    span_id: Option<&'a str>,
-    source_ip: Option<&'a str>,
-    user_agent: Option<&'a str>,
-    custom_headers: Empty,
-    priority: &'a str,
-}
-
-#[derive(Serialize)]
-struct Payload<'a> {
-    aggregate_type: &'a str,
-    aggregate_id: &'a str,
-    event_type: &'a str,
-    event_version: u32,
-    event_data: Data<'a>,
-    business_context: Empty,
-    schema_version: &'a str,
-    schema_url: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Empty {}
-
-/// What the events are about.
-#[derive(Serialize)]
-pub(crate) struct Data<'a> {
-    pub(crate) number: usize,
-    pub(crate) filler: &'a str,
-}
+use crate::envelope::{Data, Envelope};
 
 /// An event, ready for a producer or a table.
 pub(crate) struct Record {
@@ -63,36 +16,7 @@ pub(crate) struct Record {
 impl Record {
     pub(crate) fn new(key: usize, data: Data<'_>) -> Self {
         let (id, key, time) = (Uuid::now_v7(), key.to_string(), jiff::Timestamp::now().to_string());
-        let envelope = Envelope {
-            metadata: Metadata {
-                event_id: id,
-                timestamp: &time,
-                service_name: "load",
-                service_version: "0.0.0",
-                correlation_id: None,
-                causation_id: None,
-                user_id: None,
-                session_id: None,
-                request_id: None,
-                trace_id: None,
-                span_id: None,
-                source_ip: None,
-                user_agent: None,
-                custom_headers: Empty {},
-                priority: "normal",
-            },
-            event_type: "moved",
-            payload: Payload {
-                aggregate_type: "account",
-                aggregate_id: &key,
-                event_type: "moved",
-                event_version: 1,
-                event_data: data,
-                business_context: Empty {},
-                schema_version: "1.0",
-                schema_url: None,
-            },
-        };
+        let envelope = Envelope::new(id, &time, &key, data);
         let payload = serde_json::to_vec(&envelope).expect("JSON");
         let headers = vec![
             ("ce_specversion", "1.0".to_owned()),

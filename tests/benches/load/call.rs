@@ -7,8 +7,9 @@ use tokio::sync::OnceCell;
 
 use crate::{
     Failure,
-    by_hand::{Data, Record},
+    by_hand::Record,
     direct,
+    envelope::Data,
     report::{Sample, percentile},
     stage::{Stage, config},
 };

@@ -8,8 +8,10 @@ use uuid::Uuid;
 
 use crate::{
     Failure,
-    by_hand::{self, Data, Record},
-    call, order, rate,
+    by_hand::{self, Record},
+    call,
+    envelope::Data,
+    order, rate,
     report::{Sample, percentile},
     stage::Stage,
 };

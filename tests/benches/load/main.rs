@@ -9,6 +9,7 @@ mod call;
 mod direct;
 mod drain;
 mod enqueue;
+mod envelope;
 mod idle;
 mod report;
 mod stage;

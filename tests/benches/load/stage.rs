@@ -14,13 +14,13 @@ use rdkafka::{
 };
 use tokio::task::JoinHandle;
 
-use crate::{Failure, by_hand::Data};
+use crate::{
+    Failure,
+    envelope::{Data, filler},
+};
 
 /// Ordering keys of the events.
 pub(crate) const KEYS: usize = 10_000;
-/// Makes an event of about 1 KiB.
-const FILLER_BYTES: usize = 430;
-
 pub(crate) struct Stage {
     pub(crate) brokers: String,
     pub(crate) database: TestDatabase,
@@ -45,7 +45,7 @@ impl Stage {
             created.map_err(|(topic, code)| format!("{topic}: {code}"))?;
         }
         let publisher = EventPublisher::unregistered(&config)?;
-        Ok(Self { brokers, database, config, publisher, prefix, topic, filler: "x".repeat(FILLER_BYTES) })
+        Ok(Self { brokers, database, config, publisher, prefix, topic, filler: filler() })
     }
 
     pub(crate) fn data(&self, number: usize) -> Data<'_> {

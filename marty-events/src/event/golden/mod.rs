@@ -27,7 +27,7 @@ fn source() -> Source {
 fn message(event: impl Into<Event>, context: &EventContext) -> Message {
     let id = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
     let time = Timestamp::from_microsecond(1_767_323_045_006_789).expect("a time");
-    source().message_at(&event.into(), id, time, context).expect("a message")
+    source().message_at(event.into(), id, time, context.clone()).expect("a message")
 }
 
 fn context() -> EventContext {
@@ -45,7 +45,7 @@ fn context() -> EventContext {
 
 fn check(name: &str, message: &Message) {
     let mut text = format!("topic: {}\nkey: {}\n", message.topic, message.key.as_deref().unwrap_or("(none)"));
-    for (header, value) in &message.headers {
+    for (header, value) in message.headers() {
         writeln!(text, "header: {header}={value}").expect("a string takes it");
     }
     writeln!(text, "value: {}", String::from_utf8(message.payload.clone()).expect("UTF-8")).expect("a string takes it");
@@ -124,7 +124,7 @@ fn custom() {
 fn ids_and_topics_are_checked() {
     let refused = |event: Event| {
         source()
-            .message_at(&event, Uuid::nil(), Timestamp::UNIX_EPOCH, &EventContext::new())
+            .message_at(event.clone(), Uuid::nil(), Timestamp::UNIX_EPOCH, EventContext::new())
             .expect_err("it must be refused")
             .to_string()
     };
@@ -135,11 +135,11 @@ fn ids_and_topics_are_checked() {
     assert!(refused(CustomEvent::new("x".repeat(250), "e").into()).contains("249 are allowed"));
     assert!(refused(CustomEvent::new("t", "e").key("").into()).contains("its id is empty"));
     let unprefixed = Source { topic_prefix: String::new(), ..source() };
-    let event = CustomEvent::new("..", "e").into();
-    let error = unprefixed.message_at(&event, Uuid::nil(), Timestamp::UNIX_EPOCH, &EventContext::new());
+    let event: Event = CustomEvent::new("..", "e").into();
+    let error = unprefixed.message_at(event.clone(), Uuid::nil(), Timestamp::UNIX_EPOCH, EventContext::new());
     assert!(error.expect_err("a reserved name").to_string().contains("reserved"));
-    let event = AuditEvent::new(AuditEventType::UserLogin, "login", "user").into();
-    let message = unprefixed.message_at(&event, Uuid::nil(), Timestamp::UNIX_EPOCH, &EventContext::new());
+    let event: Event = AuditEvent::new(AuditEventType::UserLogin, "login", "user").into();
+    let message = unprefixed.message_at(event.clone(), Uuid::nil(), Timestamp::UNIX_EPOCH, EventContext::new());
     assert_eq!(message.expect("a message").topic, "audit.events");
 }
 
