@@ -181,13 +181,19 @@ where
         self.write((0..20).map(|key| numbered(&format!("k-{key}"), 0))).await;
         self.reader.events(20).await;
         self.until_empty().await;
+        let relays = self.outbox.relays().await.expect("the relays");
+        let [known] = &relays[..] else { panic!("{relays:?}") };
+        assert!(known.is_alive && known.lanes == (1..=16).collect::<Vec<_>>(), "{known:?}");
         (self.take_over)(self.pool.clone()).await;
+        let relays = self.outbox.relays().await.expect("the relays");
+        assert!(relays.len() == 1 && relays[0].lanes.is_empty(), "{relays:?}");
         self.write((0..20).map(|key| numbered(&format!("k-{key}"), 1))).await;
         self.reader.events(40).await;
         // Asked to go, it settles what it has sent, or would if it could.
         relay.stop().await;
         let stats = self.outbox.stats().await.expect("the counts");
         assert_eq!((stats.pending, stats.published), (20, 20), "the later ones are the new owner's to settle");
+        assert_eq!(self.outbox.relays().await.expect("the relays"), [], "it said that it is gone");
     }
 
     /// A poison event dies alone, and can be brought back, emptied and deleted.
@@ -205,6 +211,9 @@ where
         found.sort_unstable();
         ids.sort_unstable();
         assert_eq!(found, ids);
+        let first = self.outbox.dead_letter(ids[0]).await.expect("a look").expect("it is there");
+        assert!(dead.contains(&first) && first.event.event_id == ids[0], "{first:?}");
+        assert_eq!(self.outbox.dead_letter(uuid::Uuid::nil()).await.expect("a look"), None);
         assert!(dead.iter().all(|dead| dead.event.attempts == 2 && !dead.reason.is_empty()), "{dead:?}");
 
         topics::widen(&self.brokers, &topic, 100_000).await;

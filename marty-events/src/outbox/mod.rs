@@ -31,7 +31,7 @@ pub use migrations::{migrate, migrate_table};
 pub use pool::OutboxPool;
 pub use repository::OutboxRepository;
 pub(crate) use repository::on_store;
-pub use row::{DeadLetter, OutboxStats, PendingEvent};
+pub use row::{DeadLetter, OutboxStats, PendingEvent, RelayStatus};
 pub(crate) use store::{Page, Position, Standing, Store, Tenure};
 pub use table::{InvalidTable, OutboxTable};
 pub use transaction::{OutboxConnection, OutboxTransaction};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{
-    DeadLetter, OutboxStats, PendingEvent,
+    DeadLetter, OutboxStats, PendingEvent, RelayStatus,
     lanes::Lane,
     store::{Page, Position, Standing, Store, Tenure},
     wake::Wake,
@@ -59,6 +59,8 @@ refuse! {
     bury(Uuid, Lane, i64, &str) -> Tenure;
     pending(i64) -> Vec<PendingEvent>;
     dead_letters(i64) -> Vec<DeadLetter>;
+    dead_letter(Uuid) -> Option<DeadLetter>;
+    relays() -> Vec<RelayStatus>;
     requeue(&[Uuid]) -> u64;
     discard(&[Uuid]) -> u64;
     cleanup(Duration, i64) -> u64;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{DeadLetter, OutboxPool, OutboxStats, OutboxTable, PendingEvent, store::Store};
+use super::{DeadLetter, OutboxPool, OutboxStats, OutboxTable, PendingEvent, RelayStatus, store::Store};
 use crate::{Event, EventError, event::message::Message};
 
 /// Looks into the outbox and repairs it.
@@ -98,6 +98,17 @@ impl OutboxRepository {
     /// The first `limit` dead letters, in the order in which they were written.
     pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, EventError> {
         on_store!(&self.pool, self.table, store => store.dead_letters(limit.into()).await)
+    }
+
+    /// The dead letter of this event, if there is one.
+    pub async fn dead_letter(&self, id: Uuid) -> Result<Option<DeadLetter>, EventError> {
+        on_store!(&self.pool, self.table, store => store.dead_letter(id).await)
+    }
+
+    /// The relays that the database knows of, in the order in which they began: those that work, those that stand by, and
+    /// for an hour those that went silent.
+    pub async fn relays(&self) -> Result<Vec<RelayStatus>, EventError> {
+        on_store!(&self.pool, self.table, store => store.relays().await)
     }
 
     /// Puts dead letters back at the end of the outbox, with the ids they have; answers how many there were.

@@ -4,7 +4,7 @@ use std::{future::Future, time::Duration};
 
 use uuid::Uuid;
 
-use super::{DeadLetter, OutboxStats, PendingEvent, lanes::Lane, row::Columns, wake::Wake};
+use super::{DeadLetter, OutboxStats, PendingEvent, RelayStatus, lanes::Lane, row::Columns, wake::Wake};
 use crate::EventError;
 
 /// How a relay stands, by the database.
@@ -143,6 +143,11 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
     fn pending(&self, limit: i64) -> impl Future<Output = Result<Vec<PendingEvent>, EventError>> + Send;
 
     fn dead_letters(&self, limit: i64) -> impl Future<Output = Result<Vec<DeadLetter>, EventError>> + Send;
+
+    fn dead_letter(&self, id: Uuid) -> impl Future<Output = Result<Option<DeadLetter>, EventError>> + Send;
+
+    /// Those that are known, in the order in which they began.
+    fn relays(&self) -> impl Future<Output = Result<Vec<RelayStatus>, EventError>> + Send;
 
     /// Puts dead letters that have their payload back at the outbox's end, with their ids and no attempts; answers how many
     /// there were.

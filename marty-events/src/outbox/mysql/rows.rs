@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use sqlx::{Row, mysql::MySqlRow};
 use uuid::Uuid;
 
@@ -40,6 +41,13 @@ pub(super) fn dead_letter(row: &MySqlRow) -> Result<DeadLetter, EventError> {
         died_at: timestamp(row.try_get("died_at").map_err(read_error)?)
             .map_err(|problem| EventError::UnreadableRow { seq, problem })?,
     })
+}
+
+/// A relay and one of its lanes.
+pub(super) fn relay(row: &MySqlRow) -> Result<(Uuid, Timestamp, bool, Option<i32>), sqlx::Error> {
+    let relay = Uuid::parse_str(row.try_get("relay")?).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    let started_at = timestamp(row.try_get("started_at")?).map_err(|problem| sqlx::Error::Decode(problem.into()))?;
+    Ok((relay, started_at, row.try_get("is_alive")?, row.try_get("lane")?))
 }
 
 fn read_error(source: sqlx::Error) -> EventError {

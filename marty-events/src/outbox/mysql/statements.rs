@@ -24,6 +24,8 @@ pub(super) struct Statements {
     pub(super) delete_buried: SqlStr,
     pub(super) pending: SqlStr,
     pub(super) dead_letters: SqlStr,
+    pub(super) dead_letter: SqlStr,
+    pub(super) relays: SqlStr,
     pub(super) cleanup: SqlStr,
     pub(super) forget: SqlStr,
     pub(super) stats: SqlStr,
@@ -102,6 +104,13 @@ impl Statements {
             delete_buried: of("DELETE FROM {outbox} WHERE ? IS NOT NULL AND seq = ?"),
             pending: of("SELECT {event} FROM {outbox} ORDER BY seq LIMIT ?"),
             dead_letters: of("SELECT {event}, reason, died_at FROM {dead} ORDER BY seq LIMIT ?"),
+            dead_letter: of("SELECT {event}, reason, died_at FROM {dead} WHERE event_id = ?"),
+            relays: of("
+                SELECT relays.relay, relays.started_at AS started_at,
+                    {now} <= relays.expires_at AS is_alive, lanes.lane
+                FROM {relays} AS relays
+                LEFT JOIN {lanes} AS lanes ON lanes.owner = relays.relay AND {now} <= lanes.expires_at
+                ORDER BY relays.started_at, relays.relay, lanes.lane"),
             cleanup: of("DELETE FROM {dead} WHERE died_at < {now} - ? LIMIT ?"),
             forget: of("DELETE FROM {published} WHERE published_at < {now} - ? ORDER BY published_at LIMIT ?"),
             stats: of("

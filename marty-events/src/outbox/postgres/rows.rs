@@ -1,4 +1,6 @@
+use jiff::Timestamp;
 use sqlx::{Row, postgres::PgRow};
+use uuid::Uuid;
 
 use super::super::{
     DeadLetter, PendingEvent,
@@ -43,6 +45,13 @@ pub(super) fn dead_letter(row: &PgRow) -> Result<DeadLetter, EventError> {
         died_at: timestamp(row.try_get("died_at").map_err(read_error)?)
             .map_err(|problem| EventError::UnreadableRow { seq, problem })?,
     })
+}
+
+/// A relay and one of its lanes.
+pub(super) fn relay(row: &PgRow) -> Result<(Uuid, Timestamp, bool, Option<i32>), sqlx::Error> {
+    let relay = row.try_get("relay")?;
+    let started_at = timestamp(row.try_get("started_at")?).map_err(|problem| sqlx::Error::Decode(problem.into()))?;
+    Ok((relay, started_at, row.try_get("is_alive")?, row.try_get("lane")?))
 }
 
 fn read_error(source: sqlx::Error) -> EventError {

@@ -21,6 +21,8 @@ pub(super) struct Statements {
     pub(super) bury: SqlStr,
     pub(super) pending: SqlStr,
     pub(super) dead_letters: SqlStr,
+    pub(super) dead_letter: SqlStr,
+    pub(super) relays: SqlStr,
     pub(super) requeue: SqlStr,
     pub(super) discard: SqlStr,
     pub(super) cleanup: SqlStr,
@@ -194,6 +196,13 @@ impl Statements {
                 SELECT held FROM tenure"),
             pending: of("SELECT {event} FROM {outbox} ORDER BY seq LIMIT $1"),
             dead_letters: of("SELECT {event}, reason, {died_at} FROM {dead} ORDER BY seq LIMIT $1"),
+            dead_letter: of("SELECT {event}, reason, {died_at} FROM {dead} WHERE event_id = $1"),
+            relays: of("
+                SELECT relays.relay, (extract(epoch FROM relays.started_at) * 1000000)::bigint AS started_at,
+                    clock_timestamp() <= relays.expires_at AS is_alive, lanes.lane
+                FROM {relays} AS relays
+                LEFT JOIN {lanes} AS lanes ON lanes.owner = relays.relay AND clock_timestamp() <= lanes.expires_at
+                ORDER BY relays.started_at, relays.relay, lanes.lane"),
             // The deletion gives the transaction its id before a number is drawn.
             requeue: of("
                 WITH revived AS (DELETE FROM {dead} WHERE event_id = ANY($1) AND 0 < encoding RETURNING *)

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        DeadLetter, OutboxStats, OutboxTable, PendingEvent,
+        DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
         lanes::{Lane, span},
         sql::Quotes,
         store::{Page, Position, Standing, Store, Tenure, count, database_error, milliseconds},
@@ -265,6 +265,18 @@ impl Store for PostgresStore {
             .await
             .map_err(self.error("list the dead letters"))?;
         rows.iter().map(rows::dead_letter).collect()
+    }
+
+    async fn dead_letter(&self, id: Uuid) -> Result<Option<DeadLetter>, EventError> {
+        let row = sqlx::query(self.sql.dead_letter.clone()).bind(id).fetch_optional(&self.pool).await;
+        row.map_err(self.error("look for a dead letter"))?.as_ref().map(rows::dead_letter).transpose()
+    }
+
+    async fn relays(&self) -> Result<Vec<RelayStatus>, EventError> {
+        let operation = "list the relays";
+        let rows = sqlx::query(self.sql.relays.clone()).fetch_all(&self.pool).await.map_err(self.error(operation))?;
+        let relays = rows.iter().map(rows::relay).collect::<Result<Vec<_>, _>>();
+        Ok(RelayStatus::gather(relays.map_err(self.error(operation))?))
     }
 
     async fn requeue(&self, ids: &[Uuid]) -> Result<u64, EventError> {

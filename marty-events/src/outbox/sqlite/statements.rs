@@ -30,6 +30,8 @@ pub(super) struct Statements {
     pub(super) delete_buried: SqlStr,
     pub(super) pending: SqlStr,
     pub(super) dead_letters: SqlStr,
+    pub(super) dead_letter: SqlStr,
+    pub(super) relays: SqlStr,
     pub(super) requeue: SqlStr,
     pub(super) delete_requeued: SqlStr,
     pub(super) discard: SqlStr,
@@ -103,6 +105,13 @@ impl Statements {
             delete_buried: of("DELETE FROM {outbox} WHERE seq = ?1 AND ?2 IS NOT NULL"),
             pending: of("SELECT {event} FROM {outbox} ORDER BY seq LIMIT ?1"),
             dead_letters: of("SELECT {event}, reason, died_at FROM {dead} ORDER BY seq LIMIT ?1"),
+            dead_letter: of("SELECT {event}, reason, died_at FROM {dead} WHERE event_id = ?1"),
+            relays: of("
+                SELECT relays.relay, relays.started_at AS started_at,
+                    {now} <= relays.expires_at AS is_alive, lanes.lane
+                FROM {relays} AS relays
+                LEFT JOIN {lanes} AS lanes ON lanes.owner = relays.relay AND {now} <= lanes.expires_at
+                ORDER BY relays.started_at, relays.relay, lanes.lane"),
             requeue: of("
                 INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
                     encoding, created_at)
