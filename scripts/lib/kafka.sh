@@ -46,19 +46,23 @@ kafka_fetch() {
   ) 8<"$KAFKA_CACHE" || { WHY="Maven could not download the broker (the end of its output is above)"; return 1; }
 }
 
-# Half of a download must never be taken for a broker, so it gets its name when it is whole.
 kafka_download() {
-  local new
+  say "downloading Apache Kafka $KAFKA_VERSION by Maven"
+  maven_jars "$KAFKA_POM" "$KAFKA_JARS"
+}
+
+# maven_jars POM FOLDER: what the pom depends on. Half of a download must never be taken for all of it, so the folder gets its name when
+# it is whole.
+maven_jars() (
   new=$(mktemp -d "$KAFKA_CACHE/.new.XXXXXX") || return 1
   # shellcheck disable=SC2064 # expanded now, because the variable is gone when the subshell ends
   trap "rm -rf -- ${new@Q}" EXIT
-  say "downloading Apache Kafka $KAFKA_VERSION by Maven"
   JAVA_HOME=$(dirname -- "$(dirname -- "$(readlink -f -- "$JAVA")")") timeout 900 \
-    mvn -B -q -f "$KAFKA_POM" org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies \
+    mvn -B -q -f "$1" org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies \
     -DincludeScope=runtime -DoutputDirectory="$new/jars" \
     </dev/null >"$new/log" 2>&1 || { tail -n 15 -- "$new/log" | sed 's/^/  | /' >&2; return 1; }
-  mv -T -- "$new/jars" "$KAFKA_JARS"
-}
+  mv -T -- "$new/jars" "$2"
+)
 
 # Java decodes file names by the locale, and the plain C locale knows ASCII only.
 kafka_java() { printf '%s\n' env LC_ALL=C.UTF-8 "$JAVA" -cp "$KAFKA_JARS/*" -Dlog4j2.configurationFile=log4j2.properties; }

@@ -60,6 +60,7 @@ postgres_prepare() {
   ) </dev/null >"$STATE/postgres/log" 2>&1
 }
 
+# For a test's own server, MARTY_EVENTS_POSTGRES_SETTINGS has further lines.
 postgres_settings() {
   local socket=$1/.s.PGSQL.32767
   printf "listen_addresses = '127.0.0.1'\nmax_connections = 300\n"
@@ -69,6 +70,7 @@ postgres_settings() {
   else
     printf "unix_socket_directories = '\"%s\"'\n" "${1//\'/\'\'}"
   fi
+  printf '%s\n' "${MARTY_EVENTS_POSTGRES_SETTINGS:-}"
 }
 
 # A killed server leaves children, each of which ends only when its query does.

@@ -47,6 +47,16 @@ impl Server {
         Self::start("postgres", Vec::new())
     }
 
+    /// Starts a PostgreSQL with lines of `postgresql.conf`, and answers its URL.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn postgres_with(settings: &str) -> (Self, String) {
+        Self::start("postgres", vec![("MARTY_EVENTS_POSTGRES_SETTINGS", settings.to_owned())])
+    }
+
     fn start(name: &'static str, variables: Vec<(&'static str, String)>) -> (Self, String) {
         let server = Self { name, folder: tempfile::tempdir().expect("a directory"), variables };
         let address = server.up();

@@ -11,6 +11,7 @@ mod drain;
 mod enqueue;
 mod envelope;
 mod idle;
+mod peers;
 mod report;
 mod stage;
 mod steady;
@@ -30,7 +31,7 @@ struct Arguments {
     /// How often each case runs.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// How many events a case of `direct`, `drain` and `relays` has.
+    /// How many events a case of `direct`, `drain`, `peers` and `relays` has.
     #[arg(long, default_value_t = 100_000)]
     events: usize,
     /// How many seconds a case of `steady`, `open` and `idle` takes.
@@ -56,6 +57,8 @@ enum Road {
     EnqueueMany,
     /// A backlog, from the table to Kafka.
     Drain,
+    /// The same backlog, and what a user would pick instead of the relay.
+    Peers,
     /// Backlogs of several sizes.
     Growth,
     /// Several relays at one backlog.
@@ -76,6 +79,7 @@ impl Road {
             Self::Enqueue => Report::new("enqueue", "us", "by hand"),
             Self::EnqueueMany => Report::new("enqueue-many", "rows/s", "by hand"),
             Self::Drain => Report::new("drain", "events/s", "claim and delete"),
+            Self::Peers => Report::new("peers", "events/s", "Debezium's engine, handler that does nothing"),
             Self::Growth => Report::new("growth", "events/s", "10,000"),
             Self::Relays => Report::new("relays", "events/s", "1 relay"),
             Self::Steady => Report::new("steady", "ms", "direct producer, p50"),
@@ -92,6 +96,7 @@ impl Road {
             Self::Enqueue => enqueue::round(turn, 1_500).await,
             Self::EnqueueMany => enqueue::round_of_many(turn, 40).await,
             Self::Drain => drain::round(turn, events).await,
+            Self::Peers => peers::round(turn, events).await,
             Self::Growth => drain::round_of_sizes(turn).await,
             Self::Relays => drain::round_of_relays(turn, events).await,
             Self::Steady => steady::round(turn, seconds).await,

@@ -33,8 +33,13 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn new() -> Result<Self, Failure> {
+        Self::on(&servers::postgres("load").ok_or("no PostgreSQL")?).await
+    }
+
+    /// With a database on the server that `admin` is the URL of.
+    pub(crate) async fn on(admin: &str) -> Result<Self, Failure> {
         let brokers = servers::kafka("load").ok_or("no Kafka")?;
-        let database = TestDatabase::create("load").await.ok_or("no PostgreSQL")?;
+        let database = TestDatabase::create_on(admin.to_owned()).await;
         let prefix = prefix();
         let config = config(&brokers, &prefix).build()?;
         let topic = format!("{prefix}.load.account");
