@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
 
 use once_cell::sync::Lazy;
 
-use crate::event::{EventPriority, Metadata, message::Source};
+use crate::{
+    event::{EventPriority, Metadata, message::Source},
+    observe::TraceContext,
+};
 
 tokio::task_local! {
     static CURRENT: EventContext;
@@ -37,14 +40,10 @@ struct Fields {
     request_id: Option<String>,
     source_ip: Option<String>,
     user_agent: Option<String>,
-    trace: Option<TraceContext>,
+    trace: Option<Arc<TraceContext>>,
+    /// The caller's, by a request's headers: where nothing is known of the span that serves it.
+    incoming_trace: Option<Arc<TraceContext>>,
     custom_headers: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct TraceContext {
-    parent: String,
-    state: Option<String>,
 }
 
 impl EventContext {
@@ -118,11 +117,22 @@ impl EventContext {
 
     /// The trace that is going on, as the values of the W3C headers `traceparent` and `tracestate`. A `traceparent` that
     /// is not of the form that the W3C recommendation "Trace Context" gives is left out.
+    ///
+    /// With the feature `opentelemetry` it need not be given: unless it is, an event carries the context of the span that
+    /// it is recorded in.
     #[must_use]
     pub fn trace(mut self, traceparent: impl Into<String>, tracestate: Option<String>) -> Self {
-        let parent = traceparent.into();
-        if trace_ids(&parent).is_some() {
-            self.fields().trace = Some(TraceContext { parent, state: tracestate });
+        if let Some(trace) = TraceContext::new(traceparent.into(), tracestate) {
+            self.fields().trace = Some(Arc::new(trace));
+        }
+        self
+    }
+
+    /// The same of the request that is being served, for events that are recorded in no span of this service.
+    #[cfg(feature = "tower")]
+    pub(crate) fn incoming_trace(mut self, traceparent: String, tracestate: Option<String>) -> Self {
+        if let Some(trace) = TraceContext::new(traceparent, tracestate) {
+            self.fields().incoming_trace = Some(Arc::new(trace));
         }
         self
     }
@@ -142,9 +152,10 @@ impl EventContext {
         event_id: &'a str,
         timestamp: &'a str,
         priority: EventPriority,
+        trace: Option<&'a TraceContext>,
     ) -> Metadata<'a> {
         let fields = &*self.0;
-        let trace = fields.trace.as_ref().filter(|_| source.tracing).and_then(|trace| trace_ids(&trace.parent));
+        let trace = trace.and_then(TraceContext::ids);
         Metadata {
             event_id,
             timestamp,
@@ -164,17 +175,14 @@ impl EventContext {
         }
     }
 
-    pub(crate) fn has_trace(&self) -> bool {
-        self.0.trace.is_some()
-    }
-
-    /// `traceparent` and `tracestate`, where a trace is going on.
-    pub(crate) fn trace_headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.0.trace.iter().flat_map(|trace| {
-            [("traceparent", trace.parent.as_str())]
-                .into_iter()
-                .chain(trace.state.as_deref().map(|value| ("tracestate", value)))
-        })
+    /// The trace of an event that is recorded now: the one that was set, the span that is going on, or the caller's.
+    pub(crate) fn trace_now(&self) -> Option<Arc<TraceContext>> {
+        let fields = &*self.0;
+        fields
+            .trace
+            .clone()
+            .or_else(|| TraceContext::of_current_span().map(Arc::new))
+            .or_else(|| fields.incoming_trace.clone())
     }
 
     fn fields(&mut self) -> &mut Fields {
@@ -198,23 +206,14 @@ impl EventContext {
         if inner.trace.is_none() {
             inner.trace.clone_from(&outer.trace);
         }
+        if inner.incoming_trace.is_none() {
+            inner.incoming_trace.clone_from(&outer.incoming_trace);
+        }
         for (name, value) in &outer.custom_headers {
             inner.custom_headers.entry(name.clone()).or_insert_with(|| value.clone());
         }
         self
     }
-}
-
-/// Trace id and span id of a `traceparent` (W3C Trace Context, section 3.2: version, trace id, parent id, flags).
-fn trace_ids(traceparent: &str) -> Option<(&str, &str)> {
-    let mut parts = traceparent.split('-');
-    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let is_hex =
-        |text: &str, length| text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let is_id = |text: &str, length| is_hex(text, length) && text.bytes().any(|byte| byte != b'0');
-    let whole = version != "00" || parts.next().is_none();
-    (is_hex(version, 2) && version != "ff" && is_id(trace, 32) && is_id(span, 16) && is_hex(flags, 2) && whole)
-        .then_some((trace, span))
 }
 
 #[cfg(test)]
@@ -253,22 +252,5 @@ mod tests {
             (given.await.unwrap(), bare.await.unwrap())
         });
         assert_eq!(seen.await, (context, EventContext::new()));
-    }
-
-    #[test]
-    fn only_a_well_formed_traceparent_is_taken() {
-        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(trace_ids(good), Some(("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")));
-        for bad in [
-            "",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-extra",
-        ] {
-            assert_eq!(trace_ids(bad), None, "{bad}");
-        }
     }
 }

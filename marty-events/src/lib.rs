@@ -44,7 +44,7 @@ pub use event::{
 pub use macros::{audit_event, custom_event, domain_event, notification_event};
 pub use outbox::{OutboxConnection, OutboxRepository, OutboxTransaction};
 pub use publisher::{EventPublisher, Events, init, init_with, publisher};
-pub use relay::{OutboxRelay, OutboxRelayBuilder};
+pub use relay::{OutboxRelay, OutboxRelayBuilder, RelayHealth, RelayState};
 pub use tokio_util::sync::CancellationToken;
 
 #[cfg(all(doctest, feature = "postgres"))]

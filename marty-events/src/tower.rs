@@ -8,6 +8,8 @@
 //! | `user-agent` | `user_agent` |
 //! | `traceparent`, `tracestate` | the trace |
 //!
+//! With the feature `opentelemetry` the span that serves the request goes before the header, which names the caller's.
+//!
 //! Who acts, in which session and from which address is not taken from headers, which any client can set, unless a proxy
 //! in front of the service sets them and [`EventContextLayer::user_id_header`] and its like name them.
 
@@ -85,7 +87,7 @@ impl EventContextLayer {
             context = context.user_agent(agent);
         }
         if let Some(parent) = header("traceparent") {
-            context = context.trace(parent, header("tracestate"));
+            context = context.incoming_trace(parent, header("tracestate"));
         }
         if let Some(id) = trusted(&self.user_id) {
             context = context.user_id(id);
@@ -176,7 +178,7 @@ mod tests {
             .correlation_id("r-1")
             .request_id("r-1")
             .user_agent("curl/8")
-            .trace(trace, None)
+            .incoming_trace(trace.to_owned(), None)
             .user_id("alice")
             .source_ip("192.0.2.1");
         assert_eq!(seen, expected);

@@ -2,6 +2,7 @@
 
 pub mod counters;
 pub mod database;
+pub mod http;
 pub mod kafka;
 pub mod mariadb;
 pub mod own;

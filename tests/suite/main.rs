@@ -12,6 +12,7 @@ mod faults;
 mod kill;
 mod lanes;
 mod mariadb;
+mod observed;
 mod ordering;
 mod outage;
 mod outbox;

@@ -3,7 +3,7 @@
 use super::{Data, recorded::log};
 use crate::{
     Event, EventError, OutboxTransaction,
-    event::{AuditEvent, CustomEvent, DomainEvent, Json, NotificationEvent},
+    event::{AuditEvent, CustomEvent, DomainEvent, EventKind, Json, NotificationEvent},
     publisher,
 };
 
@@ -18,6 +18,7 @@ pub struct Batch {
 /// An event, or why it could not be made.
 #[derive(Debug)]
 struct Entry {
+    kind: EventKind,
     event: Result<Event, EventError>,
     /// For the direct road, whatever the arguments are.
     is_direct: bool,
@@ -57,14 +58,12 @@ impl Batch {
 
     /// An event for the road that the arguments' types select.
     pub fn push<B: Builder>(&mut self, event: B, data: Option<Data>, is_strict: bool) {
-        let event = self.complete(event, data);
-        self.entries.push(Entry { event, is_direct: false, is_strict });
+        self.add(event, data, false, is_strict);
     }
 
     /// An event for the direct road.
     pub fn push_direct<B: Builder>(&mut self, event: B, data: Option<Data>, is_strict: bool) {
-        let event = self.complete(event, data);
-        self.entries.push(Entry { event, is_direct: true, is_strict });
+        self.add(event, data, true, is_strict);
     }
 
     pub fn previous_state(&mut self, event: AuditEvent, state: Data) -> AuditEvent {
@@ -86,14 +85,19 @@ impl Batch {
         event
     }
 
-    fn complete<B: Builder>(&mut self, event: B, data: Option<Data>) -> Result<Event, EventError> {
-        if let Some(fault) = self.fault.take() {
-            return Err(fault);
-        }
-        Ok(match data {
-            Some(data) => event.with_data(data.finish()?).into(),
+    fn add<B: Builder>(&mut self, event: B, data: Option<Data>, is_direct: bool, is_strict: bool) {
+        let (data, fault) = match data.map(Data::finish).transpose() {
+            Ok(data) => (data, None),
+            Err(fault) => (None, Some(fault)),
+        };
+        let event: Event = match data {
+            Some(data) => event.with_data(data).into(),
             None => event.into(),
-        })
+        };
+        let kind = event.kind();
+        // The fault of a state was found first.
+        let event = self.fault.take().or(fault).map_or(Ok(event), Err);
+        self.entries.push(Entry { kind, event, is_direct, is_strict });
     }
 
     /// Why nothing of this is published.
@@ -129,7 +133,8 @@ async fn send(entries: Vec<Entry>) -> Result<(), EventError> {
     if entries.is_empty() {
         return Ok(());
     }
-    let (events, strict): (Vec<_>, Vec<_>) = entries.into_iter().map(|entry| (entry.event, entry.is_strict)).unzip();
+    let (events, strict): (Vec<_>, Vec<_>) =
+        entries.into_iter().map(|entry| ((entry.kind, entry.event), entry.is_strict)).unzip();
     let results = match publisher::record_direct(events).await {
         Ok(results) => results,
         Err(error) if strict.contains(&true) => return Err(error),

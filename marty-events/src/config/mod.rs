@@ -17,7 +17,7 @@
 //! | `KAFKA_SASL_USERNAME`, `KAFKA_SASL_PASSWORD` | none | for `PLAIN` and `SCRAM` |
 //! | `KAFKA_SSL_CA_LOCATION` | the system's | file or directory of CA certificates |
 //! | `KAFKA_PRODUCER_<PROPERTY>` | | any librdkafka producer property, `_` for `.` |
-//! | `ENABLE_EVENT_TRACING`, `ENABLE_EVENT_METRICS` | `true` | trace context in events; metrics |
+//! | `ENABLE_EVENT_TRACING`, `ENABLE_EVENT_METRICS` | `true` | spans, and the trace context in events; metrics |
 
 mod builder;
 mod fault;
@@ -151,6 +151,11 @@ impl EventConfig {
 
     pub(crate) fn counts(&self) -> bool {
         self.metrics
+    }
+
+    /// Whether events carry the trace that is going on, and there are spans of sending them.
+    pub(crate) fn traces(&self) -> bool {
+        self.tracing
     }
 
     pub(crate) fn source(&self) -> Source {

@@ -1,15 +1,17 @@
 //! The complete event: what Kafka will get, whichever way it goes there.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::{
-    Event, EventOrdering, EventPriority, Metadata,
+    Event, EventKind, EventOrdering, EventPriority, Metadata,
     metadata::Rfc3339,
     topic::{self, TopicPattern},
 };
-use crate::{EventContext, EventError};
+use crate::{EventContext, EventError, observe::TraceContext};
 
 /// An event with its topic, key, headers and bytes.
 #[derive(Debug, Clone)]
@@ -19,6 +21,7 @@ use crate::{EventContext, EventError};
 )]
 pub(crate) struct Message {
     pub(crate) id: Uuid,
+    pub(crate) kind: EventKind,
     pub(crate) topic: String,
     pub(crate) key: Option<String>,
     /// Messages with the same ordering key are delivered in order; without one there is no promise.
@@ -29,8 +32,8 @@ pub(crate) struct Message {
     pub(crate) payload: Vec<u8>,
     stamp: Stamp,
     source: String,
-    /// The context, where it has a trace that goes with the message.
-    trace: Option<EventContext>,
+    /// The span that the event was recorded in.
+    trace: Option<Arc<TraceContext>>,
 }
 
 /// What no two events share, as text.
@@ -52,8 +55,13 @@ impl Message {
             ("ce_time", &self.stamp.time),
         ];
         let subject = self.key.as_deref().map(|key| ("ce_subject", key));
-        let trace = self.trace.iter().flat_map(EventContext::trace_headers);
+        let trace = self.trace.iter().flat_map(|trace| trace.headers());
         attributes.into_iter().chain(subject).chain([("content-type", "application/json")]).chain(trace)
+    }
+
+    /// The span that the event was recorded in.
+    pub(crate) fn trace(&self) -> Option<&TraceContext> {
+        self.trace.as_deref()
     }
 
     /// Bytes of key, headers and value.
@@ -108,8 +116,14 @@ impl Source {
         context: EventContext,
     ) -> Result<Message, EventError> {
         let prefix = &self.topic_prefix;
-        let draft =
-            Draft { source: self, stamp: Stamp { id: id.to_string(), time: Rfc3339(time).to_string() }, id, context };
+        let draft = Draft {
+            source: self,
+            id,
+            kind: event.kind(),
+            stamp: Stamp { id: id.to_string(), time: Rfc3339(time).to_string() },
+            trace: if self.tracing { context.trace_now() } else { None },
+            context,
+        };
         match event {
             Event::Audit(audit) => {
                 let payload = audit.payload;
@@ -154,7 +168,9 @@ impl Source {
 struct Draft<'a> {
     source: &'a Source,
     id: Uuid,
+    kind: EventKind,
     stamp: Stamp,
+    trace: Option<Arc<TraceContext>>,
     context: EventContext,
 }
 
@@ -177,7 +193,8 @@ impl Draft<'_> {
         if key == Some("") {
             return Err(invalid(event_type, "its id is empty; give the id of what it is about"));
         }
-        let metadata = self.context.metadata(self.source, &self.stamp.id, &self.stamp.time, priority);
+        let trace = self.trace.as_deref();
+        let metadata = self.context.metadata(self.source, &self.stamp.id, &self.stamp.time, priority, trace);
         let mut bytes = Vec::with_capacity(ENVELOPE_BYTES);
         serde_json::to_writer(&mut bytes, &Envelope { metadata, event_type, payload })
             .map_err(|source| EventError::Serialize { field: "payload".to_owned(), source })?;
@@ -187,6 +204,7 @@ impl Draft<'_> {
     fn message(self, topic: String, event_type: String, key: Option<String>, payload: Vec<u8>) -> Message {
         Message {
             id: self.id,
+            kind: self.kind,
             topic,
             key,
             ordering_key: None,
@@ -195,7 +213,7 @@ impl Draft<'_> {
             payload,
             stamp: self.stamp,
             source: self.source.service_name.clone(),
-            trace: Some(self.context).filter(|context| self.source.tracing && context.has_trace()),
+            trace: self.trace,
         }
     }
 }

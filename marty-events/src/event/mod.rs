@@ -39,7 +39,38 @@ pub enum Event {
     Custom(CustomEvent),
 }
 
+/// Of which kind an event is, for what is counted by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EventKind {
+    Audit,
+    Domain,
+    Notification,
+    Custom,
+}
+
+impl EventKind {
+    pub(crate) const ALL: [Self; 4] = [Self::Audit, Self::Domain, Self::Notification, Self::Custom];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Audit => "audit",
+            Self::Domain => "domain",
+            Self::Notification => "notification",
+            Self::Custom => "custom",
+        }
+    }
+}
+
 impl Event {
+    pub(crate) fn kind(&self) -> EventKind {
+        match self {
+            Self::Audit(_) => EventKind::Audit,
+            Self::Domain(_) => EventKind::Domain,
+            Self::Notification(_) => EventKind::Notification,
+            Self::Custom(_) => EventKind::Custom,
+        }
+    }
+
     /// The event's type, as it stands in the envelope.
     #[must_use]
     pub fn event_type(&self) -> &str {

@@ -6,7 +6,7 @@
 use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{Semaphore, mpsc};
@@ -27,9 +27,11 @@ pub(super) struct Background {
 }
 
 /// An event, and its way to the broker where it has begun.
-struct Handed {
-    message: Message,
-    delivery: Option<Delivery>,
+pub(super) struct Handed {
+    pub(super) message: Message,
+    pub(super) delivery: Option<Delivery>,
+    /// When it was recorded.
+    pub(super) begun: Instant,
 }
 
 /// How many events were handed over and are not done.
@@ -54,9 +56,9 @@ impl Background {
     }
 
     /// Accepts an event without waiting; answers whether there was room.
-    pub(super) fn hand_over(&self, message: Message, delivery: Option<Delivery>) -> bool {
+    pub(super) fn hand_over(&self, handed: Handed) -> bool {
         self.outstanding.begin();
-        let accepted = self.queue.try_send(Handed { message, delivery });
+        let accepted = self.queue.try_send(handed);
         if accepted.is_err() {
             self.outstanding.end();
         }
@@ -84,11 +86,11 @@ impl Outstanding {
 
 async fn work(mut handed: mpsc::Receiver<Handed>, direct: Arc<Direct>, outstanding: Arc<Outstanding>) {
     let room = Arc::new(Semaphore::new(UNDER_WAY));
-    while let Some(Handed { message, delivery }) = handed.recv().await {
+    while let Some(Handed { message, delivery, begun }) = handed.recv().await {
         let Ok(place) = room.clone().acquire_owned().await else { return };
         let (direct, outstanding) = (direct.clone(), outstanding.clone());
         tokio::spawn(async move {
-            if let Err(error) = direct.finish(&message, delivery).await {
+            if let Err(error) = direct.finish(&message, delivery, begun).await {
                 let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                 tracing::error!(event_id = %message.id, topic = %message.topic, %error, cause, "an event is lost");
             }

@@ -1,8 +1,19 @@
 //! The direct road: to the broker, or else into the outbox.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
-use crate::{EventError, event::message::Message, kafka::DirectProducer, observe::Metrics, outbox::OutboxRepository};
+use tracing::Instrument;
+
+use crate::{
+    EventError,
+    event::message::Message,
+    kafka::DirectProducer,
+    observe::{self, Outcome, PublisherMetrics},
+    outbox::OutboxRepository,
+};
 
 pub(super) use crate::kafka::Delivery;
 
@@ -14,40 +25,54 @@ pub(super) struct Direct {
     pub(super) refuge: Option<OutboxRepository>,
     /// How long the outbox may take to keep it: one that is locked or out of reach would hold its caller up for longer.
     pub(super) kept_within: Duration,
-    pub(super) metrics: Metrics,
+    pub(super) metrics: PublisherMetrics,
+    /// Whether there are spans.
+    pub(super) traces: bool,
 }
 
 impl Direct {
-    /// Sees an event to its end, from where `delivery` has begun. Ends when the broker or the outbox has it.
-    pub(super) async fn finish(&self, message: &Message, delivery: Option<Delivery>) -> Result<(), EventError> {
+    /// Sees an event that was recorded at `begun` to its end, from where `delivery` has begun. Ends when the broker or the
+    /// outbox has it.
+    pub(super) async fn finish(
+        &self,
+        message: &Message,
+        delivery: Option<Delivery>,
+        begun: Instant,
+    ) -> Result<(), EventError> {
+        let span = observe::send_span(message, self.traces);
+        let delivery = delivery.map_or_else(|| self.producer.begin(message), Ok);
         let sent = match delivery {
-            Some(delivery) => delivery.done(message).await,
-            None => match self.producer.begin(message) {
-                Ok(delivery) => delivery.done(message).await,
-                Err(error) => Err(error),
-            },
+            Ok(delivery) => delivery.done(message).instrument(span.clone()).await,
+            Err(error) => Err(error),
         };
-        self.settle(message, sent).await
+        observe::end(span, &sent);
+        self.settle(message, sent, begun).await
     }
 
     /// Keeps in the outbox what the broker did not take.
-    pub(super) async fn settle(&self, message: &Message, sent: Result<(), EventError>) -> Result<(), EventError> {
+    pub(super) async fn settle(
+        &self,
+        message: &Message,
+        sent: Result<(), EventError>,
+        begun: Instant,
+    ) -> Result<(), EventError> {
+        let ended = |outcome| self.metrics.sent(message.kind, outcome, begun);
         let Err(error) = sent else {
-            self.metrics.published("direct", "accepted", 1);
+            ended(Outcome::Accepted);
             return Ok(());
         };
         let Some(refuge) = &self.refuge else {
-            self.metrics.published("direct", "failed", 1);
+            ended(Outcome::Failed);
             return Err(error);
         };
         if let Err(refused) = self.keep(refuge, message).await {
             let cause = std::error::Error::source(&refused).map(ToString::to_string).unwrap_or_default();
             tracing::error!(event_id = %message.id, error = %refused, cause, "the outbox could not keep a direct event either");
-            self.metrics.published("direct", "failed", 1);
+            ended(Outcome::Failed);
             return Err(error);
         }
         tracing::warn!(event_id = %message.id, topic = %message.topic, %error, "kept in the outbox, to be delivered later");
-        self.metrics.published("direct", "kept", 1);
+        ended(Outcome::Kept);
         Ok(())
     }
 

@@ -11,9 +11,10 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use tracing::Instrument;
 use uuid::Uuid;
 
 pub(crate) use registration::current;
@@ -22,12 +23,15 @@ pub use registration::{Events, init, init_with};
 use crate::{
     Event, EventError, OutboxTransaction,
     config::EventConfig,
-    event::message::{Message, Source},
+    event::{
+        EventKind,
+        message::{Message, Source},
+    },
     kafka::{Delivery, DirectProducer},
-    observe::Metrics,
+    observe::{self, PublisherMetrics},
     outbox::Appender,
 };
-use background::Background;
+use background::{Background, Handed};
 use direct::Direct;
 
 /// How long a caller waits for the outbox to keep an event that the broker did not take.
@@ -68,7 +72,7 @@ struct Live {
     /// The longest envelope that the producer will take, so that an event too large is refused in the caller's hands.
     longest: usize,
     use_outbox: bool,
-    metrics: Metrics,
+    metrics: PublisherMetrics,
     shut_down: AtomicBool,
 }
 
@@ -168,9 +172,9 @@ impl EventPublisher {
     }
 
     /// Counts a direct event of an annotated method that could not be made: its caller may not hear of it.
-    fn counted(&self, made: Result<Message, EventError>) -> Result<Message, EventError> {
+    fn counted(&self, kind: EventKind, made: Result<Message, EventError>) -> Result<Message, EventError> {
         made.inspect_err(|_| match &self.0 {
-            Sink::Live(live) => live.metrics.published("direct", "failed", 1),
+            Sink::Live(live) => live.metrics.lost(kind),
             #[cfg(feature = "testing")]
             Sink::Recorder(_) => {}
         })
@@ -189,7 +193,7 @@ impl EventPublisher {
     /// Accepts an event that nobody waits for.
     fn hand_over(&self, message: Message) {
         match &self.0 {
-            Sink::Live(live) => live.hand_over(message, None),
+            Sink::Live(live) => live.hand_over(message, None, Instant::now()),
             #[cfg(feature = "testing")]
             Sink::Recorder(recorder) => {
                 if let Err(error) = recorder.record(&message, crate::testing::Route::Direct) {
@@ -210,9 +214,15 @@ impl EventPublisher {
 
 impl Live {
     fn new(config: &EventConfig) -> Result<Self, EventError> {
-        let metrics = Metrics::new(config.counts());
+        let metrics = PublisherMetrics::new(config.counts());
         let producer = DirectProducer::new(config)?;
-        let direct = Direct { producer, refuge: registration::refuge(config)?, kept_within: KEPT_WITHIN, metrics };
+        let direct = Direct {
+            producer,
+            refuge: registration::refuge(config)?,
+            kept_within: KEPT_WITHIN,
+            metrics,
+            traces: config.traces(),
+        };
         // With connections of its own.
         let unattended =
             Direct { refuge: registration::refuge(config)?, kept_within: KEPT_IN_BACKGROUND_WITHIN, ..direct.clone() };
@@ -249,33 +259,37 @@ impl Live {
             }
             return Ok(());
         }
+        let begun = Instant::now();
         let result = self.appender.append(transaction.connection(), messages).await;
-        self.metrics.published("outbox", if result.is_ok() { "accepted" } else { "failed" }, messages.len());
+        self.metrics.inserted(messages, result.is_ok(), begun);
         result
     }
 
     /// Ends when the broker or the outbox has the event. Where this future is dropped before, the background sees it
     /// through.
     async fn send(&self, message: &Message) -> Result<(), EventError> {
-        let mut attended = Attended { live: self, message, delivery: None, is_over: false };
+        let begun = Instant::now();
+        let mut attended = Attended { live: self, message, delivery: None, begun, is_over: false };
+        let span = observe::send_span(message, self.source.tracing);
         let sent = match self.direct.producer.begin(message) {
-            Ok(delivery) => attended.delivery.insert(delivery).ended(message).await,
+            Ok(delivery) => attended.delivery.insert(delivery).ended(message).instrument(span.clone()).await,
             Err(error) => Err(error),
         };
+        observe::end(span, &sent);
         if sent.is_ok() {
             attended.is_over = true;
         }
-        let settled = self.direct.settle(message, sent).await;
+        let settled = self.direct.settle(message, sent, begun).await;
         attended.is_over = true;
         settled
     }
 
     /// Accepts an event that nobody waits for; never blocks.
-    fn hand_over(&self, message: Message, delivery: Option<Delivery>) {
-        let (id, topic) = (message.id, message.topic.clone());
-        if !self.background.hand_over(message, delivery) {
+    fn hand_over(&self, message: Message, delivery: Option<Delivery>, begun: Instant) {
+        let (id, kind, topic) = (message.id, message.kind, message.topic.clone());
+        if !self.background.hand_over(Handed { message, delivery, begun }) {
             tracing::error!(event_id = %id, topic, "too many events wait in the background; this one is lost");
-            self.metrics.published("direct", "failed", 1);
+            self.metrics.lost(kind);
         }
     }
 }
@@ -285,13 +299,14 @@ struct Attended<'a> {
     live: &'a Live,
     message: &'a Message,
     delivery: Option<Delivery>,
+    begun: Instant,
     is_over: bool,
 }
 
 impl Drop for Attended<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.live.hand_over(self.message.clone(), self.delivery.take());
+            self.live.hand_over(self.message.clone(), self.delivery.take(), self.begun);
         }
     }
 }
@@ -310,12 +325,12 @@ pub(crate) async fn record_in(transaction: &mut dyn OutboxTransaction, events: V
 /// Sends an annotated method's events, all of them whatever becomes of the others; answers for each. Where this future is
 /// dropped before, the background sees them all through.
 pub(crate) async fn record_direct(
-    events: Vec<Result<Event, EventError>>,
+    events: Vec<(EventKind, Result<Event, EventError>)>,
 ) -> Result<Vec<Result<(), EventError>>, EventError> {
     let publisher = publisher()?;
     let mut waiting = Waiting { publisher: &publisher, messages: VecDeque::with_capacity(events.len()) };
-    for event in events {
-        waiting.messages.push_back(publisher.counted(event.and_then(|event| publisher.complete(event))));
+    for (kind, event) in events {
+        waiting.messages.push_back(publisher.counted(kind, event.and_then(|event| publisher.complete(event))));
     }
     let mut results = Vec::with_capacity(waiting.messages.len());
     while let Some(message) = waiting.messages.pop_front() {
@@ -344,8 +359,8 @@ impl Drop for Waiting<'_> {
 /// Hands over an annotated method's records of a failure, without waiting: never in the caller's transaction.
 pub(crate) fn record_failure(events: Vec<Event>) {
     for event in events {
-        let event_type = event.event_type().to_owned();
-        match publisher().and_then(|publisher| Ok((publisher.counted(publisher.complete(event))?, publisher))) {
+        let (kind, event_type) = (event.kind(), event.event_type().to_owned());
+        match publisher().and_then(|publisher| Ok((publisher.counted(kind, publisher.complete(event))?, publisher))) {
             Ok((message, publisher)) => publisher.hand_over(message),
             Err(error) => tracing::error!(%error, event_type, "a failure was not recorded"),
         }

@@ -1,5 +1,6 @@
 //! One term of a relay: from when it has lanes until it stops, loses one of them or has to share.
 
+mod news;
 mod refusals;
 
 use std::time::{Duration, Instant};
@@ -8,21 +9,22 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Settings,
+    Running, Settings,
     circuit::Circuit,
+    health::Vitals,
     housekeeping::Housekeeping,
     in_time,
-    producer::{News, RelayProducer, Report},
+    producer::{RelayProducer, Report},
     window::Window,
 };
 use crate::{
     EventError,
     config::EventConfig,
-    kafka::Verdict,
-    observe::Metrics,
+    observe::{Neighbour, RelayMetrics, SendSpans},
     outbox::{Lane, Page, Position, Standing, Store, Tenure, Wake, nudged},
 };
 
+use news::Probe;
 use refusals::Refusal;
 
 /// The shortest pause between two looks into the outbox, while events are flowing.
@@ -34,13 +36,8 @@ const REREAD: Duration = Duration::from_mins(5);
 
 /// Works on `lanes`, which were asked for at `asked`, until one of them is lost, some of them are given away, or `stop` and
 /// everything under way is settled.
-#[expect(clippy::too_many_arguments, reason = "one call, and each is a thing of its own")]
 pub(super) async fn lead<S: Store>(
-    store: &S,
-    config: &EventConfig,
-    settings: Settings,
-    wake: &Wake,
-    relay: Uuid,
+    Running { store, config, settings, wake, vitals, relay }: Running<'_, S>,
     lanes: Vec<Lane>,
     asked: Instant,
     stop: &CancellationToken,
@@ -52,18 +49,21 @@ pub(super) async fn lead<S: Store>(
         config,
         settings,
         wake,
+        vitals,
         relay,
         lanes,
         leaving: Vec::new(),
         producer: RelayProducer::new(config)?,
         producer_lost: false,
-        metrics: Metrics::new(config.counts()),
+        metrics: RelayMetrics::new(config.counts()),
+        spans: SendSpans::new(config.traces()),
         position: S::Position::default(),
         window: Window::default(),
         refusals: Vec::new(),
         housekeeping: Housekeeping::new(settings),
-        database: Circuit::new("outbox database"),
-        broker: Circuit::new("broker"),
+        database: Circuit::new(Neighbour::Database, vitals),
+        broker: Circuit::new(Neighbour::Broker, vitals),
+        probe: Probe::default(),
         poll_pause: BUSY_POLL,
         poll_at: Some(now),
         reread_at: now + REREAD,
@@ -81,6 +81,7 @@ struct Term<'a, S: Store> {
     config: &'a EventConfig,
     settings: Settings,
     wake: &'a Wake,
+    vitals: &'a Vitals,
     relay: Uuid,
     lanes: Vec<Lane>,
     /// Those that are given to another relay once nothing of them is under way.
@@ -88,7 +89,8 @@ struct Term<'a, S: Store> {
     producer: RelayProducer,
     /// The producer can send nothing more, and is replaced once it has reported on everything it had.
     producer_lost: bool,
-    metrics: Metrics,
+    metrics: RelayMetrics,
+    spans: SendSpans,
     position: S::Position,
     window: Window,
     /// Refused rows whose refusal is not in the database yet.
@@ -96,6 +98,7 @@ struct Term<'a, S: Store> {
     housekeeping: Housekeeping,
     database: Circuit,
     broker: Circuit,
+    probe: Probe,
     poll_pause: Duration,
     /// Nothing while the outbox is quiet: the next beat tells whether there is something.
     poll_at: Option<Instant>,
@@ -138,6 +141,7 @@ impl<S: Store> Term<'_, S> {
             }
             self.window.unpark(Instant::now());
             self.send();
+            self.look_for_broker();
             if let Some(limit) = self.drain_until
                 && (self.is_drained() || limit <= Instant::now())
             {
@@ -172,6 +176,7 @@ impl<S: Store> Term<'_, S> {
         if !self.lanes.iter().all(|lane| lanes.contains(lane)) {
             return Ok(Tenure::Lost);
         }
+        self.vitals.stands(lanes.len());
         self.beat_at = asked + self.settings.beat();
         self.lease_ends = asked + self.settings.lease_time;
         if self.lanes.len() < lanes.len() {
@@ -198,12 +203,12 @@ impl<S: Store> Term<'_, S> {
         lanes.sort_unstable();
         lanes.dedup();
         let lanes: Vec<Lane> = lanes.into_iter().filter_map(|number| self.lane(number)).collect();
-        let keep = self.settings.keep_published.is_some();
+        let (keep, begun) = (self.settings.keep_published.is_some(), Instant::now());
         if self.store.settle(self.relay, &lanes, &seqs, keep).await? == Tenure::Lost {
             return Ok(Tenure::Lost);
         }
         self.window.settled(seqs.len());
-        self.metrics.relayed(seqs.len());
+        self.metrics.settled(seqs.len(), begun);
         Ok(Tenure::Held)
     }
 
@@ -230,6 +235,7 @@ impl<S: Store> Term<'_, S> {
             return Ok(());
         }
         let page = self.store.fetch(&mut self.position, &self.lanes, i64::try_from(room).unwrap_or(i64::MAX)).await?;
+        self.metrics.fetched(page.rows.len(), now);
         self.set_aside(&page);
         let is_empty = page.rows.is_empty() && page.numbers.is_empty();
         self.poll_pause = if is_empty { self.poll_pause * 2 } else { BUSY_POLL };
@@ -267,6 +273,7 @@ impl<S: Store> Term<'_, S> {
         while self.may_send() {
             let Some(event) = self.window.take() else { return };
             let seq = event.seq;
+            self.spans.begin(event);
             if let Err(error) = self.producer.send(event) {
                 self.note(Report { seq, result: Err(error) });
             }
@@ -276,46 +283,6 @@ impl<S: Store> Term<'_, S> {
     fn may_send(&self) -> bool {
         let now = Instant::now();
         self.drain_until.is_none() && !self.producer_lost && self.send_at <= now && now < self.lease_ends
-    }
-
-    fn hear(&mut self, news: News) {
-        match news {
-            News::Report(report) => self.note(report),
-            News::Unreachable(error) => self.broker.opens(&error),
-        }
-    }
-
-    fn note(&mut self, report: Report) {
-        let Report { seq, result } = report;
-        let Err(error) = result else {
-            self.broker.works();
-            self.window.delivered(seq);
-            return;
-        };
-        match Verdict::of(&error) {
-            verdict @ (Verdict::Refused | Verdict::BatchRefused) => {
-                let with_batch = verdict == Verdict::BatchRefused;
-                self.refusals.push(Refusal { seq, reason: error.to_string(), with_batch });
-            }
-            Verdict::Outage => {
-                self.window.put_back(seq);
-                self.send_at = Instant::now() + self.broker.failed(&error);
-            }
-            Verdict::ProducerLost => {
-                self.window.put_back(seq);
-                self.send_at = Instant::now() + self.broker.failed(&error);
-                self.producer_lost = true;
-                self.producer.purge();
-            }
-        }
-    }
-
-    fn replace_lost_producer(&mut self) -> Result<(), EventError> {
-        if self.producer_lost && self.window.under_way() == self.refusals.len() {
-            self.producer = RelayProducer::new(self.config)?;
-            self.producer_lost = false;
-        }
-        Ok(())
     }
 
     fn is_drained(&self) -> bool {
@@ -349,6 +316,7 @@ impl<S: Store> Term<'_, S> {
             self.poll_at.filter(|_| reads).map(|at| at.max(self.database_at)),
             self.window.next_retry(),
             (Instant::now() < self.send_at).then_some(self.send_at),
+            self.probe.due(),
             self.drain_until,
         ];
         let due = due.into_iter().flatten().min().unwrap_or_else(Instant::now);

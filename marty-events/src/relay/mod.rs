@@ -5,8 +5,10 @@
 //! the rows that are there. Relays share the work by lanes, into which the ordering keys are divided: each lane has one
 //! owner at a time, by a lease in the database whose term every statement that removes rows checks.
 
+mod backlog;
 mod builder;
 mod circuit;
+mod health;
 mod housekeeping;
 mod lead;
 mod producer;
@@ -22,10 +24,14 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use builder::OutboxRelayBuilder;
+pub use health::{RelayHealth, RelayState};
+
+use health::Vitals;
 
 use crate::{
     EventError,
     config::EventConfig,
+    observe::Neighbour,
     outbox::{OutboxPool, OutboxTable, Store, Wake, on_store},
 };
 
@@ -51,6 +57,7 @@ pub struct OutboxRelay {
     table: OutboxTable,
     config: EventConfig,
     settings: Settings,
+    vitals: Vitals,
 }
 
 /// How a relay works; see the builder for what each means.
@@ -67,7 +74,26 @@ pub(crate) struct Settings {
     keep_published: Option<Duration>,
     keep_dead_letters: Option<Duration>,
     listens: bool,
+    stats_interval: Duration,
 }
+
+/// What a running relay has from its beginning to its end.
+struct Running<'a, S> {
+    store: &'a S,
+    config: &'a EventConfig,
+    settings: Settings,
+    wake: &'a Wake,
+    vitals: &'a Vitals,
+    relay: Uuid,
+}
+
+impl<S> Clone for Running<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Running<'_, S> {}
 
 impl Settings {
     /// How often a relay says that it is alive, and looks for what nothing told it of.
@@ -82,6 +108,12 @@ impl OutboxRelay {
         OutboxRelayBuilder::new(pool.into())
     }
 
+    /// How this relay is, from now until it has stopped; for a health check of the process that it is part of.
+    #[must_use]
+    pub fn health(&self) -> RelayHealth {
+        self.vitals.health()
+    }
+
     /// Relays until `stop` is cancelled, then waits for what is under way, settles it and gives its lanes back.
     ///
     /// A broker or database that is away is waited for, with growing pauses; nothing is lost or counted against an event
@@ -93,20 +125,23 @@ impl OutboxRelay {
     /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`] and [`EventError::Kafka`] (a producer that cannot
     /// be made), at the start.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EventError> {
-        let Self { pool, table, config, settings } = self;
+        let Self { pool, table, config, settings, vitals } = self;
         on_store!(&pool, table, store => {
-            let wake = Wake::default();
+            let (wake, relay) = (Wake::default(), Uuid::now_v7());
+            let running =
+                Running { store: &store, config: &config, settings, wake: &wake, vitals: &vitals, relay };
             tokio::select! {
-                ended = run(&store, &config, settings, &wake, &stop) => ended,
-                never = listen(&store, &wake), if settings.listens => match never {},
+                ended = run(running, &stop) => ended,
+                never = listen(running), if settings.listens => match never {},
+                never = backlog::watch(&store, &table, settings.stats_interval), if config.counts() => match never {},
             }
         })
     }
 }
 
 /// Passes on what other processes announce, for ever.
-async fn listen<S: Store>(store: &S, wake: &Wake) -> Infallible {
-    let mut circuit = circuit::Circuit::new("listener");
+async fn listen<S: Store>(Running { store, wake, vitals, .. }: Running<'_, S>) -> Infallible {
+    let mut circuit = circuit::Circuit::new(Neighbour::Listener, vitals);
     loop {
         let heard = store.listen(wake).await;
         wake.rows();
@@ -117,15 +152,9 @@ async fn listen<S: Store>(store: &S, wake: &Wake) -> Infallible {
     }
 }
 
-async fn run<S: Store>(
-    store: &S,
-    config: &EventConfig,
-    settings: Settings,
-    wake: &Wake,
-    stop: &CancellationToken,
-) -> Result<(), EventError> {
-    let relay = Uuid::now_v7();
-    let mut database = circuit::Circuit::new("outbox database");
+async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Result<(), EventError> {
+    let Running { store, settings, wake, vitals, relay, .. } = running;
+    let mut database = circuit::Circuit::new(Neighbour::Database, vitals);
     let mut is_valid = false;
     tracing::info!(%relay, "relay started");
     while !stop.is_cancelled() {
@@ -142,12 +171,14 @@ async fn run<S: Store>(
         let pause = match in_time(store.stand(relay, settings.lease_time, &S::Position::default())).await {
             Ok(standing) if standing.lanes.is_empty() => {
                 database.works();
+                vitals.stands(0);
                 // A lane whose row is locked just now is asked for again a little later.
                 standing.next_expiry.unwrap_or(settings.beat()).clamp(SHORTEST_WAIT, settings.beat().max(SHORTEST_WAIT))
             }
             Ok(standing) => {
                 database.works();
-                lead::lead(store, config, settings, wake, relay, standing.lanes, asked, stop).await?;
+                vitals.stands(standing.lanes.len());
+                lead::lead(running, standing.lanes, asked, stop).await?;
                 continue;
             }
             Err(error) => database.failed(&error),

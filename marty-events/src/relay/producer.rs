@@ -1,5 +1,7 @@
 //! The relay's producer: pipelined, and patient.
 
+use std::{sync::Arc, time::Duration};
+
 use rdkafka::{
     ClientConfig, ClientContext,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
@@ -11,6 +13,9 @@ use rdkafka::{
 use tokio::sync::mpsc;
 
 use crate::{EventError, config::EventConfig, kafka, outbox::PendingEvent};
+
+/// How long a broker that is asked for a sign of life may take.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 /// What became of a row that was sent.
 #[derive(Debug)]
@@ -25,16 +30,20 @@ pub(super) enum News {
     Report(Report),
     /// No broker can be reached. What was sent waits in the client.
     Unreachable(KafkaError),
+    /// A broker has answered that was asked for it, or none has.
+    Probed(Result<(), KafkaError>),
 }
 
 /// Sends rows and reports on each.
 pub(super) struct RelayProducer {
-    producer: ThreadedProducer<Reporter>,
+    producer: Arc<ThreadedProducer<Reporter>>,
+    reporter: Reporter,
     news: mpsc::UnboundedReceiver<News>,
 }
 
 /// Passes the client's news on. The channel is bounded by what the relay has in flight, one report a row, and by how often all
 /// connections can break.
+#[derive(Clone)]
 struct Reporter(mpsc::UnboundedSender<News>);
 
 impl RelayProducer {
@@ -46,9 +55,10 @@ impl RelayProducer {
         let configured = kafka::producer_config(config)?;
         client.extend(configured.config_map().iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let (sender, news) = mpsc::unbounded_channel();
+        let reporter = Reporter(sender);
         let producer =
-            ThreadedProducer::from_config_and_context(&client, Reporter(sender)).map_err(EventError::Kafka)?;
-        Ok(Self { producer, news })
+            ThreadedProducer::from_config_and_context(&client, reporter.clone()).map_err(EventError::Kafka)?;
+        Ok(Self { producer: Arc::new(producer), reporter, news })
     }
 
     /// Hands a row to the client. An error means that nothing was taken, and no report comes.
@@ -70,6 +80,16 @@ impl RelayProducer {
     /// What is there already.
     pub(super) fn news_now(&mut self) -> Option<News> {
         self.news.try_recv().ok()
+    }
+
+    /// Asks the brokers for a sign of life; whether one comes is news.
+    pub(super) fn probe(&self) {
+        let (producer, reporter) = (self.producer.clone(), self.reporter.clone());
+        // The call blocks its thread.
+        tokio::task::spawn_blocking(move || {
+            let answer = producer.client().fetch_metadata(None, SIGN_OF_LIFE).map(drop);
+            reporter.tell(News::Probed(answer));
+        });
     }
 
     /// Forgets what was not sent yet, so that nothing leaves after the lease is gone.

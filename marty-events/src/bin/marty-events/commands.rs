@@ -8,6 +8,8 @@ use marty_events::{
 };
 use serde_json::json;
 
+use crate::serve;
+
 type Done = Result<(), Box<dyn Error>>;
 
 pub(crate) async fn migrate(pool: &OutboxPool, table: &OutboxTable, as_json: bool) -> Done {
@@ -20,14 +22,22 @@ pub(crate) async fn migrate(pool: &OutboxPool, table: &OutboxTable, as_json: boo
     Ok(())
 }
 
-pub(crate) async fn relay(relay: OutboxRelayBuilder) -> Done {
+pub(crate) async fn relay(relay: OutboxRelayBuilder, listen: Option<&str>) -> Done {
+    // Before the relay describes its metrics.
+    let metrics = listen.map(|_| serve::count()).transpose()?;
+    let relay = relay.build()?;
+    if let (Some(address), Some(metrics)) = (listen, metrics) {
+        serve::serve(address, metrics, relay.health())
+            .await
+            .map_err(|error| format!("--listen {address}: {error}; give a free address, for example 0.0.0.0:9464"))?;
+    }
     let stop = CancellationToken::new();
     let asked = stop.clone();
     tokio::spawn(async move {
         asked_to_stop().await;
         asked.cancel();
     });
-    relay.build()?.run(stop).await?;
+    relay.run(stop).await?;
     Ok(())
 }
 

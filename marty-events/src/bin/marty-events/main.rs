@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.
 
 mod commands;
+mod serve;
 mod settings;
 
 use std::process::ExitCode;
@@ -91,7 +92,10 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let repository = marty_events::OutboxRepository::new(&pool).table(table.clone());
     match arguments.command {
         Command::Migrate => commands::migrate(&pool, &table, arguments.json).await,
-        Command::Relay(settings) => commands::relay(settings.apply(OutboxRelay::builder(&pool))).await,
+        Command::Relay(settings) => {
+            let listen = settings.listen.clone();
+            commands::relay(settings.apply(OutboxRelay::builder(&pool)), listen.as_deref()).await
+        }
         Command::Status => commands::status(&repository, arguments.json).await,
         Command::DeadLetters(DeadLetters::List { limit }) => {
             commands::list_dead_letters(&repository, limit, arguments.json).await

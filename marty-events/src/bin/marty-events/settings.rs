@@ -7,6 +7,10 @@ use marty_events::OutboxRelayBuilder;
 /// How the relay works; what is not given has the library's default.
 #[derive(Args)]
 pub(crate) struct RelaySettings {
+    /// Serve metrics and health over HTTP at this address, for example `0.0.0.0:9464`: `/metrics`, `/health/live`,
+    /// `/health/ready`.
+    #[arg(long, env = "MARTY_EVENTS_LISTEN", value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
     /// How long the other relays wait before they take over from one that went silent, for example `4s`.
     #[arg(long, value_parser = duration)]
     lease_time: Option<Duration>,

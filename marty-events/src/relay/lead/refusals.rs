@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{super::pauses, Term};
 use crate::{
     EventError,
+    observe::Again,
     outbox::{Store, Tenure},
 };
 
@@ -64,6 +65,7 @@ impl<S: Store> Term<'_, S> {
             self.metrics.buried();
             self.window.buried(refusal.seq);
         } else {
+            self.metrics.sends_again(Again::Refusal);
             let pause = pauses(self.settings.retry_delay, LONGEST_RETRY).nth(attempts as usize - 1);
             let retry_at = Instant::now() + pause.unwrap_or(LONGEST_RETRY);
             self.window.refused(refusal.seq, retry_at, refusal.with_batch);

@@ -1,0 +1,14 @@
+//! What is seen from outside: metrics by the `metrics` facade, spans by `tracing`, and the trace that an event carries.
+//!
+//! `docs/observability.md` has the whole of it for operators.
+
+mod names;
+mod propagation;
+mod publishing;
+mod relaying;
+mod spans;
+
+pub(crate) use propagation::TraceContext;
+pub(crate) use publishing::{Outcome, PublisherMetrics};
+pub(crate) use relaying::{Again, Neighbour, RelayMetrics, show_backlog, show_circuit, show_lanes};
+pub(crate) use spans::{SendSpans, end, send_span};

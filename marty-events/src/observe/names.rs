@@ -1,0 +1,145 @@
+//! Every metric: its name, which is stable, its unit, and what it tells.
+//!
+//! Names end in their unit, and counters in `_total`, by Prometheus' convention
+//! (<https://prometheus.io/docs/practices/naming/>).
+
+use metrics::Unit;
+
+pub(super) const PUBLISHED: &str = "marty_events_published_total";
+pub(super) const PUBLISH_DURATION: &str = "marty_events_publish_duration_seconds";
+pub(super) const PENDING: &str = "marty_events_outbox_pending";
+pub(super) const OLDEST_AGE: &str = "marty_events_outbox_oldest_age_seconds";
+pub(super) const DEAD: &str = "marty_events_outbox_dead_letters";
+pub(super) const COUNTED_AT: &str = "marty_events_outbox_counted_timestamp_seconds";
+pub(super) const RELAYED: &str = "marty_events_relayed_total";
+pub(super) const LAG: &str = "marty_events_relay_lag_seconds";
+pub(super) const REFUSED: &str = "marty_events_refused_total";
+pub(super) const RETRIED: &str = "marty_events_retried_total";
+pub(super) const BURIED: &str = "marty_events_dead_letters_total";
+pub(super) const LANES: &str = "marty_events_relay_lanes";
+pub(super) const CIRCUIT: &str = "marty_events_circuit_open";
+pub(super) const STATEMENT_DURATION: &str = "marty_events_relay_statement_duration_seconds";
+pub(super) const STATEMENT_ROWS: &str = "marty_events_relay_statement_rows";
+
+enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+struct Metric {
+    name: &'static str,
+    kind: Kind,
+    unit: Unit,
+    help: &'static str,
+}
+
+const fn metric(name: &'static str, kind: Kind, unit: Unit, help: &'static str) -> Metric {
+    Metric { name, kind, unit, help }
+}
+
+const METRICS: [Metric; 15] = [
+    metric(PUBLISHED, Kind::Counter, Unit::Count, "Events that a publisher was given, by what became of them."),
+    metric(
+        PUBLISH_DURATION,
+        Kind::Histogram,
+        Unit::Seconds,
+        "Direct: from the call until the event was acknowledged, kept or failed. Outbox: the insert.",
+    ),
+    metric(PENDING, Kind::Gauge, Unit::Count, "Events that wait in the outbox."),
+    metric(OLDEST_AGE, Kind::Gauge, Unit::Seconds, "How long the oldest of them has waited; 0 where none does."),
+    metric(DEAD, Kind::Gauge, Unit::Count, "Events in the dead letters."),
+    metric(COUNTED_AT, Kind::Gauge, Unit::Seconds, "When the outbox was last counted, in seconds since 1970."),
+    metric(RELAYED, Kind::Counter, Unit::Count, "Events delivered from the outbox and removed from it."),
+    metric(LAG, Kind::Histogram, Unit::Seconds, "From the insert into the outbox to the broker's acknowledgement."),
+    metric(REFUSED, Kind::Counter, Unit::Count, "Refusals of events by the broker."),
+    metric(RETRIED, Kind::Counter, Unit::Count, "Events that the relay sends again, by why."),
+    metric(BURIED, Kind::Counter, Unit::Count, "Events moved to the dead letters."),
+    metric(LANES, Kind::Gauge, Unit::Count, "Lanes that this process's relays hold, of 16 in all."),
+    metric(CIRCUIT, Kind::Gauge, Unit::Count, "Relays of this process that a neighbour does not answer."),
+    metric(STATEMENT_DURATION, Kind::Histogram, Unit::Seconds, "How long the relay's statements take."),
+    metric(STATEMENT_ROWS, Kind::Histogram, Unit::Count, "Rows of a relay's statement that found any."),
+];
+
+/// Tells the recorder that is installed by now what each metric is.
+pub(super) fn describe() {
+    for Metric { name, kind, unit, help } in METRICS {
+        match kind {
+            Kind::Counter => metrics::describe_counter!(name, unit, help),
+            Kind::Gauge => metrics::describe_gauge!(name, unit, help),
+            Kind::Histogram => metrics::describe_histogram!(name, unit, help),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const TABLE: &str = include_str!("../../../docs/observability.md");
+    const DASHBOARD: &str = include_str!("../../../docs/operations/dashboard.json");
+    const ALERTS: &str = include_str!("../../../docs/operations/alerts.yaml");
+
+    /// The names of metrics in a text, histograms without the suffixes of their series.
+    fn named(text: &str) -> BTreeSet<&str> {
+        let letters = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+        let names = text.match_indices("marty_events_").map(|(start, _)| {
+            let name = &text[start..];
+            &name[..name.find(|letter| !letters(letter)).unwrap_or(name.len())]
+        });
+        names
+            .map(|name| {
+                let series = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
+                series.filter(|name| is_histogram(name)).unwrap_or(name)
+            })
+            .collect()
+    }
+
+    fn is_histogram(name: &str) -> bool {
+        METRICS.iter().any(|metric| metric.name == name && matches!(metric.kind, Kind::Histogram))
+    }
+
+    fn all() -> BTreeSet<&'static str> {
+        METRICS.iter().map(|metric| metric.name).collect()
+    }
+
+    #[test]
+    fn the_documentation_names_every_metric_and_no_other() {
+        assert_eq!(named(TABLE), all());
+    }
+
+    #[test]
+    fn dashboard_and_alerts_name_metrics_that_exist() {
+        for (file, text) in [("dashboard.json", DASHBOARD), ("alerts.yaml", ALERTS)] {
+            let names = named(text);
+            assert!(!names.is_empty(), "{file}");
+            let unknown: Vec<_> = names.difference(&all()).copied().collect();
+            assert_eq!(unknown, [""; 0], "{file}");
+        }
+    }
+
+    #[test]
+    fn the_dashboard_is_json_and_each_of_its_panels_asks_for_something() {
+        let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).expect("JSON");
+        let panels = dashboard["panels"].as_array().expect("panels");
+        let mut asked = BTreeSet::new();
+        for panel in panels.iter().filter(|panel| panel["type"] != "row") {
+            let targets = panel["targets"].as_array().expect("targets");
+            assert!(!targets.is_empty(), "{}", panel["title"]);
+            for target in targets {
+                asked.extend(named(target["expr"].as_str().expect("an expression")));
+            }
+        }
+        assert_eq!(asked, all(), "every metric is on the dashboard");
+    }
+
+    #[test]
+    fn names_end_in_their_unit() {
+        for Metric { name, kind, unit, .. } in METRICS {
+            assert_eq!(name.ends_with("_total"), matches!(kind, Kind::Counter), "{name}");
+            assert_eq!(name.ends_with("_seconds"), unit == Unit::Seconds, "{name}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::names;
+use crate::outbox::{OutboxStats, OutboxTable};
+
+/// What a relay works with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Neighbour {
+    Broker,
+    Database,
+    /// The connection on which the database announces what other processes wrote.
+    Listener,
+}
+
+/// Why an event is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// The broker refused it.
+    Refusal,
+    /// The broker was away.
+    Outage,
+}
+
+/// Counts what a relay does, or nothing where the configuration turned metrics off.
+#[derive(Debug)]
+pub(crate) struct RelayMetrics {
+    enabled: bool,
+    /// Of what was acknowledged and is not settled, in seconds: recorded with the settlement, so that the metric is looked up
+    /// once for many rows.
+    lags: Vec<f64>,
+}
+
+impl RelayMetrics {
+    pub(crate) fn new(enabled: bool) -> Self {
+        if enabled {
+            names::describe();
+            // As for publishers: the first refusal must be seen as an increase.
+            for name in [names::RELAYED, names::REFUSED, names::BURIED] {
+                count(name, 0);
+            }
+            for why in [Again::Refusal, Again::Outage] {
+                again(why, 0);
+            }
+        }
+        Self { enabled, lags: Vec::new() }
+    }
+
+    /// The broker has an event that was inserted at `created_at`.
+    pub(crate) fn acknowledged(&mut self, created_at: Timestamp) {
+        if self.enabled {
+            // Two clocks: the database's may be ahead of this one.
+            self.lags.push(Timestamp::now().duration_since(created_at).as_secs_f64().max(0.0));
+        }
+    }
+
+    pub(crate) fn settled(&mut self, rows: usize, begun: Instant) {
+        if self.enabled {
+            count(names::RELAYED, rows as u64);
+            let lag = metrics::histogram!(names::LAG);
+            for seconds in self.lags.drain(..) {
+                lag.record(seconds);
+            }
+            statement("settle", rows, begun);
+        }
+    }
+
+    pub(crate) fn fetched(&self, rows: usize, begun: Instant) {
+        if self.enabled {
+            statement("fetch", rows, begun);
+        }
+    }
+
+    pub(crate) fn refused(&self) {
+        if self.enabled {
+            count(names::REFUSED, 1);
+        }
+    }
+
+    pub(crate) fn sends_again(&self, why: Again) {
+        if self.enabled {
+            again(why, 1);
+        }
+    }
+
+    pub(crate) fn buried(&self) {
+        if self.enabled {
+            count(names::BURIED, 1);
+        }
+    }
+}
+
+fn count(name: &'static str, more: u64) {
+    metrics::counter!(name).increment(more);
+}
+
+fn again(why: Again, more: u64) {
+    let why = match why {
+        Again::Refusal => "refusal",
+        Again::Outage => "outage",
+    };
+    metrics::counter!(names::RETRIED, "after" => why).increment(more);
+}
+
+/// Empty looks into the outbox are many, and say nothing about the size of a batch.
+fn statement(name: &'static str, rows: usize, begun: Instant) {
+    metrics::histogram!(names::STATEMENT_DURATION, "statement" => name).record(begun.elapsed());
+    if 0 < rows {
+        #[expect(clippy::cast_precision_loss, reason = "no statement has 2^52 rows")]
+        metrics::histogram!(names::STATEMENT_ROWS, "statement" => name).record(rows as f64);
+    }
+}
+
+/// A relay of this process has `more` lanes than before.
+pub(crate) fn show_lanes(more: f64) {
+    metrics::gauge!(names::LANES).increment(more);
+}
+
+/// As many relays `more` of this process as before do not get through to `neighbour`.
+pub(crate) fn show_circuit(neighbour: Neighbour, more: f64) {
+    let neighbour = match neighbour {
+        Neighbour::Broker => "broker",
+        Neighbour::Database => "database",
+        Neighbour::Listener => "listener",
+    };
+    metrics::gauge!(names::CIRCUIT, "neighbour" => neighbour).increment(more);
+}
+
+/// The outbox was counted just now.
+pub(crate) fn show_backlog(table: &OutboxTable, stats: &OutboxStats) {
+    let table = table.to_string();
+    let oldest = stats.oldest_pending_age.unwrap_or_default();
+    #[expect(clippy::cast_precision_loss, reason = "no table has 2^52 rows")]
+    let counts = [(names::PENDING, stats.pending as f64), (names::DEAD, stats.dead as f64)];
+    let now = Timestamp::now().as_duration().as_secs_f64();
+    for (name, value) in counts.into_iter().chain([(names::OLDEST_AGE, oldest.as_secs_f64()), (names::COUNTED_AT, now)])
+    {
+        metrics::gauge!(name, "outbox" => table.clone()).set(value);
+    }
+}

@@ -1,0 +1,106 @@
+//! Spans of sending to Kafka, by the semantic conventions for messaging spans and for Kafka of OpenTelemetry 1.44.0
+//! (<https://github.com/open-telemetry/semantic-conventions/tree/v1.44.0/docs/messaging>).
+//!
+//! The context that goes with an event is that of the span in which it was recorded. The conventions call that a custom
+//! creation context, which is not modified, beside which there is no span of type `create`, and which the spans of type
+//! `send` link to; their kind is `CLIENT` then.
+
+use std::collections::HashMap;
+
+use rdkafka::error::KafkaError;
+use tracing::{Level, Span};
+
+use super::TraceContext;
+use crate::{EventError, event::message::Message, outbox::PendingEvent};
+
+/// What filters name: `marty_events::spans=debug`.
+const TARGET: &str = "marty_events::spans";
+
+/// The fields of a span of type `send`. The field that names what went wrong has a value only where something did.
+macro_rules! send_span {
+    ($level:expr, $topic:expr, $id:expr, $key:expr $(, parent: $parent:expr)?) => {
+        tracing::span!(
+            target: TARGET,
+            $(parent: $parent,)?
+            $level,
+            "send",
+            otel.name = format_args!("send {}", $topic),
+            otel.kind = "client",
+            otel.status_code = tracing::field::Empty,
+            "messaging.system" = "kafka",
+            "messaging.operation.name" = "send",
+            "messaging.operation.type" = "send",
+            "messaging.destination.name" = $topic,
+            "messaging.message.id" = %$id,
+            "messaging.kafka.message.key" = $key,
+            "error.type" = tracing::field::Empty,
+        )
+    };
+}
+
+/// The span of one event on the direct road, inside the one that is going on.
+pub(crate) fn send_span(message: &Message, enabled: bool) -> Span {
+    if !enabled {
+        return Span::none();
+    }
+    let span = send_span!(Level::INFO, message.topic.as_str(), message.id, message.key.as_deref());
+    if let Some(trace) = message.trace().filter(|_| !span.is_disabled()) {
+        trace.link_from(&span);
+    }
+    span
+}
+
+/// The broker has answered.
+pub(crate) fn end(span: Span, sent: &Result<(), EventError>) {
+    if let Err(EventError::Delivery { source, .. }) = sent {
+        note(&span, source);
+    }
+    drop(span);
+}
+
+/// What went wrong, by the client's name for it.
+fn note(span: &Span, error: &KafkaError) {
+    if span.is_disabled() {
+        return;
+    }
+    let code = error.rdkafka_error_code().map_or_else(|| "_OTHER".to_owned(), |code| format!("{code:?}"));
+    span.record("error.type", code).record("otel.status_code", "ERROR");
+}
+
+/// The spans of the records that a relay has under way: from when a record is handed to the client to the broker's answer.
+///
+/// One is made for an event whose trace is recorded by whoever began it, and only where a subscriber wants to see the level
+/// `DEBUG` of the target `marty_events::spans`: a relay carries many thousand events a second.
+#[derive(Debug, Default)]
+pub(crate) struct SendSpans {
+    enabled: bool,
+    under_way: HashMap<i64, Span>,
+}
+
+impl SendSpans {
+    pub(crate) fn new(enabled: bool) -> Self {
+        Self { enabled, under_way: HashMap::new() }
+    }
+
+    pub(crate) fn begin(&mut self, event: &PendingEvent) {
+        if !self.enabled || !tracing::span_enabled!(target: TARGET, Level::DEBUG) {
+            return;
+        }
+        let Some(trace) = TraceContext::of_headers(&event.headers).filter(TraceContext::is_sampled) else { return };
+        // A trace of its own: the request that the event is of is over, and may be by hours.
+        let span = send_span!(Level::DEBUG, event.topic.as_str(), event.event_id, event.key.as_deref(), parent: None);
+        trace.link_from(&span);
+        self.under_way.insert(event.seq, span);
+    }
+
+    pub(crate) fn end(&mut self, seq: i64, error: Option<&KafkaError>) {
+        if self.under_way.is_empty() {
+            return;
+        }
+        if let Some(span) = self.under_way.remove(&seq)
+            && let Some(error) = error
+        {
+            note(&span, error);
+        }
+    }
+}

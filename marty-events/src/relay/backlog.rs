@@ -1,0 +1,31 @@
+//! Keeps the gauges of the outbox fresh.
+
+use std::{
+    convert::Infallible,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    observe,
+    outbox::{OutboxTable, Store},
+};
+
+/// How much longer than a count the pause after it is: a count reads the whole backlog's index, so of a large one it takes
+/// its time, and may take this part of all of it.
+const SHARE: u32 = 100;
+/// How long a count may take.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// Counts what waits and what is dead, for ever, with pauses of `pause` at the least.
+pub(super) async fn watch<S: Store>(store: &S, table: &OutboxTable, pause: Duration) -> Infallible {
+    loop {
+        let begun = Instant::now();
+        match tokio::time::timeout(LIMIT, store.stats()).await {
+            Ok(Ok(stats)) => observe::show_backlog(table, &stats),
+            // The relay itself tells of a database that is away; the time of the last count tells of the gauges.
+            Ok(Err(error)) => tracing::debug!(%error, "the outbox was not counted"),
+            Err(_) => tracing::debug!(limit = ?LIMIT, "the outbox was not counted in time"),
+        }
+        tokio::time::sleep(pause.max(begun.elapsed() * SHARE)).await;
+    }
+}

@@ -1,0 +1,279 @@
+//! How a relay is, for whoever watches it.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::observe::{self, Neighbour};
+
+/// What a relay does, or what keeps it from that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RelayState {
+    /// It does not run yet, or has not heard from the database yet.
+    Starting,
+    /// It delivers the events of its lanes.
+    Leading {
+        /// How many of the 16 lanes are its own.
+        lanes: usize,
+    },
+    /// Other relays have all the lanes; it takes over what comes free.
+    StandingBy,
+    /// The broker does not work. Events wait in the outbox, and the relay tries on.
+    BrokerAway {
+        /// When that was found, by this process's clock.
+        since: Timestamp,
+    },
+    /// The outbox database does not work. The relay tries on.
+    DatabaseAway {
+        /// When that was found, by this process's clock.
+        since: Timestamp,
+    },
+    /// It has ended, or was dropped.
+    Stopped,
+}
+
+/// Tells how a relay is; a cheap clone, which may outlive the relay.
+///
+/// ```
+/// use marty_events::{OutboxRelay, RelayHealth, RelayState};
+///
+/// /// For a service's own health check.
+/// fn relays(health: &RelayHealth) -> Result<(), String> {
+///     if health.is_ready() { Ok(()) } else { Err(format!("the relay is not ready: it {}", health.state())) }
+/// }
+/// # async fn example(pool: sqlx::PgPool, config: marty_events::EventConfig) -> Result<(), marty_events::EventError> {
+///
+/// let relay = OutboxRelay::builder(pool).config(config).build()?;
+/// let health = relay.health();
+/// assert_eq!((health.state(), relays(&health).is_err()), (RelayState::Starting, true));
+/// tokio::spawn(relay.run(marty_events::CancellationToken::new()));
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct RelayHealth(watch::Receiver<Condition>);
+
+/// What a relay knows of itself.
+#[derive(Debug, Clone)]
+struct Condition {
+    /// Nothing before the database has said how many there are.
+    lanes: Option<usize>,
+    broker_away: Option<Timestamp>,
+    database_away: Option<Timestamp>,
+    /// When the database answered last.
+    answered: Option<Instant>,
+    /// How long it may be silent.
+    patience: Duration,
+    is_over: bool,
+}
+
+/// Where the parts of a relay note what they meet with. The last one that is dropped ends the relay's life.
+#[derive(Debug, Clone)]
+pub(super) struct Vitals(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    condition: watch::Sender<Condition>,
+    counts: bool,
+}
+
+impl RelayHealth {
+    /// What the relay does now.
+    #[must_use]
+    pub fn state(&self) -> RelayState {
+        self.0.borrow().state()
+    }
+
+    /// Whether the relay does its work: it leads or stands by, and the database has answered within the lease time (three
+    /// beats). In an outage of the broker events wait and nothing is lost, but nothing is delivered either.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let condition = self.0.borrow();
+        matches!(condition.state(), RelayState::Leading { .. } | RelayState::StandingBy)
+            && condition.silence().is_none()
+    }
+
+    /// How long the database has not answered, where that is longer than the lease time: before it counts as away, a relay
+    /// gives it ten seconds for what it is asked.
+    #[must_use]
+    pub fn silence(&self) -> Option<Duration> {
+        self.0.borrow().silence()
+    }
+
+    /// The next state; nothing when the relay has stopped and that is known. Dropping the future misses nothing.
+    pub async fn changed(&mut self) -> Option<RelayState> {
+        self.0.changed().await.ok()?;
+        Some(self.0.borrow_and_update().state())
+    }
+}
+
+impl Condition {
+    fn state(&self) -> RelayState {
+        match *self {
+            Self { is_over: true, .. } => RelayState::Stopped,
+            Self { database_away: Some(since), .. } => RelayState::DatabaseAway { since },
+            Self { lanes: None, .. } => RelayState::Starting,
+            Self { lanes: Some(0), .. } => RelayState::StandingBy,
+            Self { broker_away: Some(since), .. } => RelayState::BrokerAway { since },
+            Self { lanes: Some(lanes), .. } => RelayState::Leading { lanes },
+        }
+    }
+
+    fn silence(&self) -> Option<Duration> {
+        let silence = self.answered?.elapsed();
+        (self.patience < silence).then_some(silence)
+    }
+}
+
+impl Vitals {
+    /// `patience` is how long the database may be silent; `counts` is whether metrics show what is noted.
+    pub(super) fn new(patience: Duration, counts: bool) -> Self {
+        let (lanes, broker_away, database_away, answered) = (None, None, None, None);
+        let condition = Condition { lanes, broker_away, database_away, answered, patience, is_over: false };
+        Self(Arc::new(Shared { condition: watch::Sender::new(condition), counts }))
+    }
+
+    pub(super) fn health(&self) -> RelayHealth {
+        RelayHealth(self.0.condition.subscribe())
+    }
+
+    /// The database has answered, and the relay has `lanes`.
+    pub(super) fn stands(&self, lanes: usize) {
+        self.0.note(|condition| {
+            condition.answered = Some(Instant::now());
+            condition.lanes = Some(lanes);
+        });
+    }
+
+    /// There is something to say about a neighbour from now on.
+    pub(super) fn meets(&self, neighbour: Neighbour) {
+        self.shows(neighbour, 0.0);
+    }
+
+    pub(super) fn is_away(&self, neighbour: Neighbour) {
+        self.shows(neighbour, 1.0);
+        self.0.note(|condition| condition.away(neighbour, Some(Timestamp::now())));
+    }
+
+    pub(super) fn is_back(&self, neighbour: Neighbour) {
+        self.shows(neighbour, -1.0);
+        self.0.note(|condition| condition.away(neighbour, None));
+    }
+
+    fn shows(&self, neighbour: Neighbour, more: f64) {
+        if self.0.counts {
+            observe::show_circuit(neighbour, more);
+        }
+    }
+}
+
+impl Condition {
+    fn away(&mut self, neighbour: Neighbour, since: Option<Timestamp>) {
+        match neighbour {
+            Neighbour::Broker => self.broker_away = since,
+            Neighbour::Database => self.database_away = since,
+            // Without it events are found a little later.
+            Neighbour::Listener => {}
+        }
+    }
+}
+
+impl Shared {
+    /// Wakes who watches only where the state is another one.
+    fn note(&self, change: impl FnOnce(&mut Condition)) {
+        self.condition.send_if_modified(|condition| {
+            let before = (condition.state(), condition.lanes);
+            change(condition);
+            if self.counts {
+                let lanes = |lanes: Option<usize>| u32::try_from(lanes.unwrap_or_default()).unwrap_or(u32::MAX);
+                let more = f64::from(lanes(condition.lanes)) - f64::from(lanes(before.1));
+                observe::show_lanes(more);
+            }
+            condition.state() != before.0
+        });
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.note(|condition| {
+            condition.lanes = Some(0);
+            condition.is_over = true;
+        });
+    }
+}
+
+impl fmt::Display for RelayState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Starting => f.write_str("is starting"),
+            Self::Leading { lanes } => write!(f, "leads {lanes} of 16 lanes"),
+            Self::StandingBy => f.write_str("stands by"),
+            Self::BrokerAway { since } => write!(f, "waits for the broker since {since:.0}"),
+            Self::DatabaseAway { since } => write!(f, "waits for the outbox database since {since:.0}"),
+            Self::Stopped => f.write_str("has stopped"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(4);
+
+    #[tokio::test]
+    async fn a_relay_tells_how_it_is_from_its_making_to_its_end() {
+        let vitals = Vitals::new(PATIENCE, false);
+        let mut health = vitals.health();
+        assert_eq!((health.state(), health.is_ready()), (RelayState::Starting, false));
+        vitals.stands(0);
+        assert_eq!((health.changed().await, health.is_ready()), (Some(RelayState::StandingBy), true));
+        vitals.is_away(Neighbour::Broker);
+        assert_eq!(health.state(), RelayState::StandingBy, "a relay without lanes needs no broker");
+        vitals.is_back(Neighbour::Broker);
+        vitals.stands(16);
+        assert_eq!((health.changed().await, health.is_ready()), (Some(RelayState::Leading { lanes: 16 }), true));
+        vitals.is_away(Neighbour::Listener);
+        assert!(health.is_ready(), "without the listener it is only slower");
+        vitals.is_away(Neighbour::Broker);
+        assert!(matches!(health.changed().await, Some(RelayState::BrokerAway { .. })));
+        assert!(!health.is_ready());
+        vitals.is_away(Neighbour::Database);
+        assert!(matches!(health.changed().await, Some(RelayState::DatabaseAway { .. })));
+        vitals.is_back(Neighbour::Database);
+        vitals.is_back(Neighbour::Broker);
+        assert_eq!(health.changed().await, Some(RelayState::Leading { lanes: 16 }));
+        drop(vitals);
+        assert_eq!((health.changed().await, health.is_ready()), (Some(RelayState::Stopped), false));
+        assert_eq!((health.changed().await, health.state()), (None, RelayState::Stopped));
+    }
+
+    #[test]
+    fn a_beat_that_changes_nothing_wakes_nobody() {
+        let vitals = Vitals::new(PATIENCE, false);
+        vitals.stands(8);
+        let health = vitals.health();
+        vitals.stands(8);
+        assert!(!health.0.has_changed().unwrap());
+        vitals.stands(7);
+        assert!(health.0.has_changed().unwrap());
+    }
+
+    #[test]
+    fn a_database_that_is_silent_for_too_long_makes_a_relay_not_ready() {
+        let vitals = Vitals::new(Duration::ZERO, false);
+        let health = vitals.health();
+        assert_eq!(health.silence(), None, "nothing was asked yet");
+        vitals.stands(16);
+        let begin = Instant::now();
+        while begin.elapsed().is_zero() {}
+        assert!(health.silence().is_some());
+        assert_eq!((health.state(), health.is_ready()), (RelayState::Leading { lanes: 16 }, false));
+    }
+}
