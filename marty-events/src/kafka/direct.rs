@@ -31,9 +31,10 @@ impl DirectProducer {
 
     /// Hands the message to the client. From here on it is sent, whether or not anybody waits for it.
     pub(crate) fn begin(&self, message: &Message) -> Result<Delivery, EventError> {
-        let mut record = FutureRecord::<str, [u8]>::to(&message.topic)
-            .payload(&message.payload)
-            .headers(super::headers(message.headers()));
+        let headers = message
+            .headers()
+            .fold(super::no_headers(), |headers, (name, value)| super::with_header(headers, name, value));
+        let mut record = FutureRecord::<str, [u8]>::to(&message.topic).payload(&message.payload).headers(headers);
         if let Some(key) = &message.key {
             record = record.key(key);
         }

@@ -37,11 +37,13 @@ pub(crate) fn bootstrap(config: &EventConfig) -> Result<String, EventError> {
     }
 }
 
-pub(crate) fn headers<'a, 'b>(pairs: impl Iterator<Item = (&'a str, &'b str)>) -> OwnedHeaders {
-    // As many as most events have.
-    pairs.fold(OwnedHeaders::new_with_capacity(8), |headers, (name, value)| {
-        headers.insert(Header { key: name, value: Some(value) })
-    })
+/// With room for as many as most events have.
+pub(crate) fn no_headers() -> OwnedHeaders {
+    OwnedHeaders::new_with_capacity(8)
+}
+
+pub(crate) fn with_header(headers: OwnedHeaders, name: &str, value: &str) -> OwnedHeaders {
+    headers.insert(Header { key: name, value: Some(value) })
 }
 
 /// librdkafka's default of `message.max.bytes` (CONFIGURATION.md).

@@ -1,5 +1,7 @@
 //! The trace that an event carries, as the W3C recommendation "Trace Context" writes it.
 
+use crate::outbox::HeaderText;
+
 /// The span that an event was recorded in: the values of the headers `traceparent` and `tracestate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TraceContext {
@@ -15,9 +17,13 @@ impl TraceContext {
     }
 
     /// What a record's headers say.
-    pub(crate) fn of_headers(headers: &[(String, String)]) -> Option<Self> {
-        let header = |name| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-        Self::new(header("traceparent")?, header("tracestate"))
+    pub(crate) fn of_headers(headers: &HeaderText) -> Option<Self> {
+        let (parent, state) = headers.fold((None, None), |(parent, state), name, value| match name {
+            "traceparent" => (Some(value.to_owned()), state),
+            "tracestate" => (parent, Some(value.to_owned())),
+            _ => (parent, state),
+        });
+        Self::new(parent?, state)
     }
 
     /// The span that is going on, where OpenTelemetry knows of one: by `tracing`, or else by its own API.

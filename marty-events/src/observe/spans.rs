@@ -11,7 +11,7 @@ use rdkafka::error::KafkaError;
 use tracing::{Level, Span};
 
 use super::TraceContext;
-use crate::{EventError, event::message::Message, outbox::PendingEvent};
+use crate::{EventError, event::message::Message, outbox::Record};
 
 /// What filters name: `marty_events::spans=debug`.
 const TARGET: &str = "marty_events::spans";
@@ -82,7 +82,7 @@ impl SendSpans {
         Self { enabled, under_way: HashMap::new() }
     }
 
-    pub(crate) fn begin(&mut self, event: &PendingEvent) {
+    pub(crate) fn begin(&mut self, event: &Record) {
         if !self.enabled || !tracing::span_enabled!(target: TARGET, Level::DEBUG) {
             return;
         }

@@ -15,6 +15,7 @@ pub(crate) mod none;
 mod pool;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
+mod record;
 mod repository;
 mod row;
 mod sql;
@@ -29,6 +30,7 @@ pub(crate) use append::Appender;
 pub(crate) use lanes::Lane;
 pub use migrations::{migrate, migrate_table};
 pub use pool::OutboxPool;
+pub(crate) use record::{HeaderText, Record};
 pub use repository::OutboxRepository;
 pub(crate) use repository::on_store;
 pub use row::{DeadLetter, OutboxStats, PendingEvent, RelayStatus};

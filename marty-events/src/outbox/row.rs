@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::lanes::lane_of;
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+use super::record::{HeaderText, Record, check_encoding};
 use crate::EventError;
 
 /// The encoding of headers and payload that this version writes and reads.
@@ -127,6 +129,25 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
+    /// For a relay.
+    #[cfg(any(feature = "mysql", feature = "sqlite"))]
+    pub(crate) fn record(self) -> Result<Record, EventError> {
+        let seq = self.seq;
+        check_encoding(seq, self.encoding)?;
+        Ok(Record {
+            seq,
+            event_id: self.event_id,
+            topic: self.topic,
+            key: self.key,
+            ordering_key: self.ordering_key.map(Into::into),
+            lane: lane_of(self.key_hash),
+            headers: HeaderText::new(seq, self.headers)?,
+            payload: self.payload,
+            created_at: timestamp(self.created_at).map_err(|problem| EventError::UnreadableRow { seq, problem })?,
+            attempts: self.attempts,
+        })
+    }
+
     pub(crate) fn event(self) -> Result<PendingEvent, EventError> {
         let seq = self.seq;
         let unreadable = |problem: String| EventError::UnreadableRow { seq, problem };

@@ -4,7 +4,9 @@ use std::{future::Future, time::Duration};
 
 use uuid::Uuid;
 
-use super::{DeadLetter, OutboxStats, PendingEvent, RelayStatus, lanes::Lane, row::Columns, wake::Wake};
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+use super::row::Columns;
+use super::{DeadLetter, OutboxStats, PendingEvent, Record, RelayStatus, lanes::Lane, wake::Wake};
 use crate::EventError;
 
 /// How a relay stands, by the database.
@@ -34,7 +36,7 @@ pub(crate) enum Tenure {
 /// One page of undelivered rows in the order of their numbers, and the rows that this version cannot read.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
-    pub(crate) rows: Vec<PendingEvent>,
+    pub(crate) rows: Vec<Record>,
     pub(crate) unreadable: Vec<Unreadable>,
     /// Further rows, by their numbers and ordering keys alone: to be loaded when there is room.
     pub(crate) numbers: Vec<(i64, Option<String>)>,
@@ -51,14 +53,22 @@ pub(crate) struct Unreadable {
 }
 
 impl Page {
+    /// Takes in a row, or sets it aside.
+    pub(crate) fn add(&mut self, seq: i64, ordering_key: Option<&str>, record: Result<Record, EventError>) {
+        match record {
+            Ok(record) => self.rows.push(record),
+            Err(error) => {
+                self.unreadable.push(Unreadable { seq, ordering_key: ordering_key.map(str::to_owned), error });
+            }
+        }
+    }
+
+    #[cfg(any(feature = "mysql", feature = "sqlite"))]
     pub(crate) fn of(rows: Vec<Columns>, is_full: bool) -> Self {
         let mut page = Self { is_full, ..Self::default() };
         for columns in rows {
             let (seq, ordering_key) = (columns.seq, columns.ordering_key.clone());
-            match columns.event() {
-                Ok(event) => page.rows.push(event),
-                Err(error) => page.unreadable.push(Unreadable { seq, ordering_key, error }),
-            }
+            page.add(seq, ordering_key.as_deref(), columns.record());
         }
         page
     }

@@ -12,7 +12,7 @@ use rdkafka::{
 };
 use tokio::sync::mpsc;
 
-use crate::{EventError, config::EventConfig, kafka, outbox::PendingEvent};
+use crate::{EventError, config::EventConfig, kafka, outbox::Record};
 
 /// How long a broker that is asked for a sign of life may take.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
@@ -62,10 +62,10 @@ impl RelayProducer {
     }
 
     /// Hands a row to the client. An error means that nothing was taken, and no report comes.
-    pub(super) fn send(&self, event: &PendingEvent) -> Result<(), KafkaError> {
+    pub(super) fn send(&self, event: &Record) -> Result<(), KafkaError> {
         let mut record = BaseRecord::<str, [u8], _>::with_opaque_to(&event.topic, Box::new(event.seq))
             .payload(&event.payload)
-            .headers(kafka::headers(event.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))));
+            .headers(event.headers.fold(kafka::no_headers(), kafka::with_header));
         if let Some(key) = &event.key {
             record = record.key(key);
         }

@@ -6,10 +6,11 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    sync::Arc,
     time::Instant,
 };
 
-use crate::outbox::PendingEvent;
+use crate::outbox::Record;
 
 /// How many rows of one key are held whole.
 const WHOLE_ROWS: usize = 100;
@@ -17,13 +18,13 @@ const WHOLE_ROWS: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct Window {
     rows: HashMap<i64, Row>,
-    keys: HashMap<String, Key>,
+    keys: HashMap<Arc<str>, Key>,
     ready: VecDeque<i64>,
     /// Refused with their batch: to be sent with nothing else under way.
     alone: VecDeque<i64>,
     parked: BTreeSet<(Instant, i64)>,
     /// Keys with numbers that may be read whole now.
-    hungry: BTreeSet<String>,
+    hungry: BTreeSet<Arc<str>>,
     /// The numbers of rows without a key that are not here.
     unordered: BTreeSet<i64>,
     /// Rows that cannot be read, and for each of their keys the first of them: what follows it waits.
@@ -37,7 +38,7 @@ pub(super) struct Window {
 
 #[derive(Debug)]
 struct Row {
-    event: PendingEvent,
+    event: Record,
     /// Refused together with other rows of its batch, so that it is tried alone next.
     suspected: bool,
 }
@@ -67,7 +68,7 @@ impl Window {
     }
 
     /// Takes in a row that was read; one that is here already stays as it is.
-    pub(super) fn admit(&mut self, event: PendingEvent) {
+    pub(super) fn admit(&mut self, event: Record) {
         let seq = event.seq;
         if self.rows.contains_key(&seq) {
             return;
@@ -77,7 +78,7 @@ impl Window {
             self.rows.insert(seq, Row { event, suspected: false });
             return;
         };
-        if self.closed.get(&name).is_some_and(|first| *first < seq) {
+        if self.closed.get(&*name).is_some_and(|first| *first < seq) {
             return;
         }
         let key = self.keys.entry(name.clone()).or_default();
@@ -104,7 +105,7 @@ impl Window {
         if self.rows.contains_key(&seq) {
             return;
         }
-        let Some(name) = ordering_key else {
+        let Some(name) = ordering_key.map(Arc::<str>::from) else {
             self.unordered.insert(seq);
             return;
         };
@@ -123,7 +124,7 @@ impl Window {
     }
 
     /// The answer to the wish for the rows `wanted`. What is not among `rows` is gone from the outbox.
-    pub(super) fn loaded(&mut self, wanted: &[i64], rows: Vec<PendingEvent>) {
+    pub(super) fn loaded(&mut self, wanted: &[i64], rows: Vec<Record>) {
         for seq in wanted {
             self.unordered.remove(seq);
         }
@@ -154,7 +155,7 @@ impl Window {
     }
 
     /// The next row to send, which is under way from here on.
-    pub(super) fn take(&mut self) -> Option<&PendingEvent> {
+    pub(super) fn take(&mut self) -> Option<&Record> {
         if self.quiet {
             return None;
         }
@@ -216,7 +217,7 @@ impl Window {
         self.rows.get(&seq).map_or(0, |row| u32::try_from(row.event.attempts).unwrap_or_default())
     }
 
-    pub(super) fn event(&self, seq: i64) -> Option<&PendingEvent> {
+    pub(super) fn event(&self, seq: i64) -> Option<&Record> {
         self.rows.get(&seq).map(|row| &row.event)
     }
 

@@ -1,9 +1,15 @@
 use jiff::Timestamp;
-use sqlx::{Row, postgres::PgRow};
+use sqlx::{
+    Postgres, Row,
+    error::BoxDynError,
+    postgres::{PgRow, PgTypeInfo, PgValueFormat, PgValueRef},
+};
 use uuid::Uuid;
 
 use super::super::{
-    DeadLetter, PendingEvent,
+    DeadLetter, HeaderText, Page, PendingEvent, Record,
+    lanes::lane_of,
+    record::check_encoding,
     row::{Columns, timestamp},
 };
 use crate::EventError;
@@ -13,7 +19,83 @@ pub(super) const EVENT: &str = "
     seq, event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
     (extract(epoch FROM created_at) * 1000000)::bigint AS created_at, attempts";
 
+/// The columns of a record, which are read by their places: a relay reads more rows than anybody else.
+pub(super) const RECORD: &str =
+    "seq, event_id, topic, record_key, ordering_key, key_hash, headers, payload, encoding, created_at, attempts";
+
+/// Nothing, of the same types.
+pub(super) const NO_RECORD: &str =
+    "NULL::bigint, NULL::uuid, NULL, NULL, NULL, NULL::bigint, NULL, NULL::bytea, NULL::smallint, NULL::timestamptz,
+        NULL::integer";
+
 pub(super) const DIED_AT: &str = "(extract(epoch FROM died_at) * 1000000)::bigint AS died_at";
+
+/// The places of a record's columns, from its first one on.
+const SEQ: usize = 0;
+const ORDERING_KEY: usize = 4;
+const HEADERS: usize = 6;
+
+/// What stands before a record in the answer to a look.
+pub(super) const AFTER_SIGHT: usize = 3;
+
+/// Takes a record into a page, and answers its number; `first` is the place of its first column. Where headers and payload were left out
+/// it is a late one, whose number is enough for now, or another relay's.
+pub(super) fn take_in(page: &mut Page, row: &PgRow, first: usize, is_late: bool) -> Result<i64, sqlx::Error> {
+    let seq = row.try_get(first + SEQ)?;
+    let ordering_key: Option<&str> = row.try_get(first + ORDERING_KEY)?;
+    match row.try_get::<Option<&str>, _>(first + HEADERS)? {
+        Some(headers) => page.add(seq, ordering_key, record(row, first, seq, ordering_key, headers)),
+        None if is_late => page.numbers.push((seq, ordering_key.map(str::to_owned))),
+        None => {}
+    }
+    Ok(seq)
+}
+
+fn record(
+    row: &PgRow,
+    first: usize,
+    seq: i64,
+    ordering_key: Option<&str>,
+    headers: &str,
+) -> Result<Record, EventError> {
+    let place = |place| first + place;
+    check_encoding(seq, row.try_get(place(8)).map_err(read_error)?)?;
+    let created_at: Microseconds = row.try_get(place(9)).map_err(read_error)?;
+    Ok(Record {
+        seq,
+        event_id: row.try_get(place(1)).map_err(read_error)?,
+        topic: row.try_get(place(2)).map_err(read_error)?,
+        key: row.try_get(place(3)).map_err(read_error)?,
+        ordering_key: ordering_key.map(Into::into),
+        lane: lane_of(row.try_get(place(5)).map_err(read_error)?),
+        headers: HeaderText::new(seq, headers.to_owned())?,
+        payload: row.try_get(place(7)).map_err(read_error)?,
+        created_at: timestamp(created_at.0).map_err(|problem| EventError::UnreadableRow { seq, problem })?,
+        attempts: row.try_get(place(10)).map_err(read_error)?,
+    })
+}
+
+/// Microseconds since 1970 of a `timestamptz`, which is microseconds since 2000 in the binary form that prepared statements answer in
+/// (PostgreSQL, `timestamptz_send` in timestamp.c and `POSTGRES_EPOCH_JDATE` in datatype/timestamp.h).
+struct Microseconds(i64);
+
+/// From 1970 to 2000.
+const EPOCH: i64 = 946_684_800_000_000;
+
+impl sqlx::Type<Postgres> for Microseconds {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("timestamptz")
+    }
+}
+
+impl<'r> sqlx::Decode<'r, Postgres> for Microseconds {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        if value.format() != PgValueFormat::Binary {
+            return Err("a time in text".into());
+        }
+        Ok(Self(i64::from_be_bytes(value.as_bytes()?.try_into()?).saturating_add(EPOCH)))
+    }
+}
 
 pub(super) fn columns(row: &PgRow) -> Result<Columns, sqlx::Error> {
     Ok(Columns {

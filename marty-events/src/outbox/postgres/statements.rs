@@ -1,9 +1,9 @@
 use sqlx::SqlStr;
 
 use super::{
-    super::{OutboxTable, lanes::LANE_OF, sql::Quotes},
+    super::{OutboxTable, sql::Quotes},
     listen,
-    rows::{DIED_AT, EVENT},
+    rows::{DIED_AT, EVENT, NO_RECORD, RECORD},
 };
 
 /// The statements of one outbox. The database's clock decides about leases.
@@ -86,21 +86,24 @@ const STAND: &str = "
             OR (SELECT seq FROM {outbox} WHERE {is_late} ORDER BY seq LIMIT 1) IS NOT NULL
         ELSE false END AS has_news";
 
-/// The late rows, then those behind the cursor. Of late rows beyond `$1`, and of other relays' lanes (others than `$2`),
-/// without headers and payload. The snapshot is that of the reads, and the statement uses up a transaction id.
+/// What the read saw, in the first row; the late rows; then those behind the cursor. Of late rows beyond `$1`, and of other relays'
+/// lanes (which are not in the set `$2`, lane 1 its lowest bit), without headers and payload. The snapshot is that of the reads, and the
+/// statement uses up a transaction id.
 const FETCH: &str = "
     WITH {ended}
-    SELECT sight.*, rows.*
-    FROM (SELECT pg_current_snapshot()::text AS snapshot, pg_current_xact_id()::text AS own_xid,
-            (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS server) AS sight
-    LEFT JOIN (
-        (SELECT true AS is_late, {late_event}
-            FROM (SELECT *, row_number() OVER (ORDER BY seq) AS place FROM {outbox}
-                WHERE {is_late} AND {lane_of} = ANY($2)) AS late
-            ORDER BY seq)
-        UNION ALL
-        (SELECT false, {own_event} FROM {outbox} WHERE $5 < seq ORDER BY seq LIMIT $8)
-    ) AS rows ON true";
+    SELECT pg_current_snapshot()::text AS snapshot,
+        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS server,
+        NULL::boolean AS is_late, {no_record}
+    WHERE pg_current_xact_id() IS NOT NULL
+    UNION ALL
+    (SELECT NULL, NULL, true, {late_record}
+        FROM (SELECT *, row_number() OVER (ORDER BY seq) AS place FROM {outbox} WHERE {is_late} AND {is_own}) AS late
+        ORDER BY seq)
+    UNION ALL
+    (SELECT NULL, NULL, false, {own_record} FROM {outbox} WHERE $5 < seq ORDER BY seq LIMIT $8)";
+
+/// Whether a row's lane is in the set `$2`.
+const IS_OWN: &str = "(($2::integer >> (key_hash % 16)::integer) & 1) = 1";
 
 /// Locks the lanes first, so that a take-over either waits for the rows to be gone or forestalls it. Takes effect where all
 /// the lanes are held.
@@ -125,25 +128,26 @@ const COLUMNS: &str =
 
 impl Statements {
     pub(super) fn new(table: &OutboxTable) -> Self {
-        let event_if = |condition: &str| {
-            ["headers", "payload"].iter().fold(EVENT.to_owned(), |columns, column| {
-                columns
-                    .replace(&format!(" {column},"), &format!(" CASE WHEN {condition} THEN {column} END AS {column},"))
+        let record_if = |condition: &str| {
+            ["headers", "payload"].iter().fold(RECORD.to_owned(), |columns, column| {
+                columns.replace(&format!(" {column},"), &format!(" CASE WHEN {condition} THEN {column} END,"))
             })
         };
-        let (own_event, late_event) = (event_if("{lane_of} = ANY($2)"), event_if("place <= $1"));
+        let (own_record, late_record) = (record_if("{is_own}"), record_if("place <= $1"));
         let of = |template: &str| {
             let text = template
                 .replace("{ended}", ENDED)
                 .replace("{tenure}", TENURE)
                 .replace("{counted}", COUNTED)
                 .replace("{is_late}", IS_LATE)
-                .replace("{own_event}", &own_event)
-                .replace("{late_event}", &late_event)
+                .replace("{own_record}", &own_record)
+                .replace("{late_record}", &late_record)
+                .replace("{no_record}", NO_RECORD)
+                .replace("{record}", RECORD)
+                .replace("{is_own}", IS_OWN)
                 .replace("{event}", EVENT)
                 .replace("{columns}", COLUMNS)
                 .replace("{died_at}", DIED_AT)
-                .replace("{lane_of}", LANE_OF)
                 .replace("{channel}", &listen::channel(table))
                 .replace("{lanes_are_free}", listen::LANES);
             Quotes::Double.statement(&text, table)
@@ -164,7 +168,7 @@ impl Statements {
                 free AS (UPDATE {lanes} SET owner = NULL WHERE owner = $1)
                 SELECT pg_notify('{channel}', '{lanes_are_free}')"),
             fetch: of(FETCH),
-            load: of("SELECT {event} FROM {outbox} WHERE seq = ANY($1) ORDER BY seq"),
+            load: of("SELECT {record} FROM {outbox} WHERE seq = ANY($1) ORDER BY seq"),
             settle: of("
                 {tenure}, settled AS (
                     DELETE FROM {outbox} WHERE seq = ANY($4) AND (SELECT held FROM tenure) RETURNING seq

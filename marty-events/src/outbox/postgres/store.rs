@@ -38,8 +38,8 @@ const FORBIDDEN: &str = "
 /// The answer to a look at the outbox, before it is known whether all of it may be taken.
 struct Look {
     sight: Sight,
-    late: Vec<PgRow>,
-    next: Vec<PgRow>,
+    /// Each begins with the columns of the first row, and whether it is late.
+    rows: std::vec::IntoIter<PgRow>,
 }
 
 impl PostgresStore {
@@ -51,9 +51,9 @@ impl PostgresStore {
     async fn look(&self, position: &PostgresPosition, lanes: &[Lane], limit: i64) -> Result<Look, EventError> {
         let operation = "read the backlog";
         let Bounds { cursor, behind, next_xid, named, floors } = position.bounds();
-        let rows = sqlx::query(self.sql.fetch.clone())
+        let mut rows = sqlx::query(self.sql.fetch.clone())
             .bind(limit)
-            .bind(arrays(lanes).0)
+            .bind(set(lanes))
             .bind(named)
             .bind(floors)
             .bind(cursor)
@@ -62,29 +62,16 @@ impl PostgresStore {
             .bind(span(limit, lanes))
             .fetch_all(&self.pool)
             .await
-            .map_err(self.error(operation))?;
+            .map_err(self.error(operation))?
+            .into_iter();
         let broken = |problem: &str| self.error(operation)(sqlx::Error::Protocol(problem.to_owned()));
-        let first = rows.first().ok_or_else(|| broken("no row"))?;
+        let first = rows.next().ok_or_else(|| broken("no row"))?;
         let snapshot = first.try_get("snapshot").map_err(self.error(operation))?;
         let sight = Sight {
             snapshot: Snapshot::parse(snapshot).ok_or_else(|| broken("no snapshot"))?,
             server: first.try_get("server").map_err(self.error(operation))?,
         };
-        let (mut late, mut next) = (Vec::new(), Vec::new());
-        for row in rows {
-            match row.try_get::<Option<bool>, _>("is_late").map_err(self.error(operation))? {
-                Some(true) => late.push(row),
-                Some(false) => next.push(row),
-                // There was none.
-                None => {}
-            }
-        }
-        Ok(Look { sight, late, next })
-    }
-
-    fn page<'r>(&self, rows: impl IntoIterator<Item = &'r PgRow>, is_full: bool) -> Result<Page, EventError> {
-        let columns = rows.into_iter().map(rows::columns).collect::<Result<Vec<_>, _>>();
-        Ok(Page::of(columns.map_err(self.error("read a row"))?, is_full))
+        Ok(Look { sight, rows })
     }
 
     async fn judge(
@@ -118,6 +105,11 @@ impl PostgresStore {
 
 fn tenure(held: bool) -> Tenure {
     if held { Tenure::Held } else { Tenure::Lost }
+}
+
+/// Lanes as a set of bits.
+fn set(lanes: &[Lane]) -> i32 {
+    lanes.iter().fold(0, |set, lane| set | 1 << (lane.number - 1))
 }
 
 /// Lanes as two arrays: numbers and terms.
@@ -197,23 +189,23 @@ impl Store for PostgresStore {
     }
 
     async fn fetch(&self, position: &mut PostgresPosition, lanes: &[Lane], limit: i64) -> Result<Page, EventError> {
-        let Look { sight, late, next } = self.look(position, lanes, limit).await?;
+        let Look { sight, rows } = self.look(position, lanes, limit).await?;
         if !position.recognises(&sight) {
             tracing::warn!(
                 "the database is another one than before, or was set back; the outbox is read from its beginning"
             );
             return Ok(Page { is_full: true, ..Page::default() });
         }
-        let seq = |row: &PgRow| row.try_get::<i64, _>("seq").map_err(self.error("read a row"));
-        position.advance(&sight, next.last().map(seq).transpose()?);
-        let is_full = i64::try_from(next.len()) == Ok(span(limit, lanes));
-        let is_whole = |row: &PgRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
-        let (whole, numbers): (Vec<&PgRow>, Vec<&PgRow>) = late.iter().partition(|row| is_whole(row));
-        let mut page = self.page(whole.into_iter().chain(next.iter().filter(|row| is_whole(row))), is_full)?;
-        for row in numbers {
-            let key = row.try_get("ordering_key").map_err(self.error("read a row"))?;
-            page.numbers.push((seq(row)?, key));
+        let (mut page, mut next, mut last) = (Page::default(), 0, None);
+        for row in rows {
+            let is_late: bool = row.try_get("is_late").map_err(self.error("read a row"))?;
+            let seq = rows::take_in(&mut page, &row, rows::AFTER_SIGHT, is_late).map_err(self.error("read a row"))?;
+            if !is_late {
+                (next, last) = (next + 1, Some(seq));
+            }
         }
+        position.advance(&sight, last);
+        page.is_full = next == span(limit, lanes);
         Ok(page)
     }
 
@@ -223,7 +215,11 @@ impl Store for PostgresStore {
             .fetch_all(&self.pool)
             .await
             .map_err(self.error("read the backlog"))?;
-        self.page(&rows, false)
+        let mut page = Page::default();
+        for row in &rows {
+            rows::take_in(&mut page, row, 0, true).map_err(self.error("read a row"))?;
+        }
+        Ok(page)
     }
 
     async fn settle(&self, relay: Uuid, lanes: &[Lane], seqs: &[i64], keep: bool) -> Result<Tenure, EventError> {

@@ -4,17 +4,17 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::*;
+use crate::outbox::HeaderText;
 
-fn row(seq: i64, key: Option<&str>) -> PendingEvent {
-    PendingEvent {
+fn row(seq: i64, key: Option<&str>) -> Record {
+    Record {
         seq,
         event_id: Uuid::nil(),
-        event_type: "moved".to_owned(),
         topic: "t".to_owned(),
         key: key.map(str::to_owned),
-        ordering_key: key.map(str::to_owned),
+        ordering_key: key.map(Into::into),
         lane: 1,
-        headers: Vec::new(),
+        headers: HeaderText::default(),
         payload: Vec::new(),
         created_at: Timestamp::UNIX_EPOCH,
         attempts: 0,
