@@ -11,6 +11,7 @@ mod failure_records;
 mod faults;
 mod kill;
 mod lanes;
+mod late;
 mod mariadb;
 mod ordering;
 mod outage;
