@@ -13,10 +13,12 @@ mod kill;
 mod lanes;
 mod late;
 mod mariadb;
+
 mod ordering;
 mod outage;
 mod outbox;
 mod policies;
 mod round_trips;
 mod setup;
+mod upheaval;
 mod upkeep;

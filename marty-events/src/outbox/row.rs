@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::lanes::lane_of;
+use super::{lanes::lane_of, store::RowId};
 use crate::EventError;
 
 /// The encoding of headers and payload that this version writes and reads.
@@ -92,6 +92,12 @@ impl RelayStatus {
             }
         }
         relays
+    }
+}
+
+impl PendingEvent {
+    pub(crate) fn row_id(&self) -> RowId {
+        RowId { seq: self.seq, event_id: self.event_id }
     }
 }
 

@@ -31,6 +31,23 @@ pub(crate) enum Tenure {
     Lost,
 }
 
+/// A row that a relay has: by its number, and by its event, because the number of an outbox that was set back (a restore, a
+/// failover to a server that lags behind) is given again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowId {
+    pub(crate) seq: i64,
+    pub(crate) event_id: Uuid,
+}
+
+/// A row that the broker refused.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refused<'a> {
+    pub(crate) row: RowId,
+    /// How often, with this time.
+    pub(crate) attempts: i32,
+    pub(crate) reason: &'a str,
+}
+
 /// One page of undelivered rows in the order of their numbers, and the rows that this version cannot read.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
@@ -113,12 +130,13 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
     /// These rows, once more.
     fn load(&self, seqs: &[i64]) -> impl Future<Output = Result<Page, EventError>> + Send;
 
-    /// Removes delivered rows of `lanes` and counts them; keeps them elsewhere if `keep`.
+    /// Removes delivered rows of `lanes` and counts them; keeps them elsewhere if `keep`. Takes no other event's row for one
+    /// of them.
     fn settle(
         &self,
         relay: Uuid,
         lanes: &[Lane],
-        seqs: &[i64],
+        rows: &[RowId],
         keep: bool,
     ) -> impl Future<Output = Result<Tenure, EventError>> + Send;
 
@@ -127,8 +145,7 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
         &self,
         relay: Uuid,
         lane: Lane,
-        seq: i64,
-        reason: &str,
+        refused: Refused<'_>,
     ) -> impl Future<Output = Result<Tenure, EventError>> + Send;
 
     /// Moves a row to the dead letters.
@@ -136,8 +153,7 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
         &self,
         relay: Uuid,
         lane: Lane,
-        seq: i64,
-        reason: &str,
+        refused: Refused<'_>,
     ) -> impl Future<Output = Result<Tenure, EventError>> + Send;
 
     fn pending(&self, limit: i64) -> impl Future<Output = Result<Vec<PendingEvent>, EventError>> + Send;

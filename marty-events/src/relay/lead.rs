@@ -20,7 +20,7 @@ use crate::{
     config::EventConfig,
     kafka::Verdict,
     observe::Metrics,
-    outbox::{Lane, Page, Position, Standing, Store, Tenure, Wake, nudged},
+    outbox::{Lane, Page, Position, RowId, Standing, Store, Tenure, Wake, nudged},
 };
 
 use refusals::Refusal;
@@ -124,7 +124,11 @@ impl<S: Store> Term<'_, S> {
                 match in_time(self.ask_database()).await {
                     Ok(Tenure::Held) => self.database.works(),
                     Ok(Tenure::Lost) => {
-                        tracing::warn!(relay = %self.relay, "another relay has taken over");
+                        if self.window.was_set_back() {
+                            tracing::warn!(relay = %self.relay, "the outbox was set back; it is read anew");
+                        } else {
+                            tracing::warn!(relay = %self.relay, "another relay has taken over");
+                        }
                         self.producer.purge();
                         return Ok(());
                     }
@@ -160,6 +164,9 @@ impl<S: Store> Term<'_, S> {
         }
         if self.drain_until.is_none() {
             self.read().await?;
+            if self.window.was_set_back() {
+                return Ok(Tenure::Lost);
+            }
             self.housekeeping.step(self.store).await?;
         }
         Ok(Tenure::Held)
@@ -191,19 +198,19 @@ impl<S: Store> Term<'_, S> {
     }
 
     async fn settle(&mut self) -> Result<Tenure, EventError> {
-        let (seqs, mut lanes): (Vec<i64>, Vec<i32>) = self.window.unsettled().iter().copied().unzip();
-        if seqs.is_empty() {
+        let (rows, mut lanes): (Vec<RowId>, Vec<i32>) = self.window.unsettled().iter().copied().unzip();
+        if rows.is_empty() {
             return Ok(Tenure::Held);
         }
         lanes.sort_unstable();
         lanes.dedup();
         let lanes: Vec<Lane> = lanes.into_iter().filter_map(|number| self.lane(number)).collect();
         let keep = self.settings.keep_published.is_some();
-        if self.store.settle(self.relay, &lanes, &seqs, keep).await? == Tenure::Lost {
+        if self.store.settle(self.relay, &lanes, &rows, keep).await? == Tenure::Lost {
             return Ok(Tenure::Lost);
         }
-        self.window.settled(seqs.len());
-        self.metrics.relayed(seqs.len());
+        self.window.settled(rows.len());
+        self.metrics.relayed(rows.len());
         Ok(Tenure::Held)
     }
 

@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use crate::outbox::PendingEvent;
+use crate::outbox::{PendingEvent, RowId};
 
 /// How many rows of one key are held whole.
 const WHOLE_ROWS: usize = 100;
@@ -29,7 +29,10 @@ pub(super) struct Window {
     /// Rows that cannot be read, and for each of their keys the first of them: what follows it waits.
     unreadable: HashSet<i64>,
     closed: HashMap<String, i64>,
-    delivered: Vec<(i64, i32)>,
+    /// Each with its lane.
+    delivered: Vec<(RowId, i32)>,
+    /// A number turned out to be of another event than before.
+    was_set_back: bool,
     under_way: usize,
     /// Whether the row under way is one that must be sent alone.
     quiet: bool,
@@ -69,7 +72,8 @@ impl Window {
     /// Takes in a row that was read; one that is here already stays as it is.
     pub(super) fn admit(&mut self, event: PendingEvent) {
         let seq = event.seq;
-        if self.rows.contains_key(&seq) {
+        if let Some(known) = self.rows.get(&seq) {
+            self.was_set_back |= known.event.event_id != event.event_id;
             return;
         }
         let Some(name) = event.ordering_key.clone() else {
@@ -113,6 +117,11 @@ impl Window {
         if key.wants_rows() {
             self.hungry.insert(name);
         }
+    }
+
+    /// Whether the outbox gave a number again that is here already, so that nothing here can be trusted any more.
+    pub(super) fn was_set_back(&self) -> bool {
+        self.was_set_back
     }
 
     /// The numbers of rows whose turn may come soon, `limit` at the most, to be read whole.
@@ -180,7 +189,7 @@ impl Window {
     pub(super) fn delivered(&mut self, seq: i64) {
         self.landed();
         if let Some(row) = self.rows.get(&seq) {
-            self.delivered.push((seq, row.event.lane));
+            self.delivered.push((row.event.row_id(), row.event.lane));
         }
         self.advance(seq);
     }
@@ -221,14 +230,14 @@ impl Window {
     }
 
     /// Delivered rows that are still in the outbox, each with its lane.
-    pub(super) fn unsettled(&self) -> &[(i64, i32)] {
+    pub(super) fn unsettled(&self) -> &[(RowId, i32)] {
         &self.delivered
     }
 
     /// The first `count` unsettled rows are out of the outbox.
     pub(super) fn settled(&mut self, count: usize) {
-        for (seq, _) in self.delivered.drain(..count) {
-            self.rows.remove(&seq);
+        for (row, _) in self.delivered.drain(..count) {
+            self.rows.remove(&row.seq);
         }
     }
 

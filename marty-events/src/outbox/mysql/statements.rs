@@ -1,7 +1,7 @@
 use sqlx::SqlStr;
 
 use super::{
-    super::{OutboxTable, lanes::LANE_OF, sql::Quotes},
+    super::{OutboxTable, lanes::LANE_OF, sql::Quotes, store::RowId},
     rows::EVENT,
 };
 
@@ -94,14 +94,14 @@ impl Statements {
             unregister: of("DELETE FROM {relays} WHERE relay = ?"),
             release_all: of("UPDATE {lanes} SET owner = NULL WHERE owner = ?"),
             count_published: of("UPDATE {lanes} SET published = published + ? WHERE lane = ?"),
-            refuse: of("UPDATE {outbox} SET attempts = attempts + 1, last_error = ? WHERE seq = ?"),
+            refuse: of("UPDATE {outbox} SET attempts = ?, last_error = ? WHERE seq = ? AND event_id = ?"),
             bury: of("
                 INSERT INTO {dead} ({columns}, reason)
                 SELECT event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
-                    created_at, attempts + 1, ? FROM {outbox} WHERE seq = ?
+                    created_at, ?, ? FROM {outbox} WHERE seq = ? AND event_id = ?
                 ON DUPLICATE KEY UPDATE reason = VALUES(reason), died_at = {now}"),
             // Takes the same parameters as the statement before it.
-            delete_buried: of("DELETE FROM {outbox} WHERE ? IS NOT NULL AND seq = ?"),
+            delete_buried: of("DELETE FROM {outbox} WHERE ? IS NOT NULL AND ? IS NOT NULL AND seq = ? AND event_id = ?"),
             pending: of("SELECT {event} FROM {outbox} ORDER BY seq LIMIT ?"),
             dead_letters: of("SELECT {event}, reason, died_at FROM {dead} ORDER BY seq LIMIT ?"),
             dead_letter: of("SELECT {event}, reason, died_at FROM {dead} WHERE event_id = ?"),
@@ -148,13 +148,19 @@ impl Statements {
         )
     }
 
-    pub(super) fn keep_delivered(&self, seqs: &[i64]) -> SqlStr {
-        let sql = "INSERT IGNORE INTO {published} ({columns}) SELECT {columns} FROM {outbox} WHERE seq IN ({list})";
-        self.listing(sql, seqs)
+    pub(super) fn keep_delivered(&self, rows: &[RowId]) -> SqlStr {
+        self.delivered("INSERT IGNORE INTO {published} ({columns}) SELECT {columns} FROM {outbox} WHERE", rows)
     }
 
-    pub(super) fn delete_delivered(&self, seqs: &[i64]) -> SqlStr {
-        self.listing("DELETE FROM {outbox} WHERE seq IN ({list})", seqs)
+    pub(super) fn delete_delivered(&self, rows: &[RowId]) -> SqlStr {
+        self.delivered("DELETE FROM {outbox} WHERE", rows)
+    }
+
+    /// Of the rows with these numbers, those that are these events.
+    fn delivered(&self, beginning: &str, rows: &[RowId]) -> SqlStr {
+        let ids = quoted(&rows.iter().map(|row| row.event_id).collect::<Vec<_>>()).join(", ");
+        let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
+        self.listing(&format!("{beginning} seq IN ({{list}}) AND event_id IN ({ids})"), &seqs)
     }
 
     pub(super) fn lock_dead(&self, ids: &[uuid::Uuid]) -> SqlStr {

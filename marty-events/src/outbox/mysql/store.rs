@@ -10,7 +10,7 @@ use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
         lanes::{Lane, lane_of, share, span},
-        store::{Page, Position, Standing, Store, Tenure, count, database_error, milliseconds},
+        store::{Page, Position, Refused, RowId, Standing, Store, Tenure, count, database_error, milliseconds},
         wake::Wake,
     },
     position::MySqlPosition,
@@ -65,16 +65,17 @@ impl MySqlStore {
         operation: &'static str,
         relay: Uuid,
         lane: Lane,
-        seq: i64,
-        reason: &str,
+        refused: Refused<'_>,
     ) -> Result<Tenure, EventError> {
         let Some(mut transaction) = self.begin_under(relay, &[lane], operation).await? else {
             return Ok(Tenure::Lost);
         };
         for &statement in statements {
             sqlx::query(statement.clone())
-                .bind(reason)
-                .bind(seq)
+                .bind(refused.attempts)
+                .bind(refused.reason)
+                .bind(refused.row.seq)
+                .bind(refused.row.event_id.to_string())
                 .execute(&mut *transaction)
                 .await
                 .map_err(self.error(operation))?;
@@ -270,13 +271,13 @@ impl Store for MySqlStore {
         self.page(&rows, false)
     }
 
-    async fn settle(&self, relay: Uuid, lanes: &[Lane], seqs: &[i64], keep: bool) -> Result<Tenure, EventError> {
+    async fn settle(&self, relay: Uuid, lanes: &[Lane], rows: &[RowId], keep: bool) -> Result<Tenure, EventError> {
         let operation = "settle delivered events";
         let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else {
             return Ok(Tenure::Lost);
         };
         let mut settled = 0;
-        for some in seqs.chunks(LONGEST_LIST) {
+        for some in rows.chunks(LONGEST_LIST) {
             let kept = keep.then(|| self.sql.keep_delivered(some));
             let mut deleted = 0;
             for statement in kept.into_iter().chain([self.sql.delete_delivered(some)]) {
@@ -295,13 +296,13 @@ impl Store for MySqlStore {
         Ok(Tenure::Held)
     }
 
-    async fn refuse(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
-        self.judge(&[&self.sql.refuse], "note a refusal", relay, lane, seq, reason).await
+    async fn refuse(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
+        self.judge(&[&self.sql.refuse], "note a refusal", relay, lane, refused).await
     }
 
-    async fn bury(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
+    async fn bury(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
         let statements = [&self.sql.bury, &self.sql.delete_buried];
-        self.judge(&statements, "move an event to the dead letters", relay, lane, seq, reason).await
+        self.judge(&statements, "move an event to the dead letters", relay, lane, refused).await
     }
 
     async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {

@@ -112,6 +112,9 @@ const TENURE: &str = "
         SELECT count(*) = cardinality($2) AS held FROM held
     )";
 
+/// Of the rows with these numbers, those that are these events.
+const DELIVERED: &str = "seq = ANY($4) AND event_id IN (SELECT unnest($5::uuid[]))";
+
 /// Counts what was there to be deleted: a settlement whose answer was lost comes again.
 const COUNTED: &str = "
     counted AS (
@@ -136,6 +139,7 @@ impl Statements {
             let text = template
                 .replace("{ended}", ENDED)
                 .replace("{tenure}", TENURE)
+                .replace("{delivered}", DELIVERED)
                 .replace("{counted}", COUNTED)
                 .replace("{is_late}", IS_LATE)
                 .replace("{own_event}", &own_event)
@@ -167,30 +171,30 @@ impl Statements {
             load: of("SELECT {event} FROM {outbox} WHERE seq = ANY($1) ORDER BY seq"),
             settle: of("
                 {tenure}, settled AS (
-                    DELETE FROM {outbox} WHERE seq = ANY($4) AND (SELECT held FROM tenure) RETURNING seq
+                    DELETE FROM {outbox} WHERE {delivered} AND (SELECT held FROM tenure) RETURNING seq
                 ), {counted}
                 SELECT held FROM tenure"),
             settle_and_keep: of("
                 {tenure}, settled AS (
-                    DELETE FROM {outbox} WHERE seq = ANY($4) AND (SELECT held FROM tenure) RETURNING {columns}
+                    DELETE FROM {outbox} WHERE {delivered} AND (SELECT held FROM tenure) RETURNING {columns}
                 ), {counted}, kept AS (
                     INSERT INTO {published} ({columns}) SELECT {columns} FROM settled ON CONFLICT (seq) DO NOTHING
                 )
                 SELECT held FROM tenure"),
             refuse: of("
                 {tenure}, refused AS (
-                    UPDATE {outbox} SET attempts = attempts + 1, last_error = $5
-                    WHERE seq = $4 AND (SELECT held FROM tenure)
+                    UPDATE {outbox} SET attempts = $6, last_error = $7
+                    WHERE seq = $4 AND event_id = $5 AND (SELECT held FROM tenure)
                 )
                 SELECT held FROM tenure"),
             bury: of("
                 {tenure}, buried AS (
-                    DELETE FROM {outbox} WHERE seq = $4 AND (SELECT held FROM tenure) RETURNING *
+                    DELETE FROM {outbox} WHERE seq = $4 AND event_id = $5 AND (SELECT held FROM tenure) RETURNING *
                 ), kept AS (
                     INSERT INTO {dead} (event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
                         payload, encoding, created_at, attempts, reason)
                     SELECT event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
-                        payload, encoding, created_at, attempts + 1, $5 FROM buried
+                        payload, encoding, created_at, $6, $7 FROM buried
                     ON CONFLICT (event_id) DO UPDATE SET reason = excluded.reason, died_at = clock_timestamp()
                 )
                 SELECT held FROM tenure"),

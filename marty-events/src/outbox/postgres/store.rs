@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{PgPool, Row, SqlStr, postgres::PgRow};
+use sqlx::{PgPool, Row, SqlStr, error::DatabaseError, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{
@@ -8,7 +8,7 @@ use super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
         lanes::{Lane, span},
         sql::Quotes,
-        store::{Page, Position, Standing, Store, Tenure, count, database_error, milliseconds},
+        store::{Page, Position, Refused, RowId, Standing, Store, Tenure, count, database_error, milliseconds},
         wake::Wake,
     },
     listen,
@@ -87,20 +87,15 @@ impl PostgresStore {
         Ok(Page::of(columns.map_err(self.error("read a row"))?, is_full))
     }
 
-    async fn judge(
-        &self,
-        sql: &SqlStr,
-        relay: Uuid,
-        lane: Lane,
-        seq: i64,
-        reason: &str,
-    ) -> Result<Tenure, sqlx::Error> {
+    async fn judge(&self, sql: &SqlStr, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, sqlx::Error> {
         sqlx::query_scalar(sql.clone())
             .bind(relay)
             .bind([lane.number])
             .bind([lane.term])
-            .bind(seq)
-            .bind(reason)
+            .bind(refused.row.seq)
+            .bind(refused.row.event_id)
+            .bind(refused.attempts)
+            .bind(refused.reason)
             .fetch_one(&self.pool)
             .await
             .map(tenure)
@@ -114,6 +109,11 @@ impl PostgresStore {
     fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
         move |error| database_error(operation, &self.table, error)
     }
+}
+
+/// 25006: `read_only_sql_transaction`
+fn is_read_only(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(DatabaseError::code).as_deref() == Some("25006")
 }
 
 fn tenure(held: bool) -> Tenure {
@@ -146,6 +146,7 @@ impl Store for PostgresStore {
     async fn stand(&self, relay: Uuid, lease: Duration, position: &PostgresPosition) -> Result<Standing, EventError> {
         let operation = "renew the leases";
         let Bounds { cursor, behind, next_xid, named, floors } = position.bounds();
+        let mut connection = self.pool.acquire().await.map_err(self.error(operation))?;
         let row = sqlx::query(self.sql.stand.clone())
             .bind(relay)
             .bind(milliseconds(lease))
@@ -155,9 +156,13 @@ impl Store for PostgresStore {
             .bind(behind)
             .bind(next_xid)
             .bind(!position.is_new())
-            .fetch_one(&self.pool)
-            .await
-            .map_err(self.error(operation))?;
+            .fetch_one(&mut *connection)
+            .await;
+        if row.as_ref().is_err_and(is_read_only) {
+            // To a server that was failed over from: the pool would keep it for as long as it lives.
+            connection.close_on_drop();
+        }
+        let row = row.map_err(self.error(operation))?;
         let standing = || -> Result<Standing, sqlx::Error> {
             let (numbers, terms): (Vec<i32>, Vec<i64>) = (row.try_get("lanes")?, row.try_get("terms")?);
             let next_expiry: Option<i64> = row.try_get("next_expiry")?;
@@ -226,26 +231,28 @@ impl Store for PostgresStore {
         self.page(&rows, false)
     }
 
-    async fn settle(&self, relay: Uuid, lanes: &[Lane], seqs: &[i64], keep: bool) -> Result<Tenure, EventError> {
+    async fn settle(&self, relay: Uuid, lanes: &[Lane], rows: &[RowId], keep: bool) -> Result<Tenure, EventError> {
         let (numbers, terms) = arrays(lanes);
+        let (seqs, ids): (Vec<i64>, Vec<Uuid>) = rows.iter().map(|row| (row.seq, row.event_id)).unzip();
         let sql = if keep { &self.sql.settle_and_keep } else { &self.sql.settle };
         sqlx::query_scalar(sql.clone())
             .bind(relay)
             .bind(numbers)
             .bind(terms)
             .bind(seqs)
+            .bind(ids)
             .fetch_one(&self.pool)
             .await
             .map(tenure)
             .map_err(self.error("settle delivered events"))
     }
 
-    async fn refuse(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
-        self.judge(&self.sql.refuse, relay, lane, seq, reason).await.map_err(self.error("note a refusal"))
+    async fn refuse(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
+        self.judge(&self.sql.refuse, relay, lane, refused).await.map_err(self.error("note a refusal"))
     }
 
-    async fn bury(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
-        let judged = self.judge(&self.sql.bury, relay, lane, seq, reason).await;
+    async fn bury(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
+        let judged = self.judge(&self.sql.bury, relay, lane, refused).await;
         judged.map_err(self.error("move an event to the dead letters"))
     }
 

@@ -7,7 +7,7 @@ use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
         lanes::{Lane, share},
-        store::{Page, Position, Standing, Store, Tenure, count, database_error, milliseconds},
+        store::{Page, Position, Refused, RowId, Standing, Store, Tenure, count, database_error, milliseconds},
         wake::Wake,
     },
     rows,
@@ -60,16 +60,17 @@ impl SqliteStore {
         operation: &'static str,
         relay: Uuid,
         lane: Lane,
-        seq: i64,
-        reason: &str,
+        refused: Refused<'_>,
     ) -> Result<Tenure, EventError> {
         let Some(mut transaction) = self.begin_under(relay, &[lane], operation).await? else {
             return Ok(Tenure::Lost);
         };
         for &statement in statements {
             sqlx::query(statement.clone())
-                .bind(seq)
-                .bind(reason)
+                .bind(refused.row.seq)
+                .bind(refused.row.event_id.to_string())
+                .bind(refused.attempts)
+                .bind(refused.reason)
                 .execute(&mut *transaction)
                 .await
                 .map_err(self.error(operation))?;
@@ -223,14 +224,15 @@ impl Store for SqliteStore {
         self.page(&rows, false)
     }
 
-    async fn settle(&self, relay: Uuid, lanes: &[Lane], seqs: &[i64], keep: bool) -> Result<Tenure, EventError> {
+    async fn settle(&self, relay: Uuid, lanes: &[Lane], rows: &[RowId], keep: bool) -> Result<Tenure, EventError> {
         let operation = "settle delivered events";
         let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else { return Ok(Tenure::Lost) };
-        let seqs = json(seqs)?;
+        let seqs = json(&rows.iter().map(|row| row.seq).collect::<Vec<_>>())?;
+        let ids = json(&rows.iter().map(|row| row.event_id.to_string()).collect::<Vec<_>>())?;
         let kept = keep.then_some(&self.sql.keep_delivered);
         let mut settled = 0;
         for statement in kept.into_iter().chain([&self.sql.delete_delivered]) {
-            let done = sqlx::query(statement.clone()).bind(&seqs).execute(&mut *transaction).await;
+            let done = sqlx::query(statement.clone()).bind(&seqs).bind(&ids).execute(&mut *transaction).await;
             settled = done.map_err(self.error(operation))?.rows_affected();
         }
         sqlx::query(self.sql.count_published.clone())
@@ -242,13 +244,13 @@ impl Store for SqliteStore {
         Ok(Tenure::Held)
     }
 
-    async fn refuse(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
-        self.judge(&[&self.sql.refuse], "note a refusal", relay, lane, seq, reason).await
+    async fn refuse(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
+        self.judge(&[&self.sql.refuse], "note a refusal", relay, lane, refused).await
     }
 
-    async fn bury(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
+    async fn bury(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
         let statements = [&self.sql.bury, &self.sql.delete_buried];
-        self.judge(&statements, "move an event to the dead letters", relay, lane, seq, reason).await
+        self.judge(&statements, "move an event to the dead letters", relay, lane, refused).await
     }
 
     async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {

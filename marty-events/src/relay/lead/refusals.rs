@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{super::pauses, Term};
 use crate::{
     EventError,
-    outbox::{Store, Tenure},
+    outbox::{Refused, Store, Tenure},
 };
 
 /// The longest wait between two refusals of one event.
@@ -34,12 +34,14 @@ impl<S: Store> Term<'_, S> {
     }
 
     async fn settle_refusal(&self, refusal: &Refusal) -> Result<Tenure, EventError> {
-        let number = self.window.event(refusal.seq).map(|event| event.lane);
-        let Some(lane) = number.and_then(|number| self.lane(number)) else { return Ok(Tenure::Held) };
+        let Some(event) = self.window.event(refusal.seq) else { return Ok(Tenure::Held) };
+        let Some(lane) = self.lane(event.lane) else { return Ok(Tenure::Held) };
+        let refused =
+            Refused { row: event.row_id(), attempts: event.attempts.saturating_add(1), reason: &refusal.reason };
         if self.is_last_attempt(refusal.seq) {
-            self.store.bury(self.relay, lane, refusal.seq, &refusal.reason).await
+            self.store.bury(self.relay, lane, refused).await
         } else {
-            self.store.refuse(self.relay, lane, refusal.seq, &refusal.reason).await
+            self.store.refuse(self.relay, lane, refused).await
         }
     }
 

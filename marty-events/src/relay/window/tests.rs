@@ -39,7 +39,7 @@ fn one_row_of_a_key_is_under_way_at_a_time_and_unordered_ones_all_are() {
     assert_eq!(take_all(&mut window), [1, 3, 4, 5]);
     window.delivered(1);
     assert_eq!(take_all(&mut window), [2], "the next of the key, before the first is settled");
-    assert_eq!(window.unsettled(), [(1, 1)]);
+    assert_eq!(window.unsettled(), [(row(1, None).row_id(), 1)]);
     window.settled(1);
     assert_eq!((window.len(), window.under_way()), (4, 4));
 }
@@ -156,4 +156,13 @@ fn a_row_that_cannot_be_read_keeps_its_key_back_whatever_happens_to_earlier_ones
     window.settled(1);
     window.admit(row(3, Some("a")));
     assert_eq!((take_all(&mut window), window.len()), (vec![], 0));
+}
+
+#[test]
+fn a_number_that_is_given_again_is_noticed() {
+    let mut window = window(&[(1, Some("a"))]);
+    window.admit(row(1, Some("a")));
+    assert!(!window.was_set_back(), "the same event");
+    window.admit(PendingEvent { event_id: Uuid::max(), ..row(1, Some("a")) });
+    assert!(window.was_set_back());
 }
