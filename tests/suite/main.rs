@@ -13,7 +13,7 @@ mod kill;
 mod lanes;
 mod late;
 mod mariadb;
-
+mod memory;
 mod ordering;
 mod outage;
 mod outbox;

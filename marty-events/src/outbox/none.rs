@@ -52,7 +52,7 @@ refuse! {
     listen(&Wake) -> ();
     release(Uuid, &[Lane]) -> ();
     leave(Uuid) -> ();
-    fetch(&mut Nowhere, &[Lane], i64) -> Page;
+    fetch(&mut Nowhere, &[Lane], i64, i64) -> Page;
     load(&[i64]) -> Page;
     settle(Uuid, &[Lane], &[RowId], bool) -> Tenure;
     refuse(Uuid, Lane, Refused<'_>) -> Tenure;

@@ -96,6 +96,11 @@ impl RelayStatus {
 }
 
 impl PendingEvent {
+    /// How many bytes its headers and payload have.
+    pub(crate) fn size(&self) -> usize {
+        self.payload.len() + self.headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+    }
+
     pub(crate) fn row_id(&self) -> RowId {
         RowId { seq: self.seq, event_id: self.event_id }
     }

@@ -53,10 +53,19 @@ pub(crate) struct Refused<'a> {
 pub(crate) struct Page {
     pub(crate) rows: Vec<PendingEvent>,
     pub(crate) unreadable: Vec<Unreadable>,
-    /// Further rows, by their numbers and ordering keys alone: to be loaded when there is room.
-    pub(crate) numbers: Vec<(i64, Option<String>)>,
+    /// Further rows, to be loaded when there is room.
+    pub(crate) numbers: Vec<Number>,
     /// There is more to read at once.
     pub(crate) is_full: bool,
+}
+
+/// A row that was not read whole.
+#[derive(Debug)]
+pub(crate) struct Number {
+    pub(crate) seq: i64,
+    pub(crate) ordering_key: Option<String>,
+    /// How many bytes its headers and payload have.
+    pub(crate) size: usize,
 }
 
 /// A row that this version cannot read; it waits, and its key with it, for a version that can.
@@ -119,12 +128,14 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
     /// Gives everything back: the relay is gone.
     fn leave(&self, relay: Uuid) -> impl Future<Output = Result<(), EventError>> + Send;
 
-    /// The next undelivered rows of `lanes`, `limit` of them or a few times as many.
+    /// The next undelivered rows of `lanes`, `limit` of them or a few times as many. Those that are read whole have `bytes`
+    /// of headers and payloads at the most.
     fn fetch(
         &self,
         position: &mut Self::Position,
         lanes: &[Lane],
         limit: i64,
+        bytes: i64,
     ) -> impl Future<Output = Result<Page, EventError>> + Send;
 
     /// These rows, once more.

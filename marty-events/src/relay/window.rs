@@ -5,11 +5,11 @@
 //! the numbers are kept until its turn comes: a poison event and a hot key take no room from others.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     time::Instant,
 };
 
-use crate::outbox::{PendingEvent, RowId};
+use crate::outbox::{Number, PendingEvent, RowId};
 
 /// How many rows of one key are held whole.
 const WHOLE_ROWS: usize = 100;
@@ -17,6 +17,8 @@ const WHOLE_ROWS: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct Window {
     rows: HashMap<i64, Row>,
+    /// What the rows have of headers and payloads.
+    bytes: usize,
     keys: HashMap<String, Key>,
     ready: VecDeque<i64>,
     /// Refused with their batch: to be sent with nothing else under way.
@@ -24,8 +26,8 @@ pub(super) struct Window {
     parked: BTreeSet<(Instant, i64)>,
     /// Keys with numbers that may be read whole now.
     hungry: BTreeSet<String>,
-    /// The numbers of rows without a key that are not here.
-    unordered: BTreeSet<i64>,
+    /// The numbers of rows without a key that are not here, each with its size.
+    unordered: BTreeMap<i64, usize>,
     /// Rows that cannot be read, and for each of their keys the first of them: what follows it waits.
     unreadable: HashSet<i64>,
     closed: HashMap<String, i64>,
@@ -49,8 +51,8 @@ struct Row {
 struct Key {
     /// The rows that are here, in order; the first is ready, under way or parked.
     whole: VecDeque<i64>,
-    /// The numbers of those that are not.
-    numbers: BTreeSet<i64>,
+    /// The numbers of those that are not, each with its size.
+    numbers: BTreeMap<i64, usize>,
     is_blocked: bool,
 }
 
@@ -63,6 +65,11 @@ impl Key {
 impl Window {
     pub(super) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// How many bytes of headers and payloads the rows have that are here.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn under_way(&self) -> usize {
@@ -78,16 +85,16 @@ impl Window {
         }
         let Some(name) = event.ordering_key.clone() else {
             self.ready.push_back(seq);
-            self.rows.insert(seq, Row { event, suspected: false });
+            self.take_in(event);
             return;
         };
         if self.closed.get(&name).is_some_and(|first| *first < seq) {
             return;
         }
         let key = self.keys.entry(name.clone()).or_default();
-        let is_next = key.numbers.first().is_none_or(|first| seq <= *first);
+        let is_next = key.numbers.first_key_value().is_none_or(|(first, _)| seq <= *first);
         if key.is_blocked || !is_next || WHOLE_ROWS <= key.whole.len() {
-            key.numbers.insert(seq);
+            key.numbers.insert(seq, event.size());
             if key.wants_rows() {
                 self.hungry.insert(name);
             }
@@ -100,20 +107,32 @@ impl Window {
         // Never before the first, which may be under way.
         let place = key.whole.iter().skip(1).position(|other| seq < *other).map_or(key.whole.len(), |place| place + 1);
         key.whole.insert(place, seq);
-        self.rows.insert(seq, Row { event, suspected: false });
+        self.take_in(event);
+    }
+
+    fn take_in(&mut self, event: PendingEvent) {
+        self.bytes += event.size();
+        self.rows.insert(event.seq, Row { event, suspected: false });
+    }
+
+    fn let_go(&mut self, seq: i64) {
+        if let Some(row) = self.rows.remove(&seq) {
+            self.bytes -= row.event.size();
+        }
     }
 
     /// Takes note of a row that was not read whole.
-    pub(super) fn note(&mut self, seq: i64, ordering_key: Option<String>) {
+    pub(super) fn note(&mut self, number: Number) {
+        let Number { seq, ordering_key, size } = number;
         if self.rows.contains_key(&seq) {
             return;
         }
         let Some(name) = ordering_key else {
-            self.unordered.insert(seq);
+            self.unordered.insert(seq, size);
             return;
         };
         let key = self.keys.entry(name.clone()).or_default();
-        key.numbers.insert(seq);
+        key.numbers.insert(seq, size);
         if key.wants_rows() {
             self.hungry.insert(name);
         }
@@ -124,11 +143,30 @@ impl Window {
         self.was_set_back
     }
 
-    /// The numbers of rows whose turn may come soon, `limit` at the most, to be read whole.
-    pub(super) fn wanted(&self, limit: usize) -> Vec<i64> {
+    /// The numbers of rows whose turn may come soon, to be read whole: `limit` at the most, with `bytes` at the most. Where
+    /// nothing is here yet, there is room for one of any size.
+    pub(super) fn wanted(&self, limit: usize, bytes: usize) -> Vec<i64> {
+        let mut wanted = Vec::new();
+        let mut used = 0_usize;
+        for (seq, size) in self.wants().take(limit) {
+            used = used.saturating_add(*size);
+            if bytes < used && !(self.rows.is_empty() && wanted.is_empty()) {
+                break;
+            }
+            wanted.push(*seq);
+        }
+        wanted
+    }
+
+    /// Whether there are rows whose turn may come soon, and which are not here.
+    pub(super) fn wants_rows(&self) -> bool {
+        self.wants().next().is_some()
+    }
+
+    fn wants(&self) -> impl Iterator<Item = (&i64, &usize)> {
         let keys = self.hungry.iter().filter_map(|name| self.keys.get(name));
         let next = keys.flat_map(|key| key.numbers.iter().take(WHOLE_ROWS - key.whole.len().min(WHOLE_ROWS)));
-        self.unordered.iter().chain(next).take(limit).copied().collect()
+        self.unordered.iter().chain(next)
     }
 
     /// The answer to the wish for the rows `wanted`. What is not among `rows` is gone from the outbox.
@@ -207,9 +245,12 @@ impl Window {
         {
             key.is_blocked = true;
             self.hungry.remove(name);
-            for waiting in key.whole.drain(1..) {
-                self.rows.remove(&waiting);
-                key.numbers.insert(waiting);
+            for waiting in key.whole.split_off(1) {
+                if let Some(row) = self.rows.remove(&waiting) {
+                    let size = row.event.size();
+                    self.bytes -= size;
+                    key.numbers.insert(waiting, size);
+                }
             }
         }
     }
@@ -218,7 +259,7 @@ impl Window {
     pub(super) fn buried(&mut self, seq: i64) {
         self.landed();
         self.advance(seq);
-        self.rows.remove(&seq);
+        self.let_go(seq);
     }
 
     pub(super) fn attempts(&self, seq: i64) -> u32 {
@@ -236,8 +277,8 @@ impl Window {
 
     /// The first `count` unsettled rows are out of the outbox.
     pub(super) fn settled(&mut self, count: usize) {
-        for (row, _) in self.delivered.drain(..count) {
-            self.rows.remove(&row.seq);
+        for (row, _) in self.delivered.drain(..count).collect::<Vec<_>>() {
+            self.let_go(row.seq);
         }
     }
 

@@ -43,19 +43,22 @@ const COLUMNS: &str =
 const REVIVED: &str =
     "event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding, created_at";
 
-/// A page behind the cursor, whole where the lane is the relay's own; and by their numbers alone the late rows, which
+/// The bytes of a row's headers and payload.
+const SIZE: &str = "(length(headers) + length(payload))";
+
+/// A page behind the cursor, whole where the lane is the relay's own and the row is not too long; and by their numbers alone the late rows, which
 /// may have been read already.
 const FETCH: &str = "
     (SELECT seq, event_id, event_type, topic, record_key, ordering_key, key_hash,
-        CASE WHEN FIND_IN_SET({lane_of}, ?) THEN headers END AS headers,
-        CASE WHEN FIND_IN_SET({lane_of}, ?) THEN payload END AS payload,
-        encoding, created_at, attempts, FALSE AS is_late
+        CASE WHEN FIND_IN_SET({lane_of}, ?) AND {size} <= ? THEN headers END AS headers,
+        CASE WHEN FIND_IN_SET({lane_of}, ?) AND {size} <= ? THEN payload END AS payload,
+        encoding, created_at, attempts, FALSE AS is_late, {size} AS size
     FROM {outbox} WHERE ? < seq ORDER BY seq LIMIT ?)";
 
 const LATE: &str = "
     UNION ALL
     (SELECT seq, event_id, event_type, topic, record_key, ordering_key, key_hash, NULL, NULL,
-        encoding, created_at, attempts, TRUE
+        encoding, created_at, attempts, TRUE, {size}
     FROM {outbox} WHERE {gaps})";
 
 impl Statements {
@@ -203,6 +206,7 @@ fn statement(template: &str, table: &OutboxTable) -> SqlStr {
         .replace("{event}", EVENT)
         .replace("{columns}", COLUMNS)
         .replace("{revived}", REVIVED)
+        .replace("{size}", SIZE)
         .replace("{now}", NOW)
         .replace("{lane_of}", LANE_OF);
     Quotes::Backticks.statement(&text, table)

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
-        lanes::{Lane, lane_of, share, span},
+        lanes::{Lane, lane_of, longest, share, span},
         store::{Page, Position, Refused, RowId, Standing, Store, Tenure, count, database_error, milliseconds},
         wake::Wake,
     },
@@ -225,14 +225,22 @@ impl Store for MySqlStore {
         transaction.commit().await.map_err(self.error(operation))
     }
 
-    async fn fetch(&self, position: &mut MySqlPosition, lanes: &[Lane], limit: i64) -> Result<Page, EventError> {
+    async fn fetch(
+        &self,
+        position: &mut MySqlPosition,
+        lanes: &[Lane],
+        limit: i64,
+        bytes: i64,
+    ) -> Result<Page, EventError> {
         let operation = "read the backlog";
         self.narrow(position).await.map_err(self.error(operation))?;
         let gaps = position.gaps();
-        let limit = span(limit, lanes);
+        let (limit, longest) = (span(limit, lanes), longest(bytes, limit, lanes));
         let rows = sqlx::query(self.sql.fetch(&gaps))
             .bind(set(lanes))
+            .bind(longest)
             .bind(set(lanes))
+            .bind(longest)
             .bind(position.cursor())
             .bind(limit)
             .persistent(gaps.is_empty())
@@ -251,12 +259,15 @@ impl Store for MySqlStore {
         let seqs = |rows: &[(i64, MySqlRow)]| rows.iter().map(|(seq, _)| *seq).collect::<Vec<i64>>();
         position.advance(&seqs(&late), &seqs(&next), Instant::now());
         let is_full = i64::try_from(next.len()) == Ok(limit);
-        let is_own = |row: &&MySqlRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
-        let mut page = self.page(next.iter().map(|(_, row)| row).filter(is_own), is_full)?;
-        for (seq, row) in late {
-            let key_hash: i64 = row.try_get("key_hash").map_err(self.error(operation))?;
-            if lanes.iter().any(|lane| lane.number == lane_of(key_hash)) {
-                page.numbers.push((seq, row.try_get("ordering_key").map_err(self.error(operation))?));
+        let is_whole =
+            |row: &MySqlRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
+        let (whole, numbers): (Vec<&MySqlRow>, Vec<&MySqlRow>) =
+            late.iter().chain(&next).map(|(_, row)| row).partition(|row| is_whole(row));
+        let mut page = self.page(whole, is_full)?;
+        for row in numbers {
+            let lane = lane_of(row.try_get("key_hash").map_err(self.error(operation))?);
+            if lanes.iter().any(|own| own.number == lane) {
+                page.numbers.push(rows::number(row).map_err(self.error(operation))?);
             }
         }
         Ok(page)

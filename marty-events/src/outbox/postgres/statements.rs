@@ -86,21 +86,24 @@ const STAND: &str = "
             OR (SELECT seq FROM {outbox} WHERE {is_late} ORDER BY seq LIMIT 1) IS NOT NULL
         ELSE false END AS has_news";
 
-/// The late rows, then those behind the cursor. Of late rows beyond `$1`, and of other relays' lanes (others than `$2`),
-/// without headers and payload. The snapshot is that of the reads, and the statement uses up a transaction id.
+/// The late rows, then those behind the cursor. Of late rows beyond `$1`, of other relays' lanes (others than `$2`), and of
+/// those that are longer than `$9`, without headers and payload. The snapshot is that of the reads, and the statement uses up a transaction id.
 const FETCH: &str = "
     WITH {ended}
     SELECT sight.*, rows.*
     FROM (SELECT pg_current_snapshot()::text AS snapshot, pg_current_xact_id()::text AS own_xid,
             (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS server) AS sight
     LEFT JOIN (
-        (SELECT true AS is_late, {late_event}
+        (SELECT true AS is_late, {late_event}, {size} AS size
             FROM (SELECT *, row_number() OVER (ORDER BY seq) AS place FROM {outbox}
                 WHERE {is_late} AND {lane_of} = ANY($2)) AS late
             ORDER BY seq)
         UNION ALL
-        (SELECT false, {own_event} FROM {outbox} WHERE $5 < seq ORDER BY seq LIMIT $8)
+        (SELECT false, {own_event}, {size} FROM {outbox} WHERE $5 < seq ORDER BY seq LIMIT $8)
     ) AS rows ON true";
+
+/// The bytes of a row's headers and payload, which PostgreSQL knows without reading them.
+const SIZE: &str = "(octet_length(headers) + octet_length(payload))";
 
 /// Locks the lanes first, so that a take-over either waits for the rows to be gone or forestalls it. Takes effect where all
 /// the lanes are held.
@@ -134,7 +137,8 @@ impl Statements {
                     .replace(&format!(" {column},"), &format!(" CASE WHEN {condition} THEN {column} END AS {column},"))
             })
         };
-        let (own_event, late_event) = (event_if("{lane_of} = ANY($2)"), event_if("place <= $1"));
+        let (own_event, late_event) =
+            (event_if("{lane_of} = ANY($2) AND {size} <= $9"), event_if("place <= $1 AND {size} <= $9"));
         let of = |template: &str| {
             let text = template
                 .replace("{ended}", ENDED)
@@ -144,6 +148,7 @@ impl Statements {
                 .replace("{is_late}", IS_LATE)
                 .replace("{own_event}", &own_event)
                 .replace("{late_event}", &late_event)
+                .replace("{size}", SIZE)
                 .replace("{event}", EVENT)
                 .replace("{columns}", COLUMNS)
                 .replace("{died_at}", DIED_AT)

@@ -6,9 +6,9 @@ use uuid::Uuid;
 use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
-        lanes::{Lane, span},
+        lanes::{Lane, lane_of, longest, span},
         sql::Quotes,
-        store::{Page, Position, Refused, RowId, Standing, Store, Tenure, count, database_error, milliseconds},
+        store::{Number, Page, Position, Refused, RowId, Standing, Store, Tenure, count, database_error, milliseconds},
         wake::Wake,
     },
     listen,
@@ -48,7 +48,13 @@ impl PostgresStore {
         Self { pool, table, sql }
     }
 
-    async fn look(&self, position: &PostgresPosition, lanes: &[Lane], limit: i64) -> Result<Look, EventError> {
+    async fn look(
+        &self,
+        position: &PostgresPosition,
+        lanes: &[Lane],
+        limit: i64,
+        bytes: i64,
+    ) -> Result<Look, EventError> {
         let operation = "read the backlog";
         let Bounds { cursor, behind, next_xid, named, floors } = position.bounds();
         let rows = sqlx::query(self.sql.fetch.clone())
@@ -60,6 +66,7 @@ impl PostgresStore {
             .bind(behind)
             .bind(next_xid)
             .bind(span(limit, lanes))
+            .bind(longest(bytes, limit, lanes))
             .fetch_all(&self.pool)
             .await
             .map_err(self.error(operation))?;
@@ -201,8 +208,14 @@ impl Store for PostgresStore {
             .map_err(self.error("give the lanes back"))
     }
 
-    async fn fetch(&self, position: &mut PostgresPosition, lanes: &[Lane], limit: i64) -> Result<Page, EventError> {
-        let Look { sight, late, next } = self.look(position, lanes, limit).await?;
+    async fn fetch(
+        &self,
+        position: &mut PostgresPosition,
+        lanes: &[Lane],
+        limit: i64,
+        bytes: i64,
+    ) -> Result<Page, EventError> {
+        let Look { sight, late, next } = self.look(position, lanes, limit, bytes).await?;
         if !position.recognises(&sight) {
             tracing::warn!(
                 "the database is another one than before, or was set back; the outbox is read from its beginning"
@@ -213,11 +226,13 @@ impl Store for PostgresStore {
         position.advance(&sight, next.last().map(seq).transpose()?);
         let is_full = i64::try_from(next.len()) == Ok(span(limit, lanes));
         let is_whole = |row: &PgRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
-        let (whole, numbers): (Vec<&PgRow>, Vec<&PgRow>) = late.iter().partition(|row| is_whole(row));
-        let mut page = self.page(whole.into_iter().chain(next.iter().filter(|row| is_whole(row))), is_full)?;
+        let (whole, numbers): (Vec<&PgRow>, Vec<&PgRow>) = late.iter().chain(&next).partition(|row| is_whole(row));
+        let mut page = self.page(whole, is_full)?;
         for row in numbers {
-            let key = row.try_get("ordering_key").map_err(self.error("read a row"))?;
-            page.numbers.push((seq(row)?, key));
+            let lane = lane_of(row.try_get("key_hash").map_err(self.error("read a row"))?);
+            if lanes.iter().any(|own| own.number == lane) {
+                page.numbers.push(rows::number(row).map_err(self.error("read a row"))?);
+            }
         }
         Ok(page)
     }

@@ -44,6 +44,9 @@ pub(super) struct Statements {
 /// Microseconds since 1970, by the database's clock.
 const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
+/// The bytes of a row's headers and payload; the headers are ASCII, but for values that are not.
+const SIZE: &str = "(length(headers) + length(payload))";
+
 /// Of the rows with these numbers, those that are these events.
 const DELIVERED: &str = "seq IN (SELECT value FROM json_each(?1)) AND event_id IN (SELECT value FROM json_each(?2))";
 
@@ -58,6 +61,7 @@ impl Statements {
                 .replace("{event}", EVENT)
                 .replace("{columns}", COLUMNS)
                 .replace("{delivered}", DELIVERED)
+                .replace("{size}", SIZE)
                 .replace("{now}", NOW)
                 .replace("{lane_of}", LANE_OF);
             Quotes::Double.statement(&text, table)
@@ -89,7 +93,11 @@ impl Statements {
                 WHERE owner = ?1 AND (lane, term) IN
                     (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2))"),
             fetch: of("
-                SELECT {event} FROM {outbox}
+                SELECT seq, event_id, event_type, topic, record_key, ordering_key, key_hash,
+                    CASE WHEN {size} <= ?4 THEN headers END AS headers,
+                    CASE WHEN {size} <= ?4 THEN payload END AS payload,
+                    encoding, created_at, attempts, {size} AS size
+                FROM {outbox}
                 WHERE ?1 < seq AND {lane_of} IN (SELECT value FROM json_each(?2))
                 ORDER BY seq LIMIT ?3"),
             load: of("SELECT {event} FROM {outbox} WHERE seq IN (SELECT value FROM json_each(?1)) ORDER BY seq"),

@@ -200,19 +200,33 @@ impl Store for SqliteStore {
         transaction.commit().await.map_err(self.error(operation))
     }
 
-    async fn fetch(&self, position: &mut SqlitePosition, lanes: &[Lane], limit: i64) -> Result<Page, EventError> {
+    async fn fetch(
+        &self,
+        position: &mut SqlitePosition,
+        lanes: &[Lane],
+        limit: i64,
+        bytes: i64,
+    ) -> Result<Page, EventError> {
         let numbers: Vec<i32> = lanes.iter().map(|lane| lane.number).collect();
         let rows = sqlx::query(self.sql.fetch.clone())
             .bind(position.0)
             .bind(json(&numbers)?)
             .bind(limit)
+            .bind(bytes / limit.max(1))
             .fetch_all(&self.pool)
             .await
             .map_err(self.error("read the backlog"))?;
         if let Some(last) = rows.last() {
             position.0 = last.try_get("seq").map_err(self.error("read a row"))?;
         }
-        self.page(&rows, i64::try_from(rows.len()) == Ok(limit))
+        let is_whole =
+            |row: &SqliteRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
+        let (whole, numbers): (Vec<&SqliteRow>, Vec<&SqliteRow>) = rows.iter().partition(|row| is_whole(row));
+        let mut page = self.page(whole, i64::try_from(rows.len()) == Ok(limit))?;
+        for row in numbers {
+            page.numbers.push(rows::number(row).map_err(self.error("read a row"))?);
+        }
+        Ok(page)
     }
 
     async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {
