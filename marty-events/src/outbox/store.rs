@@ -16,8 +16,7 @@ pub(crate) struct Standing {
     pub(crate) surplus: usize,
     /// When the first lease of another relay runs out, unless it is renewed.
     pub(crate) next_expiry: Option<Duration>,
-    /// Whether there is something to read behind the position; not asked of a position at the beginning, before which every
-    /// row that ever was may lie dead.
+    /// Whether there is something to read behind the position; not asked where no page was read yet, which is done anyway.
     pub(crate) has_news: bool,
 }
 
@@ -99,7 +98,7 @@ pub(crate) trait Position: Default + Send + Sync + std::fmt::Debug {
     /// Begins anew: rows that were read already come again.
     fn restart(&mut self);
 
-    /// Whether nothing was read yet.
+    /// Whether no page was read yet, not even an empty one.
     fn is_new(&self) -> bool;
 }
 

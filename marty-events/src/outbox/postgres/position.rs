@@ -45,7 +45,7 @@ impl Position for PostgresPosition {
     }
 
     fn is_new(&self) -> bool {
-        self.cursor == i64::MIN
+        self.server.is_none()
     }
 }
 

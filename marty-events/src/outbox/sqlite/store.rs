@@ -23,13 +23,13 @@ pub(crate) struct SqliteStore {
     sql: Arc<Statements>,
 }
 
-/// The highest number that was read: numbers are given in the order of commits, so nothing comes below it.
-#[derive(Debug)]
-pub(crate) struct SqlitePosition(i64);
+/// The highest number that was read, once a page was: numbers are given in the order of commits, so nothing comes below it.
+#[derive(Debug, Default)]
+pub(crate) struct SqlitePosition(Option<i64>);
 
-impl Default for SqlitePosition {
-    fn default() -> Self {
-        Self(i64::MIN)
+impl SqlitePosition {
+    fn cursor(&self) -> i64 {
+        self.0.unwrap_or(i64::MIN)
     }
 }
 
@@ -39,7 +39,7 @@ impl Position for SqlitePosition {
     }
 
     fn is_new(&self) -> bool {
-        self.0 == i64::MIN
+        self.0.is_none()
     }
 }
 
@@ -160,7 +160,10 @@ impl Store for SqliteStore {
             let next: Option<i64> =
                 sqlx::query_scalar(self.sql.next_expiry.clone()).bind(&relay).fetch_one(&mut *transaction).await?;
             let has_news = !position.is_new()
-                && sqlx::query_scalar(self.sql.has_news.clone()).bind(position.0).fetch_one(&mut *transaction).await?;
+                && sqlx::query_scalar(self.sql.has_news.clone())
+                    .bind(position.cursor())
+                    .fetch_one(&mut *transaction)
+                    .await?;
             Ok(Standing {
                 lanes,
                 surplus: usize::try_from(own - share(relays)).unwrap_or_default(),
@@ -209,16 +212,15 @@ impl Store for SqliteStore {
     ) -> Result<Page, EventError> {
         let numbers: Vec<i32> = lanes.iter().map(|lane| lane.number).collect();
         let rows = sqlx::query(self.sql.fetch.clone())
-            .bind(position.0)
+            .bind(position.cursor())
             .bind(json(&numbers)?)
             .bind(limit)
             .bind(bytes / limit.max(1))
             .fetch_all(&self.pool)
             .await
             .map_err(self.error("read the backlog"))?;
-        if let Some(last) = rows.last() {
-            position.0 = last.try_get("seq").map_err(self.error("read a row"))?;
-        }
+        let last = rows.last().map(|row| row.try_get("seq")).transpose().map_err(self.error("read a row"))?;
+        position.0 = last.or(Some(position.cursor()));
         let is_whole =
             |row: &SqliteRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
         let (whole, numbers): (Vec<&SqliteRow>, Vec<&SqliteRow>) = rows.iter().partition(|row| is_whole(row));
