@@ -82,7 +82,7 @@ impl OutboxRelayBuilder {
     }
 
     /// How often the broker may refuse an event before it goes to the dead letters; 5 unless set, at least 1. An outage
-    /// is no refusal.
+    /// is no refusal, and an event that was refused with its batch is tried once alone in any case.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = attempts.max(1);
         self

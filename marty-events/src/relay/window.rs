@@ -84,8 +84,8 @@ impl Window {
             return;
         }
         let Some(name) = event.ordering_key.clone() else {
-            self.ready.push_back(seq);
             self.take_in(event);
+            self.make_ready(seq, false);
             return;
         };
         if self.closed.get(&name).is_some_and(|first| *first < seq) {
@@ -101,18 +101,21 @@ impl Window {
             return;
         }
         key.numbers.remove(&seq);
-        if key.whole.is_empty() {
-            self.ready.push_back(seq);
-        }
+        let is_first = key.whole.is_empty();
         // Never before the first, which may be under way.
         let place = key.whole.iter().skip(1).position(|other| seq < *other).map_or(key.whole.len(), |place| place + 1);
         key.whole.insert(place, seq);
         self.take_in(event);
+        if is_first {
+            self.make_ready(seq, false);
+        }
     }
 
     fn take_in(&mut self, event: PendingEvent) {
         self.bytes += event.size();
-        self.rows.insert(event.seq, Row { event, suspected: false });
+        // Whether an earlier refusal was its own is not known any more.
+        let suspected = 0 < event.attempts;
+        self.rows.insert(event.seq, Row { event, suspected });
     }
 
     fn let_go(&mut self, seq: i64) {
@@ -262,6 +265,11 @@ impl Window {
         self.let_go(seq);
     }
 
+    /// Whether the row was sent with nothing else under way.
+    pub(super) fn was_alone(&self, seq: i64) -> bool {
+        self.rows.get(&seq).is_some_and(|row| row.suspected)
+    }
+
     pub(super) fn attempts(&self, seq: i64) -> u32 {
         self.rows.get(&seq).map_or(0, |row| u32::try_from(row.event.attempts).unwrap_or_default())
     }
@@ -318,13 +326,14 @@ impl Window {
         let Some(key) = self.keys.get_mut(&name) else { return };
         key.is_blocked = false;
         key.whole.pop_front();
-        if let Some(&next) = key.whole.front() {
-            self.ready.push_back(next);
-        }
+        let next = key.whole.front().copied();
         if key.wants_rows() {
             self.hungry.insert(name);
         } else if key.whole.is_empty() && key.numbers.is_empty() {
             self.keys.remove(&name);
+        }
+        if let Some(next) = next {
+            self.make_ready(next, false);
         }
     }
 }

@@ -81,8 +81,8 @@ const STAND: &str = "
         (SELECT greatest(count(*) - (SELECT lanes FROM share), 0) FROM renewed) AS surplus,
         (SELECT greatest((extract(epoch FROM min(expires_at) - clock_timestamp()) * 1000)::bigint, 0)
             FROM {lanes} WHERE owner <> $1) AS next_expiry,
-        CASE WHEN $8 THEN
-            (SELECT seq FROM {outbox} WHERE $5 < seq ORDER BY seq LIMIT 1) IS NOT NULL
+        CASE WHEN $8 THEN {place} <> $9
+            OR (SELECT seq FROM {outbox} WHERE $5 < seq ORDER BY seq LIMIT 1) IS NOT NULL
             OR (SELECT seq FROM {outbox} WHERE {is_late} ORDER BY seq LIMIT 1) IS NOT NULL
         ELSE false END AS has_news";
 
@@ -92,7 +92,7 @@ const FETCH: &str = "
     WITH {ended}
     SELECT sight.*, rows.*
     FROM (SELECT pg_current_snapshot()::text AS snapshot, pg_current_xact_id()::text AS own_xid,
-            (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS server) AS sight
+            {place} AS place) AS sight
     LEFT JOIN (
         (SELECT true AS is_late, {late_event}, {size} AS size
             FROM (SELECT *, row_number() OVER (ORDER BY seq) AS place FROM {outbox}
@@ -101,6 +101,10 @@ const FETCH: &str = "
         UNION ALL
         (SELECT false, {own_event}, {size} FROM {outbox} WHERE $5 < seq ORDER BY seq LIMIT $8)
     ) AS rows ON true";
+
+/// The server's start and the file of the table, which is another one when the table is emptied, rewritten or made anew.
+const PLACE: &str = "concat((extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint, '/',
+    pg_relation_filenode('{outbox}'))";
 
 /// The bytes of a row's headers and payload, which PostgreSQL knows without reading them.
 const SIZE: &str = "(octet_length(headers) + octet_length(payload))";
@@ -148,6 +152,7 @@ impl Statements {
                 .replace("{is_late}", IS_LATE)
                 .replace("{own_event}", &own_event)
                 .replace("{late_event}", &late_event)
+                .replace("{place}", PLACE)
                 .replace("{size}", SIZE)
                 .replace("{event}", EVENT)
                 .replace("{columns}", COLUMNS)

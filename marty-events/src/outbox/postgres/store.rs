@@ -8,7 +8,7 @@ use super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
         lanes::{Lane, lane_of, longest, span},
         sql::Quotes,
-        store::{Number, Page, Position, Refused, RowId, Standing, Store, Tenure, count, database_error, milliseconds},
+        store::{Page, Position, Refused, RowId, Standing, Store, Tenure, count, database_error, milliseconds},
         wake::Wake,
     },
     listen,
@@ -75,7 +75,7 @@ impl PostgresStore {
         let snapshot = first.try_get("snapshot").map_err(self.error(operation))?;
         let sight = Sight {
             snapshot: Snapshot::parse(snapshot).ok_or_else(|| broken("no snapshot"))?,
-            server: first.try_get("server").map_err(self.error(operation))?,
+            place: first.try_get("place").map_err(self.error(operation))?,
         };
         let (mut late, mut next) = (Vec::new(), Vec::new());
         for row in rows {
@@ -163,6 +163,7 @@ impl Store for PostgresStore {
             .bind(behind)
             .bind(next_xid)
             .bind(!position.is_new())
+            .bind(position.place())
             .fetch_one(&mut *connection)
             .await;
         if row.as_ref().is_err_and(is_read_only) {

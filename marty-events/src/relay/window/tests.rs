@@ -195,3 +195,16 @@ fn rows_take_no_more_bytes_than_there_are_and_one_fits_always() {
     window.settled(1);
     assert_eq!((window.bytes(), window.wanted(9, 100)), (200, vec![5]));
 }
+
+#[test]
+fn a_row_that_was_refused_before_a_restart_is_tried_alone() {
+    let mut window = window(&[(1, Some("a"))]);
+    window.admit(PendingEvent { attempts: 1, ..row(2, Some("b")) });
+    window.admit(PendingEvent { attempts: 1, ..row(3, None) });
+    assert_eq!(take_all(&mut window), [2]);
+    assert!(window.was_alone(2) && !window.was_alone(1));
+    window.delivered(2);
+    assert_eq!(take_all(&mut window), [3]);
+    window.delivered(3);
+    assert_eq!(take_all(&mut window), [1]);
+}
