@@ -106,6 +106,18 @@ impl Watched {
         assert!(sent.success(), "the child is there to be signalled");
     }
 
+    /// The most memory that it has had so far, in bytes (Linux, `proc_pid_status(5)`, `VmHWM`).
+    ///
+    /// # Panics
+    ///
+    /// When it is gone already.
+    #[must_use]
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a child that runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok());
+        1024 * peak.unwrap_or(0_u64)
+    }
+
     fn end(&mut self) {
         // Both fail only for a child that is gone already.
         let _ = self.child.kill();

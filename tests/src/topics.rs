@@ -33,14 +33,35 @@ pub async fn create(bootstrap: &str, topic: &str, longest: u32) {
     }
 }
 
+/// Deletes a topic.
+///
+/// # Panics
+///
+/// When the broker refuses.
+pub async fn delete(bootstrap: &str, topic: &str) {
+    let answers = admin(bootstrap).delete_topics(&[topic], &AdminOptions::new()).await.expect("an answer");
+    for deleted in answers {
+        deleted.expect("a deleted topic");
+    }
+}
+
 /// Lets a topic take batches of `longest` bytes from now on.
 ///
 /// # Panics
 ///
 /// When the broker refuses.
 pub async fn widen(bootstrap: &str, topic: &str, longest: u32) {
-    let longest = longest.to_string();
-    let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("max.message.bytes", &longest);
+    alter(bootstrap, topic, &[("max.message.bytes", &longest.to_string())]).await;
+}
+
+/// Gives a topic these settings, and no others.
+///
+/// # Panics
+///
+/// When the broker refuses.
+pub async fn alter(bootstrap: &str, topic: &str, settings: &[(&str, &str)]) {
+    let change = AlterConfig::new(ResourceSpecifier::Topic(topic));
+    let change = settings.iter().fold(change, |change, (name, value)| change.set(name, value));
     let answers = admin(bootstrap).alter_configs([&change], &AdminOptions::new()).await.expect("an answer");
     for changed in answers {
         changed.expect("a changed topic");

@@ -234,9 +234,11 @@ async fn run<L: Ledger>(ledger: L, database: &str) {
 
     compare(&history, &records, seed);
     println!(
-        "{} committed, {} records ({} redelivered), {failed} transactions failed, blows: {blows:?}",
+        "seed {seed}, {time:?}: {} committed, {} delivered, 0 lost, 0 invented, {} redeliveries; \
+        {failed} transactions failed; {} blows: {blows:?}",
         history.len(),
         records.len(),
-        records.len() - history.len()
+        records.len() - history.len(),
+        blows.values().sum::<usize>()
     );
 }

@@ -34,20 +34,27 @@ struct Scene<DB: Database> {
     reader: Reader,
     brokers: String,
     prefix: String,
-    take_over: TakeOver<DB>,
+    take_over: Run<DB>,
+    forget: Run<DB>,
+    free: Run<DB>,
     _folder: Option<tempfile::TempDir>,
 }
 
+/// A statement that every database knows.
+type Run<DB> = fn(Pool<DB>) -> BoxFuture<'static, ()>;
+
 /// Gives all lanes to a relay that is not there.
-type TakeOver<DB> = fn(Pool<DB>) -> BoxFuture<'static, ()>;
-
 const TAKE_OVER: &str = "UPDATE event_outbox_lanes SET owner = '00000000-0000-4000-8000-000000000000', term = term + 1";
+/// Strikes the relays off the list; one that asks anew for its lanes is on it again.
+const FORGET: &str = "DELETE FROM event_outbox_relays";
+/// Gives all lanes to whoever asks for them first.
+const FREE: &str = "UPDATE event_outbox_lanes SET owner = NULL";
 
-macro_rules! take_over {
-    () => {
+macro_rules! run {
+    ($sql:ident) => {
         |pool| {
             Box::pin(async move {
-                sqlx::query(TAKE_OVER).execute(&pool).await.expect("the lanes are taken");
+                sqlx::query($sql).execute(&pool).await.expect("the database obeys");
             })
         }
     };
@@ -58,7 +65,7 @@ where
     DB: Database<Connection: OutboxTransaction>,
     OutboxPool: for<'p> From<&'p Pool<DB>>,
 {
-    async fn new(pool: Pool<DB>, brokers: String, take_over: TakeOver<DB>) -> Self {
+    async fn new(pool: Pool<DB>, brokers: String, [take_over, forget, free]: [Run<DB>; 3]) -> Self {
         marty_events::outbox::migrate(&pool).await.expect("the tables");
         marty_events::outbox::migrate(&pool).await.expect("the same tables");
         let prefix = prefix();
@@ -70,6 +77,8 @@ where
             brokers,
             prefix,
             take_over,
+            forget,
+            free,
             _folder: None,
         }
     }
@@ -187,13 +196,63 @@ where
         (self.take_over)(self.pool.clone()).await;
         let relays = self.outbox.relays().await.expect("the relays");
         assert!(relays.len() == 1 && relays[0].lanes.is_empty(), "{relays:?}");
-        self.write((0..20).map(|key| numbered(&format!("k-{key}"), 1))).await;
-        self.reader.events(40).await;
+        // One: the settlement that finds out purges what is under way besides.
+        self.write([numbered("k-0", 1)]).await;
+        self.reader.events(21).await;
         // Asked to go, it settles what it has sent, or would if it could.
         relay.stop().await;
         let stats = self.outbox.stats().await.expect("the counts");
-        assert_eq!((stats.pending, stats.published), (20, 20), "the later ones are the new owner's to settle");
+        assert_eq!((stats.pending, stats.published), (1, 20), "the later one is the new owner's to settle");
         assert_eq!(self.outbox.relays().await.expect("the relays"), [], "it said that it is gone");
+    }
+
+    /// Nor does it count a refusal or bury an event.
+    async fn judges_nothing_under_an_old_term(self) {
+        let topic = format!("{}.suite.account.moved", self.prefix);
+        topics::create(&self.brokers, &topic, 2_000).await;
+        let hour = Duration::from_hours(1);
+        for (round, max_attempts) in [2, 9].into_iter().enumerate() {
+            let relay = OutboxRelay::builder(&self.pool).config(config(&self.brokers, &self.prefix));
+            let relay = relay.lease_time(hour).idle_poll(hour).max_attempts(max_attempts);
+            let relay = RunningRelay::start(relay.retry_delay(Duration::from_secs(2)));
+            let key = format!("k-{round}");
+            self.write([DomainEvent::new("account", &key, "moved").data(&"x".repeat(5_000)).expect("JSON")]).await;
+            let attempts = async || {
+                let pending = self.outbox.pending(9).await.expect("the backlog");
+                pending.iter().filter(|event| event.key.as_ref() == Some(&key)).map(|event| event.attempts).next()
+            };
+            wait::until("a refusal", || async { (attempts().await == Some(1)).then_some(()) }).await;
+            (self.take_over)(self.pool.clone()).await;
+            (self.forget)(self.pool.clone()).await;
+            // It tries again, is refused again, and finds out.
+            wait::until("it to ask anew", || async { (!self.outbox.relays().await.ok()?.is_empty()).then_some(()) })
+                .await;
+            relay.stop().await;
+            assert_eq!(attempts().await, Some(1), "it is the new owner's to judge");
+            (self.free)(self.pool.clone()).await;
+        }
+        assert_eq!(self.outbox.stats().await.expect("the counts").dead, 0);
+    }
+
+    /// However little room a relay has, large events and small ones come, and in their order.
+    async fn delivers_in_order_with_little_room(self) {
+        const ROUNDS: usize = 8;
+        for round in 0..ROUNDS {
+            self.write((0..12).map(|key| {
+                let data = serde_json::json!({"number": round, "padding": "x".repeat(key * 1_000)});
+                DomainEvent::new("account", format!("k-{key}"), "moved").data(&data).expect("JSON")
+            }))
+            .await;
+        }
+        let relay = OutboxRelay::builder(&self.pool).config(config(&self.brokers, &self.prefix));
+        // Less than the largest one has.
+        let relay = RunningRelay::start(relay.lease_time(Duration::from_secs(1)).in_flight_bytes(10_000));
+        let histories = histories(&self.reader.events(12 * ROUNDS).await);
+        for (key, history) in histories {
+            assert_eq!(history, (0..).take(ROUNDS).collect::<Vec<i64>>(), "{key}");
+        }
+        self.until_empty().await;
+        relay.stop().await;
     }
 
     /// A poison event dies alone, and can be brought back, emptied and deleted.
@@ -257,20 +316,20 @@ async fn sqlite(test: &str) -> Option<Scene<Sqlite>> {
         .create_if_missing(true)
         .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal);
     let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.expect("a database");
-    let scene = Scene::new(pool, brokers, take_over!()).await;
+    let scene = Scene::new(pool, brokers, [run!(TAKE_OVER), run!(FORGET), run!(FREE)]).await;
     Some(Scene { _folder: Some(folder), ..scene })
 }
 
 async fn postgres(test: &str) -> Option<Scene<sqlx::Postgres>> {
     let brokers = servers::kafka(test)?;
     let database = TestDatabase::create(test).await?;
-    Some(Scene::new(database.pool, brokers, take_over!()).await)
+    Some(Scene::new(database.pool, brokers, [run!(TAKE_OVER), run!(FORGET), run!(FREE)]).await)
 }
 
 async fn mariadb(test: &str) -> Option<Scene<sqlx::MySql>> {
     let brokers = servers::kafka(test)?;
     let database = MariaDatabase::create(test).await?;
-    Some(Scene::new(database.pool, brokers, take_over!()).await)
+    Some(Scene::new(database.pool, brokers, [run!(TAKE_OVER), run!(FORGET), run!(FREE)]).await)
 }
 
 /// One test for every promise and database.
@@ -294,6 +353,8 @@ tests! {
         delivers_what_commits_late_before_what_follows_it
         keeps_the_order_of_the_commits
         settles_nothing_under_an_old_term
+        judges_nothing_under_an_old_term
+        delivers_in_order_with_little_room
         keeps_and_repairs_dead_letters
         says_what_is_missing_and_takes_many;
     mariadb in on_mariadb:
@@ -301,6 +362,8 @@ tests! {
         delivers_what_commits_late_before_what_follows_it
         keeps_the_order_of_the_commits
         settles_nothing_under_an_old_term
+        judges_nothing_under_an_old_term
+        delivers_in_order_with_little_room
         keeps_and_repairs_dead_letters
         says_what_is_missing_and_takes_many;
     // Where one transaction at a time writes, none can commit late.
@@ -308,6 +371,8 @@ tests! {
         delivers_what_was_committed_in_order
         keeps_the_order_of_the_commits
         settles_nothing_under_an_old_term
+        judges_nothing_under_an_old_term
+        delivers_in_order_with_little_room
         keeps_and_repairs_dead_letters
         says_what_is_missing_and_takes_many;
 }

@@ -93,3 +93,97 @@ async fn a_restart_burns_no_attempt_and_forgets_none() {
     }
     assert_eq!(outbox.dead_letters(1).await.unwrap()[0].event.attempts, 3);
 }
+
+#[tokio::test]
+async fn an_event_that_cannot_be_kept_as_a_dead_letter_stays_in_the_outbox() {
+    let test = "an_event_that_cannot_be_kept_as_a_dead_letter_stays_in_the_outbox";
+    let Some(service) = Service::start(test).await else { return };
+    let pool = &service.database.pool;
+    let topic = format!("{}.suite.ledger.posted", service.prefix);
+    topics::create(service.publisher.bootstrap_servers(), &topic, 2_000).await;
+    // Each refusal counts in the sequence, which no rollback takes back.
+    let trigger = "
+        CREATE SEQUENCE tries;
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('tries'); RAISE 'full'; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON event_outbox_dead_letters FOR EACH ROW EXECUTE FUNCTION refuse()";
+    sqlx::raw_sql(trigger).execute(pool).await.unwrap();
+    let mut transaction = pool.begin().await.unwrap();
+    let ids = service.publisher.publish_all_in(&mut transaction, [posted("poison", 5_000), posted("other", 1)]).await;
+    transaction.commit().await.unwrap();
+    let relay = RunningRelay::start(service.relay().max_attempts(1));
+    wait::until("a few tries", || async {
+        let tries: i64 = sqlx::query_scalar("SELECT last_value FROM tries").fetch_one(pool).await.ok()?;
+        (3 <= tries).then_some(())
+    })
+    .await;
+    let outbox = OutboxRepository::new(pool);
+    assert_eq!(outbox.pending(9).await.unwrap()[0].event_id, ids.unwrap()[0], "nothing else keeps it");
+    sqlx::query("DROP TRIGGER refuse ON event_outbox_dead_letters").execute(pool).await.unwrap();
+    wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
+    assert_eq!(outbox.stats().await.unwrap().dead, 1);
+    service.reader.events(1).await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_is_requeued_again_and_again_is_somewhere_at_every_time_and_delivered_once() {
+    let test = "an_event_that_is_requeued_again_and_again_is_somewhere_at_every_time_and_delivered_once";
+    let Some(service) = Service::start(test).await else { return };
+    let pool = &service.database.pool;
+    let (brokers, topic) =
+        (service.publisher.bootstrap_servers().to_owned(), format!("{}.suite.ledger.posted", service.prefix));
+    topics::create(&brokers, &topic, 2_000).await;
+    let mut transaction = pool.begin().await.unwrap();
+    let ids: Vec<_> = service
+        .publisher
+        .publish_all_in(&mut transaction, (0..5).map(|key| posted(&format!("poison-{key}"), 5_000)))
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    let outbox = OutboxRepository::new(pool);
+    let relays = [service.run_relay(), RunningRelay::start(service.relay().max_attempts(1))];
+    let everywhere = "SELECT count(*) FROM (SELECT event_id FROM event_outbox UNION ALL SELECT event_id FROM event_outbox_dead_letters) AS kept";
+    let mut requeued = 0;
+    let begin = std::time::Instant::now();
+    while begin.elapsed() < Duration::from_secs(4) || requeued < 5 {
+        assert!(begin.elapsed() < wait::DEADLINE, "{requeued} requeued");
+        // Two at a time, as two operators would.
+        let (one, other) = tokio::join!(outbox.requeue(&ids), outbox.requeue(&ids));
+        requeued += one.unwrap() + other.unwrap();
+        let kept: i64 = sqlx::query_scalar(everywhere).fetch_one(pool).await.unwrap();
+        assert_eq!(kept, 5);
+    }
+    topics::widen(&brokers, &topic, 100_000).await;
+    wait::until("an end", || async {
+        outbox.requeue(&ids).await.ok()?;
+        let stats = outbox.stats().await.ok()?;
+        (stats.pending + stats.dead == 0).then_some(())
+    })
+    .await;
+    for relay in relays {
+        relay.stop().await;
+    }
+    let mut delivered: Vec<_> = service.reader.events(5).await.iter().map(|it| it.id().unwrap().to_owned()).collect();
+    delivered.sort_unstable();
+    assert_eq!(delivered, ids.iter().map(ToString::to_string).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_relay_that_gives_up_at_once_buries_no_neighbour_of_a_poison_event() {
+    let test = "a_relay_that_gives_up_at_once_buries_no_neighbour_of_a_poison_event";
+    let Some(service) = Service::start(test).await else { return };
+    let topic = format!("{}.suite.ledger.posted", service.prefix);
+    topics::create(service.publisher.bootstrap_servers(), &topic, 2_000).await;
+    let mut transaction = service.database.pool.begin().await.unwrap();
+    let mut events: Vec<DomainEvent> = (0..50).map(|key| posted(&format!("k-{key}"), 1)).collect();
+    events.insert(25, posted("poison", 5_000));
+    let ids = service.publisher.publish_all_in(&mut transaction, events).await.unwrap();
+    transaction.commit().await.unwrap();
+    let relay = RunningRelay::start(service.relay().max_attempts(1).retry_delay(Duration::from_millis(20)));
+    service.reader.events(50).await;
+    let outbox = OutboxRepository::new(&service.database.pool);
+    wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
+    relay.stop().await;
+    let dead = outbox.dead_letters(10).await.unwrap();
+    assert_eq!(dead.iter().map(|dead| dead.event.event_id).collect::<Vec<_>>(), [ids[25]]);
+}

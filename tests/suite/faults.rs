@@ -190,6 +190,53 @@ async fn a_settlement_whose_answer_is_lost_is_made_again_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_whose_answer_is_lost_is_counted_once() {
+    let test = "a_refusal_whose_answer_is_lost_is_counted_once";
+    let Some(brokers) = servers::kafka(test) else { return };
+    let Some(trial) = Trial::new(test, &brokers).await else { return };
+    let pool = &trial.database.pool;
+    topics::create(&brokers, &format!("{}.suite.account.moved", trial.prefix), 2_000).await;
+    let wire = Wire::start().await;
+    let hour = Duration::from_hours(1);
+    let relay = trial.relay(&pool_by(&wire, &trial.database)).listen(false).lease_time(hour).idle_poll(hour);
+    let relay = RunningRelay::start(relay.retry_delay(hour));
+    wait::until("a relay with lanes", || async {
+        (trial.outbox.relays().await.ok()?.first()?.lanes.len() == 16).then_some(())
+    })
+    .await;
+    let mut lock = pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM event_outbox_lanes FOR UPDATE").execute(&mut *lock).await.unwrap();
+    let mut transaction = pool.begin().await.unwrap();
+    let poison = marty_events::DomainEvent::new("account", "k", "moved").data(&"x".repeat(5_000)).unwrap();
+    trial.publisher.publish_in(&mut transaction, poison).await.unwrap();
+    transaction.commit().await.unwrap();
+    let refusing = async |state: &'static str| {
+        let sql =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%refused AS%'
+            AND pid <> pg_backend_pid() AND state = $1";
+        let count = sqlx::query_scalar::<_, i64>(sql).bind(state).fetch_one(pool).await;
+        count.is_ok_and(|count| 0 < count).then_some(())
+    };
+    wait::until("a refusal on its way", || refusing("active")).await;
+    wire.turn(Weather::Deaf);
+    lock.rollback().await.unwrap();
+    let attempts = async || Some(trial.outbox.pending(1).await.ok()?.first()?.attempts);
+    wait::until("a count that the relay does not know of", || async { (attempts().await == Some(1)).then_some(()) })
+        .await;
+    wire.turn(Weather::Fair);
+    // It gives the connection up, and counts again on another one.
+    wait::until("the same on another connection", || async {
+        let sql = "SELECT count(DISTINCT pid) FROM pg_stat_activity WHERE datname = current_database()
+            AND query LIKE '%refused AS%' AND pid <> pg_backend_pid()";
+        let count: i64 = sqlx::query_scalar(sql).fetch_one(pool).await.ok()?;
+        (count == 2).then_some(())
+    })
+    .await;
+    relay.stop().await;
+    assert_eq!(attempts().await, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_behind_a_network_that_cuts_delays_and_loses_costs_nothing() {
     let test = "a_broker_behind_a_network_that_cuts_delays_and_loses_costs_nothing";
     if servers::kafka(test).is_none() {
@@ -258,9 +305,18 @@ async fn a_cluster_whose_leader_is_killed_loses_nothing() {
         }
         // The other two go on without it.
         trial.until_published(before + 5 * KEYS as u64).await;
+        // Where they must not, a broker that has too few copies is as good as none.
+        topics::alter(&trial.bootstrap, &topic, &[("min.insync.replicas", "3")]).await;
+        trial.write().await;
+        wait::until("events that wait", || async {
+            (Duration::from_secs(3) < trial.outbox.stats().await.ok()?.oldest_pending_age?).then_some(())
+        })
+        .await;
         let again = cluster.clone();
         let _ = tokio::task::spawn_blocking(move || again.node(leader).up()).await.unwrap();
         topics::until_whole(&trial.bootstrap, &topic).await;
+        // As before.
+        topics::alter(&trial.bootstrap, &topic, &[]).await;
     }
     trial.passes().await;
     relay.stop().await;

@@ -27,6 +27,13 @@ async fn until_shares(pool: &PgPool, expected: &[i64]) {
     wait::until(&format!("shares of {expected:?}"), || async { (shares(pool).await == expected).then_some(()) }).await;
 }
 
+/// Writes one event. Where the first settlement finds that the lanes are lost, what is under way besides may not arrive.
+async fn write_one(service: &Service) {
+    let mut transaction = service.database.pool.begin().await.expect("a transaction");
+    service.publisher.publish_in(&mut transaction, numbered("k", 0)).await.expect("it is written");
+    transaction.commit().await.expect("the commit");
+}
+
 /// Writes one event of each key, numbered `number`, in a transaction.
 async fn write_all(service: &Service, number: usize) {
     let mut transaction = service.database.pool.begin().await.expect("a transaction");
@@ -174,11 +181,55 @@ async fn a_relay_whose_lanes_were_taken_settles_nothing_by_its_old_terms() {
         .execute(pool)
         .await
         .unwrap();
-    write_all(&service, 0).await;
-    service.reader.events(KEYS).await;
+    write_one(&service).await;
+    service.reader.events(1).await;
     // Then it asks anew, and there is no lane for it.
     wait::until("it to find out", || async { (registered().await != before).then_some(()) }).await;
     let stats = OutboxRepository::new(pool).stats().await.unwrap();
-    assert_eq!((stats.pending, stats.published), (KEYS as u64, 0), "they are the new owner's to settle");
+    assert_eq!((stats.pending, stats.published), (1, 0), "it is the new owner's to settle");
     relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_relay_that_lost_its_lanes_and_has_them_again_settles_nothing_by_its_old_terms() {
+    let test = "a_relay_that_lost_its_lanes_and_has_them_again_settles_nothing_by_its_old_terms";
+    let Some(service) = Service::start(test).await else { return };
+    let pool = &service.database.pool;
+    let hour = Duration::from_hours(1);
+    let relay = RunningRelay::start(service.relay().lease_time(hour).idle_poll(hour));
+    until_shares(pool, &[16]).await;
+    // Others had them in between.
+    sqlx::query("UPDATE event_outbox_lanes SET term = term + 2").execute(pool).await.unwrap();
+    write_one(&service).await;
+    let outbox = OutboxRepository::new(pool);
+    wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
+    relay.stop().await;
+    assert_eq!(outbox.stats().await.unwrap().published, 1);
+    let sent = marty_events_tests::topics::records(service.publisher.bootstrap_servers(), &service.prefix).await;
+    assert_eq!(sent, 2, "what it knew by its old terms is forgotten, and read anew");
+}
+
+#[tokio::test]
+async fn a_relay_that_stops_is_followed_at_once_by_one_that_waits() {
+    let test = "a_relay_that_stops_is_followed_at_once_by_one_that_waits";
+    let Some(service) = Service::start(test).await else { return };
+    let pool = &service.database.pool;
+    // By themselves they look every 20 minutes.
+    let hour = Duration::from_hours(1);
+    let relay = || RunningRelay::start(service.relay().lease_time(hour).idle_poll(hour));
+    let first = relay();
+    until_shares(pool, &[16]).await;
+    let second = relay();
+    let outbox = OutboxRepository::new(pool);
+    wait::until("two relays", || async { (outbox.relays().await.ok()?.len() == 2).then_some(()) }).await;
+    // It hears of nothing before it listens.
+    let listening = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+    wait::until("two that listen", || async {
+        let listening: i64 = sqlx::query_scalar(listening).fetch_one(pool).await.ok()?;
+        (listening == 2).then_some(())
+    })
+    .await;
+    first.stop().await;
+    until_shares(pool, &[16]).await;
+    second.stop().await;
 }

@@ -1,12 +1,17 @@
 //! What is MariaDB's own in the promises that every database keeps.
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use marty_events::{
     DomainEvent, EventError, EventOrdering, EventPublisher, OutboxRelay, OutboxRepository, domain_event,
     testing::{EventRecorder, Route},
 };
-use marty_events_tests::{kafka::prefix, mariadb::MariaDatabase, servers, wait};
+use marty_events_tests::{
+    kafka::{Reader, prefix},
+    mariadb::MariaDatabase,
+    process::{Watched, command_line},
+    servers, wait,
+};
 use sqlx::{AssertSqlSafe, Connection, MySql, MySqlConnection, Row, Transaction};
 use tokio_util::sync::CancellationToken;
 
@@ -183,4 +188,87 @@ async fn relays_on_mariadb_share_the_lanes_and_keep_what_they_are_told_to() {
         .await
         .unwrap();
     assert_eq!(kept, ids.unwrap().iter().map(ToString::to_string).collect::<Vec<_>>());
+}
+
+/// There is nothing that would tell it of the events of other processes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_began_with_an_empty_outbox_finds_what_others_write() {
+    let test = "a_relay_that_began_with_an_empty_outbox_finds_what_others_write";
+    let (Some(brokers), Some(database)) = (servers::kafka(test), MariaDatabase::create(test).await) else { return };
+    let prefix = prefix();
+    let publisher = EventPublisher::unregistered(&config(&brokers, &prefix)).unwrap();
+    let reader = Reader::start(&brokers, &prefix);
+    let _relay = Watched::start(
+        Command::new(command_line())
+            .arg("relay")
+            .env("DATABASE_URL", &database.url)
+            .env("SERVICE_NAME", "suite")
+            .env("KAFKA_BROKERS", &brokers)
+            .env("EVENT_TOPIC_PREFIX", &prefix),
+    );
+    let outbox = OutboxRepository::new(&database.pool);
+    let begun = wait::until("a relay", || async { Some(outbox.relays().await.ok()?.first()?.started_at) }).await;
+    wait::until("it to have come to rest", || async {
+        (jiff::SignedDuration::from_secs(4) < jiff::Timestamp::now().duration_since(begun)).then_some(())
+    })
+    .await;
+    let mut transaction = database.pool.begin().await.unwrap();
+    publisher.publish_in(&mut transaction, numbered("k", 0)).await.unwrap();
+    transaction.commit().await.unwrap();
+    reader.events(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_settlement_in_mariadb_does_not_find_is_not_counted() {
+    let test = "what_a_settlement_in_mariadb_does_not_find_is_not_counted";
+    let (Some(brokers), Some(database)) = (servers::kafka(test), MariaDatabase::create(test).await) else { return };
+    let (pool, prefix) = (&database.pool, prefix());
+    let config = config(&brokers, &prefix);
+    let publisher = EventPublisher::unregistered(&config).unwrap();
+    let reader = Reader::start(&brokers, &prefix);
+    // It says seldom that it is alive, so what waits for the lock is its settlement.
+    let hour = Duration::from_hours(1);
+    let relay = OutboxRelay::builder(pool).config(config).lease_time(hour).idle_poll(hour);
+    let relay = crate::setup::RunningRelay::start(relay);
+    let outbox = OutboxRepository::new(pool);
+    wait::until("a relay with lanes", || async {
+        (outbox.relays().await.ok()?.first()?.lanes.len() == 16).then_some(())
+    })
+    .await;
+    let mut lock = pool.begin().await.unwrap();
+    sqlx::query("SELECT lane FROM event_outbox_lanes FOR UPDATE").fetch_all(&mut *lock).await.unwrap();
+    let mut transaction = pool.begin().await.unwrap();
+    publisher.publish_all_in(&mut transaction, ["a", "b"].map(|key| numbered(key, 0))).await.unwrap();
+    transaction.commit().await.unwrap();
+    reader.events(2).await;
+    // As its own settlement has done whose answer was lost.
+    sqlx::query("DELETE FROM event_outbox ORDER BY seq LIMIT 1").execute(pool).await.unwrap();
+    lock.rollback().await.unwrap();
+    wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
+    relay.stop().await;
+    assert_eq!(outbox.stats().await.unwrap().published, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_letters_in_mariadb_that_two_requeue_come_back_once() {
+    let test = "dead_letters_in_mariadb_that_two_requeue_come_back_once";
+    let Some(database) = MariaDatabase::create(test).await else { return };
+    let (pool, publisher) = (&database.pool, publisher());
+    let outbox = OutboxRepository::new(pool);
+    let columns = "event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
+        created_at, attempts";
+    let moved = format!(
+        "INSERT INTO event_outbox_dead_letters ({columns}, reason) SELECT {columns}, 'refused' FROM event_outbox;
+        DELETE FROM event_outbox"
+    );
+    let mut transaction = pool.begin().await.unwrap();
+    let ids = publisher.publish_all_in(&mut transaction, (0..20).map(|number| numbered("k", number))).await.unwrap();
+    transaction.commit().await.unwrap();
+    for round in 0..10 {
+        sqlx::raw_sql(AssertSqlSafe(moved.clone())).execute(pool).await.unwrap();
+        let (one, other) = tokio::join!(outbox.requeue(&ids), outbox.requeue(&ids));
+        assert_eq!(one.unwrap() + other.unwrap(), 20, "round {round}");
+        let pending = outbox.pending(100).await.unwrap();
+        assert_eq!(pending.iter().map(|event| event.event_id).collect::<Vec<_>>(), ids, "once, and in their order");
+    }
 }

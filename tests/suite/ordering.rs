@@ -107,3 +107,29 @@ async fn a_transaction_with_100_000_keys_in_commit_order_exhausts_nothing() {
     let written: i64 = sqlx::query_scalar("SELECT count(*) FROM event_outbox").fetch_one(pool).await.unwrap();
     assert_eq!(written, 100_000);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statements_with_the_same_keys_in_whatever_order_wait_for_each_other_and_conflict_never() {
+    let test = "statements_with_the_same_keys_in_whatever_order_wait_for_each_other_and_conflict_never";
+    let Some(service) = Service::start(test).await else { return };
+    let writers: Vec<_> = (0..4)
+        .map(|writer| {
+            let (pool, publisher) = (service.database.pool.clone(), service.publisher.clone());
+            tokio::spawn(async move {
+                for round in 0..25 {
+                    let mut keys: Vec<usize> = (0..40).collect();
+                    // Each of them in another order.
+                    keys.sort_unstable_by_key(|key| (key * (2 * writer + 1) * 7919 + round) % 41);
+                    let mut transaction = pool.begin().await.unwrap();
+                    let events = keys.into_iter().map(|key| in_commit_order(&format!("k-{key}"), round));
+                    publisher.publish_all_in(&mut transaction, events).await?;
+                    transaction.commit().await.unwrap();
+                }
+                Ok::<_, EventError>(())
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap().unwrap();
+    }
+}

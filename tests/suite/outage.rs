@@ -113,3 +113,48 @@ async fn an_outage_is_a_line_in_the_log_when_it_begins_and_one_when_it_ends() {
     let log = std::fs::read_to_string(log.path()).unwrap();
     assert_eq!((lines("does not work"), lines("works again")), (1, 1), "{log}");
 }
+
+/// `KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS` is meant for callers that wait, and holds for the relay's producer too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_that_outlasts_the_producers_time_limit_burns_no_attempt() {
+    let test = "an_outage_that_outlasts_the_producers_time_limit_burns_no_attempt";
+    let Some(brokers) = servers::kafka(test) else { return };
+    let Some(database) = TestDatabase::create(test).await else { return };
+    let (wire, prefix) = (Wire::start().await, prefix());
+    // Where nobody listens.
+    wire.lead_to("127.0.0.1:1");
+    let hasty = marty_events::EventConfig::builder()
+        .service_name("suite")
+        .brokers(wire.address())
+        .topic_prefix(&prefix)
+        .producer_property("message.timeout.ms", "500")
+        .build()
+        .unwrap();
+    let publisher = EventPublisher::unregistered(&config(&brokers, &prefix)).unwrap();
+    let outbox = OutboxRepository::new(&database.pool);
+    let relay = OutboxRelay::builder(&database.pool).config(hasty).lease_time(Duration::from_secs(1)).max_attempts(1);
+    let relay = RunningRelay::start(relay);
+    let mut transaction = database.pool.begin().await.unwrap();
+    let events = (0..40).map(|number| moved(number % 4, number / 4));
+    publisher.publish_all_in(&mut transaction, events).await.unwrap();
+    transaction.commit().await.unwrap();
+    wait::until("an outage that lasts", || async {
+        let age = outbox.stats().await.ok()?.oldest_pending_age?;
+        (Duration::from_secs(4) < age).then_some(())
+    })
+    .await;
+    assert!(outbox.pending(100).await.unwrap().iter().all(|event| event.attempts == 0), "an outage is no attempt");
+    wire.lead_to(&brokers);
+    wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
+    relay.stop().await;
+    let stats = outbox.stats().await.unwrap();
+    assert_eq!((stats.dead, stats.published), (0, 40));
+    let records = Reader::start(&brokers, &prefix).events(40).await;
+    let mut seen = std::collections::HashSet::new();
+    let mut next = [0; 4];
+    for record in records.iter().filter(|record| seen.insert(record.id().map(str::to_owned))) {
+        let key: usize = record.key.as_ref().unwrap().parse().unwrap();
+        assert_eq!(record.value["payload"]["event_data"]["number"], next[key], "key {key}");
+        next[key] += 1;
+    }
+}

@@ -23,12 +23,16 @@ impl Service {
     /// Nothing, after reporting `test` as skipped, where a server is missing.
     pub(crate) async fn start(test: &str) -> Option<Self> {
         let brokers = servers::kafka(test)?;
-        let database = TestDatabase::create(test).await?;
+        Some(Self::on(TestDatabase::create(test).await?, &brokers))
+    }
+
+    /// A service of this database and these brokers.
+    pub(crate) fn on(database: TestDatabase, brokers: &str) -> Self {
         let prefix = prefix();
-        let config = config(&brokers, &prefix);
+        let config = config(brokers, &prefix);
         let publisher = EventPublisher::unregistered(&config).expect("a publisher");
-        let reader = Reader::start(&brokers, &prefix);
-        Some(Self { database, config, publisher, reader, prefix })
+        let reader = Reader::start(brokers, &prefix);
+        Self { database, config, publisher, reader, prefix }
     }
 
     /// A relay with a short lease, so that a test need not wait for a dead one's.

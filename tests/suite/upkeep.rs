@@ -113,10 +113,15 @@ async fn a_relay_without_its_tables_or_rights_says_at_its_start_what_to_run() {
     let test = "a_relay_without_its_tables_or_rights_says_at_its_start_what_to_run";
     let Some(service) = Service::start(test).await else { return };
     let pool = &service.database.pool;
-    let ended = |pool: PgPool| service.relay_in(&pool).build().unwrap().run(CancellationToken::new());
+    let ended = async |pool: PgPool| {
+        let relay = service.relay_in(&pool).build().unwrap().run(CancellationToken::new());
+        tokio::time::timeout(wait::DEADLINE, relay).await.expect("it ends at its start")
+    };
     let role = format!("limited_{}", uuid::Uuid::now_v7().simple());
     for statement in [
         format!("CREATE ROLE {role} LOGIN PASSWORD 'limited'"),
+        // Enough to look at the tables, and too little to work on them.
+        format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"),
         format!("GRANT SELECT, INSERT, UPDATE, DELETE ON event_outbox, event_outbox_dead_letters TO {role}"),
     ] {
         sqlx::query(AssertSqlSafe(statement)).execute(pool).await.unwrap();
@@ -249,6 +254,18 @@ async fn a_relay_hears_of_the_events_of_other_processes() {
     let relay = Alone::start(&service, &["--lease-time", "1h", "--idle-poll", "1h"]).await;
     for number in 0..2 {
         relay.rests(0).await;
+        write_one(&service, number).await;
+        service.reader.events(number + 1).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_does_not_listen_finds_the_events_of_other_processes_by_looking() {
+    let test = "a_relay_that_does_not_listen_finds_the_events_of_other_processes_by_looking";
+    let Some(service) = Service::start(test).await else { return };
+    let relay = Alone::start(&service, &["--no-listen"]).await;
+    for number in 0..2 {
+        relay.rests(3).await;
         write_one(&service, number).await;
         service.reader.events(number + 1).await;
     }

@@ -28,6 +28,13 @@ pub(crate) fn share(relays: i64) -> i64 {
 }
 
 #[cfg(any(feature = "mysql", feature = "postgres"))]
+/// The longest row that is read whole where `limit` are asked for, late ones and others, so that all of them together have
+/// `bytes` at the most.
+pub(crate) fn longest(bytes: i64, limit: i64, lanes: &[Lane]) -> i64 {
+    bytes / span(limit, lanes).saturating_mul(2).max(1)
+}
+
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 /// How many rows of all lanes to look at for `limit` of these: other relays' rows are passed over, and are small.
 pub(crate) fn span(limit: i64, lanes: &[Lane]) -> i64 {
     let own = i64::try_from(lanes.len()).unwrap_or(LANES).max(1);

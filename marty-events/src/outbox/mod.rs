@@ -34,7 +34,7 @@ pub(crate) use record::{HeaderText, Record};
 pub use repository::OutboxRepository;
 pub(crate) use repository::on_store;
 pub use row::{DeadLetter, OutboxStats, PendingEvent, RelayStatus};
-pub(crate) use store::{Page, Position, Standing, Store, Tenure};
+pub(crate) use store::{Number, Page, Position, Refused, RowId, Standing, Store, Tenure};
 pub use table::{InvalidTable, OutboxTable};
 pub use transaction::{OutboxConnection, OutboxTransaction};
 pub(crate) use wake::{Wake, nudged};

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{
     DeadLetter, OutboxStats, PendingEvent, RelayStatus,
     lanes::Lane,
-    store::{Page, Position, Standing, Store, Tenure},
+    store::{Page, Position, Refused, RowId, Standing, Store, Tenure},
     wake::Wake,
 };
 use crate::EventError;
@@ -52,11 +52,11 @@ refuse! {
     listen(&Wake) -> ();
     release(Uuid, &[Lane]) -> ();
     leave(Uuid) -> ();
-    fetch(&mut Nowhere, &[Lane], i64) -> Page;
+    fetch(&mut Nowhere, &[Lane], i64, i64) -> Page;
     load(&[i64]) -> Page;
-    settle(Uuid, &[Lane], &[i64], bool) -> Tenure;
-    refuse(Uuid, Lane, i64, &str) -> Tenure;
-    bury(Uuid, Lane, i64, &str) -> Tenure;
+    settle(Uuid, &[Lane], &[RowId], bool) -> Tenure;
+    refuse(Uuid, Lane, Refused<'_>) -> Tenure;
+    bury(Uuid, Lane, Refused<'_>) -> Tenure;
     pending(i64) -> Vec<PendingEvent>;
     dead_letters(i64) -> Vec<DeadLetter>;
     dead_letter(Uuid) -> Option<DeadLetter>;

@@ -9,7 +9,7 @@ use serde::{
 };
 use uuid::Uuid;
 
-use super::row::ENCODING;
+use super::{row::ENCODING, store::RowId};
 use crate::EventError;
 
 /// An event on its way from the outbox to Kafka.
@@ -28,6 +28,17 @@ pub(crate) struct Record {
     pub(crate) created_at: Timestamp,
     /// How often the broker has refused it.
     pub(crate) attempts: i32,
+}
+
+impl Record {
+    /// How many bytes its headers and payload have.
+    pub(crate) fn size(&self) -> usize {
+        self.payload.len() + self.headers.0.len()
+    }
+
+    pub(crate) fn row_id(&self) -> RowId {
+        RowId { seq: self.seq, event_id: self.event_id }
+    }
 }
 
 /// Leaves the payload out, as of what people see.

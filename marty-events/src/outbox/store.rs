@@ -18,8 +18,7 @@ pub(crate) struct Standing {
     pub(crate) surplus: usize,
     /// When the first lease of another relay runs out, unless it is renewed.
     pub(crate) next_expiry: Option<Duration>,
-    /// Whether there is something to read behind the position; not asked of a position at the beginning, before which every
-    /// row that ever was may lie dead.
+    /// Whether there is something to read behind the position; not asked where no page was read yet, which is done anyway.
     pub(crate) has_news: bool,
 }
 
@@ -33,15 +32,41 @@ pub(crate) enum Tenure {
     Lost,
 }
 
+/// A row that a relay has: by its number, and by its event, because the number of an outbox that was set back (a restore, a
+/// failover to a server that lags behind) is given again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowId {
+    pub(crate) seq: i64,
+    pub(crate) event_id: Uuid,
+}
+
+/// A row that the broker refused.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refused<'a> {
+    pub(crate) row: RowId,
+    /// How often, with this time.
+    pub(crate) attempts: i32,
+    pub(crate) reason: &'a str,
+}
+
 /// One page of undelivered rows in the order of their numbers, and the rows that this version cannot read.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     pub(crate) rows: Vec<Record>,
     pub(crate) unreadable: Vec<Unreadable>,
-    /// Further rows, by their numbers and ordering keys alone: to be loaded when there is room.
-    pub(crate) numbers: Vec<(i64, Option<String>)>,
+    /// Further rows, to be loaded when there is room.
+    pub(crate) numbers: Vec<Number>,
     /// There is more to read at once.
     pub(crate) is_full: bool,
+}
+
+/// A row that was not read whole.
+#[derive(Debug)]
+pub(crate) struct Number {
+    pub(crate) seq: i64,
+    pub(crate) ordering_key: Option<String>,
+    /// How many bytes its headers and payload have.
+    pub(crate) size: usize,
 }
 
 /// A row that this version cannot read; it waits, and its key with it, for a version that can.
@@ -83,7 +108,7 @@ pub(crate) trait Position: Default + Send + Sync + std::fmt::Debug {
     /// Begins anew: rows that were read already come again.
     fn restart(&mut self);
 
-    /// Whether nothing was read yet.
+    /// Whether no page was read yet, not even an empty one.
     fn is_new(&self) -> bool;
 }
 
@@ -112,23 +137,26 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
     /// Gives everything back: the relay is gone.
     fn leave(&self, relay: Uuid) -> impl Future<Output = Result<(), EventError>> + Send;
 
-    /// The next undelivered rows of `lanes`, `limit` of them or a few times as many.
+    /// The next undelivered rows of `lanes`, `limit` of them or a few times as many. Those that are read whole have `bytes`
+    /// of headers and payloads at the most.
     fn fetch(
         &self,
         position: &mut Self::Position,
         lanes: &[Lane],
         limit: i64,
+        bytes: i64,
     ) -> impl Future<Output = Result<Page, EventError>> + Send;
 
     /// These rows, once more.
     fn load(&self, seqs: &[i64]) -> impl Future<Output = Result<Page, EventError>> + Send;
 
-    /// Removes delivered rows of `lanes` and counts them; keeps them elsewhere if `keep`.
+    /// Removes delivered rows of `lanes` and counts them; keeps them elsewhere if `keep`. Takes no other event's row for one
+    /// of them.
     fn settle(
         &self,
         relay: Uuid,
         lanes: &[Lane],
-        seqs: &[i64],
+        rows: &[RowId],
         keep: bool,
     ) -> impl Future<Output = Result<Tenure, EventError>> + Send;
 
@@ -137,8 +165,7 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
         &self,
         relay: Uuid,
         lane: Lane,
-        seq: i64,
-        reason: &str,
+        refused: Refused<'_>,
     ) -> impl Future<Output = Result<Tenure, EventError>> + Send;
 
     /// Moves a row to the dead letters.
@@ -146,8 +173,7 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
         &self,
         relay: Uuid,
         lane: Lane,
-        seq: i64,
-        reason: &str,
+        refused: Refused<'_>,
     ) -> impl Future<Output = Result<Tenure, EventError>> + Send;
 
     fn pending(&self, limit: i64) -> impl Future<Output = Result<Vec<PendingEvent>, EventError>> + Send;

@@ -19,6 +19,7 @@ impl OutboxRelayBuilder {
             idle_poll: Duration::from_millis(1250),
             batch_size: 500,
             in_flight: 5_000,
+            in_flight_bytes: 64 << 20,
             max_attempts: 5,
             gives_up: true,
             retry_delay: Duration::from_millis(200),
@@ -73,8 +74,16 @@ impl OutboxRelayBuilder {
         self
     }
 
+    /// How many bytes of events (headers and payloads) are held in memory at the most, sent or waiting; 64 MiB unless set, at
+    /// least 1. One event is held whatever its size. The Kafka client has a copy of what is under way, and reading takes room
+    /// for as long as it lasts, so a relay of large events takes about three times as much.
+    pub fn in_flight_bytes(mut self, bytes: usize) -> Self {
+        self.settings.in_flight_bytes = bytes.max(1);
+        self
+    }
+
     /// How often the broker may refuse an event before it goes to the dead letters; 5 unless set, at least 1. An outage
-    /// is no refusal.
+    /// is no refusal, and an event that was refused with its batch is tried once alone in any case.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = attempts.max(1);
         self

@@ -21,12 +21,14 @@ use crate::{
     EventError,
     config::EventConfig,
     observe::{Neighbour, RelayMetrics, SendSpans},
-    outbox::{Lane, Page, Position, Standing, Store, Tenure, Wake, nudged},
+    outbox::{Lane, Page, Position, RowId, Standing, Store, Tenure, Wake, nudged},
 };
 
 use news::Probe;
 use refusals::Refusal;
 
+/// So many bytes of room are as good as room for one row: a page is not read for the sake of a few bytes.
+const USUAL_SIZE: usize = 16 << 10;
 /// The shortest pause between two looks into the outbox, while events are flowing.
 const BUSY_POLL: Duration = Duration::from_millis(5);
 /// The longest such pause: after it the outbox is quiet, and looked into when something says so or at the next beat.
@@ -127,7 +129,11 @@ impl<S: Store> Term<'_, S> {
                 match in_time(self.ask_database()).await {
                     Ok(Tenure::Held) => self.database.works(),
                     Ok(Tenure::Lost) => {
-                        tracing::warn!(relay = %self.relay, "another relay has taken over");
+                        if self.window.was_set_back() {
+                            tracing::warn!(relay = %self.relay, "the outbox was set back; it is read anew");
+                        } else {
+                            tracing::warn!(relay = %self.relay, "another relay has taken over");
+                        }
                         self.producer.purge();
                         return Ok(());
                     }
@@ -164,6 +170,9 @@ impl<S: Store> Term<'_, S> {
         }
         if self.drain_until.is_none() {
             self.read().await?;
+            if self.window.was_set_back() {
+                return Ok(Tenure::Lost);
+            }
             self.housekeeping.step(self.store).await?;
         }
         Ok(Tenure::Held)
@@ -196,19 +205,19 @@ impl<S: Store> Term<'_, S> {
     }
 
     async fn settle(&mut self) -> Result<Tenure, EventError> {
-        let (seqs, mut lanes): (Vec<i64>, Vec<i32>) = self.window.unsettled().iter().copied().unzip();
-        if seqs.is_empty() {
+        let (rows, mut lanes): (Vec<RowId>, Vec<i32>) = self.window.unsettled().iter().copied().unzip();
+        if rows.is_empty() {
             return Ok(Tenure::Held);
         }
         lanes.sort_unstable();
         lanes.dedup();
         let lanes: Vec<Lane> = lanes.into_iter().filter_map(|number| self.lane(number)).collect();
         let (keep, begun) = (self.settings.keep_published.is_some(), Instant::now());
-        if self.store.settle(self.relay, &lanes, &seqs, keep).await? == Tenure::Lost {
+        if self.store.settle(self.relay, &lanes, &rows, keep).await? == Tenure::Lost {
             return Ok(Tenure::Lost);
         }
-        self.window.settled(seqs.len());
-        self.metrics.settled(seqs.len(), begun);
+        self.window.settled(rows.len());
+        self.metrics.settled(rows.len(), begun);
         Ok(Tenure::Held)
     }
 
@@ -218,7 +227,8 @@ impl<S: Store> Term<'_, S> {
 
     /// What is due: rows whose turn has come, and a page of those behind the position.
     async fn read(&mut self) -> Result<(), EventError> {
-        let wanted = self.window.wanted(self.room());
+        let (rows, bytes) = self.room();
+        let wanted = self.window.wanted(rows, bytes);
         if !wanted.is_empty() {
             let page = self.store.load(&wanted).await?;
             self.set_aside(&page);
@@ -230,19 +240,20 @@ impl<S: Store> Term<'_, S> {
             self.position.restart();
             self.poll_soon();
         }
-        let room = self.room();
-        if room == 0 || self.poll_at.is_none_or(|at| now < at) {
+        if !self.may_fetch() || self.poll_at.is_none_or(|at| now < at) {
             return Ok(());
         }
-        let page = self.store.fetch(&mut self.position, &self.lanes, i64::try_from(room).unwrap_or(i64::MAX)).await?;
+        let (rows, bytes) = self.room();
+        let [rows, bytes] = [rows, bytes].map(|room| i64::try_from(room).unwrap_or(i64::MAX));
+        let page = self.store.fetch(&mut self.position, &self.lanes, rows, bytes).await?;
         self.metrics.fetched(page.rows.len(), now);
         self.set_aside(&page);
         let is_empty = page.rows.is_empty() && page.numbers.is_empty();
         self.poll_pause = if is_empty { self.poll_pause * 2 } else { BUSY_POLL };
         let pause = if page.is_full { Duration::ZERO } else { self.poll_pause };
         self.poll_at = (pause < LAST_POLL.min(self.settings.beat())).then(|| Instant::now() + pause);
-        for (seq, key) in page.numbers {
-            self.window.note(seq, key);
+        for number in page.numbers {
+            self.window.note(number);
         }
         for event in page.rows {
             self.window.admit(event);
@@ -258,9 +269,16 @@ impl<S: Store> Term<'_, S> {
         }
     }
 
-    /// How many rows may be read at once.
-    fn room(&self) -> usize {
-        (self.settings.in_flight as usize).saturating_sub(self.window.len()).min(self.settings.batch_size as usize)
+    /// How many rows may be read at once, and how many bytes of them.
+    fn room(&self) -> (usize, usize) {
+        let rows = (self.settings.in_flight as usize).saturating_sub(self.window.len());
+        let bytes = self.settings.in_flight_bytes.saturating_sub(self.window.bytes());
+        (rows.min(self.settings.batch_size as usize).min(bytes.div_ceil(USUAL_SIZE)), bytes)
+    }
+
+    /// Whether there is room for a page, once everything is here that was left behind for want of it.
+    fn may_fetch(&self) -> bool {
+        0 < self.room().0 && !self.window.wants_rows()
     }
 
     fn poll_soon(&mut self) {
@@ -307,13 +325,14 @@ impl<S: Store> Term<'_, S> {
 
     /// Until something happens or something is due.
     async fn wait(&mut self, stop: &CancellationToken) {
-        let reads = self.drain_until.is_none() && 0 < self.room();
+        let reads = self.drain_until.is_none();
+        let (rows, bytes) = self.room();
         let settles = !self.window.unsettled().is_empty() || !self.refusals.is_empty();
         let due = [
             Some(self.beat_at.max(self.database_at)),
             settles.then_some(self.database_at),
-            (reads && !self.window.wanted(1).is_empty()).then_some(self.database_at),
-            self.poll_at.filter(|_| reads).map(|at| at.max(self.database_at)),
+            (reads && 0 < rows && !self.window.wanted(1, bytes).is_empty()).then_some(self.database_at),
+            self.poll_at.filter(|_| reads && self.may_fetch()).map(|at| at.max(self.database_at)),
             self.window.next_retry(),
             (Instant::now() < self.send_at).then_some(self.send_at),
             self.probe.due(),

@@ -67,6 +67,7 @@ pub(crate) struct Settings {
     idle_poll: Duration,
     batch_size: u32,
     in_flight: u32,
+    in_flight_bytes: usize,
     max_attempts: u32,
     gives_up: bool,
     retry_delay: Duration,

@@ -5,12 +5,12 @@
 //! the numbers are kept until its turn comes: a poison event and a hot key take no room from others.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Instant,
 };
 
-use crate::outbox::Record;
+use crate::outbox::{Number, Record, RowId};
 
 /// How many rows of one key are held whole.
 const WHOLE_ROWS: usize = 100;
@@ -18,6 +18,8 @@ const WHOLE_ROWS: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct Window {
     rows: HashMap<i64, Row>,
+    /// What the rows have of headers and payloads.
+    bytes: usize,
     keys: HashMap<Arc<str>, Key>,
     ready: VecDeque<i64>,
     /// Refused with their batch: to be sent with nothing else under way.
@@ -25,12 +27,15 @@ pub(super) struct Window {
     parked: BTreeSet<(Instant, i64)>,
     /// Keys with numbers that may be read whole now.
     hungry: BTreeSet<Arc<str>>,
-    /// The numbers of rows without a key that are not here.
-    unordered: BTreeSet<i64>,
+    /// The numbers of rows without a key that are not here, each with its size.
+    unordered: BTreeMap<i64, usize>,
     /// Rows that cannot be read, and for each of their keys the first of them: what follows it waits.
     unreadable: HashSet<i64>,
     closed: HashMap<String, i64>,
-    delivered: Vec<(i64, i32)>,
+    /// Each with its lane.
+    delivered: Vec<(RowId, i32)>,
+    /// A number turned out to be of another event than before.
+    was_set_back: bool,
     under_way: usize,
     /// Whether the row under way is one that must be sent alone.
     quiet: bool,
@@ -47,8 +52,8 @@ struct Row {
 struct Key {
     /// The rows that are here, in order; the first is ready, under way or parked.
     whole: VecDeque<i64>,
-    /// The numbers of those that are not.
-    numbers: BTreeSet<i64>,
+    /// The numbers of those that are not, each with its size.
+    numbers: BTreeMap<i64, usize>,
     is_blocked: bool,
 }
 
@@ -63,6 +68,11 @@ impl Window {
         self.rows.len()
     }
 
+    /// How many bytes of headers and payloads the rows have that are here.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn under_way(&self) -> usize {
         self.under_way
     }
@@ -70,57 +80,97 @@ impl Window {
     /// Takes in a row that was read; one that is here already stays as it is.
     pub(super) fn admit(&mut self, event: Record) {
         let seq = event.seq;
-        if self.rows.contains_key(&seq) {
+        if let Some(known) = self.rows.get(&seq) {
+            self.was_set_back |= known.event.event_id != event.event_id;
             return;
         }
         let Some(name) = event.ordering_key.clone() else {
-            self.ready.push_back(seq);
-            self.rows.insert(seq, Row { event, suspected: false });
+            self.take_in(event);
+            self.make_ready(seq, false);
             return;
         };
         if self.closed.get(&*name).is_some_and(|first| *first < seq) {
             return;
         }
         let key = self.keys.entry(name.clone()).or_default();
-        let is_next = key.numbers.first().is_none_or(|first| seq <= *first);
+        let is_next = key.numbers.first_key_value().is_none_or(|(first, _)| seq <= *first);
         if key.is_blocked || !is_next || WHOLE_ROWS <= key.whole.len() {
-            key.numbers.insert(seq);
+            key.numbers.insert(seq, event.size());
             if key.wants_rows() {
                 self.hungry.insert(name);
             }
             return;
         }
         key.numbers.remove(&seq);
-        if key.whole.is_empty() {
-            self.ready.push_back(seq);
-        }
+        let is_first = key.whole.is_empty();
         // Never before the first, which may be under way.
         let place = key.whole.iter().skip(1).position(|other| seq < *other).map_or(key.whole.len(), |place| place + 1);
         key.whole.insert(place, seq);
-        self.rows.insert(seq, Row { event, suspected: false });
+        self.take_in(event);
+        if is_first {
+            self.make_ready(seq, false);
+        }
+    }
+
+    fn take_in(&mut self, event: Record) {
+        self.bytes += event.size();
+        // Whether an earlier refusal was its own is not known any more.
+        let suspected = 0 < event.attempts;
+        self.rows.insert(event.seq, Row { event, suspected });
+    }
+
+    fn let_go(&mut self, seq: i64) {
+        if let Some(row) = self.rows.remove(&seq) {
+            self.bytes -= row.event.size();
+        }
     }
 
     /// Takes note of a row that was not read whole.
-    pub(super) fn note(&mut self, seq: i64, ordering_key: Option<String>) {
+    pub(super) fn note(&mut self, number: Number) {
+        let Number { seq, ordering_key, size } = number;
         if self.rows.contains_key(&seq) {
             return;
         }
         let Some(name) = ordering_key.map(Arc::<str>::from) else {
-            self.unordered.insert(seq);
+            self.unordered.insert(seq, size);
             return;
         };
         let key = self.keys.entry(name.clone()).or_default();
-        key.numbers.insert(seq);
+        key.numbers.insert(seq, size);
         if key.wants_rows() {
             self.hungry.insert(name);
         }
     }
 
-    /// The numbers of rows whose turn may come soon, `limit` at the most, to be read whole.
-    pub(super) fn wanted(&self, limit: usize) -> Vec<i64> {
+    /// Whether the outbox gave a number again that is here already, so that nothing here can be trusted any more.
+    pub(super) fn was_set_back(&self) -> bool {
+        self.was_set_back
+    }
+
+    /// The numbers of rows whose turn may come soon, to be read whole: `limit` at the most, with `bytes` at the most. Where
+    /// nothing is here yet, there is room for one of any size.
+    pub(super) fn wanted(&self, limit: usize, bytes: usize) -> Vec<i64> {
+        let mut wanted = Vec::new();
+        let mut used = 0_usize;
+        for (seq, size) in self.wants().take(limit) {
+            used = used.saturating_add(*size);
+            if bytes < used && !(self.rows.is_empty() && wanted.is_empty()) {
+                break;
+            }
+            wanted.push(*seq);
+        }
+        wanted
+    }
+
+    /// Whether there are rows whose turn may come soon, and which are not here.
+    pub(super) fn wants_rows(&self) -> bool {
+        self.wants().next().is_some()
+    }
+
+    fn wants(&self) -> impl Iterator<Item = (&i64, &usize)> {
         let keys = self.hungry.iter().filter_map(|name| self.keys.get(name));
         let next = keys.flat_map(|key| key.numbers.iter().take(WHOLE_ROWS - key.whole.len().min(WHOLE_ROWS)));
-        self.unordered.iter().chain(next).take(limit).copied().collect()
+        self.unordered.iter().chain(next)
     }
 
     /// The answer to the wish for the rows `wanted`. What is not among `rows` is gone from the outbox.
@@ -181,7 +231,7 @@ impl Window {
     pub(super) fn delivered(&mut self, seq: i64) {
         self.landed();
         if let Some(row) = self.rows.get(&seq) {
-            self.delivered.push((seq, row.event.lane));
+            self.delivered.push((row.event.row_id(), row.event.lane));
         }
         self.advance(seq);
     }
@@ -199,9 +249,12 @@ impl Window {
         {
             key.is_blocked = true;
             self.hungry.remove(name);
-            for waiting in key.whole.drain(1..) {
-                self.rows.remove(&waiting);
-                key.numbers.insert(waiting);
+            for waiting in key.whole.split_off(1) {
+                if let Some(row) = self.rows.remove(&waiting) {
+                    let size = row.event.size();
+                    self.bytes -= size;
+                    key.numbers.insert(waiting, size);
+                }
             }
         }
     }
@@ -210,7 +263,12 @@ impl Window {
     pub(super) fn buried(&mut self, seq: i64) {
         self.landed();
         self.advance(seq);
-        self.rows.remove(&seq);
+        self.let_go(seq);
+    }
+
+    /// Whether the row was sent with nothing else under way.
+    pub(super) fn was_alone(&self, seq: i64) -> bool {
+        self.rows.get(&seq).is_some_and(|row| row.suspected)
     }
 
     pub(super) fn attempts(&self, seq: i64) -> u32 {
@@ -222,14 +280,14 @@ impl Window {
     }
 
     /// Delivered rows that are still in the outbox, each with its lane.
-    pub(super) fn unsettled(&self) -> &[(i64, i32)] {
+    pub(super) fn unsettled(&self) -> &[(RowId, i32)] {
         &self.delivered
     }
 
     /// The first `count` unsettled rows are out of the outbox.
     pub(super) fn settled(&mut self, count: usize) {
-        for (seq, _) in self.delivered.drain(..count) {
-            self.rows.remove(&seq);
+        for (row, _) in self.delivered.drain(..count).collect::<Vec<_>>() {
+            self.let_go(row.seq);
         }
     }
 
@@ -269,13 +327,14 @@ impl Window {
         let Some(key) = self.keys.get_mut(&name) else { return };
         key.is_blocked = false;
         key.whole.pop_front();
-        if let Some(&next) = key.whole.front() {
-            self.ready.push_back(next);
-        }
+        let next = key.whole.front().copied();
         if key.wants_rows() {
             self.hungry.insert(name);
         } else if key.whole.is_empty() && key.numbers.is_empty() {
             self.keys.remove(&name);
+        }
+        if let Some(next) = next {
+            self.make_ready(next, false);
         }
     }
 }

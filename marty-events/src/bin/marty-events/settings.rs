@@ -26,6 +26,9 @@ pub(crate) struct RelaySettings {
     /// How many rows are held in memory.
     #[arg(long)]
     in_flight: Option<u32>,
+    /// How many bytes of events are held in memory.
+    #[arg(long)]
+    in_flight_bytes: Option<usize>,
     /// How often the broker may refuse an event before it goes to the dead letters.
     #[arg(long)]
     max_attempts: Option<u32>,
@@ -58,6 +61,7 @@ impl RelaySettings {
         let relay = relay.give_up(!self.never_give_up);
         let relay = set(relay, self.batch_size, OutboxRelayBuilder::batch_size);
         let relay = set(relay, self.in_flight, OutboxRelayBuilder::in_flight);
+        let relay = set(relay, self.in_flight_bytes, OutboxRelayBuilder::in_flight_bytes);
         let relay = set(relay, self.max_attempts, OutboxRelayBuilder::max_attempts);
         let relay = set(relay, self.keep_published, OutboxRelayBuilder::keep_published);
         set(relay, self.keep_dead_letters, OutboxRelayBuilder::keep_dead_letters)

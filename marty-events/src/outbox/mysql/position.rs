@@ -31,6 +31,8 @@ const MOST_GAPS: usize = 512;
 pub(crate) struct MySqlPosition {
     /// The highest number that was read; the database begins at 1.
     cursor: i64,
+    /// Whether a page was read, which may have been empty.
+    is_begun: bool,
     /// The first number of each gap.
     gaps: BTreeMap<i64, Gap>,
 }
@@ -47,7 +49,7 @@ impl Position for MySqlPosition {
     }
 
     fn is_new(&self) -> bool {
-        self.cursor == 0
+        !self.is_begun
     }
 }
 
@@ -85,6 +87,7 @@ impl MySqlPosition {
     /// The numbers `late` were read, and all behind the cursor up to the last of `next`, of which those that are not among
     /// `next` are missing. Both are in ascending order.
     pub(super) fn advance(&mut self, late: &[i64], next: &[i64], now: Instant) {
+        self.is_begun = true;
         for number in late {
             self.close(*number);
         }

@@ -1,7 +1,7 @@
 use sqlx::SqlStr;
 
 use super::{
-    super::{OutboxTable, lanes::LANE_OF, sql::Quotes},
+    super::{OutboxTable, lanes::LANE_OF, sql::Quotes, store::RowId},
     rows::EVENT,
 };
 
@@ -43,19 +43,22 @@ const COLUMNS: &str =
 const REVIVED: &str =
     "event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding, created_at";
 
-/// A page behind the cursor, whole where the lane is the relay's own; and by their numbers alone the late rows, which
+/// The bytes of a row's headers and payload.
+const SIZE: &str = "(length(headers) + length(payload))";
+
+/// A page behind the cursor, whole where the lane is the relay's own and the row is not too long; and by their numbers alone the late rows, which
 /// may have been read already.
 const FETCH: &str = "
     (SELECT seq, event_id, event_type, topic, record_key, ordering_key, key_hash,
-        CASE WHEN FIND_IN_SET({lane_of}, ?) THEN headers END AS headers,
-        CASE WHEN FIND_IN_SET({lane_of}, ?) THEN payload END AS payload,
-        encoding, created_at, attempts, FALSE AS is_late
+        CASE WHEN FIND_IN_SET({lane_of}, ?) AND {size} <= ? THEN headers END AS headers,
+        CASE WHEN FIND_IN_SET({lane_of}, ?) AND {size} <= ? THEN payload END AS payload,
+        encoding, created_at, attempts, FALSE AS is_late, {size} AS size
     FROM {outbox} WHERE ? < seq ORDER BY seq LIMIT ?)";
 
 const LATE: &str = "
     UNION ALL
     (SELECT seq, event_id, event_type, topic, record_key, ordering_key, key_hash, NULL, NULL,
-        encoding, created_at, attempts, TRUE
+        encoding, created_at, attempts, TRUE, {size}
     FROM {outbox} WHERE {gaps})";
 
 impl Statements {
@@ -94,14 +97,14 @@ impl Statements {
             unregister: of("DELETE FROM {relays} WHERE relay = ?"),
             release_all: of("UPDATE {lanes} SET owner = NULL WHERE owner = ?"),
             count_published: of("UPDATE {lanes} SET published = published + ? WHERE lane = ?"),
-            refuse: of("UPDATE {outbox} SET attempts = attempts + 1, last_error = ? WHERE seq = ?"),
+            refuse: of("UPDATE {outbox} SET attempts = ?, last_error = ? WHERE seq = ? AND event_id = ?"),
             bury: of("
                 INSERT INTO {dead} ({columns}, reason)
                 SELECT event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
-                    created_at, attempts + 1, ? FROM {outbox} WHERE seq = ?
+                    created_at, ?, ? FROM {outbox} WHERE seq = ? AND event_id = ?
                 ON DUPLICATE KEY UPDATE reason = VALUES(reason), died_at = {now}"),
             // Takes the same parameters as the statement before it.
-            delete_buried: of("DELETE FROM {outbox} WHERE ? IS NOT NULL AND seq = ?"),
+            delete_buried: of("DELETE FROM {outbox} WHERE ? IS NOT NULL AND ? IS NOT NULL AND seq = ? AND event_id = ?"),
             pending: of("SELECT {event} FROM {outbox} ORDER BY seq LIMIT ?"),
             dead_letters: of("SELECT {event}, reason, died_at FROM {dead} ORDER BY seq LIMIT ?"),
             dead_letter: of("SELECT {event}, reason, died_at FROM {dead} WHERE event_id = ?"),
@@ -148,13 +151,19 @@ impl Statements {
         )
     }
 
-    pub(super) fn keep_delivered(&self, seqs: &[i64]) -> SqlStr {
-        let sql = "INSERT IGNORE INTO {published} ({columns}) SELECT {columns} FROM {outbox} WHERE seq IN ({list})";
-        self.listing(sql, seqs)
+    pub(super) fn keep_delivered(&self, rows: &[RowId]) -> SqlStr {
+        self.delivered("INSERT IGNORE INTO {published} ({columns}) SELECT {columns} FROM {outbox} WHERE", rows)
     }
 
-    pub(super) fn delete_delivered(&self, seqs: &[i64]) -> SqlStr {
-        self.listing("DELETE FROM {outbox} WHERE seq IN ({list})", seqs)
+    pub(super) fn delete_delivered(&self, rows: &[RowId]) -> SqlStr {
+        self.delivered("DELETE FROM {outbox} WHERE", rows)
+    }
+
+    /// Of the rows with these numbers, those that are these events.
+    fn delivered(&self, beginning: &str, rows: &[RowId]) -> SqlStr {
+        let ids = quoted(&rows.iter().map(|row| row.event_id).collect::<Vec<_>>()).join(", ");
+        let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
+        self.listing(&format!("{beginning} seq IN ({{list}}) AND event_id IN ({ids})"), &seqs)
     }
 
     pub(super) fn lock_dead(&self, ids: &[uuid::Uuid]) -> SqlStr {
@@ -197,6 +206,7 @@ fn statement(template: &str, table: &OutboxTable) -> SqlStr {
         .replace("{event}", EVENT)
         .replace("{columns}", COLUMNS)
         .replace("{revived}", REVIVED)
+        .replace("{size}", SIZE)
         .replace("{now}", NOW)
         .replace("{lane_of}", LANE_OF);
     Quotes::Backticks.statement(&text, table)

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
-        lanes::{Lane, lane_of, share, span},
-        store::{Page, Position, Standing, Store, Tenure, count, database_error, milliseconds},
+        lanes::{Lane, lane_of, longest, share, span},
+        store::{Page, Position, Refused, RowId, Standing, Store, Tenure, count, database_error, milliseconds},
         wake::Wake,
     },
     position::MySqlPosition,
@@ -65,16 +65,17 @@ impl MySqlStore {
         operation: &'static str,
         relay: Uuid,
         lane: Lane,
-        seq: i64,
-        reason: &str,
+        refused: Refused<'_>,
     ) -> Result<Tenure, EventError> {
         let Some(mut transaction) = self.begin_under(relay, &[lane], operation).await? else {
             return Ok(Tenure::Lost);
         };
         for &statement in statements {
             sqlx::query(statement.clone())
-                .bind(reason)
-                .bind(seq)
+                .bind(refused.attempts)
+                .bind(refused.reason)
+                .bind(refused.row.seq)
+                .bind(refused.row.event_id.to_string())
                 .execute(&mut *transaction)
                 .await
                 .map_err(self.error(operation))?;
@@ -224,14 +225,22 @@ impl Store for MySqlStore {
         transaction.commit().await.map_err(self.error(operation))
     }
 
-    async fn fetch(&self, position: &mut MySqlPosition, lanes: &[Lane], limit: i64) -> Result<Page, EventError> {
+    async fn fetch(
+        &self,
+        position: &mut MySqlPosition,
+        lanes: &[Lane],
+        limit: i64,
+        bytes: i64,
+    ) -> Result<Page, EventError> {
         let operation = "read the backlog";
         self.narrow(position).await.map_err(self.error(operation))?;
         let gaps = position.gaps();
-        let limit = span(limit, lanes);
+        let (limit, longest) = (span(limit, lanes), longest(bytes, limit, lanes));
         let rows = sqlx::query(self.sql.fetch(&gaps))
             .bind(set(lanes))
+            .bind(longest)
             .bind(set(lanes))
+            .bind(longest)
             .bind(position.cursor())
             .bind(limit)
             .persistent(gaps.is_empty())
@@ -250,12 +259,15 @@ impl Store for MySqlStore {
         let seqs = |rows: &[(i64, MySqlRow)]| rows.iter().map(|(seq, _)| *seq).collect::<Vec<i64>>();
         position.advance(&seqs(&late), &seqs(&next), Instant::now());
         let is_full = i64::try_from(next.len()) == Ok(limit);
-        let is_own = |row: &&MySqlRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
-        let mut page = self.page(next.iter().map(|(_, row)| row).filter(is_own), is_full)?;
-        for (seq, row) in late {
-            let key_hash: i64 = row.try_get("key_hash").map_err(self.error(operation))?;
-            if lanes.iter().any(|lane| lane.number == lane_of(key_hash)) {
-                page.numbers.push((seq, row.try_get("ordering_key").map_err(self.error(operation))?));
+        let is_whole =
+            |row: &MySqlRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
+        let (whole, numbers): (Vec<&MySqlRow>, Vec<&MySqlRow>) =
+            late.iter().chain(&next).map(|(_, row)| row).partition(|row| is_whole(row));
+        let mut page = self.page(whole, is_full)?;
+        for row in numbers {
+            let lane = lane_of(row.try_get("key_hash").map_err(self.error(operation))?);
+            if lanes.iter().any(|own| own.number == lane) {
+                page.numbers.push(rows::number(row).map_err(self.error(operation))?);
             }
         }
         Ok(page)
@@ -270,13 +282,13 @@ impl Store for MySqlStore {
         self.page(&rows, false)
     }
 
-    async fn settle(&self, relay: Uuid, lanes: &[Lane], seqs: &[i64], keep: bool) -> Result<Tenure, EventError> {
+    async fn settle(&self, relay: Uuid, lanes: &[Lane], rows: &[RowId], keep: bool) -> Result<Tenure, EventError> {
         let operation = "settle delivered events";
         let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else {
             return Ok(Tenure::Lost);
         };
         let mut settled = 0;
-        for some in seqs.chunks(LONGEST_LIST) {
+        for some in rows.chunks(LONGEST_LIST) {
             let kept = keep.then(|| self.sql.keep_delivered(some));
             let mut deleted = 0;
             for statement in kept.into_iter().chain([self.sql.delete_delivered(some)]) {
@@ -295,13 +307,13 @@ impl Store for MySqlStore {
         Ok(Tenure::Held)
     }
 
-    async fn refuse(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
-        self.judge(&[&self.sql.refuse], "note a refusal", relay, lane, seq, reason).await
+    async fn refuse(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
+        self.judge(&[&self.sql.refuse], "note a refusal", relay, lane, refused).await
     }
 
-    async fn bury(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
+    async fn bury(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
         let statements = [&self.sql.bury, &self.sql.delete_buried];
-        self.judge(&statements, "move an event to the dead letters", relay, lane, seq, reason).await
+        self.judge(&statements, "move an event to the dead letters", relay, lane, refused).await
     }
 
     async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {

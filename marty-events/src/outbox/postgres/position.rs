@@ -29,13 +29,13 @@ pub(crate) struct PostgresPosition {
     named: BTreeMap<u64, i64>,
     /// `xmax` of the last read: a transaction from here on may have, above `behind`.
     next_xid: u64,
-    /// Which server this is true of, by the time of its start: another one's ids and numbers may have fallen back.
-    server: Option<i64>,
+    /// Which table of which server this is true of: another one's ids and numbers may have fallen back.
+    place: Option<String>,
 }
 
 impl Default for PostgresPosition {
     fn default() -> Self {
-        Self { cursor: i64::MIN, behind: i64::MIN, named: BTreeMap::new(), next_xid: 0, server: None }
+        Self { cursor: i64::MIN, behind: i64::MIN, named: BTreeMap::new(), next_xid: 0, place: None }
     }
 }
 
@@ -45,7 +45,7 @@ impl Position for PostgresPosition {
     }
 
     fn is_new(&self) -> bool {
-        self.cursor == i64::MIN
+        self.place.is_none()
     }
 }
 
@@ -53,8 +53,9 @@ impl Position for PostgresPosition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sight {
     pub(super) snapshot: Snapshot,
-    /// The server's start, in microseconds.
-    pub(super) server: i64,
+    /// The server's start and the table's storage: a server that was started again, a table that was emptied or made anew,
+    /// and a restore are others than before.
+    pub(super) place: String,
 }
 
 /// `pg_snapshot`: which transactions were over.
@@ -97,10 +98,16 @@ impl PostgresPosition {
         Bounds { cursor: self.cursor, behind: self.behind, next_xid: self.next_xid.to_string(), named, floors }
     }
 
-    /// Whether what was read is true of the server that the position is of; where it is not, the rows must not be taken
+    /// Empty where nothing was read yet.
+    pub(super) fn place(&self) -> &str {
+        self.place.as_deref().unwrap_or_default()
+    }
+
+    /// Whether what was read is true of the place that the position is of; where it is not, the rows must not be taken
     /// and the position has begun anew.
     pub(super) fn recognises(&mut self, sight: &Sight) -> bool {
-        let same = self.server.is_none_or(|server| server == sight.server) && self.next_xid <= sight.snapshot.next_xid;
+        let same =
+            self.place.as_ref().is_none_or(|place| *place == sight.place) && self.next_xid <= sight.snapshot.next_xid;
         if !same {
             self.restart();
         }
@@ -109,7 +116,7 @@ impl PostgresPosition {
 
     /// All late rows came, and those behind the cursor up to `last`.
     pub(super) fn advance(&mut self, sight: &Sight, last: Option<i64>) {
-        let Sight { snapshot, server } = sight;
+        let Sight { snapshot, place } = sight;
         self.named.retain(|xid, _| !snapshot.is_over(*xid));
         for xid in &snapshot.in_progress {
             // It was not named by the last snapshot, so it began after the read before that.
@@ -118,7 +125,7 @@ impl PostgresPosition {
         self.behind = self.cursor;
         self.cursor = last.map_or(self.cursor, |last| last.max(self.cursor));
         self.next_xid = snapshot.next_xid;
-        self.server = Some(*server);
+        self.place = Some(place.clone());
     }
 }
 
@@ -127,7 +134,7 @@ mod tests {
     use super::*;
 
     fn sight(snapshot: &str) -> Sight {
-        Sight { snapshot: Snapshot::parse(snapshot).expect("a snapshot"), server: 1 }
+        Sight { snapshot: Snapshot::parse(snapshot).expect("a snapshot"), place: "1".to_owned() }
     }
 
     fn named(position: &PostgresPosition) -> Vec<(u64, i64)> {
@@ -150,7 +157,7 @@ mod tests {
 
     #[test]
     fn another_server_or_ids_that_fell_back_begin_anew() {
-        for other in [Sight { server: 2, ..sight("20:20:") }, sight("9:9:")] {
+        for other in [Sight { place: "2".to_owned(), ..sight("20:20:") }, sight("9:9:")] {
             let mut position = PostgresPosition::default();
             position.advance(&sight("10:12:10"), Some(100));
             assert!(position.recognises(&sight("12:12:")));

@@ -7,10 +7,11 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::super::{
-    DeadLetter, HeaderText, Page, PendingEvent, Record,
+    DeadLetter, HeaderText, Lane, Page, PendingEvent, Record,
     lanes::lane_of,
     record::check_encoding,
     row::{Columns, timestamp},
+    store::Number,
 };
 use crate::EventError;
 
@@ -33,20 +34,28 @@ pub(super) const DIED_AT: &str = "(extract(epoch FROM died_at) * 1000000)::bigin
 /// The places of a record's columns, from its first one on.
 const SEQ: usize = 0;
 const ORDERING_KEY: usize = 4;
+const KEY_HASH: usize = 5;
 const HEADERS: usize = 6;
+/// What comes after them.
+const SIZE: usize = 11;
 
 /// What stands before a record in the answer to a look.
 pub(super) const AFTER_SIGHT: usize = 3;
 
-/// Takes a record into a page, and answers its number; `first` is the place of its first column. Where headers and payload were left out
-/// it is a late one, whose number is enough for now, or another relay's.
-pub(super) fn take_in(page: &mut Page, row: &PgRow, first: usize, is_late: bool) -> Result<i64, sqlx::Error> {
+/// Takes a record into a page, and answers its number; `first` is the place of its first column. Where headers and payload were left out,
+/// it is another relay's, or of one of `lanes`: then it is noted by its number, and loaded later.
+pub(super) fn take_in(page: &mut Page, row: &PgRow, first: usize, lanes: &[Lane]) -> Result<i64, sqlx::Error> {
     let seq = row.try_get(first + SEQ)?;
     let ordering_key: Option<&str> = row.try_get(first + ORDERING_KEY)?;
-    match row.try_get::<Option<&str>, _>(first + HEADERS)? {
-        Some(headers) => page.add(seq, ordering_key, record(row, first, seq, ordering_key, headers)),
-        None if is_late => page.numbers.push((seq, ordering_key.map(str::to_owned))),
-        None => {}
+    if let Some(headers) = row.try_get::<Option<&str>, _>(first + HEADERS)? {
+        page.add(seq, ordering_key, record(row, first, seq, ordering_key, headers));
+        return Ok(seq);
+    }
+    let lane = lane_of(row.try_get(first + KEY_HASH)?);
+    if lanes.iter().any(|own| own.number == lane) {
+        let size: i32 = row.try_get(first + SIZE)?;
+        let size = usize::try_from(size).unwrap_or_default();
+        page.numbers.push(Number { seq, ordering_key: ordering_key.map(str::to_owned), size });
     }
     Ok(seq)
 }
@@ -67,7 +76,7 @@ fn record(
         topic: row.try_get(place(2)).map_err(read_error)?,
         key: row.try_get(place(3)).map_err(read_error)?,
         ordering_key: ordering_key.map(Into::into),
-        lane: lane_of(row.try_get(place(5)).map_err(read_error)?),
+        lane: lane_of(row.try_get(place(KEY_HASH)).map_err(read_error)?),
         headers: HeaderText::new(seq, headers.to_owned())?,
         payload: row.try_get(place(7)).map_err(read_error)?,
         created_at: timestamp(created_at.0).map_err(|problem| EventError::UnreadableRow { seq, problem })?,

@@ -81,29 +81,35 @@ const STAND: &str = "
         (SELECT greatest(count(*) - (SELECT lanes FROM share), 0) FROM renewed) AS surplus,
         (SELECT greatest((extract(epoch FROM min(expires_at) - clock_timestamp()) * 1000)::bigint, 0)
             FROM {lanes} WHERE owner <> $1) AS next_expiry,
-        CASE WHEN $8 THEN
-            (SELECT seq FROM {outbox} WHERE $5 < seq ORDER BY seq LIMIT 1) IS NOT NULL
+        CASE WHEN $8 THEN {place} <> $9
+            OR (SELECT seq FROM {outbox} WHERE $5 < seq ORDER BY seq LIMIT 1) IS NOT NULL
             OR (SELECT seq FROM {outbox} WHERE {is_late} ORDER BY seq LIMIT 1) IS NOT NULL
         ELSE false END AS has_news";
 
-/// What the read saw, in the first row; the late rows; then those behind the cursor. Of late rows beyond `$1`, and of other relays'
-/// lanes (which are not in the set `$2`, lane 1 its lowest bit), without headers and payload. The snapshot is that of the reads, and the
-/// statement uses up a transaction id.
+/// What the read saw, in the first row; the late rows; then those behind the cursor. Of late rows beyond `$1`, of other relays' lanes
+/// (which are not in the set `$2`, lane 1 its lowest bit), and of those that are longer than `$9`, without headers and payload. The
+/// snapshot is that of the reads, and the statement uses up a transaction id.
 const FETCH: &str = "
     WITH {ended}
-    SELECT pg_current_snapshot()::text AS snapshot,
-        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS server,
-        NULL::boolean AS is_late, {no_record}
+    SELECT pg_current_snapshot()::text AS snapshot, {place} AS place, NULL::boolean AS is_late,
+        {no_record}, NULL::integer AS size
     WHERE pg_current_xact_id() IS NOT NULL
     UNION ALL
-    (SELECT NULL, NULL, true, {late_record}
+    (SELECT NULL, NULL, true, {late_record}, {size}
         FROM (SELECT *, row_number() OVER (ORDER BY seq) AS place FROM {outbox} WHERE {is_late} AND {is_own}) AS late
         ORDER BY seq)
     UNION ALL
-    (SELECT NULL, NULL, false, {own_record} FROM {outbox} WHERE $5 < seq ORDER BY seq LIMIT $8)";
+    (SELECT NULL, NULL, false, {own_record}, {size} FROM {outbox} WHERE $5 < seq ORDER BY seq LIMIT $8)";
 
 /// Whether a row's lane is in the set `$2`.
 const IS_OWN: &str = "(($2::integer >> (key_hash % 16)::integer) & 1) = 1";
+
+/// The server's start and the file of the table, which is another one when the table is emptied, rewritten or made anew.
+const PLACE: &str = "concat((extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint, '/',
+    pg_relation_filenode('{outbox}'))";
+
+/// The bytes of a row's headers and payload, which PostgreSQL knows without reading them.
+const SIZE: &str = "(octet_length(headers) + octet_length(payload))";
 
 /// Locks the lanes first, so that a take-over either waits for the rows to be gone or forestalls it. Takes effect where all
 /// the lanes are held.
@@ -114,6 +120,9 @@ const TENURE: &str = "
     ), tenure AS (
         SELECT count(*) = cardinality($2) AS held FROM held
     )";
+
+/// Of the rows with these numbers, those that are these events.
+const DELIVERED: &str = "seq = ANY($4) AND event_id IN (SELECT unnest($5::uuid[]))";
 
 /// Counts what was there to be deleted: a settlement whose answer was lost comes again.
 const COUNTED: &str = "
@@ -133,11 +142,13 @@ impl Statements {
                 columns.replace(&format!(" {column},"), &format!(" CASE WHEN {condition} THEN {column} END,"))
             })
         };
-        let (own_record, late_record) = (record_if("{is_own}"), record_if("place <= $1"));
+        let (own_record, late_record) =
+            (record_if("{is_own} AND {size} <= $9"), record_if("place <= $1 AND {size} <= $9"));
         let of = |template: &str| {
             let text = template
                 .replace("{ended}", ENDED)
                 .replace("{tenure}", TENURE)
+                .replace("{delivered}", DELIVERED)
                 .replace("{counted}", COUNTED)
                 .replace("{is_late}", IS_LATE)
                 .replace("{own_record}", &own_record)
@@ -145,6 +156,8 @@ impl Statements {
                 .replace("{no_record}", NO_RECORD)
                 .replace("{record}", RECORD)
                 .replace("{is_own}", IS_OWN)
+                .replace("{place}", PLACE)
+                .replace("{size}", SIZE)
                 .replace("{event}", EVENT)
                 .replace("{columns}", COLUMNS)
                 .replace("{died_at}", DIED_AT)
@@ -171,30 +184,30 @@ impl Statements {
             load: of("SELECT {record} FROM {outbox} WHERE seq = ANY($1) ORDER BY seq"),
             settle: of("
                 {tenure}, settled AS (
-                    DELETE FROM {outbox} WHERE seq = ANY($4) AND (SELECT held FROM tenure) RETURNING seq
+                    DELETE FROM {outbox} WHERE {delivered} AND (SELECT held FROM tenure) RETURNING seq
                 ), {counted}
                 SELECT held FROM tenure"),
             settle_and_keep: of("
                 {tenure}, settled AS (
-                    DELETE FROM {outbox} WHERE seq = ANY($4) AND (SELECT held FROM tenure) RETURNING {columns}
+                    DELETE FROM {outbox} WHERE {delivered} AND (SELECT held FROM tenure) RETURNING {columns}
                 ), {counted}, kept AS (
                     INSERT INTO {published} ({columns}) SELECT {columns} FROM settled ON CONFLICT (seq) DO NOTHING
                 )
                 SELECT held FROM tenure"),
             refuse: of("
                 {tenure}, refused AS (
-                    UPDATE {outbox} SET attempts = attempts + 1, last_error = $5
-                    WHERE seq = $4 AND (SELECT held FROM tenure)
+                    UPDATE {outbox} SET attempts = $6, last_error = $7
+                    WHERE seq = $4 AND event_id = $5 AND (SELECT held FROM tenure)
                 )
                 SELECT held FROM tenure"),
             bury: of("
                 {tenure}, buried AS (
-                    DELETE FROM {outbox} WHERE seq = $4 AND (SELECT held FROM tenure) RETURNING *
+                    DELETE FROM {outbox} WHERE seq = $4 AND event_id = $5 AND (SELECT held FROM tenure) RETURNING *
                 ), kept AS (
                     INSERT INTO {dead} (event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
                         payload, encoding, created_at, attempts, reason)
                     SELECT event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
-                        payload, encoding, created_at, attempts + 1, $5 FROM buried
+                        payload, encoding, created_at, $6, $7 FROM buried
                     ON CONFLICT (event_id) DO UPDATE SET reason = excluded.reason, died_at = clock_timestamp()
                 )
                 SELECT held FROM tenure"),

@@ -1,14 +1,14 @@
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{PgPool, Row, SqlStr, postgres::PgRow};
+use sqlx::{PgPool, Row, SqlStr, error::DatabaseError, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
-        lanes::{Lane, span},
+        lanes::{Lane, longest, span},
         sql::Quotes,
-        store::{Page, Position, Standing, Store, Tenure, count, database_error, milliseconds},
+        store::{Page, Position, Refused, RowId, Standing, Store, Tenure, count, database_error, milliseconds},
         wake::Wake,
     },
     listen,
@@ -48,7 +48,13 @@ impl PostgresStore {
         Self { pool, table, sql }
     }
 
-    async fn look(&self, position: &PostgresPosition, lanes: &[Lane], limit: i64) -> Result<Look, EventError> {
+    async fn look(
+        &self,
+        position: &PostgresPosition,
+        lanes: &[Lane],
+        limit: i64,
+        bytes: i64,
+    ) -> Result<Look, EventError> {
         let operation = "read the backlog";
         let Bounds { cursor, behind, next_xid, named, floors } = position.bounds();
         let mut rows = sqlx::query(self.sql.fetch.clone())
@@ -60,6 +66,7 @@ impl PostgresStore {
             .bind(behind)
             .bind(next_xid)
             .bind(span(limit, lanes))
+            .bind(longest(bytes, limit, lanes))
             .fetch_all(&self.pool)
             .await
             .map_err(self.error(operation))?
@@ -69,25 +76,20 @@ impl PostgresStore {
         let snapshot = first.try_get("snapshot").map_err(self.error(operation))?;
         let sight = Sight {
             snapshot: Snapshot::parse(snapshot).ok_or_else(|| broken("no snapshot"))?,
-            server: first.try_get("server").map_err(self.error(operation))?,
+            place: first.try_get("place").map_err(self.error(operation))?,
         };
         Ok(Look { sight, rows })
     }
 
-    async fn judge(
-        &self,
-        sql: &SqlStr,
-        relay: Uuid,
-        lane: Lane,
-        seq: i64,
-        reason: &str,
-    ) -> Result<Tenure, sqlx::Error> {
+    async fn judge(&self, sql: &SqlStr, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, sqlx::Error> {
         sqlx::query_scalar(sql.clone())
             .bind(relay)
             .bind([lane.number])
             .bind([lane.term])
-            .bind(seq)
-            .bind(reason)
+            .bind(refused.row.seq)
+            .bind(refused.row.event_id)
+            .bind(refused.attempts)
+            .bind(refused.reason)
             .fetch_one(&self.pool)
             .await
             .map(tenure)
@@ -101,6 +103,11 @@ impl PostgresStore {
     fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
         move |error| database_error(operation, &self.table, error)
     }
+}
+
+/// 25006: `read_only_sql_transaction`
+fn is_read_only(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(DatabaseError::code).as_deref() == Some("25006")
 }
 
 fn tenure(held: bool) -> Tenure {
@@ -138,6 +145,7 @@ impl Store for PostgresStore {
     async fn stand(&self, relay: Uuid, lease: Duration, position: &PostgresPosition) -> Result<Standing, EventError> {
         let operation = "renew the leases";
         let Bounds { cursor, behind, next_xid, named, floors } = position.bounds();
+        let mut connection = self.pool.acquire().await.map_err(self.error(operation))?;
         let row = sqlx::query(self.sql.stand.clone())
             .bind(relay)
             .bind(milliseconds(lease))
@@ -147,9 +155,14 @@ impl Store for PostgresStore {
             .bind(behind)
             .bind(next_xid)
             .bind(!position.is_new())
-            .fetch_one(&self.pool)
-            .await
-            .map_err(self.error(operation))?;
+            .bind(position.place())
+            .fetch_one(&mut *connection)
+            .await;
+        if row.as_ref().is_err_and(is_read_only) {
+            // To a server that was failed over from: the pool would keep it for as long as it lives.
+            connection.close_on_drop();
+        }
+        let row = row.map_err(self.error(operation))?;
         let standing = || -> Result<Standing, sqlx::Error> {
             let (numbers, terms): (Vec<i32>, Vec<i64>) = (row.try_get("lanes")?, row.try_get("terms")?);
             let next_expiry: Option<i64> = row.try_get("next_expiry")?;
@@ -188,8 +201,14 @@ impl Store for PostgresStore {
             .map_err(self.error("give the lanes back"))
     }
 
-    async fn fetch(&self, position: &mut PostgresPosition, lanes: &[Lane], limit: i64) -> Result<Page, EventError> {
-        let Look { sight, rows } = self.look(position, lanes, limit).await?;
+    async fn fetch(
+        &self,
+        position: &mut PostgresPosition,
+        lanes: &[Lane],
+        limit: i64,
+        bytes: i64,
+    ) -> Result<Page, EventError> {
+        let Look { sight, rows } = self.look(position, lanes, limit, bytes).await?;
         if !position.recognises(&sight) {
             tracing::warn!(
                 "the database is another one than before, or was set back; the outbox is read from its beginning"
@@ -199,7 +218,7 @@ impl Store for PostgresStore {
         let (mut page, mut next, mut last) = (Page::default(), 0, None);
         for row in rows {
             let is_late: bool = row.try_get("is_late").map_err(self.error("read a row"))?;
-            let seq = rows::take_in(&mut page, &row, rows::AFTER_SIGHT, is_late).map_err(self.error("read a row"))?;
+            let seq = rows::take_in(&mut page, &row, rows::AFTER_SIGHT, lanes).map_err(self.error("read a row"))?;
             if !is_late {
                 (next, last) = (next + 1, Some(seq));
             }
@@ -217,31 +236,33 @@ impl Store for PostgresStore {
             .map_err(self.error("read the backlog"))?;
         let mut page = Page::default();
         for row in &rows {
-            rows::take_in(&mut page, row, 0, true).map_err(self.error("read a row"))?;
+            rows::take_in(&mut page, row, 0, &[]).map_err(self.error("read a row"))?;
         }
         Ok(page)
     }
 
-    async fn settle(&self, relay: Uuid, lanes: &[Lane], seqs: &[i64], keep: bool) -> Result<Tenure, EventError> {
+    async fn settle(&self, relay: Uuid, lanes: &[Lane], rows: &[RowId], keep: bool) -> Result<Tenure, EventError> {
         let (numbers, terms) = arrays(lanes);
+        let (seqs, ids): (Vec<i64>, Vec<Uuid>) = rows.iter().map(|row| (row.seq, row.event_id)).unzip();
         let sql = if keep { &self.sql.settle_and_keep } else { &self.sql.settle };
         sqlx::query_scalar(sql.clone())
             .bind(relay)
             .bind(numbers)
             .bind(terms)
             .bind(seqs)
+            .bind(ids)
             .fetch_one(&self.pool)
             .await
             .map(tenure)
             .map_err(self.error("settle delivered events"))
     }
 
-    async fn refuse(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
-        self.judge(&self.sql.refuse, relay, lane, seq, reason).await.map_err(self.error("note a refusal"))
+    async fn refuse(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
+        self.judge(&self.sql.refuse, relay, lane, refused).await.map_err(self.error("note a refusal"))
     }
 
-    async fn bury(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
-        let judged = self.judge(&self.sql.bury, relay, lane, seq, reason).await;
+    async fn bury(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
+        let judged = self.judge(&self.sql.bury, relay, lane, refused).await;
         judged.map_err(self.error("move an event to the dead letters"))
     }
 

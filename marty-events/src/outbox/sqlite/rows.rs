@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::super::{
     DeadLetter, PendingEvent,
     row::{Columns, timestamp},
+    store::Number,
 };
 use crate::EventError;
 
@@ -40,6 +41,15 @@ pub(super) fn dead_letter(row: &SqliteRow) -> Result<DeadLetter, EventError> {
         reason: row.try_get("reason").map_err(read_error)?,
         died_at: timestamp(row.try_get("died_at").map_err(read_error)?)
             .map_err(|problem| EventError::UnreadableRow { seq, problem })?,
+    })
+}
+
+pub(super) fn number(row: &SqliteRow) -> Result<Number, sqlx::Error> {
+    let size: i64 = row.try_get("size")?;
+    Ok(Number {
+        seq: row.try_get("seq")?,
+        ordering_key: row.try_get("ordering_key")?,
+        size: usize::try_from(size).unwrap_or_default(),
     })
 }
 

@@ -44,6 +44,12 @@ pub(super) struct Statements {
 /// Microseconds since 1970, by the database's clock.
 const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
+/// The bytes of a row's headers and payload; the headers are ASCII, but for values that are not.
+const SIZE: &str = "(length(headers) + length(payload))";
+
+/// Of the rows with these numbers, those that are these events.
+const DELIVERED: &str = "seq IN (SELECT value FROM json_each(?1)) AND event_id IN (SELECT value FROM json_each(?2))";
+
 const COLUMNS: &str =
     "event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
         created_at, attempts";
@@ -54,6 +60,8 @@ impl Statements {
             let text = template
                 .replace("{event}", EVENT)
                 .replace("{columns}", COLUMNS)
+                .replace("{delivered}", DELIVERED)
+                .replace("{size}", SIZE)
                 .replace("{now}", NOW)
                 .replace("{lane_of}", LANE_OF);
             Quotes::Double.statement(&text, table)
@@ -85,24 +93,28 @@ impl Statements {
                 WHERE owner = ?1 AND (lane, term) IN
                     (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2))"),
             fetch: of("
-                SELECT {event} FROM {outbox}
+                SELECT seq, event_id, event_type, topic, record_key, ordering_key, key_hash,
+                    CASE WHEN {size} <= ?4 THEN headers END AS headers,
+                    CASE WHEN {size} <= ?4 THEN payload END AS payload,
+                    encoding, created_at, attempts, {size} AS size
+                FROM {outbox}
                 WHERE ?1 < seq AND {lane_of} IN (SELECT value FROM json_each(?2))
                 ORDER BY seq LIMIT ?3"),
             load: of("SELECT {event} FROM {outbox} WHERE seq IN (SELECT value FROM json_each(?1)) ORDER BY seq"),
             keep_delivered: of("
                 INSERT OR IGNORE INTO {published} ({columns})
-                SELECT {columns} FROM {outbox} WHERE seq IN (SELECT value FROM json_each(?1))"),
+                SELECT {columns} FROM {outbox} WHERE {delivered}"),
             count_published: of("UPDATE {lanes} SET published = published + ?1 WHERE lane = 1"),
-            delete_delivered: of("DELETE FROM {outbox} WHERE seq IN (SELECT value FROM json_each(?1))"),
-            refuse: of("UPDATE {outbox} SET attempts = attempts + 1, last_error = ?2 WHERE seq = ?1"),
+            delete_delivered: of("DELETE FROM {outbox} WHERE {delivered}"),
+            refuse: of("UPDATE {outbox} SET attempts = ?3, last_error = ?4 WHERE seq = ?1 AND event_id = ?2"),
             bury: of("
                 INSERT INTO {dead} (event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
                     payload, encoding, created_at, attempts, reason)
                 SELECT event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
-                    payload, encoding, created_at, attempts + 1, ?2 FROM {outbox} WHERE seq = ?1
+                    payload, encoding, created_at, ?3, ?4 FROM {outbox} WHERE seq = ?1 AND event_id = ?2
                 ON CONFLICT (event_id) DO UPDATE SET reason = excluded.reason, died_at = {now}"),
             // Takes the same parameters as the statement before it.
-            delete_buried: of("DELETE FROM {outbox} WHERE seq = ?1 AND ?2 IS NOT NULL"),
+            delete_buried: of("DELETE FROM {outbox} WHERE seq = ?1 AND event_id = ?2 AND ?3 IS NOT NULL AND ?4 IS NOT NULL"),
             pending: of("SELECT {event} FROM {outbox} ORDER BY seq LIMIT ?1"),
             dead_letters: of("SELECT {event}, reason, died_at FROM {dead} ORDER BY seq LIMIT ?1"),
             dead_letter: of("SELECT {event}, reason, died_at FROM {dead} WHERE event_id = ?1"),

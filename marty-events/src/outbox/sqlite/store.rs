@@ -7,7 +7,7 @@ use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
         lanes::{Lane, share},
-        store::{Page, Position, Standing, Store, Tenure, count, database_error, milliseconds},
+        store::{Page, Position, Refused, RowId, Standing, Store, Tenure, count, database_error, milliseconds},
         wake::Wake,
     },
     rows,
@@ -23,13 +23,13 @@ pub(crate) struct SqliteStore {
     sql: Arc<Statements>,
 }
 
-/// The highest number that was read: numbers are given in the order of commits, so nothing comes below it.
-#[derive(Debug)]
-pub(crate) struct SqlitePosition(i64);
+/// The highest number that was read, once a page was: numbers are given in the order of commits, so nothing comes below it.
+#[derive(Debug, Default)]
+pub(crate) struct SqlitePosition(Option<i64>);
 
-impl Default for SqlitePosition {
-    fn default() -> Self {
-        Self(i64::MIN)
+impl SqlitePosition {
+    fn cursor(&self) -> i64 {
+        self.0.unwrap_or(i64::MIN)
     }
 }
 
@@ -39,7 +39,7 @@ impl Position for SqlitePosition {
     }
 
     fn is_new(&self) -> bool {
-        self.0 == i64::MIN
+        self.0.is_none()
     }
 }
 
@@ -60,16 +60,17 @@ impl SqliteStore {
         operation: &'static str,
         relay: Uuid,
         lane: Lane,
-        seq: i64,
-        reason: &str,
+        refused: Refused<'_>,
     ) -> Result<Tenure, EventError> {
         let Some(mut transaction) = self.begin_under(relay, &[lane], operation).await? else {
             return Ok(Tenure::Lost);
         };
         for &statement in statements {
             sqlx::query(statement.clone())
-                .bind(seq)
-                .bind(reason)
+                .bind(refused.row.seq)
+                .bind(refused.row.event_id.to_string())
+                .bind(refused.attempts)
+                .bind(refused.reason)
                 .execute(&mut *transaction)
                 .await
                 .map_err(self.error(operation))?;
@@ -159,7 +160,10 @@ impl Store for SqliteStore {
             let next: Option<i64> =
                 sqlx::query_scalar(self.sql.next_expiry.clone()).bind(&relay).fetch_one(&mut *transaction).await?;
             let has_news = !position.is_new()
-                && sqlx::query_scalar(self.sql.has_news.clone()).bind(position.0).fetch_one(&mut *transaction).await?;
+                && sqlx::query_scalar(self.sql.has_news.clone())
+                    .bind(position.cursor())
+                    .fetch_one(&mut *transaction)
+                    .await?;
             Ok(Standing {
                 lanes,
                 surplus: usize::try_from(own - share(relays)).unwrap_or_default(),
@@ -199,19 +203,32 @@ impl Store for SqliteStore {
         transaction.commit().await.map_err(self.error(operation))
     }
 
-    async fn fetch(&self, position: &mut SqlitePosition, lanes: &[Lane], limit: i64) -> Result<Page, EventError> {
+    async fn fetch(
+        &self,
+        position: &mut SqlitePosition,
+        lanes: &[Lane],
+        limit: i64,
+        bytes: i64,
+    ) -> Result<Page, EventError> {
         let numbers: Vec<i32> = lanes.iter().map(|lane| lane.number).collect();
         let rows = sqlx::query(self.sql.fetch.clone())
-            .bind(position.0)
+            .bind(position.cursor())
             .bind(json(&numbers)?)
             .bind(limit)
+            .bind(bytes / limit.max(1))
             .fetch_all(&self.pool)
             .await
             .map_err(self.error("read the backlog"))?;
-        if let Some(last) = rows.last() {
-            position.0 = last.try_get("seq").map_err(self.error("read a row"))?;
+        let last = rows.last().map(|row| row.try_get("seq")).transpose().map_err(self.error("read a row"))?;
+        position.0 = last.or(Some(position.cursor()));
+        let is_whole =
+            |row: &SqliteRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
+        let (whole, numbers): (Vec<&SqliteRow>, Vec<&SqliteRow>) = rows.iter().partition(|row| is_whole(row));
+        let mut page = self.page(whole, i64::try_from(rows.len()) == Ok(limit))?;
+        for row in numbers {
+            page.numbers.push(rows::number(row).map_err(self.error("read a row"))?);
         }
-        self.page(&rows, i64::try_from(rows.len()) == Ok(limit))
+        Ok(page)
     }
 
     async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {
@@ -223,14 +240,15 @@ impl Store for SqliteStore {
         self.page(&rows, false)
     }
 
-    async fn settle(&self, relay: Uuid, lanes: &[Lane], seqs: &[i64], keep: bool) -> Result<Tenure, EventError> {
+    async fn settle(&self, relay: Uuid, lanes: &[Lane], rows: &[RowId], keep: bool) -> Result<Tenure, EventError> {
         let operation = "settle delivered events";
         let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else { return Ok(Tenure::Lost) };
-        let seqs = json(seqs)?;
+        let seqs = json(&rows.iter().map(|row| row.seq).collect::<Vec<_>>())?;
+        let ids = json(&rows.iter().map(|row| row.event_id.to_string()).collect::<Vec<_>>())?;
         let kept = keep.then_some(&self.sql.keep_delivered);
         let mut settled = 0;
         for statement in kept.into_iter().chain([&self.sql.delete_delivered]) {
-            let done = sqlx::query(statement.clone()).bind(&seqs).execute(&mut *transaction).await;
+            let done = sqlx::query(statement.clone()).bind(&seqs).bind(&ids).execute(&mut *transaction).await;
             settled = done.map_err(self.error(operation))?.rows_affected();
         }
         sqlx::query(self.sql.count_published.clone())
@@ -242,13 +260,13 @@ impl Store for SqliteStore {
         Ok(Tenure::Held)
     }
 
-    async fn refuse(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
-        self.judge(&[&self.sql.refuse], "note a refusal", relay, lane, seq, reason).await
+    async fn refuse(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
+        self.judge(&[&self.sql.refuse], "note a refusal", relay, lane, refused).await
     }
 
-    async fn bury(&self, relay: Uuid, lane: Lane, seq: i64, reason: &str) -> Result<Tenure, EventError> {
+    async fn bury(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
         let statements = [&self.sql.bury, &self.sql.delete_buried];
-        self.judge(&statements, "move an event to the dead letters", relay, lane, seq, reason).await
+        self.judge(&statements, "move an event to the dead letters", relay, lane, refused).await
     }
 
     async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {

@@ -6,7 +6,7 @@ use super::{super::pauses, Term};
 use crate::{
     EventError,
     observe::Again,
-    outbox::{Store, Tenure},
+    outbox::{Refused, Store, Tenure},
 };
 
 /// The longest wait between two refusals of one event.
@@ -35,18 +35,20 @@ impl<S: Store> Term<'_, S> {
     }
 
     async fn settle_refusal(&self, refusal: &Refusal) -> Result<Tenure, EventError> {
-        let number = self.window.event(refusal.seq).map(|event| event.lane);
-        let Some(lane) = number.and_then(|number| self.lane(number)) else { return Ok(Tenure::Held) };
-        if self.is_last_attempt(refusal.seq) {
-            self.store.bury(self.relay, lane, refusal.seq, &refusal.reason).await
+        let Some(event) = self.window.event(refusal.seq) else { return Ok(Tenure::Held) };
+        let Some(lane) = self.lane(event.lane) else { return Ok(Tenure::Held) };
+        let refused =
+            Refused { row: event.row_id(), attempts: event.attempts.saturating_add(1), reason: &refusal.reason };
+        if self.is_last_attempt(refusal) {
+            self.store.bury(self.relay, lane, refused).await
         } else {
-            self.store.refuse(self.relay, lane, refusal.seq, &refusal.reason).await
+            self.store.refuse(self.relay, lane, refused).await
         }
     }
 
     fn act_on(&mut self, refusal: &Refusal) {
         let attempts = self.window.attempts(refusal.seq) + 1;
-        let buried = self.is_last_attempt(refusal.seq);
+        let buried = self.is_last_attempt(refusal);
         self.metrics.refused();
         if let Some(event) = self.window.event(refusal.seq) {
             let reason = refusal.reason.as_str();
@@ -72,7 +74,10 @@ impl<S: Store> Term<'_, S> {
         }
     }
 
-    fn is_last_attempt(&self, seq: i64) -> bool {
-        self.settings.gives_up && self.settings.max_attempts <= self.window.attempts(seq) + 1
+    /// A row that was refused with its batch is tried alone in any case.
+    fn is_last_attempt(&self, refusal: &Refusal) -> bool {
+        self.settings.gives_up
+            && self.settings.max_attempts <= self.window.attempts(refusal.seq) + 1
+            && (!refusal.with_batch || self.window.was_alone(refusal.seq))
     }
 }

@@ -39,7 +39,7 @@ fn one_row_of_a_key_is_under_way_at_a_time_and_unordered_ones_all_are() {
     assert_eq!(take_all(&mut window), [1, 3, 4, 5]);
     window.delivered(1);
     assert_eq!(take_all(&mut window), [2], "the next of the key, before the first is settled");
-    assert_eq!(window.unsettled(), [(1, 1)]);
+    assert_eq!(window.unsettled(), [(row(1, None).row_id(), 1)]);
     window.settled(1);
     assert_eq!((window.len(), window.under_way()), (4, 4));
 }
@@ -50,7 +50,11 @@ fn a_refused_row_blocks_its_key_and_makes_room_for_others() {
     assert_eq!(take_all(&mut window), [1, 3]);
     let retry_at = Instant::now() + Duration::from_mins(1);
     window.refused(1, retry_at, false);
-    assert_eq!((window.len(), window.wanted(9)), (2, vec![]), "its successor is a number now, and not wanted yet");
+    assert_eq!(
+        (window.len(), window.wanted(9, usize::MAX)),
+        (2, vec![]),
+        "its successor is a number now, and not wanted yet"
+    );
     assert_eq!(window.next_retry(), Some(retry_at));
     window.unpark(Instant::now());
     assert_eq!(take_all(&mut window), [] as [i64; 0], "not yet due");
@@ -58,9 +62,9 @@ fn a_refused_row_blocks_its_key_and_makes_room_for_others() {
     assert_eq!(take_all(&mut window), [1]);
     assert_eq!(window.attempts(1), 1);
     window.delivered(1);
-    assert_eq!(window.wanted(9), [2], "the key goes on");
+    assert_eq!(window.wanted(9, usize::MAX), [2], "the key goes on");
     window.loaded(&[2], vec![row(2, Some("a"))]);
-    assert_eq!((take_all(&mut window), window.wanted(9)), (vec![2], vec![]));
+    assert_eq!((take_all(&mut window), window.wanted(9, usize::MAX)), (vec![2], vec![]));
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn a_hot_key_takes_room_for_its_next_rows_only() {
         window.admit(row(seq, Some("hot")));
     }
     window.admit(row(last + 1, Some("cold")));
-    assert_eq!((window.len(), window.wanted(1)), (WHOLE_ROWS + 1, vec![]));
+    assert_eq!((window.len(), window.wanted(1, usize::MAX)), (WHOLE_ROWS + 1, vec![]));
     let mut seen = Vec::new();
     while let Some(event) = window.take() {
         let (seq, key) = (event.seq, event.ordering_key.clone());
@@ -96,7 +100,7 @@ fn a_hot_key_takes_room_for_its_next_rows_only() {
         if key.as_deref() == Some("hot") {
             seen.push(seq);
         }
-        let wanted = window.wanted(30);
+        let wanted = window.wanted(30, usize::MAX);
         assert!(wanted.len() <= 30);
         window.loaded(&wanted, wanted.iter().map(|seq| row(*seq, Some("hot"))).collect());
     }
@@ -112,7 +116,7 @@ fn a_number_whose_row_is_gone_holds_nobody_up() {
     window.unpark(Instant::now());
     assert_eq!(take_all(&mut window), [1]);
     window.delivered(1);
-    assert_eq!(window.wanted(9), [2, 3]);
+    assert_eq!(window.wanted(9, usize::MAX), [2, 3]);
     window.loaded(&[2, 3], vec![row(3, Some("a"))]);
     assert_eq!(take_all(&mut window), [3]);
 }
@@ -156,4 +160,51 @@ fn a_row_that_cannot_be_read_keeps_its_key_back_whatever_happens_to_earlier_ones
     window.settled(1);
     window.admit(row(3, Some("a")));
     assert_eq!((take_all(&mut window), window.len()), (vec![], 0));
+}
+
+#[test]
+fn a_number_that_is_given_again_is_noticed() {
+    let mut window = window(&[(1, Some("a"))]);
+    window.admit(row(1, Some("a")));
+    assert!(!window.was_set_back(), "the same event");
+    window.admit(Record { event_id: Uuid::max(), ..row(1, Some("a")) });
+    assert!(window.was_set_back());
+}
+
+#[test]
+fn rows_take_no_more_bytes_than_there_are_and_one_fits_always() {
+    let sized = |seq: i64, key: Option<&str>| Record { payload: vec![0; 100], ..row(seq, key) };
+    let mut window = Window::default();
+    for seq in 1..=3 {
+        window.note(Number { seq, ordering_key: None, size: 100 });
+    }
+    window.note(Number { seq: 4, ordering_key: Some("a".to_owned()), size: 100 });
+    assert_eq!(window.wanted(9, 50), [1], "of any size, where nothing is here");
+    assert_eq!(window.wanted(9, 250), [1, 2]);
+    window.loaded(&[1, 2], vec![sized(1, None), sized(2, None)]);
+    assert_eq!((window.bytes(), window.wanted(9, 50), window.wants_rows()), (200, vec![], true));
+    assert_eq!(window.wanted(9, 250), [3, 4]);
+    window.loaded(&[3, 4], vec![sized(3, None), sized(4, Some("a"))]);
+    window.admit(sized(5, Some("a")));
+    assert_eq!((window.bytes(), window.wants_rows()), (500, false));
+    assert_eq!(take_all(&mut window), [1, 2, 3, 4]);
+    window.refused(4, Instant::now(), false);
+    assert_eq!(window.bytes(), 400, "its successor is a number now");
+    window.delivered(1);
+    window.buried(4);
+    window.settled(1);
+    assert_eq!((window.bytes(), window.wanted(9, 100)), (200, vec![5]));
+}
+
+#[test]
+fn a_row_that_was_refused_before_a_restart_is_tried_alone() {
+    let mut window = window(&[(1, Some("a"))]);
+    window.admit(Record { attempts: 1, ..row(2, Some("b")) });
+    window.admit(Record { attempts: 1, ..row(3, None) });
+    assert_eq!(take_all(&mut window), [2]);
+    assert!(window.was_alone(2) && !window.was_alone(1));
+    window.delivered(2);
+    assert_eq!(take_all(&mut window), [3]);
+    window.delivered(3);
+    assert_eq!(take_all(&mut window), [1]);
 }

@@ -1,0 +1,167 @@
+//! A relay at work while others change the ground under it: the tables, the rights, the server.
+
+use std::{str::FromStr, time::Duration};
+
+use marty_events::{DomainEvent, OutboxRepository};
+use marty_events_tests::{topics, wait, wire::Wire};
+use sqlx::{AssertSqlSafe, PgPool, postgres::PgConnectOptions};
+use uuid::Uuid;
+
+use crate::{
+    delivery::numbered,
+    setup::{RunningRelay, Service},
+};
+
+/// Waits until no relay has a lane by a lease that has not run out.
+async fn until_idle(pool: &PgPool) {
+    let sql = "SELECT count(*) FROM event_outbox_lanes WHERE clock_timestamp() <= expires_at AND owner IS NOT NULL";
+    wait::until("lanes without an owner", || async {
+        let owned: i64 = sqlx::query_scalar(sql).fetch_one(pool).await.ok()?;
+        (owned == 0).then_some(())
+    })
+    .await;
+}
+
+async fn write(service: &Service, number: usize) -> Uuid {
+    let mut transaction = service.database.pool.begin().await.expect("a transaction");
+    sqlx::query("SET LOCAL transaction_read_only = off").execute(&mut *transaction).await.expect("it can be set");
+    let id = service.publisher.publish_in(&mut transaction, numbered("k", number)).await.expect("it is written");
+    transaction.commit().await.expect("the commit");
+    id
+}
+
+#[tokio::test]
+async fn what_is_written_after_an_outbox_was_set_back_is_not_taken_for_what_was_there_before() {
+    let test = "what_is_written_after_an_outbox_was_set_back_is_not_taken_for_what_was_there_before";
+    let Some(service) = Service::start(test).await else { return };
+    let pool = &service.database.pool;
+    let (brokers, topic) =
+        (service.publisher.bootstrap_servers().to_owned(), format!("{}.suite.account.moved", service.prefix));
+    topics::create(&brokers, &topic, 2_000).await;
+    let wire = Wire::start().await;
+    let by_wire = PgPool::connect_lazy(&wire.url(&service.database.url)).unwrap();
+    let relay = service.relay_in(&by_wire).retry_delay(Duration::from_secs(3)).give_up(false);
+    let relay = RunningRelay::start(relay);
+    let mut transaction = pool.begin().await.unwrap();
+    let before = DomainEvent::new("account", "before", "moved").data(&"x".repeat(5_000)).unwrap();
+    service.publisher.publish_in(&mut transaction, before).await.unwrap();
+    transaction.commit().await.unwrap();
+    let outbox = OutboxRepository::new(pool);
+    wait::until("a refusal", || async { (outbox.pending(1).await.ok()?[0].attempts == 1).then_some(()) }).await;
+
+    // As a restore does, or another server that had not heard of it yet: the same numbers are given again.
+    let mut restored = pool.begin().await.unwrap();
+    sqlx::query("TRUNCATE event_outbox RESTART IDENTITY").execute(&mut *restored).await.unwrap();
+    let after = service.publisher.publish_in(&mut restored, numbered("after", 0)).await.unwrap();
+    restored.commit().await.unwrap();
+    topics::widen(&brokers, &topic, 100_000).await;
+    wire.cut();
+    wait::until("what was written after", || async {
+        let records = service.reader.records();
+        records.iter().any(|record| record.id() == Some(after.to_string().as_str())).then_some(())
+    })
+    .await;
+    wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_relay_whose_tables_are_dropped_goes_on_when_they_are_there_again() {
+    let test = "a_relay_whose_tables_are_dropped_goes_on_when_they_are_there_again";
+    let Some(service) = Service::start(test).await else { return };
+    let pool = &service.database.pool;
+    let relay = service.run_relay();
+    write(&service, 0).await;
+    service.reader.events(1).await;
+    let tables = "DROP TABLE event_outbox, event_outbox_dead_letters, event_outbox_published, event_outbox_relays,
+        event_outbox_lanes, event_outbox_migrations";
+    sqlx::raw_sql(tables).execute(pool).await.unwrap();
+    marty_events::outbox::migrate(pool).await.unwrap();
+    write(&service, 1).await;
+    service.reader.events(2).await;
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_relay_whose_rights_are_taken_goes_on_when_it_has_them_again() {
+    let test = "a_relay_whose_rights_are_taken_goes_on_when_it_has_them_again";
+    let Some(service) = Service::start(test).await else { return };
+    let pool = &service.database.pool;
+    let role = format!("fickle_{}", Uuid::now_v7().simple());
+    let run = async |sql: String| sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.map(drop).unwrap();
+    let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}");
+    run(format!("CREATE ROLE {role} LOGIN PASSWORD 'fickle'; {grant}")).await;
+    let options = PgConnectOptions::from_str(&service.database.url).unwrap().username(&role).password("fickle");
+    let fickle = PgPool::connect_with(options).await.unwrap();
+    let relay = RunningRelay::start(service.relay_in(&fickle));
+    write(&service, 0).await;
+    service.reader.events(1).await;
+    run(format!("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}")).await;
+    until_idle(pool).await;
+    write(&service, 1).await;
+    run(grant).await;
+    service.reader.events(2).await;
+    relay.stop().await;
+    fickle.close().await;
+    run(format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+}
+
+/// After a failover, a pool may hold connections to the server that is read-only now for as long as they live.
+#[tokio::test]
+async fn a_relay_leaves_connections_that_are_read_only() {
+    let Some(service) = Service::start("a_relay_leaves_connections_that_are_read_only").await else { return };
+    let pool = &service.database.pool;
+    // A session keeps what it began with.
+    let mut elder = pool.acquire().await.unwrap();
+    let mut run = async |sql: &str| sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *elder).await.map(drop);
+    let others = PgPool::connect(&service.database.url).await.unwrap();
+    let relay = RunningRelay::start(service.relay_in(&others));
+    write(&service, 0).await;
+    service.reader.events(1).await;
+    let name = service.database.url.rsplit('/').next().unwrap();
+    run(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await.unwrap();
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    run(cut).await.unwrap();
+    let tried = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND state = 'idle' AND query LIKE '%crowd%'";
+    wait::until("a relay that may not write", || async {
+        let tried: i64 = sqlx::query_scalar(tried).fetch_one(pool).await.ok()?;
+        (0 < tried).then_some(())
+    })
+    .await;
+    until_idle(pool).await;
+    run(&format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await.unwrap();
+    write(&service, 1).await;
+    service.reader.events(2).await;
+    relay.stop().await;
+}
+
+/// Where the broker makes topics by itself, one that is deleted is made again.
+#[tokio::test]
+async fn a_topic_that_is_deleted_costs_no_event_that_was_not_in_it() {
+    let Some(service) = Service::start("a_topic_that_is_deleted_costs_no_event_that_was_not_in_it").await else {
+        return;
+    };
+    let (brokers, topic) =
+        (service.publisher.bootstrap_servers().to_owned(), format!("{}.suite.account.moved", service.prefix));
+    let outbox = OutboxRepository::new(&service.database.pool);
+    let relay = service.run_relay();
+    let until_empty = async || {
+        wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
+    };
+    for number in 0..20 {
+        write(&service, number).await;
+    }
+    until_empty().await;
+    topics::delete(&brokers, &topic).await;
+    for number in 20..40 {
+        write(&service, number).await;
+    }
+    until_empty().await;
+    relay.stop().await;
+    let stats = outbox.stats().await.unwrap();
+    println!("{stats:?}");
+    let kept = u64::try_from(topics::records(&brokers, &service.prefix).await).unwrap();
+    assert_eq!(kept + stats.dead, 20, "{stats:?}");
+}
