@@ -2,6 +2,8 @@
 
 pub mod counters;
 pub mod database;
+#[cfg(doctest)]
+mod guide;
 pub mod kafka;
 pub mod mariadb;
 pub mod own;
