@@ -191,3 +191,24 @@ fn the_reference_names_every_field() {
         }
     }
 }
+
+/// A whole record's schema is put together from two of these, as the reference shows.
+#[test]
+fn the_schemas_can_be_put_together() {
+    let registry = KINDS
+        .into_iter()
+        .chain(["envelope"])
+        .fold(jsonschema::Registry::new(), |registry, name| {
+            let uri = format!("urn:marty-events:schema:{name}:1");
+            registry.add(uri, schema(name)).expect("a resource")
+        })
+        .prepare()
+        .expect("a registry");
+    let page = read(&root().join("docs/wire-format.md"));
+    let whole = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the example");
+    let whole: Value = serde_json::from_str(whole).expect("JSON");
+    let validator = jsonschema::options().offline().with_registry(&registry).build(&whole).expect("a schema");
+    for (kind, value) in golden() {
+        assert_eq!(validator.is_valid(&value), kind == "domain", "{kind}");
+    }
+}
