@@ -46,7 +46,3 @@ pub use outbox::{OutboxConnection, OutboxRepository, OutboxTransaction};
 pub use publisher::{EventPublisher, Events, init, init_with, publisher};
 pub use relay::{OutboxRelay, OutboxRelayBuilder, RelayHealth, RelayState};
 pub use tokio_util::sync::CancellationToken;
-
-#[cfg(all(doctest, feature = "postgres"))]
-#[doc = include_str!("../../README.md")]
-mod readme {}

@@ -3,6 +3,8 @@
 pub mod counters;
 pub mod database;
 pub mod http;
+#[cfg(doctest)]
+mod guide;
 pub mod kafka;
 pub mod mariadb;
 pub mod own;

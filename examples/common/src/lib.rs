@@ -1,0 +1,10 @@
+//! What the examples share and none of them is about: a database file, a Kafka consumer, and the check that a README shows what its
+//! program prints.
+
+mod consumer;
+mod database;
+mod readme;
+
+pub use consumer::{Consumer, Received};
+pub use database::Database;
+pub use readme::{assert_prints, assert_prints_among_others};

@@ -1,0 +1,6 @@
+//! The program does what its README shows.
+
+#[test]
+fn it_prints_what_the_readme_shows() {
+    examples_common::assert_prints(env!("CARGO_BIN_EXE_migration"), include_str!("../README.md"));
+}

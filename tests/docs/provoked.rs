@@ -1,0 +1,105 @@
+//! The messages of docs/guide/troubleshooting.md that no other suite provokes, each once.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures_util::FutureExt;
+use marty_events::{
+    AuditEvent, AuditEventType, CustomEvent, DomainEvent, EventConfig, EventConfigBuilder, EventError, EventPublisher,
+    OutboxRepository,
+    outbox::{OutboxPool, OutboxTable},
+};
+use sqlx::SqlitePool;
+
+fn nowhere() -> EventConfigBuilder {
+    EventConfig::builder().service_name("users").brokers("localhost:1")
+}
+
+async fn database() -> SqlitePool {
+    sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.expect("a database")
+}
+
+#[tokio::test]
+async fn a_topic_that_kafka_would_refuse_is_refused() {
+    let publisher = EventPublisher::unregistered(&nowhere().build().unwrap()).unwrap();
+    let error = publisher.publish(CustomEvent::new("daily report", "sent")).await.unwrap_err();
+    let text = "`marty.daily report` cannot be a Kafka topic: ` ` is none of its letters (a-z A-Z 0-9 . _ -)";
+    assert_eq!(error.to_string(), text);
+    assert!(matches!(error, EventError::InvalidTopic { .. }) && !error.is_retryable());
+}
+
+#[test]
+fn data_that_is_no_json_is_refused() {
+    let by_pair = BTreeMap::from([((1, 2), 3)]);
+    let error = DomainEvent::new("user", 1, "moved").data(&by_pair).unwrap_err();
+    assert_eq!(error.to_string(), "`event_data` cannot be written as JSON");
+    assert!(matches!(error, EventError::Serialize { .. }));
+}
+
+#[test]
+fn a_client_that_cannot_be_made_is_reported() {
+    // Each is fine alone.
+    let config = nowhere().producer_property("linger.ms", "5000").producer_property("message.timeout.ms", "1000");
+    let error = EventPublisher::unregistered(&config.build().unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), "the Kafka client failed");
+    assert!(format!("{error:?}").contains("message.timeout.ms"), "{error:?}");
+}
+
+#[test]
+fn a_database_that_is_not_built_in_is_named() {
+    let error = OutboxPool::connect_lazy("oracle://db/outbox").unwrap_err();
+    assert!(matches!(error, EventError::UnsupportedDatabase { .. }), "{error:?}");
+    assert!(
+        error.to_string().starts_with("no outbox for the database of DATABASE_URL in this build; enable"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_database_url_that_cannot_be_read_is_reported() {
+    let error = OutboxPool::connect_lazy("postgres://db:port/outbox").unwrap_err();
+    assert_eq!(error.to_string(), "the outbox could not read DATABASE_URL");
+}
+
+#[test]
+fn a_table_name_that_is_none_is_refused() {
+    let error = OutboxTable::parse("outbox; DROP TABLE users").unwrap_err();
+    assert_eq!(error.to_string(), "`outbox; DROP TABLE users` is no table name: `;` is no letter, digit or `_`");
+}
+
+#[tokio::test]
+async fn tables_that_are_in_the_way_are_reported() {
+    let pool = database().await;
+    sqlx::query("CREATE TABLE event_outbox (id INTEGER)").execute(&pool).await.unwrap();
+    let error = marty_events::outbox::migrate(&pool).await.unwrap_err();
+    assert!(matches!(error, EventError::Migrate(_)), "{error:?}");
+    assert_eq!(error.to_string(), "the outbox tables could not be migrated");
+}
+
+#[tokio::test]
+async fn a_row_of_a_newer_version_is_named() {
+    let pool = database().await;
+    marty_events::outbox::migrate(&pool).await.unwrap();
+    let publisher = EventPublisher::unregistered(&nowhere().build().unwrap()).unwrap();
+    let mut tx = pool.begin().await.unwrap();
+    publisher.publish_in(&mut tx, DomainEvent::new("user", 1, "moved")).await.unwrap();
+    tx.commit().await.unwrap();
+    sqlx::query("UPDATE event_outbox SET encoding = 9").execute(&pool).await.unwrap();
+    let error = OutboxRepository::new(&pool).pending(1).await.unwrap_err();
+    assert!(matches!(error, EventError::UnreadableRow { .. }), "{error:?}");
+    assert!(
+        error.to_string().starts_with("outbox row 1 cannot be read: encoding 9 was written by a newer version"),
+        "{error}"
+    );
+}
+
+/// The one test of this program that registers a publisher.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_are_left_at_shutdown_are_counted() {
+    let limit = Duration::from_millis(50);
+    let events = marty_events::init_with(nowhere().shutdown_timeout(limit).build().unwrap()).await.unwrap();
+    let publisher = marty_events::publisher().unwrap();
+    let login = AuditEvent::new(AuditEventType::UserLogin, "login", "user").resource_id(1);
+    assert!(publisher.publish(login).now_or_never().is_none(), "nobody answers there");
+    let error = events.shutdown().await.unwrap_err();
+    assert_eq!(error.to_string(), "1 accepted events were not delivered within the shutdown limit of 50ms");
+}

@@ -1,0 +1,22 @@
+//! The code blocks of the documentation, compiled and run as its readers would. There is nothing here otherwise.
+
+macro_rules! pages {
+    ($($name:ident: $path:literal,)*) => {
+        $(#[doc = include_str!(concat!("../../", $path))] mod $name {})*
+    };
+}
+
+pages! {
+    readme: "README.md",
+    architecture: "docs/architecture.md",
+    configuration: "docs/guide/configuration.md",
+    events: "docs/guide/events.md",
+    operations: "docs/guide/operations.md",
+    outbox: "docs/guide/outbox.md",
+    relay: "docs/guide/relay.md",
+    testing: "docs/guide/testing.md",
+    topics: "docs/guide/topics.md",
+    troubleshooting: "docs/guide/troubleshooting.md",
+    by_hand: "docs/migration/by-hand.md",
+    python: "docs/migration/python.md",
+}
