@@ -117,12 +117,16 @@ impl EventContext {
     }
 
     /// The trace that is going on, as the values of the W3C headers `traceparent` and `tracestate`. A `traceparent` that
-    /// is not of the form that the W3C recommendation "Trace Context" gives is left out.
+    /// is not of the form that the W3C recommendation "Trace Context" gives is left out, and so is a `tracestate` of more than
+    /// 512 characters or with others than visible ASCII. Of a later version of the recommendation what this one knows is kept,
+    /// as version 00 (section 4.3, "Mutating the traceparent Field").
     #[must_use]
     pub fn trace(mut self, traceparent: impl Into<String>, tracestate: Option<String>) -> Self {
-        let parent = traceparent.into();
-        if trace_ids(&parent).is_some() {
-            self.fields().trace = Some(TraceContext { parent, state: tracestate });
+        let traceparent = traceparent.into();
+        if trace_ids(&traceparent).is_some() {
+            // The part of version 00, of which every character was looked at.
+            let parent = format!("00{}", &traceparent[2..TRACEPARENT_LENGTH]);
+            self.fields().trace = Some(TraceContext { parent, state: tracestate.filter(|state| is_tracestate(state)) });
         }
         self
     }
@@ -205,6 +209,16 @@ impl EventContext {
     }
 }
 
+/// Version 00: two, 32, 16 and two digits, and what is between them.
+const TRACEPARENT_LENGTH: usize = 55;
+
+/// What everybody has to pass on (W3C Trace Context, section 3.3.1.5); longer ones cost every event.
+const LONGEST_TRACESTATE: usize = 512;
+
+fn is_tracestate(text: &str) -> bool {
+    (1..=LONGEST_TRACESTATE).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'))
+}
+
 /// Trace id and span id of a `traceparent` (W3C Trace Context, section 3.2: version, trace id, parent id, flags).
 fn trace_ids(traceparent: &str) -> Option<(&str, &str)> {
     let mut parts = traceparent.split('-');
@@ -253,6 +267,21 @@ mod tests {
             (given.await.unwrap(), bare.await.unwrap())
         });
         assert_eq!(seen.await, (context, EventContext::new()));
+    }
+
+    #[test]
+    fn of_a_trace_no_more_is_kept_than_is_known() {
+        let known = "-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let kept = |parent: String, state: &str| {
+            let context = EventContext::new().trace(parent, Some(state.to_owned()));
+            context.trace_headers().map(|(_, value)| value.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(format!("00{known}"), &"v".repeat(512)), [format!("00{known}"), "v".repeat(512)]);
+        // Of a later version, with a megabyte of what it may bring.
+        assert_eq!(kept(format!("01{known}-{}", "x".repeat(1 << 20)), "v=1"), [format!("00{known}"), "v=1".to_owned()]);
+        for bad in ["", "v=1\r\nce_id: forged", "v=\u{e9}", &"v".repeat(513)] {
+            assert_eq!(kept(format!("00{known}"), bad), [format!("00{known}")], "{bad:?}");
+        }
     }
 
     #[test]

@@ -299,11 +299,11 @@ impl<S: Store> Term<'_, S> {
             }
             Verdict::Outage => {
                 self.window.put_back(seq);
-                self.send_at = Instant::now() + self.broker.failed(&error);
+                self.send_at = Instant::now() + self.broker.failed(&self.producer.outage(&error));
             }
             Verdict::ProducerLost => {
                 self.window.put_back(seq);
-                self.send_at = Instant::now() + self.broker.failed(&error);
+                self.send_at = Instant::now() + self.broker.failed(&self.producer.outage(&error));
                 self.producer_lost = true;
                 self.producer.purge();
             }
