@@ -155,7 +155,7 @@ impl SecuredKafka {
     }
 }
 
-/// Apache Kafka, "Security": listeners, keystores in PEM form, JAAS by listener and mechanism, the authorizer of KRaft.
+/// Apache Kafka, "Security": listeners, keystores in PEM form, JAAS by listener and mechanism, the authorizer.
 fn properties(folder: &Path, authority: &Authority, password: &str) -> String {
     let protocols = Listener::ALL.map(|listener| {
         let (name, protocol) = listener.names();

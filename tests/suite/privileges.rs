@@ -90,21 +90,21 @@ async fn the_documented_rights_suffice_in_postgresql() {
         let options = PgConnectOptions::from_str(&database.url).unwrap().username(role).password("limited");
         pools.push(PgPool::connect_with(options).await.unwrap());
     }
-    let [writes, relays] = &pools[..] else { panic!("two roles") };
+    let [as_writer, as_relay] = &pools[..] else { panic!("two roles") };
 
-    let mut transaction = writes.begin().await.unwrap();
+    let mut transaction = as_writer.begin().await.unwrap();
     passage.publisher.publish_all_in(&mut transaction, Passage::events()).await.unwrap();
     transaction.commit().await.unwrap();
-    is_forbidden(sqlx::query("SELECT payload FROM event_outbox").fetch_all(writes).await);
-    is_forbidden(sqlx::query("DELETE FROM event_outbox").execute(writes).await);
-    is_forbidden(sqlx::query("UPDATE event_outbox SET topic = 'x'").execute(writes).await);
-    is_forbidden(sqlx::query("INSERT INTO event_outbox (seq) VALUES (1)").execute(writes).await);
-    is_forbidden(sqlx::query("SELECT 1 FROM event_outbox_dead_letters").fetch_all(writes).await);
-    let error = OutboxRepository::new(writes).validate().await.unwrap_err();
+    is_forbidden(sqlx::query("SELECT payload FROM event_outbox").fetch_all(as_writer).await);
+    is_forbidden(sqlx::query("DELETE FROM event_outbox").execute(as_writer).await);
+    is_forbidden(sqlx::query("UPDATE event_outbox SET topic = 'x'").execute(as_writer).await);
+    is_forbidden(sqlx::query("INSERT INTO event_outbox (seq) VALUES (1)").execute(as_writer).await);
+    is_forbidden(sqlx::query("SELECT 1 FROM event_outbox_dead_letters").fetch_all(as_writer).await);
+    let error = OutboxRepository::new(as_writer).validate().await.unwrap_err();
     assert!(matches!(error, EventError::OutboxForbidden { .. }), "{error:?}");
 
-    passage.relays(relays).await;
-    is_forbidden(sqlx::query("TRUNCATE event_outbox").execute(relays).await);
+    passage.relays(as_relay).await;
+    is_forbidden(sqlx::query("TRUNCATE event_outbox").execute(as_relay).await);
     for pool in &pools {
         pool.close().await;
     }
@@ -128,18 +128,18 @@ async fn the_documented_rights_suffice_in_mariadb() {
         sqlx::raw_sql(AssertSqlSafe(statements)).execute(&database.pool).await.unwrap();
         pools.push(MySqlPool::connect(&format!("mysql://{role}:limited@{place}")).await.unwrap());
     }
-    let [writes, relays] = &pools[..] else { panic!("two users") };
+    let [as_writer, as_relay] = &pools[..] else { panic!("two users") };
 
-    let mut transaction = writes.begin().await.unwrap();
+    let mut transaction = as_writer.begin().await.unwrap();
     passage.publisher.publish_all_in(&mut transaction, Passage::events()).await.unwrap();
     transaction.commit().await.unwrap();
-    is_forbidden(sqlx::query("SELECT payload FROM event_outbox").fetch_all(writes).await);
-    is_forbidden(sqlx::query("DELETE FROM event_outbox").execute(writes).await);
-    is_forbidden(sqlx::query("UPDATE event_outbox SET topic = 'x'").execute(writes).await);
-    is_forbidden(sqlx::query("INSERT INTO event_outbox (seq) VALUES (1)").execute(writes).await);
+    is_forbidden(sqlx::query("SELECT payload FROM event_outbox").fetch_all(as_writer).await);
+    is_forbidden(sqlx::query("DELETE FROM event_outbox").execute(as_writer).await);
+    is_forbidden(sqlx::query("UPDATE event_outbox SET topic = 'x'").execute(as_writer).await);
+    is_forbidden(sqlx::query("INSERT INTO event_outbox (seq) VALUES (1)").execute(as_writer).await);
 
-    passage.relays(relays).await;
-    is_forbidden(sqlx::query("DROP TABLE event_outbox").execute(relays).await);
+    passage.relays(as_relay).await;
+    is_forbidden(sqlx::query("DROP TABLE event_outbox").execute(as_relay).await);
     let drop_users = format!("DROP USER {writer}, {relay}");
     sqlx::raw_sql(AssertSqlSafe(drop_users)).execute(&database.pool).await.unwrap();
 }

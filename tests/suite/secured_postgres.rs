@@ -61,7 +61,7 @@ async fn the_database_proves_who_it_is_or_gets_nothing() {
 
     // The certificate has the name, and not the number.
     for (url, word) in
-        [(verified(&named, &wrong), "UnknownIssuer"), (verified(&database.url, &right), "NotValidForName")]
+        [(verified(&named, &wrong), "UnknownIssuer"), (verified(&database.url, &right), "not valid for name")]
     {
         let begin = Instant::now();
         keeping(&url, &prefix).publish(exported()).await.expect_err("nobody takes it");

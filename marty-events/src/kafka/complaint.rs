@@ -71,7 +71,10 @@ fn advice(code: Option<Code>, reason: &str) -> Option<&'static str> {
             "check that KAFKA_SSL_CA_LOCATION has the authority of the brokers' certificates, and that KAFKA_BROKERS and \
              the brokers' advertised listeners have the names in them",
         ),
-        _ if says(&["security.protocol", "PLAINTEXT broker listener"]) => Some("check KAFKA_SECURITY_PROTOCOL"),
+        // Brokers that want TLS close the connection on the first request.
+        _ if says(&["security.protocol", "PLAINTEXT broker listener", "in state APIVERSION_QUERY"]) => {
+            Some("check KAFKA_SECURITY_PROTOCOL")
+        }
         Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
             Some("check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD")
         }

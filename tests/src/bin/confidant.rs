@@ -121,11 +121,10 @@ fn misplaced(secret: &str) {
     for url in [
         format!("postgres://me:{secret}@db:port/outbox"),
         format!("postgres://me:{secret}@[::1/outbox"),
-        format!("postgres://me:{secret}@db/outbox?sslmode={secret}"),
+        format!("postgres://me:{secret}@db/outbox?sslmode=none"),
         format!("postgres://me@db/outbox?sslpassword={secret}"),
         format!("postgres://me@db/outbox?passwd={secret}"),
         format!("mysql://me:{secret}@db:99999/outbox"),
-        format!("sqlite://outbox?mode={secret}"),
         format!("{secret}://me@db/outbox"),
         secret.to_owned(),
     ] {
