@@ -116,7 +116,9 @@ impl EventContext {
     }
 
     /// The trace that is going on, as the values of the W3C headers `traceparent` and `tracestate`. A `traceparent` that
-    /// is not of the form that the W3C recommendation "Trace Context" gives is left out.
+    /// is not of the form that the W3C recommendation "Trace Context" gives is left out, and so is a `tracestate` of more than
+    /// 512 characters or with others than visible ASCII. Of a later version of the recommendation what this one knows is kept,
+    /// as version 00 (section 4.3, "Mutating the traceparent Field").
     ///
     /// With the feature `opentelemetry` it need not be given: unless it is, an event carries the context of the span that
     /// it is recorded in.

@@ -1,6 +1,9 @@
 //! What can go wrong when an event is made, kept or sent.
 
-use std::{error::Error, fmt};
+use std::{
+    error::Error,
+    fmt::{self, Write},
+};
 
 use rdkafka::error::KafkaError;
 use uuid::Uuid;
@@ -26,7 +29,7 @@ pub enum EventError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The event lacks something that it cannot be published without.
-    #[error("event `{event_type}` cannot be published: {problem}")]
+    #[error("event `{}` cannot be published: {}", OneLine(.event_type), OneLine(.problem))]
     InvalidEvent {
         /// The event's type.
         event_type: String,
@@ -34,7 +37,7 @@ pub enum EventError {
         problem: String,
     },
     /// The topic's name is not one that Kafka accepts.
-    #[error("`{topic}` cannot be a Kafka topic: {problem}")]
+    #[error("`{}` cannot be a Kafka topic: {}", OneLine(.topic), OneLine(.problem))]
     InvalidTopic {
         /// The refused name.
         topic: String,
@@ -51,15 +54,18 @@ pub enum EventError {
         source: serde_json::Error,
     },
     /// The broker, or this client before it, refused the event.
-    #[error("event {id} was not delivered to topic `{topic}`")]
+    #[error("event {id} was not delivered to topic `{topic}`{}", because(.connection.as_deref()))]
     Delivery {
         /// The event's id.
         id: Uuid,
         /// Where it was bound for.
         topic: String,
+        /// Why no broker could be talked to, where that is what keeps the event: what the Kafka client said last, and which
+        /// variables to check.
+        connection: Option<String>,
         /// What the Kafka client said.
         #[source]
-        source: KafkaError,
+        source: Box<KafkaError>,
     },
     /// The event is larger than the producer takes (`KAFKA_PRODUCER_MESSAGE_MAX_BYTES`).
     #[error(
@@ -141,7 +147,7 @@ pub enum EventError {
         source: std::io::Error,
     },
     /// A row of the outbox holds what this version cannot read.
-    #[error("outbox row {seq} cannot be read: {problem}")]
+    #[error("outbox row {seq} cannot be read: {}", OneLine(.problem))]
     UnreadableRow {
         /// The row's sequence number.
         seq: i64,
@@ -156,6 +162,26 @@ pub enum EventError {
         /// How long `shutdown` waited.
         limit: std::time::Duration,
     },
+}
+
+/// A text of unknown origin, which cannot begin a line of its own in a log or turn a terminal's colours: control characters,
+/// what Unicode takes for the end of a line, and what turns the direction of writing, are escaped.
+pub(crate) struct OneLine<'a>(pub(crate) &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|letter| {
+            if letter.is_control() || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+                write!(f, "{}", letter.escape_default())
+            } else {
+                f.write_char(letter)
+            }
+        })
+    }
+}
+
+pub(crate) fn because(reason: Option<&str>) -> String {
+    reason.map(|reason| format!(": {}", OneLine(reason))).unwrap_or_default()
 }
 
 /// The texts of the error and its causes. The parts of a database's error stay out: a refused row is among them, and so
@@ -178,7 +204,8 @@ impl EventError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Delivery { source, .. } | Self::Kafka(source) => !crate::kafka::is_permanent(source),
+            Self::Delivery { source, .. } => !crate::kafka::is_permanent(source),
+            Self::Kafka(source) => !crate::kafka::is_permanent(source),
             Self::Outbox { source, .. } => is_retryable_database_error(source),
             Self::OrderingConflict { .. } => true,
             _ => false,

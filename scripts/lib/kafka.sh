@@ -71,8 +71,12 @@ kafka_java() { printf '%s\n' env LC_ALL=C.UTF-8 "$JAVA" -cp "$KAFKA_JARS/*" -Dlo
 #   MARTY_EVENTS_KAFKA_ADVERTISED  the address that clients are sent to, where it is not the broker's own: a proxy's
 #   MARTY_EVENTS_KAFKA_VOTERS      the controllers of a cluster, as `1@HOST:PORT,2@HOST:PORT,3@HOST:PORT`; topics have a copy on each
 #   MARTY_EVENTS_KAFKA_NODE        which of them this one is
+#   MARTY_EVENTS_KAFKA_LISTENERS   further listeners, as `NAME://HOST:PORT,NAME://HOST:PORT`
+#   MARTY_EVENTS_KAFKA_PROPERTIES  a file of further properties: what those listeners need
+#   MARTY_EVENTS_KAFKA_SCRAM       the users known by SCRAM, a line each, as `kafka-storage format --add-scram` takes them
 kafka_properties() {
   local broker controller quorum copies=1 in_sync=1 voters=${MARTY_EVENTS_KAFKA_VOTERS:-} node=${MARTY_EVENTS_KAFKA_NODE:-1}
+  local further=${MARTY_EVENTS_KAFKA_LISTENERS:+,$MARTY_EVENTS_KAFKA_LISTENERS}
   broker=127.0.0.1:$(port kafka)
   if [[ -n $voters ]]; then
     controller=$(tr ',' '\n' <<<"$voters" | sed -n "s/^$node@//p")
@@ -85,8 +89,8 @@ kafka_properties() {
   cat <<END
 process.roles=broker,controller
 node.id=$node
-listeners=PLAINTEXT://$broker,CONTROLLER://$controller
-advertised.listeners=PLAINTEXT://${MARTY_EVENTS_KAFKA_ADVERTISED:-$broker},CONTROLLER://$controller
+listeners=PLAINTEXT://$broker,CONTROLLER://$controller$further
+advertised.listeners=PLAINTEXT://${MARTY_EVENTS_KAFKA_ADVERTISED:-$broker},CONTROLLER://$controller$further
 controller.listener.names=CONTROLLER
 $quorum
 log.dirs=data
@@ -104,10 +108,11 @@ offsets.topic.num.partitions=3
 transaction.state.log.num.partitions=3
 group.initial.rebalance.delay.ms=0
 END
+  [[ -z ${MARTY_EVENTS_KAFKA_PROPERTIES:-} ]] || cat -- "$MARTY_EVENTS_KAFKA_PROPERTIES"
 }
 
 kafka_prepare() {
-  local id java standalone=(--standalone)
+  local id java user format=(--standalone)
   mkdir -p "$STATE/kafka"
   kafka_properties >"$STATE/kafka/server.properties"
   cp -- "$REPO/scripts/kafka/log4j2.properties" "$STATE/kafka/"
@@ -115,13 +120,16 @@ kafka_prepare() {
   [[ ! -s $STATE/kafka/cluster-id ]] || return 0
   rm -rf -- "$STATE/kafka/data"
   mapfile -t java < <(kafka_java)
-  [[ -z ${MARTY_EVENTS_KAFKA_VOTERS:-} ]] || standalone=()
+  [[ -z ${MARTY_EVENTS_KAFKA_VOTERS:-} ]] || format=()
+  while read -r user; do
+    [[ -z $user ]] || format+=(--add-scram "$user")
+  done <<<"${MARTY_EVENTS_KAFKA_SCRAM:-}"
   # The tool lives for a second: compiling for speed would only make it two.
   java+=(-XX:TieredStopAtLevel=1 kafka.tools.StorageTool)
   (
     cd -- "$STATE/kafka" &&
       id=$(kafka_cluster_id "${java[@]}") &&
-      "${java[@]}" format "${standalone[@]}" -t "$id" -c server.properties &&
+      "${java[@]}" format "${format[@]}" -t "$id" -c server.properties &&
       printf '%s\n' "$id" >cluster-id
   ) </dev/null >"$STATE/kafka/log" 2>&1
 }

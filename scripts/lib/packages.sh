@@ -39,12 +39,14 @@ provide_kcat() {
   have kcat || install_packages kcat || say "kcat is missing ($WHY); tests that use it will be skipped"
 }
 
+has_openssl() { have pkg-config && pkg-config --exists openssl; }
+
 # What `--all-features` links with. Only a hint where it can't be installed: the build itself then says what is missing.
 provide_build_packages() {
   local missing=()
   have pkg-config || missing+=(pkg-config)
   { have cc && have make; } || missing+=(build-essential)
-  { have pkg-config && pkg-config --exists openssl; } || missing+=(libssl-dev)
+  has_openssl || missing+=(libssl-dev)
   { have pkg-config && pkg-config --exists libsasl2; } || missing+=(libsasl2-dev)
   ((${#missing[@]} == 0)) || install_packages "${missing[@]}" || say "$WHY; a build with all features may fail"
 }

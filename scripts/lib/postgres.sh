@@ -55,6 +55,7 @@ postgres_prepare() {
       new_password postgres &&
       "${OWNED[@]}" "$POSTGRES_BIN/initdb" -D new -U marty -A scram-sha-256 --pwfile=password -E UTF8 --no-locale --no-sync &&
       postgres_settings "$base" >>new/postgresql.conf &&
+      postgres_identity new &&
       "${OWNED[@]}" "$POSTGRES_BIN/postgres" --single -D new postgres <<<'create database marty_events' &&
       mv -- new data
   ) </dev/null >"$STATE/postgres/log" 2>&1
@@ -71,6 +72,17 @@ postgres_settings() {
     printf "unix_socket_directories = '\"%s\"'\n" "${1//\'/\'\'}"
   fi
   printf '%s\n' "${MARTY_EVENTS_POSTGRES_SETTINGS:-}"
+}
+
+# For a test's own server: MARTY_EVENTS_POSTGRES_IDENTITY is a directory with the server.crt and server.key to encrypt with.
+postgres_identity() {
+  local file
+  [[ -n ${MARTY_EVENTS_POSTGRES_IDENTITY:-} ]] || return 0
+  for file in server.crt server.key; do
+    (umask 077 && cat -- "$MARTY_EVENTS_POSTGRES_IDENTITY/$file" >"$1/$file") || return
+    ((EUID != 0)) || chown "$(owner_of postgres)": "$1/$file" || return
+  done
+  printf 'ssl = on\n' >>"$1/postgresql.conf"
 }
 
 # A killed server leaves children, each of which ends only when its query does.

@@ -1,11 +1,14 @@
 //! Servers of a test's own, which it may kill.
 
 use std::{
+    fs,
     net::TcpListener,
     path::PathBuf,
     process::{Command, Output},
     thread,
 };
+
+use crate::certificates::Authority;
 
 /// A server in a directory of its own, by the project's script; stopped and removed when it is dropped.
 #[derive(Debug)]
@@ -37,6 +40,11 @@ impl Server {
         Self::start("kafka", vec![("MARTY_EVENTS_KAFKA_ADVERTISED", advertised.to_owned())])
     }
 
+    /// Starts an Apache Kafka of which the script is told more, and answers the address that asks nothing of its clients.
+    pub(crate) fn kafka_with(variables: Vec<(&'static str, String)>) -> (Self, String) {
+        Self::start("kafka", variables)
+    }
+
     /// Starts a PostgreSQL, and answers its URL.
     ///
     /// # Panics
@@ -55,6 +63,20 @@ impl Server {
     #[must_use]
     pub fn postgres_with(settings: &str) -> (Self, String) {
         Self::start("postgres", vec![("MARTY_EVENTS_POSTGRES_SETTINGS", settings.to_owned())])
+    }
+
+    /// Starts a PostgreSQL that encrypts, for clients that trust `authority` and call it `host`; answers its URL.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn postgres_as(authority: &Authority, host: &str) -> (Self, String) {
+        let identity = authority.issue(host);
+        let folder = tempfile::tempdir().expect("a directory");
+        fs::write(folder.path().join("server.crt"), identity.certificate).expect("a file");
+        fs::write(folder.path().join("server.key"), identity.key).expect("a file");
+        Self::start("postgres", vec![("MARTY_EVENTS_POSTGRES_IDENTITY", folder.path().display().to_string())])
     }
 
     fn start(name: &'static str, variables: Vec<(&'static str, String)>) -> (Self, String) {

@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use crate::secured::tls_in_this_build;
+
 /// The path of a binary of another member of the workspace.
 ///
 /// `cargo test --workspace` has built it already; this asks cargo again for the case of a test that is run alone.
@@ -34,14 +36,16 @@ pub fn binary(package: &str, name: &str, arguments: &[&str]) -> PathBuf {
         .expect("cargo names the binary")
 }
 
-/// The command `marty-events`, with every database that the tests have.
+/// The command `marty-events`, with every database and the encryption that the tests have.
 ///
 /// # Panics
 ///
 /// When it cannot be built.
 #[must_use]
 pub fn command_line() -> PathBuf {
-    binary("marty-events", "marty-events", &["--features", "cli,mysql"])
+    // The same Kafka client as in the tests, or it would be compiled once more.
+    let features = if tls_in_this_build().is_ok() { "cli,mysql,kafka-ssl,database-tls" } else { "cli,mysql" };
+    binary("marty-events", "marty-events", &["--features", features])
 }
 
 /// A child whose lines on standard output are read as they come; killed when it is dropped.

@@ -89,6 +89,21 @@ async fn an_event_too_large_for_the_producer_is_refused_before_it_is_written() {
 }
 
 #[tokio::test]
+async fn an_id_that_the_database_cannot_keep_is_refused_and_the_transaction_goes_on() {
+    let Some(service) =
+        Service::start("an_id_that_the_database_cannot_keep_is_refused_and_the_transaction_goes_on").await
+    else {
+        return;
+    };
+    let mut transaction = service.database.pool.begin().await.unwrap();
+    let event = DomainEvent::new("user", "u\0", "user_created");
+    let error = service.publisher.publish_in(&mut transaction, event).await.unwrap_err();
+    assert!(matches!(error, EventError::InvalidEvent { .. }), "{error:?}");
+    service.publisher.publish_in(&mut transaction, created(1)).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_connection_outside_a_transaction_is_refused_before_anything_is_written() {
     let test = "a_connection_outside_a_transaction_is_refused_before_anything_is_written";
     let Some(service) = Service::start(test).await else { return };

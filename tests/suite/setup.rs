@@ -10,6 +10,7 @@ use marty_events_tests::{
 };
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
+use tracing::{Dispatch, instrument::WithSubscriber};
 
 pub(crate) struct Service {
     pub(crate) database: TestDatabase,
@@ -69,6 +70,13 @@ impl RunningRelay {
     pub(crate) fn start(relay: OutboxRelayBuilder) -> Self {
         let stop = CancellationToken::new();
         let task = tokio::spawn(relay.build().expect("a relay").run(stop.clone()));
+        Self { stop, task }
+    }
+
+    /// The same with its log kept.
+    pub(crate) fn start_under(relay: OutboxRelayBuilder, log: Dispatch) -> Self {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(relay.build().expect("a relay").run(stop.clone()).with_subscriber(log));
         Self { stop, task }
     }
 

@@ -56,18 +56,29 @@ impl fmt::Display for ConfigFault {
 
 /// How a value may be shown in an error.
 pub(super) fn shown(variable: &str, value: &str) -> String {
-    if variable == "DATABASE_URL" {
-        without_password(value)
-    } else if is_secret(variable) {
-        "***".to_owned()
-    } else {
-        value.to_owned()
+    match variable {
+        "DATABASE_URL" => without_password(value),
+        // No address has one, so this is a URL with a password, or nearly one.
+        "KAFKA_BROKERS" if value.contains('@') => "***".to_owned(),
+        _ if is_secret(variable) => "***".to_owned(),
+        _ => value.to_owned(),
     }
 }
 
 fn is_secret(variable: &str) -> bool {
     // `..._LOCATION` of a key is a path.
-    let secret = ["PASSWORD", "SECRET", "KEY", "TOKEN", "JAAS", "OAUTHBEARER_CONFIG", "PEM"];
+    let secret = [
+        "PASSWORD",
+        "PASSPHRASE",
+        "SECRET",
+        "CREDENTIAL",
+        "KEY",
+        "TOKEN",
+        "ASSERTION",
+        "JAAS",
+        "OAUTHBEARER_CONFIG",
+        "PEM",
+    ];
     secret.iter().any(|word| variable.contains(word)) && !variable.ends_with("_LOCATION")
 }
 
@@ -76,12 +87,16 @@ fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return if url.starts_with("sqlite:") { url.to_owned() } else { "***".to_owned() };
     };
-    let rest = rest.split_once('?').map_or(rest.to_owned(), |(before, _)| format!("{before}?***"));
+    let until = |text: &str, ends: &[char]| text.split(ends).next().unwrap_or_default().to_owned();
     match rest.rsplit_once('@') {
-        Some((user, host)) => {
-            let user = user.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:***@{host}")
+        // A password may have any of these, unescaped, where the URL is not well-formed.
+        Some((before, after)) => {
+            let user = until(before, &[':', '/', '?', '#', '@']);
+            format!("{scheme}://{user}:***@{}", until(after, &['?', '#']))
+                + if after.contains(['?', '#']) { "?***" } else { "" }
         }
-        None => format!("{scheme}://{rest}"),
+        None => {
+            format!("{scheme}://{}", until(rest, &['?', '#'])) + if rest.contains(['?', '#']) { "?***" } else { "" }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Properties that are passed through to librdkafka's producer.
 
-use rdkafka::ClientConfig;
+use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaConfRes};
 
 use super::{read::Reader, values::Secret};
 
@@ -13,13 +13,22 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Vec<(String, Secret)> {
     for (variable, value) in given {
         let property = variable.to_lowercase().replace('_', ".");
         let variable = format!("{PREFIX}{variable}");
-        if let Some((problem, accepted)) = refusal(&property, value) {
-            reader.fault(&variable, &problem, &accepted);
-        } else {
-            properties.push((property, Secret::new(value)));
+        match refusal(&property, value) {
+            // A misspelt name hides what the value is.
+            Some((problem, accepted)) if is_unknown(&property) => {
+                reader.fault_of_secret(&variable, &problem, &accepted);
+            }
+            Some((problem, accepted)) => reader.fault(&variable, &problem, &accepted),
+            None => properties.push((property, Secret::new(value))),
         }
     }
     properties
+}
+
+/// Whether librdkafka has no such property.
+fn is_unknown(property: &str) -> bool {
+    let set = ClientConfig::new().set(property, "").create_native_config();
+    matches!(set, Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)))
 }
 
 /// Why a property cannot be passed through, and what is accepted.
@@ -58,7 +67,7 @@ fn refusal(property: &str, value: &str) -> Option<(String, String)> {
     // librdkafka knows its properties and their ranges best.
     let refused = ClientConfig::new().set(property, value).create_native_config().err()?;
     let words = match refused {
-        rdkafka::error::KafkaError::ClientConfig(_, reason, ..) => reason,
+        KafkaError::ClientConfig(_, reason, ..) => reason,
         other => other.to_string(),
     };
     Some((words, "see librdkafka's CONFIGURATION.md, with `_` for `.`".to_owned()))

@@ -52,9 +52,19 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn fault(&mut self, name: &str, problem: &str, accepted: &str) {
+        let value = self.values.get(name).map(|value| shown(name, value));
+        self.add(name, value, problem, accepted);
+    }
+
+    /// A fault of a value that may not be shown, whatever its variable is called.
+    pub(super) fn fault_of_secret(&mut self, name: &str, problem: &str, accepted: &str) {
+        self.add(name, Some("***".to_owned()), problem, accepted);
+    }
+
+    fn add(&mut self, name: &str, value: Option<String>, problem: &str, accepted: &str) {
         self.faults.push(ConfigFault {
             variable: name.to_owned(),
-            value: self.values.get(name).map(|value| shown(name, value)),
+            value,
             problem: problem.to_owned(),
             accepted: accepted.to_owned(),
         });
@@ -105,7 +115,7 @@ fn brokers(reader: &mut Reader<'_>) -> Brokers {
         #[cfg(not(feature = "embedded"))]
         reader.fault(name, "this build has no in-process broker", "enable the Cargo feature `embedded`");
     } else if let Some(bad) = list.split(',').map(str::trim).find(|broker| !is_address(broker)) {
-        let problem = format!("`{bad}` is no address");
+        let problem = if bad.contains('@') { "it is no address".to_owned() } else { format!("`{bad}` is no address") };
         reader.fault(name, &problem, "write host:port, several separated by commas, or embedded");
     }
     Brokers::List(list.split(',').map(str::trim).collect::<Vec<_>>().join(","))

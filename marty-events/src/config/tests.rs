@@ -152,6 +152,26 @@ fn no_secret_is_shown() {
     assert!(!shown.contains("hunter2"), "{shown}");
 }
 
+#[test]
+fn no_secret_is_shown_where_it_does_not_belong_or_is_misspelt() {
+    for (name, value) in [
+        ("KAFKA_PRODUCER_SASL_PASWORD", "hunter2"),
+        ("KAFKA_PRODUCER_SASL_JAAS_CONFIG", "PlainLoginModule required password='hunter2';"),
+        ("KAFKA_PRODUCER_SASL_PASSWORD", "hunter2"),
+        ("KAFKA_BROKERS", "sasl://me:hunter2@kafka:9092"),
+        ("DATABASE_URL", "oracle://me:hunter2?@db/outbox"),
+        ("DATABASE_URL", "oracle://me:hunter2/#@db/outbox"),
+        ("DATABASE_URL", "oracle://me:hun@ter2@db/outbox"),
+        ("DATABASE_URL", "oracle://db/outbox?password=hunter2&application_name=a@b"),
+        ("DATABASE_URL", "oracle://db/outbox#hunter2"),
+        ("DATABASE_URL", "me:hunter2@db"),
+    ] {
+        let error = read::read(&environment(&[(name, value)])).expect_err(value);
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains(name) && !shown.contains("hun") && !shown.contains("ter2"), "{shown}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_value_that_is_not_utf_8_is_named() {

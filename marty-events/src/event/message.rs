@@ -127,7 +127,7 @@ impl Source {
         match event {
             Event::Audit(audit) => {
                 let payload = audit.payload;
-                let topic = topic::prefixed(prefix, "audit.events")?;
+                let topic = topic::prefixed(prefix, topic::AUDIT)?;
                 let event_type = payload.event_type.as_str();
                 let bytes = draft.envelope(event_type, payload.resource_id.as_deref(), audit.priority, &payload)?;
                 Ok(draft.message(topic, payload.event_type.into(), payload.resource_id, bytes))
@@ -148,14 +148,14 @@ impl Source {
             }
             Event::Notification(notification) => {
                 let payload = notification.payload;
-                let topic = topic::prefixed(prefix, "notification.events")?;
+                let topic = topic::prefixed(prefix, topic::NOTIFICATION)?;
                 let key = payload.recipient_ids.first().unwrap_or(&payload.recipient_type).clone();
                 let event_type = payload.event_type.as_str();
                 let bytes = draft.envelope(event_type, Some(&key), notification.priority, &payload)?;
                 Ok(draft.message(topic, payload.event_type.into(), Some(key), bytes))
             }
             Event::Custom(custom) => {
-                let topic = topic::prefixed(prefix, &custom.topic)?;
+                let topic = topic::custom(prefix, &custom.topic)?;
                 let key = custom.key.as_deref();
                 let bytes = draft.envelope(&custom.event_type, key, custom.priority, &custom.payload)?;
                 Ok(draft.message(topic, custom.event_type, custom.key, bytes))

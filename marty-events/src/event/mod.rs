@@ -9,6 +9,8 @@ mod custom;
 mod domain;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod hostile;
 mod json;
 mod kinds;
 pub(crate) mod message;

@@ -5,6 +5,11 @@ use crate::EventError;
 
 const LONGEST: usize = 249;
 
+/// The topic of audit events, after the prefix.
+pub(crate) const AUDIT: &str = "audit.events";
+/// The topic of notification events, after the prefix.
+pub(crate) const NOTIFICATION: &str = "notification.events";
+
 /// The pattern of the domain topics, after the prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TopicPattern(Vec<Piece>);
@@ -71,7 +76,7 @@ impl TopicPattern {
         let mut topic = joined(prefix, pieces)?;
         // A topic's letters are ASCII.
         topic.make_ascii_lowercase();
-        Ok(topic)
+        not_of_another_kind(prefix, topic)
     }
 }
 
@@ -100,6 +105,23 @@ fn pieces(pattern: &str) -> Vec<Piece> {
 /// `{prefix}.{name}`; an empty prefix drops the segment.
 pub(crate) fn prefixed(prefix: &str, name: &str) -> Result<String, EventError> {
     joined(prefix, [name])
+}
+
+/// `{prefix}.{name}` for an event of no kind that has a topic of its own.
+pub(crate) fn custom(prefix: &str, name: &str) -> Result<String, EventError> {
+    not_of_another_kind(prefix, prefixed(prefix, name)?)
+}
+
+/// What stands among the audit events is taken for evidence, so nothing else may be put there by its name.
+fn not_of_another_kind(prefix: &str, topic: String) -> Result<String, EventError> {
+    let name = topic.strip_prefix(prefix).unwrap_or(&topic);
+    let kind = match name.strip_prefix('.').unwrap_or(name) {
+        AUDIT => "audit",
+        NOTIFICATION => "notification",
+        _ => return Ok(topic),
+    };
+    let problem = format!("it is that of the {kind} events, which no other kind of event may stand among");
+    Err(EventError::InvalidTopic { topic, problem })
 }
 
 fn joined<'a>(prefix: &'a str, name: impl IntoIterator<Item = &'a str>) -> Result<String, EventError> {

@@ -1,32 +1,47 @@
 //! One event at a time, acknowledged: what a call of `publish` waits for.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
 
 use rdkafka::{
+    ClientConfig, ClientContext,
+    config::{FromClientConfigAndContext, RDKafkaLogLevel},
     error::KafkaError,
     producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer},
     types::RDKafkaErrorCode,
 };
 
+use super::{Complaint, is_permanent};
 use crate::{EventError, config::EventConfig, event::message::Message};
 
-/// How long an event may wait for the broker's acknowledgement before the caller hears that it did not come.
-/// `KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS` changes it.
-const ACKNOWLEDGED_WITHIN: &str = "10000";
+/// A caller waits for each event, so none is held back in the hope of company; and for a limited time for the broker's
+/// acknowledgement, which `KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS` changes.
+const DEFAULTS: [(&str, &str); 2] = [("linger.ms", "0"), ("message.timeout.ms", "10000")];
 
 /// A producer whose every send is awaited.
 #[derive(Clone)]
-pub(crate) struct DirectProducer(FutureProducer);
+pub(crate) struct DirectProducer(Arc<Renewable>);
+
+type Client = FutureProducer<Context>;
+
+/// A client that a new one takes the place of once it can send nothing more.
+struct Renewable {
+    config: ClientConfig,
+    complaint: Complaint,
+    client: Mutex<Client>,
+}
+
+/// Passes on what the client says of itself.
+struct Context(Complaint);
 
 impl DirectProducer {
     pub(crate) fn new(config: &EventConfig) -> Result<Self, EventError> {
-        let mut base = rdkafka::ClientConfig::new();
-        // A caller waits for each event, so none is held back in the hope of company.
-        base.set("linger.ms", "0").set("message.timeout.ms", ACKNOWLEDGED_WITHIN);
-        base.extend(
-            super::producer_config(config)?.config_map().iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
-        );
-        base.create().map(Self).map_err(EventError::Kafka)
+        let (config, complaint) = (super::producer_config(config, &DEFAULTS)?, Complaint::default());
+        let client = Mutex::new(client(&config, &complaint)?);
+        Ok(Self(Arc::new(Renewable { config, complaint, client })))
     }
 
     /// Hands the message to the client. From here on it is sent, whether or not anybody waits for it.
@@ -39,30 +54,70 @@ impl DirectProducer {
             record = record.key(key);
         }
         // Not `send`, which would put the message back in the queue behind its successors when the queue is full.
-        self.0.send_result(record).map(Delivery).map_err(|(error, _)| failed(message, error))
+        let handed = self.0.client()?.send_result(record);
+        match handed {
+            Ok(future) => Ok(Delivery { future, complaint: self.0.complaint.clone() }),
+            Err((error, _)) => Err(failed(message, error, &self.0.complaint)),
+        }
     }
 
     /// Waits until nothing is under way any more, or `limit` has passed; answers how many messages are left then.
     /// Blocks the thread.
     pub(crate) fn flush(&self, limit: Duration) -> usize {
-        match self.0.flush(limit) {
+        let client = self.0.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match client.flush(limit) {
             Ok(()) => 0,
-            Err(_) => usize::try_from(self.0.in_flight_count()).unwrap_or_default(),
+            Err(_) => usize::try_from(client.in_flight_count()).unwrap_or_default(),
         }
     }
 }
 
+impl Renewable {
+    /// The client, or a new one where it has met an error that it cannot go on after: it was denied what an idempotent
+    /// producer needs, or lost its place in the brokers' count (librdkafka, INTRODUCTION.md, "Fatal error handling").
+    fn client(&self) -> Result<Client, EventError> {
+        let mut current = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.client().fatal_error().is_some() {
+            let lost = std::mem::replace(&mut *current, client(&self.config, &self.complaint)?);
+            // Waits for the client's thread.
+            thread::spawn(move || drop(lost));
+        }
+        Ok(current.clone())
+    }
+}
+
+fn client(config: &ClientConfig, complaint: &Complaint) -> Result<Client, EventError> {
+    FutureProducer::from_config_and_context(config, Context(complaint.clone())).map_err(super::not_made)
+}
+
+impl ClientContext for Context {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.0.overhear(facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.take_down(&error, reason);
+    }
+}
+
 /// A message under way.
-pub(crate) struct Delivery(DeliveryFuture);
+pub(crate) struct Delivery {
+    future: DeliveryFuture,
+    complaint: Complaint,
+}
 
 impl Delivery {
     /// Ends when the broker has the message, or has refused it. Cancel safe: it can be asked again.
     pub(crate) async fn ended(&mut self, message: &Message) -> Result<(), EventError> {
-        match (&mut self.0).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err((error, _))) => Err(failed(message, error)),
-            Err(_) => Err(failed(message, KafkaError::MessageProduction(RDKafkaErrorCode::PurgeInflight))),
-        }
+        let error = match (&mut self.future).await {
+            Ok(Ok(_)) => {
+                self.complaint.withdraw();
+                return Ok(());
+            }
+            Ok(Err((error, _))) => error,
+            Err(_) => KafkaError::MessageProduction(RDKafkaErrorCode::PurgeInflight),
+        };
+        Err(failed(message, error, &self.complaint))
     }
 
     pub(crate) async fn done(mut self, message: &Message) -> Result<(), EventError> {
@@ -70,8 +125,9 @@ impl Delivery {
     }
 }
 
-fn failed(message: &Message, source: KafkaError) -> EventError {
-    EventError::Delivery { id: message.id, topic: message.topic.clone(), source }
+fn failed(message: &Message, source: KafkaError, complaint: &Complaint) -> EventError {
+    let connection = complaint.text().filter(|_| !is_permanent(&source));
+    EventError::Delivery { id: message.id, topic: message.topic.clone(), connection, source: Box::new(source) }
 }
 
 impl std::fmt::Debug for DirectProducer {

@@ -1,5 +1,6 @@
 //! The Kafka client: what both roads share.
 
+mod complaint;
 mod direct;
 #[cfg(feature = "embedded")]
 pub(crate) mod embedded;
@@ -7,9 +8,12 @@ mod verdict;
 
 use rdkafka::{
     ClientConfig,
+    config::RDKafkaLogLevel,
+    error::KafkaError,
     message::{Header, OwnedHeaders},
 };
 
+pub(crate) use complaint::{Complaint, Outage};
 pub(crate) use direct::{Delivery, DirectProducer};
 pub(crate) use verdict::{Verdict, is_permanent};
 
@@ -17,15 +21,44 @@ use crate::EventError;
 use crate::config::{Brokers, EventConfig};
 
 /// Settings of every producer: nothing is acknowledged that a leader's failure could lose, and a retry inside the
-/// client neither duplicates nor reorders. Configured properties come on top; those that would weaken this were refused
-/// with the configuration.
-pub(crate) fn producer_config(config: &EventConfig) -> Result<ClientConfig, EventError> {
+/// client neither duplicates nor reorders. `defaults` are those of one road. Configured properties come on top; those that
+/// would weaken this were refused with the configuration.
+pub(crate) fn producer_config(config: &EventConfig, defaults: &[(&str, &str)]) -> Result<ClientConfig, EventError> {
     let mut client = config.client_config(&bootstrap(config)?);
     client.set("acks", "all").set("enable.idempotence", "true");
-    for (name, value) in config.producer_properties() {
+    for (name, value) in defaults.iter().copied().chain(config.producer_properties()) {
         client.set(name, value);
     }
+    // Without it the level is that of the `log` crate, which nobody may have set up.
+    let debugs = client.get("debug").is_some();
+    client.set_log_level(if debugs { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info });
+    warn_of_strangers(&client);
     Ok(client)
+}
+
+/// Says it loudly where the configuration lets anybody on the way take a broker's place.
+fn warn_of_strangers(client: &ClientConfig) {
+    let is = |name: &str, values: &[&str]| {
+        client.get(name).is_some_and(|value| values.iter().any(|one| one.eq_ignore_ascii_case(value)))
+    };
+    if is("security.protocol", &["ssl", "sasl_ssl"])
+        && (is("enable.ssl.certificate.verification", &["false", "f", "0"])
+            || is("ssl.endpoint.identification.algorithm", &["none"]))
+    {
+        tracing::warn!(
+            "the brokers' certificates are not verified, as the configuration has it; anybody may take their place"
+        );
+    }
+}
+
+/// The error of a client that could not be made, without the value that it may carry: it could be a password.
+pub(crate) fn not_made(error: KafkaError) -> EventError {
+    EventError::Kafka(match error {
+        KafkaError::ClientConfig(answer, reason, name, _) => {
+            KafkaError::ClientConfig(answer, reason, name, "***".to_owned())
+        }
+        other => other,
+    })
 }
 
 /// The bootstrap list; starts the in-process broker where the configuration names that.

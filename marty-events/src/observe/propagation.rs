@@ -10,10 +10,13 @@ pub(crate) struct TraceContext {
 }
 
 impl TraceContext {
-    /// Nothing for a `traceparent` that is not of the recommendation's form.
+    /// Nothing for a `traceparent` that is not of the recommendation's form. Of a later version of it what this one knows is kept, as
+    /// version 00 (section 4.3, "Mutating the traceparent Field"); a `tracestate` that is too long, or no text, is left out.
     pub(crate) fn new(parent: String, state: Option<String>) -> Option<Self> {
         parts(&parent)?;
-        Some(Self { parent, state })
+        // The part of version 00, of which every character was looked at.
+        let parent = format!("00{}", parent.get(2..PARENT_LENGTH)?);
+        Some(Self { parent, state: state.filter(|state| is_state(state)) })
     }
 
     /// What a record's headers say.
@@ -78,6 +81,16 @@ impl TraceContext {
     }
 }
 
+/// Version 00: two, 32, 16 and two digits, and what is between them.
+const PARENT_LENGTH: usize = 55;
+
+/// What everybody has to pass on (section 3.3.1.5); longer ones cost every event.
+const LONGEST_STATE: usize = 512;
+
+fn is_state(text: &str) -> bool {
+    (1..=LONGEST_STATE).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'))
+}
+
 struct Parts<'a> {
     trace_id: &'a str,
     span_id: &'a str,
@@ -123,6 +136,21 @@ mod tests {
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-extra",
         ] {
             assert_eq!(TraceContext::new(bad.to_owned(), None), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn of_a_trace_no_more_is_kept_than_is_known() {
+        let known = "-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let kept = |parent: String, state: &str| {
+            let trace = TraceContext::new(parent, Some(state.to_owned())).expect("a trace");
+            trace.headers().map(|(_, value)| value.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(format!("00{known}"), &"v".repeat(512)), [format!("00{known}"), "v".repeat(512)]);
+        // Of a later version, with a megabyte of what it may bring.
+        assert_eq!(kept(format!("01{known}-{}", "x".repeat(1 << 20)), "v=1"), [format!("00{known}"), "v=1".to_owned()]);
+        for bad in ["", "v=1\r\nce_id: forged", "v=\u{e9}", &"v".repeat(513)] {
+            assert_eq!(kept(format!("00{known}"), bad), [format!("00{known}")], "{bad:?}");
         }
     }
 

@@ -5,7 +5,7 @@ use sqlx::PgPool;
 #[cfg(feature = "sqlite")]
 use sqlx::SqlitePool;
 
-use crate::EventError;
+use crate::{EventError, error::OneLine};
 
 /// A connection pool of any database that has an outbox; made from the pool itself.
 #[derive(Debug, Clone)]
@@ -34,6 +34,7 @@ impl OutboxPool {
     /// not built in.
     pub fn connect_lazy(url: &str) -> Result<Self, EventError> {
         let operation = "read DATABASE_URL";
+        refuse_unknown_secret(url).map_err(|source| EventError::Outbox { operation, source })?;
         let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
         match scheme {
             #[cfg(feature = "postgres")]
@@ -59,6 +60,21 @@ impl OutboxPool {
                 Err(EventError::UnsupportedDatabase { database: "the database of DATABASE_URL", feature: "postgres" })
             }
         }
+    }
+}
+
+/// sqlx warns of parameters that it does not know, with their values; so of those that look like a secret, such as libpq's
+/// `sslpassword`, it must not hear.
+fn refuse_unknown_secret(url: &str) -> Result<(), sqlx::Error> {
+    let Some((_, query)) = url.split_once('?') else { return Ok(()) };
+    let mut names = query.split(['&', '#']).map(|pair| pair.split('=').next().unwrap_or_default().to_lowercase());
+    let is_secret =
+        |name: &String| name != "password" && ["pass", "pwd", "secret", "token"].iter().any(|word| name.contains(word));
+    match names.find(is_secret) {
+        Some(name) => Err(sqlx::Error::Configuration(
+            format!("`{}` is no parameter of a database URL; leave it out", OneLine(&name)).into(),
+        )),
+        None => Ok(()),
     }
 }
 

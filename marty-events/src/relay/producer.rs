@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use rdkafka::{
-    ClientConfig, ClientContext,
+    ClientContext,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
     error::KafkaError,
     message::DeliveryResult,
@@ -12,7 +12,16 @@ use rdkafka::{
 };
 use tokio::sync::mpsc;
 
-use crate::{EventError, config::EventConfig, kafka, outbox::Record};
+use crate::{
+    EventError,
+    config::EventConfig,
+    kafka::{self, Complaint, Outage},
+    outbox::Record,
+};
+
+/// Without a time limit the client itself waits an outage out, in order; the relay's window bounds what waits. A few
+/// milliseconds of company make batches.
+const DEFAULTS: [(&str, &str); 2] = [("message.timeout.ms", "0"), ("linger.ms", "2")];
 
 /// How long a broker that is asked for a sign of life may take.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
@@ -29,7 +38,7 @@ pub(super) struct Report {
 pub(super) enum News {
     Report(Report),
     /// No broker can be reached. What was sent waits in the client.
-    Unreachable(KafkaError),
+    Unreachable(Outage),
     /// A broker has answered that was asked for it, or none has.
     Probed(Result<(), KafkaError>),
 }
@@ -39,26 +48,25 @@ pub(super) struct RelayProducer {
     producer: Arc<ThreadedProducer<Reporter>>,
     reporter: Reporter,
     news: mpsc::UnboundedReceiver<News>,
+    complaint: Complaint,
 }
 
 /// Passes the client's news on. The channel is bounded by what the relay has in flight, one report a row, and by how often all
 /// connections can break.
 #[derive(Clone)]
-struct Reporter(mpsc::UnboundedSender<News>);
+struct Reporter {
+    news: mpsc::UnboundedSender<News>,
+    complaint: Complaint,
+}
 
 impl RelayProducer {
     pub(super) fn new(config: &EventConfig) -> Result<Self, EventError> {
-        let mut client = ClientConfig::new();
-        // Without a time limit the client itself waits an outage out, in order; the relay's window bounds what waits.
-        // A few milliseconds of company make batches.
-        client.set("message.timeout.ms", "0").set("linger.ms", "2");
-        let configured = kafka::producer_config(config)?;
-        client.extend(configured.config_map().iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let client = kafka::producer_config(config, &DEFAULTS)?;
         let (sender, news) = mpsc::unbounded_channel();
-        let reporter = Reporter(sender);
-        let producer =
-            ThreadedProducer::from_config_and_context(&client, reporter.clone()).map_err(EventError::Kafka)?;
-        Ok(Self { producer: Arc::new(producer), reporter, news })
+        let complaint = Complaint::default();
+        let reporter = Reporter { news: sender, complaint: complaint.clone() };
+        let producer = ThreadedProducer::from_config_and_context(&client, reporter.clone()).map_err(kafka::not_made)?;
+        Ok(Self { producer: Arc::new(producer), reporter, news, complaint })
     }
 
     /// Hands a row to the client. An error means that nothing was taken, and no report comes.
@@ -70,6 +78,11 @@ impl RelayProducer {
             record = record.key(key);
         }
         self.producer.send(record).map_err(|(error, _)| error)
+    }
+
+    /// Why nothing is delivered.
+    pub(super) fn outage(&self, error: &KafkaError) -> Outage {
+        Outage::of(error, &self.complaint)
     }
 
     /// What comes next. Cancel safe.
@@ -100,13 +113,13 @@ impl RelayProducer {
 
 impl ClientContext for Reporter {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
-        tracing::debug!(facility, message, "kafka client");
+        self.complaint.overhear(facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "kafka client");
+        self.complaint.take_down(&error, reason);
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.tell(News::Unreachable(error));
+            self.tell(News::Unreachable(Outage::unreachable(&self.complaint)));
         }
     }
 }
@@ -115,6 +128,9 @@ impl ProducerContext for Reporter {
     type DeliveryOpaque = Box<i64>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, seq: Box<i64>) {
+        if result.is_ok() {
+            self.complaint.withdraw();
+        }
         let result = result.as_ref().map(drop).map_err(|(error, _)| error.clone());
         self.tell(News::Report(Report { seq: *seq, result }));
     }
@@ -123,6 +139,6 @@ impl ProducerContext for Reporter {
 impl Reporter {
     fn tell(&self, news: News) {
         // Nobody listens any more once the relay has stopped; the row is still in the outbox.
-        let _ = self.0.send(news);
+        let _ = self.news.send(news);
     }
 }

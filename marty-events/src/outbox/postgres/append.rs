@@ -67,6 +67,7 @@ impl Append {
     /// One statement, however many messages.
     pub(crate) async fn append(&self, connection: &mut PgConnection, messages: &[Message]) -> Result<(), EventError> {
         self.require_transaction(connection).await?;
+        messages.iter().try_for_each(check)?;
         let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
         let types: Vec<&str> = messages.iter().map(|message| message.event_type.as_str()).collect();
         let topics: Vec<&str> = messages.iter().map(|message| message.topic.as_str()).collect();
@@ -118,6 +119,18 @@ impl Append {
             }
         })
     }
+}
+
+/// Refuses what no text of PostgreSQL can hold ("Character Types", 8.3), before the refusal would end the transaction.
+fn check(message: &Message) -> Result<(), EventError> {
+    let has_nul = |text: &str| text.contains('\0');
+    if has_nul(&message.event_type) || message.key.as_deref().is_some_and(has_nul) {
+        return Err(EventError::InvalidEvent {
+            event_type: message.event_type.clone(),
+            problem: "its type or id has a NUL character, which PostgreSQL cannot keep; leave that out".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// The locks of the messages whose order is that of the commits.

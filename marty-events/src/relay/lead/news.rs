@@ -58,7 +58,7 @@ impl<S: Store> Term<'_, S> {
             verdict @ (Verdict::Outage | Verdict::ProducerLost) => {
                 self.window.put_back(seq);
                 self.metrics.sends_again(Again::Outage);
-                self.send_at = Instant::now() + self.broker.failed(&error);
+                self.send_at = Instant::now() + self.broker.failed(&self.producer.outage(&error));
                 if verdict == Verdict::ProducerLost {
                     self.producer_lost = true;
                     self.producer.purge();
@@ -101,7 +101,7 @@ impl<S: Store> Term<'_, S> {
                 self.broker.works();
                 Probe::NotNeeded
             }
-            Err(error) => Probe::At(Instant::now() + self.broker.failed(&error)),
+            Err(error) => Probe::At(Instant::now() + self.broker.failed(&self.producer.outage(&error))),
         };
     }
 }

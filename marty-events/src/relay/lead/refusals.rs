@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{super::pauses, Term};
 use crate::{
     EventError,
+    error::OneLine,
     observe::Again,
     outbox::{Refused, Store, Tenure},
 };
@@ -53,13 +54,13 @@ impl<S: Store> Term<'_, S> {
         if let Some(event) = self.window.event(refusal.seq) {
             let reason = refusal.reason.as_str();
             if buried {
-                tracing::error!(event_id = %event.event_id, topic = %event.topic, attempts, reason,
+                tracing::error!(event_id = %event.event_id, topic = %OneLine(&event.topic), attempts, reason,
                     "event moved to the dead letters");
             } else if self.settings.max_attempts <= attempts {
-                tracing::error!(event_id = %event.event_id, topic = %event.topic, attempts, reason,
+                tracing::error!(event_id = %event.event_id, topic = %OneLine(&event.topic), attempts, reason,
                     "the broker goes on refusing an event, and its ordering key waits");
             } else {
-                tracing::warn!(event_id = %event.event_id, topic = %event.topic, attempts, reason,
+                tracing::warn!(event_id = %event.event_id, topic = %OneLine(&event.topic), attempts, reason,
                     "the broker refused an event; it is tried again");
             }
         }

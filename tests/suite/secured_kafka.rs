@@ -1,0 +1,286 @@
+//! TLS, SASL and access lists: what is proven to the brokers, and by them, on both roads.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use marty_events::{
+    AuditEvent, AuditEventType, CustomEvent, DomainEvent, EventConfigBuilder, EventError, EventPublisher, OutboxRelay,
+    OutboxRepository,
+};
+use marty_events_tests::{
+    acls::{self, Operation},
+    database::TestDatabase,
+    kafka::{Reader, prefix},
+    logs::Lines,
+    secured::{
+        LIMITED,
+        Listener::{self, Misnamed, Sasl, SaslTls, Tls},
+        NEWCOMER, SecuredKafka, TRUSTED,
+    },
+    wait,
+};
+use tracing::level_filters::LevelFilter;
+
+use crate::setup::RunningRelay;
+
+/// How long a direct event waits for the broker here.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+struct Trial {
+    kafka: Arc<SecuredKafka>,
+    database: TestDatabase,
+    outbox: OutboxRepository,
+    reader: Reader,
+    prefix: String,
+}
+
+impl Trial {
+    async fn start(test: &str) -> Option<Self> {
+        let database = TestDatabase::create(test).await?;
+        let kafka = SecuredKafka::shared(test)?;
+        let prefix = prefix();
+        let reader = Reader::start(&kafka.open, &prefix);
+        Some(Self { outbox: OutboxRepository::new(&database.pool), kafka, database, reader, prefix })
+    }
+
+    fn client(&self, listener: Listener) -> EventConfigBuilder {
+        let client = self.kafka.client(listener).topic_prefix(&self.prefix);
+        if listener == Sasl { client } else { client.ssl_ca_location(self.kafka.ca()) }
+    }
+
+    fn as_user(&self, listener: Listener, mechanism: &str, user: &str) -> EventConfigBuilder {
+        self.client(listener).sasl(mechanism, user, &self.kafka.password)
+    }
+
+    fn relay(&self, client: &EventConfigBuilder) -> marty_events::OutboxRelayBuilder {
+        OutboxRelay::builder(&self.database.pool)
+            .config(client.clone().build().expect("a configuration"))
+            .lease_time(Duration::from_secs(1))
+            .drain_time(Duration::from_millis(100))
+    }
+
+    fn publisher(client: &EventConfigBuilder) -> EventPublisher {
+        let patience = PATIENCE.as_millis().to_string();
+        let config = client.clone().producer_property("message.timeout.ms", patience).build();
+        EventPublisher::unregistered(&config.expect("a configuration")).expect("a publisher")
+    }
+
+    async fn write(&self, publisher: &EventPublisher) -> String {
+        let mut transaction = self.database.pool.begin().await.expect("a transaction");
+        let written = publisher.publish_in(&mut transaction, DomainEvent::new("user", "u-1", "created")).await;
+        transaction.commit().await.expect("the commit");
+        written.expect("it is written").to_string()
+    }
+
+    /// Both roads lead to the broker.
+    async fn passes(&self, client: &EventConfigBuilder) {
+        let publisher = Self::publisher(client);
+        let direct = publisher.publish(exported()).await.expect("it is delivered").to_string();
+        let written = self.write(&publisher).await;
+        let relay = RunningRelay::start(self.relay(client));
+        self.arrive(&[direct, written]).await;
+        relay.stop().await;
+    }
+
+    async fn arrive(&self, ids: &[String]) {
+        wait::until("the events", || async {
+            let records = self.reader.records();
+            ids.iter().all(|id| records.iter().any(|record| record.id() == Some(id))).then_some(())
+        })
+        .await;
+    }
+
+    /// Neither road leads to the broker; both say why in `words`, in time, and lose nothing.
+    async fn fails(&self, client: &EventConfigBuilder, words: &[&str]) {
+        let publisher = Self::publisher(client);
+        let begin = Instant::now();
+        let error = publisher.publish(exported()).await.expect_err("it cannot be delivered");
+        assert!(begin.elapsed() < PATIENCE + Duration::from_secs(3), "{:?}", begin.elapsed());
+        assert!(matches!(error, EventError::Delivery { .. }) && error.is_retryable(), "{error:?}");
+        says(&error.to_string(), words);
+
+        let keeping = Self::publisher(&client.clone().database_url(&self.database.url));
+        let kept = keeping.publish(exported()).await.expect("the outbox keeps it").to_string();
+        let written = self.write(&publisher).await;
+        let lines = Lines::default();
+        let relay = RunningRelay::start_under(self.relay(client), lines.of(LevelFilter::INFO));
+        wait::within(Duration::from_secs(20), "the relay's reason", || async {
+            lines.text().contains("does not work").then_some(())
+        })
+        .await;
+        says(&lines.text(), words);
+        relay.stop().await;
+        let waiting = self.outbox.pending(9).await.expect("the backlog");
+        let attempts: Vec<_> = waiting.iter().map(|event| (event.event_id.to_string(), event.attempts)).collect();
+        assert_eq!(attempts, [(kept, 0), (written, 0)], "both wait, and nothing counts against them");
+        assert_eq!(self.reader.records().len(), 0, "nothing arrived");
+
+        // Whoever mends the configuration has everything.
+        let relay = RunningRelay::start(self.relay(&self.as_user(SaslTls, "PLAIN", TRUSTED)));
+        self.reader.events(2).await;
+        relay.stop().await;
+    }
+}
+
+fn exported() -> AuditEvent {
+    AuditEvent::new(AuditEventType::DataExported, "export", "report").resource_id("r-1")
+}
+
+fn says(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "`{word}` is missing: {text}");
+    }
+}
+
+#[tokio::test]
+async fn brokers_with_a_certificate_of_the_right_authority_are_trusted() {
+    let Some(trial) = Trial::start("brokers_with_a_certificate_of_the_right_authority_are_trusted").await else {
+        return;
+    };
+    trial.passes(&trial.client(Tls)).await;
+}
+
+#[tokio::test]
+async fn brokers_with_a_certificate_of_another_authority_are_not() {
+    let Some(trial) = Trial::start("brokers_with_a_certificate_of_another_authority_are_not").await else { return };
+    let client = trial.client(Tls).ssl_ca_location(trial.kafka.wrong_ca());
+    trial.fails(&client, &["certificate verify failed", "KAFKA_SSL_CA_LOCATION"]).await;
+}
+
+#[tokio::test]
+async fn brokers_with_a_certificate_for_another_host_are_not() {
+    let Some(trial) = Trial::start("brokers_with_a_certificate_for_another_host_are_not").await else { return };
+    trial.fails(&trial.client(Misnamed), &["certificate verify failed", "KAFKA_BROKERS"]).await;
+}
+
+#[tokio::test]
+async fn a_client_without_tls_is_told_what_to_set() {
+    let Some(trial) = Trial::start("a_client_without_tls_is_told_what_to_set").await else { return };
+    let client = trial.kafka.client(Tls).topic_prefix(&trial.prefix).security_protocol("plaintext");
+    trial.fails(&client, &["check KAFKA_SECURITY_PROTOCOL"]).await;
+}
+
+#[tokio::test]
+async fn a_client_without_sasl_is_told_what_to_set() {
+    let Some(trial) = Trial::start("a_client_without_sasl_is_told_what_to_set").await else { return };
+    let client = trial.client(Sasl).security_protocol("plaintext");
+    trial.fails(&client, &["KAFKA_SECURITY_PROTOCOL"]).await;
+}
+
+#[tokio::test]
+async fn the_right_password_is_taken_by_every_mechanism() {
+    let Some(trial) = Trial::start("the_right_password_is_taken_by_every_mechanism").await else { return };
+    for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
+        for listener in [Sasl, SaslTls] {
+            trial.passes(&trial.as_user(listener, mechanism, TRUSTED)).await;
+        }
+    }
+}
+
+async fn a_wrong_password_is_refused(test: &str, mechanism: &str) {
+    let Some(trial) = Trial::start(test).await else { return };
+    let client = trial.client(SaslTls).sasl(mechanism, TRUSTED, "a wrong one");
+    trial.fails(&client, &["Authentication failed", "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"]).await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused_by_plain() {
+    a_wrong_password_is_refused("a_wrong_password_is_refused_by_plain", "PLAIN").await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused_by_scram_sha_256() {
+    a_wrong_password_is_refused("a_wrong_password_is_refused_by_scram_sha_256", "SCRAM-SHA-256").await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused_by_scram_sha_512() {
+    a_wrong_password_is_refused("a_wrong_password_is_refused_by_scram_sha_512", "SCRAM-SHA-512").await;
+}
+
+#[tokio::test]
+async fn the_documented_rights_on_topics_suffice() {
+    let Some(trial) = Trial::start("the_documented_rights_on_topics_suffice").await else { return };
+    let client = trial.as_user(SaslTls, "PLAIN", LIMITED);
+    acls::allow(&trial.kafka.open, LIMITED, Operation::Write, &format!("{}.", trial.prefix));
+    acls::allow(&trial.kafka.open, LIMITED, Operation::Create, &format!("{}.", trial.prefix));
+    // The brokers learn of rights a moment after they were given.
+    wait::until("the rights", || async { Trial::publisher(&client).publish(exported()).await.ok() }).await;
+    trial.passes(&client).await;
+}
+
+#[tokio::test]
+async fn a_topic_that_may_not_be_written_to_holds_up_no_other() {
+    let Some(trial) = Trial::start("a_topic_that_may_not_be_written_to_holds_up_no_other").await else { return };
+    let client = trial.as_user(Sasl, "PLAIN", LIMITED);
+    let open = format!("{}.suite.", trial.prefix);
+    acls::allow(&trial.kafka.open, LIMITED, Operation::Write, &open);
+    acls::allow(&trial.kafka.open, LIMITED, Operation::Create, &open);
+    let publisher = Trial::publisher(&client);
+    let note = |topic: &str, key: usize| CustomEvent::new(topic, "noted").key(key);
+    wait::until("the rights", || async { publisher.publish(note("suite.first", 0)).await.ok() }).await;
+
+    let error = publisher.publish(note("closed", 0)).await.expect_err("it may not be written to");
+    assert!(!error.is_retryable(), "{error:?}");
+    says(&format!("{error:?}"), &["TopicAuthorizationFailed", &format!("{}.closed", trial.prefix)]);
+    publisher.publish(note("suite.second", 0)).await.expect("the publisher works on");
+
+    let mut transaction = trial.database.pool.begin().await.unwrap();
+    let events = (0..40).map(|key| note(if key % 2 == 0 { "suite.third" } else { "closed" }, key));
+    publisher.publish_all_in(&mut transaction, events).await.unwrap();
+    transaction.commit().await.unwrap();
+    let begin = Instant::now();
+    let relay = trial.relay(&client).max_attempts(2).retry_delay(Duration::from_millis(50));
+    let relay = RunningRelay::start(relay);
+    trial.reader.events(22).await;
+    assert!(begin.elapsed() < Duration::from_secs(15), "the others wait for nothing: {:?}", begin.elapsed());
+    wait::until("the dead letters", || async { (trial.outbox.stats().await.ok()?.dead == 20).then_some(()) }).await;
+    relay.stop().await;
+    let dead = trial.outbox.dead_letters(99).await.unwrap();
+    for dead in &dead {
+        assert_eq!((dead.event.topic.as_str(), dead.event.attempts), (&*format!("{}.closed", trial.prefix), 2));
+        says(&dead.reason, &["TopicAuthorizationFailed"]);
+    }
+
+    // The right is given, and what is dead is brought back.
+    acls::allow(&trial.kafka.open, LIMITED, Operation::Write, &format!("{}.closed", trial.prefix));
+    acls::allow(&trial.kafka.open, LIMITED, Operation::Create, &format!("{}.closed", trial.prefix));
+    let ids: Vec<_> = dead.iter().map(|dead| dead.event.event_id).collect();
+    assert_eq!(trial.outbox.requeue(&ids).await.unwrap(), 20);
+    let relay = RunningRelay::start(trial.relay(&client).give_up(false));
+    trial.reader.events(42).await;
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_check_that_is_turned_off_is_warned_of() {
+    let Some(trial) = Trial::start("a_check_that_is_turned_off_is_warned_of").await else { return };
+    let client = trial.client(Misnamed).producer_property("ssl.endpoint.identification.algorithm", "none");
+    trial.passes(&client).await;
+    let lines = Lines::default();
+    let relay = RunningRelay::start_under(trial.relay(&client), lines.of(LevelFilter::WARN));
+    wait::until("the warning", || async { lines.text().contains("are not verified").then_some(()) }).await;
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_publisher_that_was_denied_everything_works_on_once_it_is_allowed() {
+    let test = "a_publisher_that_was_denied_everything_works_on_once_it_is_allowed";
+    let Some(trial) = Trial::start(test).await else { return };
+    let client = trial.as_user(Sasl, "PLAIN", NEWCOMER);
+    let publisher = Trial::publisher(&client);
+    let written = trial.write(&publisher).await;
+    let error = publisher.publish(exported()).await.expect_err("it may do nothing");
+    says(&format!("{error:?}"), &["uthorization"]);
+    let relay = RunningRelay::start(trial.relay(&client).give_up(false));
+    publisher.publish(exported()).await.expect_err("it may do nothing");
+
+    let topics = format!("{}.", trial.prefix);
+    acls::allow(&trial.kafka.open, NEWCOMER, Operation::Write, &topics);
+    acls::allow(&trial.kafka.open, NEWCOMER, Operation::Create, &topics);
+    let direct = wait::until("the rights", || async { publisher.publish(exported()).await.ok() }).await.to_string();
+    trial.arrive(&[direct, written]).await;
+    relay.stop().await;
+}
