@@ -7,6 +7,8 @@ mod propagation;
 mod publishing;
 mod relaying;
 mod spans;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use propagation::TraceContext;
 pub(crate) use publishing::{Outcome, PublisherMetrics};

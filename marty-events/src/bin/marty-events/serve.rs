@@ -62,7 +62,7 @@ fn routes(metrics: PrometheusHandle, relay: RelayHealth) -> Router {
 
 async fn live(State(relay): State<RelayHealth>) -> impl IntoResponse {
     let state = relay.state();
-    answer(state != RelayState::Stopped, format!("the relay {state}"))
+    answer(state != RelayState::Stopped, &format!("the relay {state}"))
 }
 
 async fn ready(State(relay): State<RelayHealth>) -> impl IntoResponse {
@@ -70,10 +70,10 @@ async fn ready(State(relay): State<RelayHealth>) -> impl IntoResponse {
         Some(silence) => format!("the outbox database has not answered for {:.0} s", silence.as_secs_f64()),
         None => format!("the relay {}", relay.state()),
     };
-    answer(relay.is_ready(), reason)
+    answer(relay.is_ready(), &reason)
 }
 
-fn answer(is_well: bool, reason: String) -> (StatusCode, Json<Value>) {
+fn answer(is_well: bool, reason: &str) -> (StatusCode, Json<Value>) {
     let (code, status) =
         if is_well { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
     (code, Json(json!({"status": status, "reason": reason})))
