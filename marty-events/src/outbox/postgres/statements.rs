@@ -195,7 +195,9 @@ impl Statements {
                 )
                 SELECT held FROM tenure"),
             pending: of("SELECT {event} FROM {outbox} ORDER BY seq LIMIT $1"),
-            dead_letters: of("SELECT {event}, reason, {died_at} FROM {dead} ORDER BY seq LIMIT $1"),
+            dead_letters: of("
+                SELECT {event}, reason, {died_at} FROM {dead}
+                WHERE (seq, event_id) > ($1, $2) ORDER BY seq, event_id LIMIT $3"),
             dead_letter: of("SELECT {event}, reason, {died_at} FROM {dead} WHERE event_id = $1"),
             relays: of("
                 SELECT relays.relay, (extract(epoch FROM relays.started_at) * 1000000)::bigint AS started_at,
