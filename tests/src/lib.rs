@@ -1,5 +1,6 @@
 //! What the behaviour suites share: a database and topics of its own for every test, and an independent reader of Kafka.
 
+pub mod browser;
 pub mod counters;
 pub mod database;
 pub mod kafka;

@@ -11,7 +11,10 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{LONGEST_FORM, page, sessions::Session, sign_in, state::Console};
+use super::{page, sessions::Session, sign_in, state::Console};
+
+/// Bytes. A form holds two tokens at the most.
+const LONGEST_FORM: usize = 8 * 1024;
 
 /// What every form holds, whatever else is in it.
 #[derive(Deserialize)]

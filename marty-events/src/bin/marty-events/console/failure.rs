@@ -11,7 +11,7 @@ use marty_events::EventError;
 use super::page;
 
 /// The pool would wait for a connection for 30 s, and a locked table for ever.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(5);
 const RETRY: u32 = 5;
 
 pub(super) enum Failure {

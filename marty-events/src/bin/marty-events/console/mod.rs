@@ -21,7 +21,7 @@ mod watch;
 
 use std::{error::Error, future::IntoFuture, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
+use axum::{Router, middleware, routing::get};
 use clap::Args;
 use marty_events::{CancellationToken, OutboxRepository};
 use tokio::net::TcpListener;
@@ -34,9 +34,6 @@ use self::{
 
 /// How long requests under way may take when the process is asked to end.
 const GRACE: Duration = Duration::from_secs(5);
-/// A form holds a token of each kind and an action, so a few hundred bytes.
-const LONGEST_FORM: usize = 8 * 1024;
-
 /// Where it is served, and to whom.
 #[derive(Args)]
 pub(crate) struct ConsoleSettings {
@@ -46,7 +43,7 @@ pub(crate) struct ConsoleSettings {
     /// A file with the token that people sign in with, instead of `MARTY_EVENTS_CONSOLE_TOKEN`.
     #[arg(long, value_name = "PATH")]
     token_file: Option<PathBuf>,
-    /// The address by which people reach it through a reverse proxy, for example <https://events.example.com>. Needs a
+    /// The address by which people reach it through a reverse proxy, for example `https://events.example.com`. Needs a
     /// token.
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
@@ -127,7 +124,6 @@ fn routes(console: Arc<Console>) -> Router {
         .fallback(page::not_found)
         .layer(middleware::from_fn_with_state(console.clone(), admission::admit))
         .route("/style.css", get(page::style))
-        .layer(DefaultBodyLimit::max(LONGEST_FORM))
         .layer(middleware::from_fn_with_state(console.clone(), origin::guard))
         .layer(middleware::from_fn(headers::secure))
         .with_state(console)
