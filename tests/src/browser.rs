@@ -15,7 +15,7 @@ use crate::{process::Watched, servers, wait};
 pub struct Browser {
     /// The driver's address and the session in it.
     session: String,
-    driver: Watched,
+    _driver: Watched,
     _profile: TempDir,
 }
 
@@ -66,7 +66,7 @@ impl Browser {
         let sessions = format!("http://127.0.0.1:{port}/session");
         let answer = call("POST", &sessions, Some(&capabilities));
         let session = format!("{sessions}/{}", answer["sessionId"].as_str().expect("a session"));
-        Some(Self { session, driver, _profile: profile })
+        Some(Self { session, _driver: driver, _profile: profile })
     }
 
     /// Loads a page.

@@ -91,7 +91,7 @@ async fn list(
 
 fn table(found: &[DeadLetter]) -> Markup {
     html! {
-        p { "Events that the broker refused for good, the oldest first. Requeued or discarded, each on its own page." }
+        p { "Events that the broker refused for good, the oldest first. Each has a page, on which it is requeued or discarded." }
         div.wide tabindex="0" role="region" aria-label="Dead letters" {
             table {
                 thead { tr {
@@ -101,9 +101,9 @@ fn table(found: &[DeadLetter]) -> Markup {
                 tbody { @for dead in found { tr {
                     th scope="row" {
                         a href={ "/dead-letters/" (dead.event.event_id) } { code { (dead.event.event_id) } }
-                        " " bdi { (dead.event.event_type) }
+                        br; bdi { (dead.event.event_type) }
                     }
-                    td { code { (dead.event.topic) } @if let Some(key) = &dead.event.key { " " code { (key) } } }
+                    td { code { (dead.event.topic) } @if let Some(key) = &dead.event.key { br; code { (key) } } }
                     td.reason { bdi { (dead.reason) } }
                     td { (dead.event.attempts) }
                     td { (page::time(dead.died_at)) }
