@@ -41,6 +41,12 @@ provide_kcat() {
 
 has_openssl() { have pkg-config && pkg-config --exists openssl; }
 
+# The browser that the console is tried with, and what drives it.
+provide_chromium() {
+  { have chromium && have chromedriver; } || install_packages chromium chromium-driver ||
+    say "chromium is missing ($WHY); the test of the console in a browser will be skipped"
+}
+
 # What `--all-features` links with. Only a hint where it can't be installed: the build itself then says what is missing.
 provide_build_packages() {
   local missing=()

@@ -1,6 +1,7 @@
 //! What the behaviour suites share: a database and topics of its own for every test, and an independent reader of Kafka.
 
 pub mod acls;
+pub mod browser;
 pub mod certificates;
 pub mod counters;
 pub mod database;

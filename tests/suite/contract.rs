@@ -273,6 +273,12 @@ where
         let first = self.outbox.dead_letter(ids[0]).await.expect("a look").expect("it is there");
         assert!(dead.contains(&first) && first.event.event_id == ids[0], "{first:?}");
         assert_eq!(self.outbox.dead_letter(uuid::Uuid::nil()).await.expect("a look"), None);
+        let (mut paged, mut last) = (Vec::new(), (i64::MIN, uuid::Uuid::nil()));
+        while let [next] = self.outbox.dead_letters_after(last.0, last.1, 1).await.expect("a page").as_slice() {
+            last = (next.event.seq, next.event.event_id);
+            paged.push(next.clone());
+        }
+        assert_eq!(paged, dead, "page by page, each once");
         assert!(dead.iter().all(|dead| dead.event.attempts == 2 && !dead.reason.is_empty()), "{dead:?}");
 
         topics::widen(&self.brokers, &topic, 100_000).await;

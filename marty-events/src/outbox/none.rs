@@ -58,7 +58,7 @@ refuse! {
     refuse(Uuid, Lane, Refused<'_>) -> Tenure;
     bury(Uuid, Lane, Refused<'_>) -> Tenure;
     pending(i64) -> Vec<PendingEvent>;
-    dead_letters(i64) -> Vec<DeadLetter>;
+    dead_letters((i64, Uuid), i64) -> Vec<DeadLetter>;
     dead_letter(Uuid) -> Option<DeadLetter>;
     relays() -> Vec<RelayStatus>;
     requeue(&[Uuid]) -> u64;

@@ -97,7 +97,18 @@ impl OutboxRepository {
 
     /// The first `limit` dead letters, in the order in which they were written.
     pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, EventError> {
-        on_store!(&self.pool, self.table, store => store.dead_letters(limit.into()).await)
+        self.dead_letters_after(i64::MIN, Uuid::nil(), limit).await
+    }
+
+    /// The next `limit` dead letters after the one with this number and this id, in the same order; that one need not be
+    /// there any more.
+    pub async fn dead_letters_after(
+        &self,
+        seq: i64,
+        event_id: Uuid,
+        limit: u32,
+    ) -> Result<Vec<DeadLetter>, EventError> {
+        on_store!(&self.pool, self.table, store => store.dead_letters((seq, event_id), limit.into()).await)
     }
 
     /// The dead letter of this event, if there is one.

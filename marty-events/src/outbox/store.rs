@@ -178,7 +178,12 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
 
     fn pending(&self, limit: i64) -> impl Future<Output = Result<Vec<PendingEvent>, EventError>> + Send;
 
-    fn dead_letters(&self, limit: i64) -> impl Future<Output = Result<Vec<DeadLetter>, EventError>> + Send;
+    /// In the order of their numbers and ids, those behind `after`.
+    fn dead_letters(
+        &self,
+        after: (i64, Uuid),
+        limit: i64,
+    ) -> impl Future<Output = Result<Vec<DeadLetter>, EventError>> + Send;
 
     fn dead_letter(&self, id: Uuid) -> impl Future<Output = Result<Option<DeadLetter>, EventError>> + Send;
 

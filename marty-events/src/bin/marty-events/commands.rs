@@ -92,7 +92,7 @@ pub(crate) fn changed(what: &str, count: u64, as_json: bool) {
 }
 
 /// Ends at Ctrl-C, and at the SIGTERM of a service manager.
-async fn asked_to_stop() {
+pub(crate) async fn asked_to_stop() {
     let interrupted = tokio::signal::ctrl_c();
     #[cfg(unix)]
     if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {

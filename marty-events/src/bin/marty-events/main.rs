@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.
 
 mod commands;
+mod console;
 mod serve;
 mod settings;
 
@@ -44,6 +45,8 @@ enum Command {
     /// Look at the events that the broker refused for good, put them back, or delete them.
     #[command(subcommand)]
     DeadLetters(DeadLetters),
+    /// Serve a web page on the outbox until SIGINT or SIGTERM: how it stands, and its dead letters.
+    Console(console::ConsoleSettings),
 }
 
 #[derive(Subcommand)]
@@ -108,5 +111,6 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
             commands::changed("discarded", repository.discard(&ids).await?, arguments.json);
             Ok(())
         }
+        Command::Console(settings) => console::serve(settings, repository, arguments.json).await,
     }
 }

@@ -106,7 +106,9 @@ impl Statements {
             // Takes the same parameters as the statement before it.
             delete_buried: of("DELETE FROM {outbox} WHERE ? IS NOT NULL AND ? IS NOT NULL AND seq = ? AND event_id = ?"),
             pending: of("SELECT {event} FROM {outbox} ORDER BY seq LIMIT ?"),
-            dead_letters: of("SELECT {event}, reason, died_at FROM {dead} ORDER BY seq LIMIT ?"),
+            dead_letters: of("
+                SELECT {event}, reason, died_at FROM {dead}
+                WHERE (seq, event_id) > (?, ?) ORDER BY seq, event_id LIMIT ?"),
             dead_letter: of("SELECT {event}, reason, died_at FROM {dead} WHERE event_id = ?"),
             relays: of("
                 SELECT relays.relay, relays.started_at AS started_at,

@@ -325,8 +325,10 @@ impl Store for MySqlStore {
         rows.iter().map(rows::event).collect()
     }
 
-    async fn dead_letters(&self, limit: i64) -> Result<Vec<DeadLetter>, EventError> {
+    async fn dead_letters(&self, (seq, id): (i64, Uuid), limit: i64) -> Result<Vec<DeadLetter>, EventError> {
         let rows = sqlx::query(self.sql.dead_letters.clone())
+            .bind(seq)
+            .bind(id.to_string())
             .bind(limit)
             .fetch_all(&self.pool)
             .await

@@ -131,6 +131,10 @@ const COUNTED: &str = "
         WHERE lane = ($2::integer[])[1] AND (SELECT held FROM tenure)
     )";
 
+const DEAD_LETTERS: &str = "
+    SELECT {event}, reason, {died_at} FROM {dead}
+    WHERE (seq, event_id) > ($1, $2) ORDER BY seq, event_id LIMIT $3";
+
 const COLUMNS: &str =
     "event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
         created_at, attempts";
@@ -212,7 +216,7 @@ impl Statements {
                 )
                 SELECT held FROM tenure"),
             pending: of("SELECT {event} FROM {outbox} ORDER BY seq LIMIT $1"),
-            dead_letters: of("SELECT {event}, reason, {died_at} FROM {dead} ORDER BY seq LIMIT $1"),
+            dead_letters: of(DEAD_LETTERS),
             dead_letter: of("SELECT {event}, reason, {died_at} FROM {dead} WHERE event_id = $1"),
             relays: of("
                 SELECT relays.relay, (extract(epoch FROM relays.started_at) * 1000000)::bigint AS started_at,

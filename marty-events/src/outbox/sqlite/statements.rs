@@ -116,7 +116,9 @@ impl Statements {
             // Takes the same parameters as the statement before it.
             delete_buried: of("DELETE FROM {outbox} WHERE seq = ?1 AND event_id = ?2 AND ?3 IS NOT NULL AND ?4 IS NOT NULL"),
             pending: of("SELECT {event} FROM {outbox} ORDER BY seq LIMIT ?1"),
-            dead_letters: of("SELECT {event}, reason, died_at FROM {dead} ORDER BY seq LIMIT ?1"),
+            dead_letters: of("
+                SELECT {event}, reason, died_at FROM {dead}
+                WHERE (seq, event_id) > (?1, ?2) ORDER BY seq, event_id LIMIT ?3"),
             dead_letter: of("SELECT {event}, reason, died_at FROM {dead} WHERE event_id = ?1"),
             relays: of("
                 SELECT relays.relay, relays.started_at AS started_at,

@@ -1,0 +1,54 @@
+//! The secret that people sign in with.
+
+use std::{env, fmt, fs, path::Path};
+
+use subtle::ConstantTimeEq;
+
+/// Not an option of the command line, which every user of the machine can read.
+pub(super) const VARIABLE: &str = "MARTY_EVENTS_CONSOLE_TOKEN";
+/// Characters; as many as 80 bits have in base 16.
+const SHORTEST: usize = 20;
+
+pub(super) struct Token(String);
+
+impl Token {
+    /// The token of the file or of the environment; nothing where neither names one.
+    pub(super) fn given(file: Option<&Path>) -> Result<Option<Self>, String> {
+        match (file, env::var_os(VARIABLE)) {
+            (Some(_), Some(_)) => Err(format!("there are two tokens; unset {VARIABLE}, or leave --token-file out")),
+            (Some(path), None) => {
+                let text = fs::read_to_string(path);
+                let text =
+                    text.map_err(|error| format!("the token file {} cannot be read: {error}", path.display()))?;
+                Self::parse(&text, &format!("the token in {}", path.display())).map(Some)
+            }
+            (None, Some(value)) => {
+                let text = value.into_string().map_err(|_| format!("{VARIABLE} is not UTF-8"))?;
+                Self::parse(&text, VARIABLE).map(Some)
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// `place` is what a complaint calls it.
+    fn parse(text: &str, place: &str) -> Result<Self, String> {
+        let token = text.trim();
+        if token.chars().count() < SHORTEST {
+            return Err(format!(
+                "{place} is too short; use {SHORTEST} characters or more, for example those of `openssl rand -hex 32`"
+            ));
+        }
+        Ok(Self(token.to_owned()))
+    }
+
+    /// In a time that tells nothing but whether the lengths are the same.
+    pub(super) fn is(&self, given: &str) -> bool {
+        self.0.as_bytes().ct_eq(given.trim().as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
