@@ -41,7 +41,7 @@ pub fn binary(package: &str, name: &str, arguments: &[&str]) -> PathBuf {
 /// When it cannot be built.
 #[must_use]
 pub fn command_line() -> PathBuf {
-    binary("marty-events", "marty-events", &["--features", "cli,mysql"])
+    binary("marty-events", "marty-events", &["--features", "cli,mysql,sqlite"])
 }
 
 /// A child whose lines on standard output are read as they come; killed when it is dropped.

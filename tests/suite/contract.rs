@@ -1,5 +1,7 @@
 //! The same promises on every database.
 
+mod tools;
+
 use std::{
     sync::{
         Arc,
@@ -34,31 +36,32 @@ struct Scene<DB: Database> {
     reader: Reader,
     brokers: String,
     prefix: String,
-    take_over: TakeOver<DB>,
+    execute: Execute<DB>,
     _folder: Option<tempfile::TempDir>,
 }
 
-/// Gives all lanes to a relay that is not there.
-type TakeOver<DB> = fn(Pool<DB>) -> BoxFuture<'static, ()>;
+/// Executes a statement that every database knows.
+type Execute<DB> = fn(Pool<DB>, &'static str) -> BoxFuture<'static, ()>;
 
-const TAKE_OVER: &str = "UPDATE event_outbox_lanes SET owner = '00000000-0000-4000-8000-000000000000', term = term + 1";
-
-macro_rules! take_over {
+macro_rules! execute {
     () => {
-        |pool| {
+        |pool, sql| {
             Box::pin(async move {
-                sqlx::query(TAKE_OVER).execute(&pool).await.expect("the lanes are taken");
+                sqlx::query(sql).execute(&pool).await.expect("the statement is executed");
             })
         }
     };
 }
+
+/// Gives all lanes to a relay that is not there.
+const TAKE_OVER: &str = "UPDATE event_outbox_lanes SET owner = '00000000-0000-4000-8000-000000000000', term = term + 1";
 
 impl<DB> Scene<DB>
 where
     DB: Database<Connection: OutboxTransaction>,
     OutboxPool: for<'p> From<&'p Pool<DB>>,
 {
-    async fn new(pool: Pool<DB>, brokers: String, take_over: TakeOver<DB>) -> Self {
+    async fn new(pool: Pool<DB>, brokers: String, execute: Execute<DB>) -> Self {
         marty_events::outbox::migrate(&pool).await.expect("the tables");
         marty_events::outbox::migrate(&pool).await.expect("the same tables");
         let prefix = prefix();
@@ -69,7 +72,7 @@ where
             pool,
             brokers,
             prefix,
-            take_over,
+            execute,
             _folder: None,
         }
     }
@@ -184,7 +187,7 @@ where
         let relays = self.outbox.relays().await.expect("the relays");
         let [known] = &relays[..] else { panic!("{relays:?}") };
         assert!(known.is_alive && known.lanes == (1..=16).collect::<Vec<_>>(), "{known:?}");
-        (self.take_over)(self.pool.clone()).await;
+        (self.execute)(self.pool.clone(), TAKE_OVER).await;
         let relays = self.outbox.relays().await.expect("the relays");
         assert!(relays.len() == 1 && relays[0].lanes.is_empty(), "{relays:?}");
         self.write((0..20).map(|key| numbered(&format!("k-{key}"), 1))).await;
@@ -257,20 +260,20 @@ async fn sqlite(test: &str) -> Option<Scene<Sqlite>> {
         .create_if_missing(true)
         .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal);
     let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.expect("a database");
-    let scene = Scene::new(pool, brokers, take_over!()).await;
+    let scene = Scene::new(pool, brokers, execute!()).await;
     Some(Scene { _folder: Some(folder), ..scene })
 }
 
 async fn postgres(test: &str) -> Option<Scene<sqlx::Postgres>> {
     let brokers = servers::kafka(test)?;
     let database = TestDatabase::create(test).await?;
-    Some(Scene::new(database.pool, brokers, take_over!()).await)
+    Some(Scene::new(database.pool, brokers, execute!()).await)
 }
 
 async fn mariadb(test: &str) -> Option<Scene<sqlx::MySql>> {
     let brokers = servers::kafka(test)?;
     let database = MariaDatabase::create(test).await?;
-    Some(Scene::new(database.pool, brokers, take_over!()).await)
+    Some(Scene::new(database.pool, brokers, execute!()).await)
 }
 
 /// One test for every promise and database.
@@ -295,6 +298,8 @@ tests! {
         keeps_the_order_of_the_commits
         settles_nothing_under_an_old_term
         keeps_and_repairs_dead_letters
+        finds_dead_letters_in_pages
+        shows_what_waits_and_forgets_in_steps
         says_what_is_missing_and_takes_many;
     mariadb in on_mariadb:
         delivers_what_was_committed_in_order
@@ -302,6 +307,8 @@ tests! {
         keeps_the_order_of_the_commits
         settles_nothing_under_an_old_term
         keeps_and_repairs_dead_letters
+        finds_dead_letters_in_pages
+        shows_what_waits_and_forgets_in_steps
         says_what_is_missing_and_takes_many;
     // Where one transaction at a time writes, none can commit late.
     sqlite in on_sqlite:
@@ -309,5 +316,7 @@ tests! {
         keeps_the_order_of_the_commits
         settles_nothing_under_an_old_term
         keeps_and_repairs_dead_letters
+        finds_dead_letters_in_pages
+        shows_what_waits_and_forgets_in_steps
         says_what_is_missing_and_takes_many;
 }

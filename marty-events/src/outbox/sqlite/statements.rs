@@ -42,7 +42,7 @@ pub(super) struct Statements {
 }
 
 /// Microseconds since 1970, by the database's clock.
-const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
+pub(super) const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
 const COLUMNS: &str =
     "event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,

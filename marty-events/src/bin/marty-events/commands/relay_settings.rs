@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use clap::Args;
-use jiff::SignedDuration;
 use marty_events::OutboxRelayBuilder;
 
+use crate::time::duration;
+
 /// How the relay works; what is not given has the library's default.
-#[derive(Args)]
+#[derive(Debug, Args)]
 pub(crate) struct RelaySettings {
     /// How long the other relays wait before they take over from one that went silent, for example `4s`.
     #[arg(long, value_parser = duration)]
@@ -58,9 +59,4 @@ impl RelaySettings {
         let relay = set(relay, self.keep_published, OutboxRelayBuilder::keep_published);
         set(relay, self.keep_dead_letters, OutboxRelayBuilder::keep_dead_letters)
     }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let time: SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
-    Duration::try_from(time).map_err(|_| "a time cannot be negative".to_owned())
 }
