@@ -48,7 +48,7 @@ async fn dead_letters_are_listed_and_shown_without_what_is_in_them() {
     type user_created
     topic p.suite.user.user_created
     key u-1
-    ordering user/u-1, lane 2
+    ordering user/u-1, lane 12
     number 1
     written [time]
     died [time], after 5 attempts

@@ -104,6 +104,7 @@ pub(super) fn steady(text: &str) -> String {
         (r"127\.0\.0\.1:\d+(/bootstrap|/\d+)?", "[address]"),
         (r"\d+(\.\d+)? (ms|s)\b", "[duration]"),
         (r"\d+ (B|bytes)\b", "[size]"),
+        (r"(ahead of|behind) this", "beside this"),
         (r" {2,}", " "),
     ];
     varying.iter().fold(text.to_owned(), |text, (pattern, name)| {

@@ -6,6 +6,7 @@ use marty_events::{
     OutboxRepository,
     outbox::{OutboxPool, OutboxTable},
 };
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 use sqlx::Connection;
 
 use crate::{

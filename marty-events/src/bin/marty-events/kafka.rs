@@ -60,7 +60,10 @@ impl Complaints {
 impl ClientContext for Complaints {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!(facility, message, "kafka client");
-        if !matches!(level, RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug) {
+        // A connection that fails is told as `FAIL`, at times as a mere information.
+        if facility == "FAIL"
+            || !matches!(level, RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug)
+        {
             self.add(None, message);
         }
     }
@@ -84,7 +87,8 @@ pub(crate) fn looking(config: &EventConfig) -> Result<ClientConfig> {
         .set("group.id", NAME)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        .set("allow.auto.create.topics", "false");
+        .set("allow.auto.create.topics", "false")
+        .set_log_level(RDKafkaLogLevel::Info);
     Ok(client)
 }
 

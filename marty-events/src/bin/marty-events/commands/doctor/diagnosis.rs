@@ -4,13 +4,17 @@
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
 /// A complaint's part, what it means and what to do; the first that fits counts.
-const MEANINGS: [(&[&str], &str, &str); 8] = [
+const MEANINGS: [(&[&str], &str, &str); 9] = [
     (
         // A plaintext client takes the server's TLS alert (0x15, 0x03 and so on) for a length.
-        &["connecting to a SSL listener?", "Invalid response size 3525", "Invalid response size 3691"],
+        &["Invalid response size 352518"],
         "the listener speaks TLS, and this client does not",
-        "set KAFKA_SECURITY_PROTOCOL to ssl or sasl_ssl, or name the port of a plaintext listener in KAFKA_BROKERS; if it should \
-         be one already, check that a Kafka broker listens there",
+        "set KAFKA_SECURITY_PROTOCOL to ssl or sasl_ssl, or name the port of a plaintext listener in KAFKA_BROKERS",
+    ),
+    (
+        &["connecting to a SSL listener?"],
+        "the listener hangs up on a client without TLS",
+        "set KAFKA_SECURITY_PROTOCOL to ssl or sasl_ssl if it speaks TLS; else check that a Kafka broker listens there",
     ),
     (
         &["connecting to a PLAINTEXT broker listener?", "wrong version number"],
@@ -58,7 +62,7 @@ pub(crate) fn of(error: &KafkaError, complaints: &[(Option<Code>, String)]) -> (
         }
     }
     let words = complaints.last().map_or_else(|| error.to_string(), |(_, text)| text.clone());
-    (format!("no broker answers ({words})"), MEANINGS[6].2.to_owned())
+    (format!("no broker answers ({words})"), MEANINGS[7].2.to_owned())
 }
 
 #[cfg(test)]
@@ -73,6 +77,11 @@ mod tests {
         for (text, found, advice) in [
             (
                 "localhost:1/bootstrap: Disconnected: requesting ApiVersion: might be caused by incorrect security.protocol configuration (connecting to a SSL listener?) or broker version is < 0.10 (see api.version.request) (after 3ms in state APIVERSION_QUERY)",
+                "hangs up on a client without TLS",
+                "ssl or sasl_ssl",
+            ),
+            (
+                "localhost:1/bootstrap: Receive failed: Invalid response size 352518912 (0..100000000): increase receive.message.max.bytes",
                 "the listener speaks TLS",
                 "ssl or sasl_ssl",
             ),
