@@ -68,12 +68,13 @@ maven_jars() (
 kafka_java() { printf '%s\n' env LC_ALL=C.UTF-8 "$JAVA" -cp "$KAFKA_JARS/*" -Dlog4j2.configurationFile=log4j2.properties; }
 
 # For a test's own brokers there is besides:
-#   MARTY_EVENTS_KAFKA_ADVERTISED  the address that clients are sent to, where it is not the broker's own: a proxy's
-#   MARTY_EVENTS_KAFKA_VOTERS      the controllers of a cluster, as `1@HOST:PORT,2@HOST:PORT,3@HOST:PORT`; topics have a copy on each
-#   MARTY_EVENTS_KAFKA_NODE        which of them this one is
-#   MARTY_EVENTS_KAFKA_LISTENERS   further listeners, as `NAME://HOST:PORT,NAME://HOST:PORT`
-#   MARTY_EVENTS_KAFKA_PROPERTIES  a file of further properties: what those listeners need
-#   MARTY_EVENTS_KAFKA_SCRAM       the users known by SCRAM, a line each, as `kafka-storage format --add-scram` takes them
+#   MARTY_EVENTS_KAFKA_ADVERTISED    the address that clients are sent to, where it is not the broker's own: a proxy's
+#   MARTY_EVENTS_KAFKA_MAKES_TOPICS  `false` for a broker that makes no topic by itself
+#   MARTY_EVENTS_KAFKA_VOTERS        the controllers of a cluster, as `1@HOST:PORT,2@HOST:PORT,3@HOST:PORT`; topics have a copy on each
+#   MARTY_EVENTS_KAFKA_NODE          which of them this one is
+#   MARTY_EVENTS_KAFKA_LISTENERS     further listeners, as `NAME://HOST:PORT,NAME://HOST:PORT`
+#   MARTY_EVENTS_KAFKA_PROPERTIES    a file of further properties: what those listeners need
+#   MARTY_EVENTS_KAFKA_SCRAM         the users known by SCRAM, a line each, as `kafka-storage format --add-scram` takes them
 kafka_properties() {
   local broker controller quorum copies=1 in_sync=1 voters=${MARTY_EVENTS_KAFKA_VOTERS:-} node=${MARTY_EVENTS_KAFKA_NODE:-1}
   local further=${MARTY_EVENTS_KAFKA_LISTENERS:+,$MARTY_EVENTS_KAFKA_LISTENERS}
@@ -94,7 +95,7 @@ advertised.listeners=PLAINTEXT://${MARTY_EVENTS_KAFKA_ADVERTISED:-$broker},CONTR
 controller.listener.names=CONTROLLER
 $quorum
 log.dirs=data
-auto.create.topics.enable=true
+auto.create.topics.enable=${MARTY_EVENTS_KAFKA_MAKES_TOPICS:-true}
 num.partitions=3
 default.replication.factor=$copies
 min.insync.replicas=$in_sync

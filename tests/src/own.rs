@@ -45,6 +45,17 @@ impl Server {
         Self::start("kafka", variables)
     }
 
+    /// The same as [`kafka_behind`](Self::kafka_behind) of one that makes no topic by itself.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn kafka_that_makes_no_topics(advertised: &str) -> (Self, String) {
+        let variables = [("MARTY_EVENTS_KAFKA_ADVERTISED", advertised), ("MARTY_EVENTS_KAFKA_MAKES_TOPICS", "false")];
+        Self::start("kafka", variables.map(|(name, value)| (name, value.to_owned())).into())
+    }
+
     /// Starts a PostgreSQL, and answers its URL.
     ///
     /// # Panics

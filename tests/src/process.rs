@@ -44,7 +44,8 @@ pub fn binary(package: &str, name: &str, arguments: &[&str]) -> PathBuf {
 #[must_use]
 pub fn command_line() -> PathBuf {
     // The same Kafka client as in the tests, or it would be compiled once more.
-    let features = if tls_in_this_build().is_ok() { "cli,mysql,kafka-ssl,database-tls" } else { "cli,mysql" };
+    let features =
+        if tls_in_this_build().is_ok() { "cli,mysql,sqlite,kafka-ssl,database-tls" } else { "cli,mysql,sqlite" };
     binary("marty-events", "marty-events", &["--features", features])
 }
 

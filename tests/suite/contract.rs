@@ -1,5 +1,7 @@
 //! The same promises on every database.
 
+mod tools;
+
 use std::{
     sync::{
         Arc,
@@ -34,14 +36,22 @@ struct Scene<DB: Database> {
     reader: Reader,
     brokers: String,
     prefix: String,
-    take_over: Run<DB>,
-    forget: Run<DB>,
-    free: Run<DB>,
+    execute: Execute<DB>,
     _folder: Option<tempfile::TempDir>,
 }
 
-/// A statement that every database knows.
-type Run<DB> = fn(Pool<DB>) -> BoxFuture<'static, ()>;
+/// Executes a statement that every database knows.
+type Execute<DB> = fn(Pool<DB>, &'static str) -> BoxFuture<'static, ()>;
+
+macro_rules! execute {
+    () => {
+        |pool, sql| {
+            Box::pin(async move {
+                sqlx::query(sql).execute(&pool).await.expect("the statement is executed");
+            })
+        }
+    };
+}
 
 /// Gives all lanes to a relay that is not there.
 const TAKE_OVER: &str = "UPDATE event_outbox_lanes SET owner = '00000000-0000-4000-8000-000000000000', term = term + 1";
@@ -50,22 +60,12 @@ const FORGET: &str = "DELETE FROM event_outbox_relays";
 /// Gives all lanes to whoever asks for them first.
 const FREE: &str = "UPDATE event_outbox_lanes SET owner = NULL";
 
-macro_rules! run {
-    ($sql:ident) => {
-        |pool| {
-            Box::pin(async move {
-                sqlx::query($sql).execute(&pool).await.expect("the database obeys");
-            })
-        }
-    };
-}
-
 impl<DB> Scene<DB>
 where
     DB: Database<Connection: OutboxTransaction>,
     OutboxPool: for<'p> From<&'p Pool<DB>>,
 {
-    async fn new(pool: Pool<DB>, brokers: String, [take_over, forget, free]: [Run<DB>; 3]) -> Self {
+    async fn new(pool: Pool<DB>, brokers: String, execute: Execute<DB>) -> Self {
         marty_events::outbox::migrate(&pool).await.expect("the tables");
         marty_events::outbox::migrate(&pool).await.expect("the same tables");
         let prefix = prefix();
@@ -76,9 +76,7 @@ where
             pool,
             brokers,
             prefix,
-            take_over,
-            forget,
-            free,
+            execute,
             _folder: None,
         }
     }
@@ -193,7 +191,7 @@ where
         let relays = self.outbox.relays().await.expect("the relays");
         let [known] = &relays[..] else { panic!("{relays:?}") };
         assert!(known.is_alive && known.lanes == (1..=16).collect::<Vec<_>>(), "{known:?}");
-        (self.take_over)(self.pool.clone()).await;
+        (self.execute)(self.pool.clone(), TAKE_OVER).await;
         let relays = self.outbox.relays().await.expect("the relays");
         assert!(relays.len() == 1 && relays[0].lanes.is_empty(), "{relays:?}");
         // One: the settlement that finds out purges what is under way besides.
@@ -222,14 +220,14 @@ where
                 pending.iter().filter(|event| event.key.as_ref() == Some(&key)).map(|event| event.attempts).next()
             };
             wait::until("a refusal", || async { (attempts().await == Some(1)).then_some(()) }).await;
-            (self.take_over)(self.pool.clone()).await;
-            (self.forget)(self.pool.clone()).await;
+            (self.execute)(self.pool.clone(), TAKE_OVER).await;
+            (self.execute)(self.pool.clone(), FORGET).await;
             // It tries again, is refused again, and finds out.
             wait::until("it to ask anew", || async { (!self.outbox.relays().await.ok()?.is_empty()).then_some(()) })
                 .await;
             relay.stop().await;
             assert_eq!(attempts().await, Some(1), "it is the new owner's to judge");
-            (self.free)(self.pool.clone()).await;
+            (self.execute)(self.pool.clone(), FREE).await;
         }
         assert_eq!(self.outbox.stats().await.expect("the counts").dead, 0);
     }
@@ -322,20 +320,20 @@ async fn sqlite(test: &str) -> Option<Scene<Sqlite>> {
         .create_if_missing(true)
         .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal);
     let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.expect("a database");
-    let scene = Scene::new(pool, brokers, [run!(TAKE_OVER), run!(FORGET), run!(FREE)]).await;
+    let scene = Scene::new(pool, brokers, execute!()).await;
     Some(Scene { _folder: Some(folder), ..scene })
 }
 
 async fn postgres(test: &str) -> Option<Scene<sqlx::Postgres>> {
     let brokers = servers::kafka(test)?;
     let database = TestDatabase::create(test).await?;
-    Some(Scene::new(database.pool, brokers, [run!(TAKE_OVER), run!(FORGET), run!(FREE)]).await)
+    Some(Scene::new(database.pool, brokers, execute!()).await)
 }
 
 async fn mariadb(test: &str) -> Option<Scene<sqlx::MySql>> {
     let brokers = servers::kafka(test)?;
     let database = MariaDatabase::create(test).await?;
-    Some(Scene::new(database.pool, brokers, [run!(TAKE_OVER), run!(FORGET), run!(FREE)]).await)
+    Some(Scene::new(database.pool, brokers, execute!()).await)
 }
 
 /// One test for every promise and database.
@@ -362,6 +360,8 @@ tests! {
         judges_nothing_under_an_old_term
         delivers_in_order_with_little_room
         keeps_and_repairs_dead_letters
+        finds_dead_letters_in_pages
+        shows_what_waits_and_forgets_in_steps
         says_what_is_missing_and_takes_many;
     mariadb in on_mariadb:
         delivers_what_was_committed_in_order
@@ -371,6 +371,8 @@ tests! {
         judges_nothing_under_an_old_term
         delivers_in_order_with_little_room
         keeps_and_repairs_dead_letters
+        finds_dead_letters_in_pages
+        shows_what_waits_and_forgets_in_steps
         says_what_is_missing_and_takes_many;
     // Where one transaction at a time writes, none can commit late.
     sqlite in on_sqlite:
@@ -380,5 +382,7 @@ tests! {
         judges_nothing_under_an_old_term
         delivers_in_order_with_little_room
         keeps_and_repairs_dead_letters
+        finds_dead_letters_in_pages
+        shows_what_waits_and_forgets_in_steps
         says_what_is_missing_and_takes_many;
 }

@@ -12,6 +12,11 @@ pub struct EventConfigBuilder {
 }
 
 impl EventConfigBuilder {
+    /// Begins with the environment's variables, over which anything can then be set.
+    pub(super) fn from_environment() -> Self {
+        Self { values: Values::from_environment(std::env::vars_os()) }
+    }
+
     /// `SERVICE_NAME`, which is required.
     pub fn service_name(self, name: impl Into<String>) -> Self {
         self.set("SERVICE_NAME", name)

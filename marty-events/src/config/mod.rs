@@ -34,6 +34,7 @@ pub use builder::EventConfigBuilder;
 pub use fault::{ConfigError, ConfigFault};
 
 use crate::{
+    EventError,
     event::{message::Source, topic::TopicPattern},
     outbox::OutboxTable,
 };
@@ -91,6 +92,18 @@ impl EventConfig {
         EventConfigBuilder::default()
     }
 
+    /// The environment's configuration, over which anything can be set: for a program that has command line options, or
+    /// that publishes nothing itself and so needs no `SERVICE_NAME` of its users.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), marty_events::ConfigError> {
+    /// let config = marty_events::EventConfig::builder_from_env().service_name("relay").build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn builder_from_env() -> EventConfigBuilder {
+        EventConfigBuilder::from_environment()
+    }
+
     /// A configuration for a first try: the in-process broker, and the service name `embedded`.
     ///
     /// `EventConfig::builder().embedded()` lets everything else be set too.
@@ -130,6 +143,24 @@ impl EventConfig {
     #[must_use]
     pub fn outbox_table(&self) -> &OutboxTable {
         &self.outbox_table
+    }
+
+    /// librdkafka's properties for a client of one's own of the same brokers, such as a consumer: addresses, security,
+    /// `client.id`. The password is among them. Starts the in-process broker where that is configured.
+    ///
+    /// # Errors
+    ///
+    /// [`EventError::Kafka`] when the in-process broker cannot be started.
+    pub fn client_properties(&self) -> Result<Vec<(String, String)>, EventError> {
+        let client = self.client_config(&crate::kafka::bootstrap(self)?);
+        let properties = client.config_map().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Ok(properties.collect())
+    }
+
+    /// How many bytes of key, headers and value the producer takes (`KAFKA_PRODUCER_MESSAGE_MAX_BYTES`).
+    #[must_use]
+    pub fn max_message_bytes(&self) -> usize {
+        crate::kafka::longest_message(self)
     }
 
     pub(crate) fn brokers(&self) -> &Brokers {

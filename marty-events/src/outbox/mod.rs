@@ -6,6 +6,8 @@
 )]
 
 mod append;
+mod filter;
+mod inspect;
 mod lanes;
 mod migrations;
 #[cfg(feature = "mysql")]
@@ -27,6 +29,7 @@ mod transaction;
 mod wake;
 
 pub(crate) use append::Appender;
+pub use filter::{DeadLetterFilter, DeadLetterPlace};
 pub(crate) use lanes::Lane;
 pub use migrations::{migrate, migrate_table};
 pub use pool::OutboxPool;

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    DeadLetter, OutboxStats, PendingEvent, RelayStatus,
+    DeadLetter, DeadLetterFilter, DeadLetterPlace, OutboxStats, PendingEvent, RelayStatus,
+    inspect::Inspect,
     lanes::Lane,
     store::{Page, Position, Refused, RowId, Standing, Store, Tenure},
     wake::Wake,
@@ -36,9 +38,9 @@ impl Position for Nowhere {
 }
 
 macro_rules! refuse {
-    ($($method:ident($($argument:ty),*) -> $answer:ty;)*) => {
-        impl Store for NoStore {
-            type Position = Nowhere;
+    ($trait:ident { $($items:tt)* } $($method:ident($($argument:ty),*) -> $answer:ty;)*) => {
+        impl $trait for NoStore {
+            $($items)*
             $(async fn $method(&self, $(_: $argument),*) -> Result<$answer, EventError> {
                 Err(no_database())
             })*
@@ -47,6 +49,7 @@ macro_rules! refuse {
 }
 
 refuse! {
+    Store { type Position = Nowhere; }
     validate() -> ();
     stand(Uuid, Duration, &Nowhere) -> Standing;
     listen(&Wake) -> ();
@@ -67,4 +70,16 @@ refuse! {
     forget(Duration, i64) -> u64;
     redact(&[Uuid]) -> u64;
     stats() -> OutboxStats;
+}
+
+refuse! {
+    Inspect {}
+    clock() -> Timestamp;
+    pending_after(i64, i64) -> Vec<PendingEvent>;
+    last_pending() -> Option<i64>;
+    topics() -> Vec<String>;
+    find_dead(&DeadLetterFilter, i64) -> Vec<DeadLetter>;
+    locate_dead(&DeadLetterFilter, i64) -> Vec<DeadLetterPlace>;
+    count_dead(&DeadLetterFilter) -> u64;
+    count_published(Duration) -> u64;
 }

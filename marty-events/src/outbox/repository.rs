@@ -20,8 +20,8 @@ use crate::{Event, EventError, event::message::Message};
 /// ```
 #[derive(Debug, Clone)]
 pub struct OutboxRepository {
-    pool: OutboxPool,
-    table: OutboxTable,
+    pub(super) pool: OutboxPool,
+    pub(super) table: OutboxTable,
 }
 
 /// Calls a method of the store behind a pool, whatever its database.
@@ -134,8 +134,8 @@ impl OutboxRepository {
         on_store!(&self.pool, self.table, store => store.discard(ids).await)
     }
 
-    /// Deletes the dead letters that died longer ago than `age`; answers how many there were. Delivered events need no
-    /// cleaning: the relay deletes their rows.
+    /// Deletes the dead letters that died longer ago than `age`, in one statement; answers how many there were. Delivered
+    /// events need no cleaning unless they are kept: the relay deletes their rows.
     pub async fn cleanup(&self, age: Duration) -> Result<u64, EventError> {
         on_store!(&self.pool, self.table, store => store.cleanup(age, i64::MAX).await)
     }

@@ -5,6 +5,7 @@
 //! something begin with a locking read of the lanes: it comes before any snapshot, and puts relays in one order.
 
 mod append;
+mod inspect;
 mod position;
 mod rows;
 mod statements;

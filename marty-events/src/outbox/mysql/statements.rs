@@ -203,7 +203,7 @@ impl Statements {
     }
 }
 
-fn statement(template: &str, table: &OutboxTable) -> SqlStr {
+pub(super) fn statement(template: &str, table: &OutboxTable) -> SqlStr {
     let text = template
         .replace("{event}", EVENT)
         .replace("{columns}", COLUMNS)

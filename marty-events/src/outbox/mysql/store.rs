@@ -22,8 +22,8 @@ use crate::EventError;
 /// The outbox in a MySQL or MariaDB database.
 #[derive(Debug, Clone)]
 pub(crate) struct MySqlStore {
-    pool: MySqlPool,
-    table: OutboxTable,
+    pub(super) pool: MySqlPool,
+    pub(super) table: OutboxTable,
     sql: Arc<Statements>,
 }
 
@@ -160,7 +160,7 @@ impl MySqlStore {
         Ok(Standing { lanes, surplus, next_expiry, has_news })
     }
 
-    fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
+    pub(super) fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
         move |error| database_error(operation, &self.table, error)
     }
 }

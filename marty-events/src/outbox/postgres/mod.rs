@@ -1,6 +1,7 @@
 //! The outbox in PostgreSQL.
 
 mod append;
+mod inspect;
 mod listen;
 mod position;
 mod rows;

@@ -21,8 +21,8 @@ use crate::EventError;
 /// The outbox in a PostgreSQL database.
 #[derive(Debug, Clone)]
 pub(crate) struct PostgresStore {
-    pool: PgPool,
-    table: OutboxTable,
+    pub(super) pool: PgPool,
+    pub(super) table: OutboxTable,
     sql: Arc<Statements>,
 }
 
@@ -100,7 +100,7 @@ impl PostgresStore {
         Ok(done.rows_affected())
     }
 
-    fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
+    pub(super) fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
         move |error| database_error(operation, &self.table, error)
     }
 }

@@ -4,6 +4,7 @@
 //! given in the order of commits.
 
 mod append;
+mod inspect;
 mod rows;
 mod statements;
 mod store;

@@ -42,7 +42,7 @@ pub(super) struct Statements {
 }
 
 /// Microseconds since 1970, by the database's clock.
-const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
+pub(super) const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
 /// The bytes of a row's headers and payload; the headers are ASCII, but for values that are not.
 const SIZE: &str = "(length(headers) + length(payload))";

@@ -18,8 +18,8 @@ use crate::EventError;
 /// The outbox in a SQLite database.
 #[derive(Debug, Clone)]
 pub(crate) struct SqliteStore {
-    pool: SqlitePool,
-    table: OutboxTable,
+    pub(super) pool: SqlitePool,
+    pub(super) table: OutboxTable,
     sql: Arc<Statements>,
 }
 
@@ -84,7 +84,7 @@ impl SqliteStore {
         Ok(done.rows_affected())
     }
 
-    fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
+    pub(super) fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
         move |error| database_error(operation, &self.table, error)
     }
 

@@ -19,11 +19,11 @@ mod state;
 mod token;
 mod watch;
 
-use std::{error::Error, future::IntoFuture, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, future::IntoFuture, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{Router, middleware, routing::get};
 use clap::Args;
-use marty_events::{CancellationToken, OutboxRepository};
+use serde::Serialize;
 use tokio::net::TcpListener;
 
 use self::{
@@ -31,11 +31,19 @@ use self::{
     state::Console,
     token::Token,
 };
+use crate::{
+    arguments::Shared,
+    database::Outbox,
+    exit::Exit,
+    failure::{Failure, Result},
+    output::Output,
+    stop,
+};
 
 /// How long requests under way may take when the process is asked to end.
 const GRACE: Duration = Duration::from_secs(5);
 /// Where it is served, and to whom.
-#[derive(Args)]
+#[derive(Debug, Args)]
 pub(crate) struct ConsoleSettings {
     /// Where to serve it. An address that other machines reach needs a token.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8787")]
@@ -52,20 +60,29 @@ pub(crate) struct ConsoleSettings {
     read_only: bool,
 }
 
+#[derive(Serialize)]
+struct Listening {
+    listening: String,
+}
+
+impl fmt::Display for Listening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "listening on {}", self.listening)
+    }
+}
+
 /// Serves until SIGINT or SIGTERM.
-pub(crate) async fn serve(
-    settings: ConsoleSettings,
-    repository: OutboxRepository,
-    as_json: bool,
-) -> Result<(), Box<dyn Error>> {
-    let token = Token::given(settings.token_file.as_deref())?;
+pub(crate) async fn serve(settings: ConsoleSettings, shared: &Shared, output: Output) -> Result<Exit> {
+    let failed = |problem: String| Failure::new(Exit::Failed, problem);
+    let repository = Outbox::of(shared)?.repository;
+    let token = Token::given(settings.token_file.as_deref()).map_err(failed)?;
     if token.is_none() {
-        refuse_strangers(&settings)?;
+        refuse_strangers(&settings).map_err(failed)?;
     }
     let is_encrypted = settings.public_url.as_ref().is_some_and(PublicUrl::is_encrypted);
     let listener = TcpListener::bind(settings.listen)
         .await
-        .map_err(|error| format!("the console cannot listen on {}: {error}", settings.listen))?;
+        .map_err(|error| failed(format!("the console cannot listen on {}: {error}", settings.listen)))?;
     let address = listener.local_addr()?;
     if !is_loopback(address) && !is_encrypted {
         tracing::warn!(%address, "the token and the pages cross the network unencrypted; put a proxy with TLS in front");
@@ -73,19 +90,8 @@ pub(crate) async fn serve(
     let origins = Origins::new(address.ip(), settings.public_url);
     let console = Arc::new(Console::new(repository, token, origins, settings.read_only, is_encrypted));
 
-    let stop = CancellationToken::new();
-    tokio::spawn({
-        let stop = stop.clone();
-        async move {
-            crate::commands::asked_to_stop().await;
-            stop.cancel();
-        }
-    });
-    if as_json {
-        println!("{}", serde_json::json!({"listening": format!("http://{address}")}));
-    } else {
-        println!("listening on http://{address}");
-    }
+    let stop = stop::when_asked();
+    output.answer(&Listening { listening: format!("http://{address}") })?;
     let service = routes(console).into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     tokio::select! {
@@ -93,7 +99,7 @@ pub(crate) async fn serve(
         // A connection that never ends its request would be waited for without end.
         () = async { stop.cancelled().await; tokio::time::sleep(GRACE).await } => {}
     }
-    Ok(())
+    Ok(Exit::Done)
 }
 
 /// Without a token, whoever reaches the address may do everything.

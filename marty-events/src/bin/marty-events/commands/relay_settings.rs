@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use clap::Args;
-use jiff::SignedDuration;
 use marty_events::OutboxRelayBuilder;
 
+use crate::time::duration;
+
 /// How the relay works; what is not given has the library's default.
-#[derive(Args)]
+#[derive(Debug, Args)]
 pub(crate) struct RelaySettings {
     /// Serve metrics and health over HTTP at this address, for example `0.0.0.0:9464`: `/metrics`, `/health/live`,
     /// `/health/ready`.
@@ -66,9 +67,4 @@ impl RelaySettings {
         let relay = set(relay, self.keep_published, OutboxRelayBuilder::keep_published);
         set(relay, self.keep_dead_letters, OutboxRelayBuilder::keep_dead_letters)
     }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let time: SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
-    Duration::try_from(time).map_err(|_| "a time cannot be negative".to_owned())
 }

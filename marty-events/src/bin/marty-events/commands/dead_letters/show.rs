@@ -1,0 +1,91 @@
+use std::fmt;
+
+use marty_events::OutboxRepository;
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::list::Summary;
+use crate::{
+    exit::Exit,
+    failure::{Failure, Result},
+    output::{Output, or_dash, plain},
+};
+
+#[derive(Serialize)]
+struct Whole {
+    #[serde(flatten)]
+    summary: Summary,
+    seq: i64,
+    lane: i32,
+    /// Its payload and headers were emptied.
+    redacted: bool,
+    #[serde(flatten)]
+    contents: Option<Contents>,
+}
+
+/// What was to be published.
+#[derive(Serialize)]
+struct Contents {
+    headers: Vec<(String, String)>,
+    /// As JSON where it is JSON, else as text.
+    payload: Value,
+}
+
+pub(super) async fn run(id: Uuid, payload: bool, outbox: &OutboxRepository, output: Output) -> Result<Exit> {
+    let letter = outbox.dead_letter(id).await?.ok_or_else(|| no_such(id))?;
+    let event = &letter.event;
+    let contents = payload.then(|| Contents { headers: event.headers.clone(), payload: value(&event.payload) });
+    let (seq, lane, redacted) = (event.seq, event.lane, event.headers.is_empty() && event.payload.is_empty());
+    output.answer(&Whole { summary: letter.into(), seq, lane, redacted, contents })?;
+    Ok(Exit::Done)
+}
+
+/// A record's value as JSON, or as text where it is none.
+pub(crate) fn value(payload: &[u8]) -> Value {
+    serde_json::from_slice(payload).unwrap_or_else(|_| String::from_utf8_lossy(payload).into())
+}
+
+pub(super) fn no_such(id: Uuid) -> Failure {
+    Failure::new(Exit::Failed, format!("there is no dead letter with the id {id}"))
+        .advise("see `marty-events dead-letters list`")
+}
+
+impl fmt::Display for Whole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Summary {
+            event_id,
+            event_type,
+            topic,
+            key,
+            ordering_key,
+            created_at,
+            died_at,
+            attempts,
+            reason,
+            payload_bytes,
+        } = &self.summary;
+        writeln!(f, "event      {event_id}")?;
+        writeln!(f, "type       {}", plain(event_type))?;
+        writeln!(f, "topic      {}", plain(topic))?;
+        writeln!(f, "key        {}", or_dash(key.as_deref()))?;
+        writeln!(f, "ordering   {}, lane {}", or_dash(ordering_key.as_deref()), self.lane)?;
+        writeln!(f, "number     {}", self.seq)?;
+        writeln!(f, "written    {created_at}")?;
+        writeln!(f, "died       {died_at}, after {attempts} attempts")?;
+        writeln!(f, "reason     {}", plain(reason))?;
+        if self.redacted {
+            return writeln!(f, "payload    redacted");
+        }
+        writeln!(f, "payload    {payload_bytes} bytes")?;
+        let Some(Contents { headers, payload }) = &self.contents else { return Ok(()) };
+        for (name, value) in headers {
+            writeln!(f, "header     {}: {}", plain(name), plain(value))?;
+        }
+        match payload {
+            Value::String(text) => writeln!(f, "\n{}", plain(text)),
+            // The alternate form is indented; control characters in it are escaped by JSON's own rules.
+            json => writeln!(f, "\n{json:#}"),
+        }
+    }
+}

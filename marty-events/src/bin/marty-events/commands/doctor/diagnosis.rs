@@ -1,0 +1,124 @@
+//! What a Kafka client's complaints mean. Its texts are those of librdkafka 2.x: `rdkafka_broker.c`, `rdkafka_ssl.c`,
+//! `rdkafka_sasl.c`.
+
+use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
+
+/// A complaint's part, what it means and what to do; the first that fits counts.
+const MEANINGS: [(&[&str], &str, &str); 9] = [
+    (
+        // A plaintext client takes the server's TLS alert (0x15, 0x03 and so on) for a length.
+        &["Invalid response size 352518"],
+        "the listener speaks TLS, and this client does not",
+        "set KAFKA_SECURITY_PROTOCOL to ssl or sasl_ssl, or name the port of a plaintext listener in KAFKA_BROKERS",
+    ),
+    (
+        &["connecting to a SSL listener?"],
+        "the listener hangs up on a client without TLS",
+        "set KAFKA_SECURITY_PROTOCOL to ssl or sasl_ssl if it speaks TLS; else check that a Kafka broker listens there",
+    ),
+    (
+        &["connecting to a PLAINTEXT broker listener?", "wrong version number"],
+        "the listener speaks no TLS, and this client does",
+        "set KAFKA_SECURITY_PROTOCOL to plaintext or sasl_plaintext, or name the port of a TLS listener in KAFKA_BROKERS",
+    ),
+    (
+        &["certificate"],
+        "the broker's certificate is not trusted",
+        "name the certificate of the authority that signed it in KAFKA_SSL_CA_LOCATION, and the broker by the name in its certificate",
+    ),
+    (
+        &["broker might require SASL authentication"],
+        "the broker hangs up on a client that does not authenticate",
+        "set KAFKA_SECURITY_PROTOCOL to sasl_plaintext or sasl_ssl, and KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD",
+    ),
+    (
+        &["SASL", "Authentication failed"],
+        "the broker does not accept the credentials",
+        "check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD, and that the listener is one of SASL",
+    ),
+    (
+        &["Failed to resolve"],
+        "a broker's name cannot be resolved",
+        "check the host names in KAFKA_BROKERS, and this machine's name service",
+    ),
+    (
+        &["Connection refused", "timed out", "unreachable", "No route to host"],
+        "no broker can be reached",
+        "check the addresses in KAFKA_BROKERS, that the broker runs, and that no firewall is between",
+    ),
+    (
+        &["Disconnected", "Connection reset", "Receive failed"],
+        "the broker hangs up",
+        "check that a Kafka broker listens there, and that KAFKA_SECURITY_PROTOCOL is the listener's",
+    ),
+];
+
+/// What was found, with the client's own words, and what to do.
+pub(crate) fn of(error: &KafkaError, complaints: &[(Option<Code>, String)]) -> (String, String) {
+    for (parts, meaning, advice) in MEANINGS {
+        let fitting = complaints.iter().find(|(_, text)| parts.iter().any(|part| text.contains(part)));
+        if let Some((_, text)) = fitting {
+            return (format!("{meaning} ({text})"), advice.to_owned());
+        }
+    }
+    let words = complaints.last().map_or_else(|| error.to_string(), |(_, text)| text.clone());
+    (format!("no broker answers ({words})"), MEANINGS[7].2.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaints_are_understood() {
+        let of_text = |text: &str| {
+            of(&KafkaError::MetadataFetch(Code::BrokerTransportFailure), &[(None, "noise".into()), (None, text.into())])
+        };
+        for (text, found, advice) in [
+            (
+                "localhost:1/bootstrap: Disconnected: requesting ApiVersion: might be caused by incorrect security.protocol configuration (connecting to a SSL listener?) or broker version is < 0.10 (see api.version.request) (after 3ms in state APIVERSION_QUERY)",
+                "hangs up on a client without TLS",
+                "ssl or sasl_ssl",
+            ),
+            (
+                "localhost:1/bootstrap: Receive failed: Invalid response size 352518912 (0..100000000): increase receive.message.max.bytes",
+                "the listener speaks TLS",
+                "ssl or sasl_ssl",
+            ),
+            (
+                "ssl://localhost:1/bootstrap: SSL handshake failed: Disconnected: connecting to a PLAINTEXT broker listener? (after 1ms in state SSL_HANDSHAKE)",
+                "the listener speaks no TLS",
+                "plaintext or sasl_plaintext",
+            ),
+            (
+                "ssl://localhost:1/bootstrap: SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker certificate could not be verified, verify that ssl.ca.location is correctly configured",
+                "certificate is not trusted",
+                "KAFKA_SSL_CA_LOCATION",
+            ),
+            (
+                "localhost:1/1: Disconnected: verify that security.protocol is correctly configured, broker might require SASL authentication (after 5ms in state UP)",
+                "does not authenticate",
+                "sasl_plaintext",
+            ),
+            (
+                "sasl_plaintext://localhost:1/bootstrap: SASL authentication error: Authentication failed: Invalid username or password (after 309ms in state AUTH_REQ)",
+                "does not accept the credentials",
+                "KAFKA_SASL_PASSWORD",
+            ),
+            (
+                "nowhere:9092/bootstrap: Failed to resolve 'nowhere:9092': Name or service not known",
+                "cannot be resolved",
+                "name service",
+            ),
+            (
+                "localhost:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused",
+                "no broker can be reached",
+                "firewall",
+            ),
+            ("something new", "no broker answers (something new)", "KAFKA_BROKERS"),
+        ] {
+            let (what, to_do) = of_text(text);
+            assert!(what.contains(found) && to_do.contains(advice), "{what}: {to_do}");
+        }
+    }
+}

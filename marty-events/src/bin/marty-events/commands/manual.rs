@@ -1,0 +1,33 @@
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory};
+
+use crate::{
+    arguments::Arguments,
+    exit::Exit,
+    failure::{Failure, Result},
+    output::write,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct ManualArguments {
+    /// The directory that gets a page of every command, `marty-events.1`, `marty-events-relay.1` and so on.
+    #[arg(long, value_name = "DIRECTORY")]
+    to: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &ManualArguments) -> Result<Exit> {
+    let command = Arguments::command();
+    if let Some(directory) = &arguments.to {
+        clap_mangen::generate_to(command, directory).map_err(|error| {
+            Failure::new(Exit::Failed, format!("the pages could not be written to {}", directory.display()))
+                .because(&error)
+                .advise("name a directory that is there and open for writing")
+        })?;
+        return Ok(Exit::Done);
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page)?;
+    write(&page)?;
+    Ok(Exit::Done)
+}
