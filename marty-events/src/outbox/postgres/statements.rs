@@ -135,33 +135,7 @@ const COLUMNS: &str =
 
 impl Statements {
     pub(super) fn new(table: &OutboxTable) -> Self {
-        let event_if = |condition: &str| {
-            ["headers", "payload"].iter().fold(EVENT.to_owned(), |columns, column| {
-                columns
-                    .replace(&format!(" {column},"), &format!(" CASE WHEN {condition} THEN {column} END AS {column},"))
-            })
-        };
-        let (own_event, late_event) =
-            (event_if("{lane_of} = ANY($2) AND {size} <= $9"), event_if("place <= $1 AND {size} <= $9"));
-        let of = |template: &str| {
-            let text = template
-                .replace("{ended}", ENDED)
-                .replace("{tenure}", TENURE)
-                .replace("{delivered}", DELIVERED)
-                .replace("{counted}", COUNTED)
-                .replace("{is_late}", IS_LATE)
-                .replace("{own_event}", &own_event)
-                .replace("{late_event}", &late_event)
-                .replace("{place}", PLACE)
-                .replace("{size}", SIZE)
-                .replace("{event}", EVENT)
-                .replace("{columns}", COLUMNS)
-                .replace("{died_at}", DIED_AT)
-                .replace("{lane_of}", LANE_OF)
-                .replace("{channel}", &listen::channel(table))
-                .replace("{lanes_are_free}", listen::LANES);
-            Quotes::Double.statement(&text, table)
-        };
+        let of = |template: &str| statement(template, table);
         Self {
             // The column that came last, and the tables.
             columns: of("SELECT xid FROM {outbox}, {dead}, {published}, {relays}, {lanes} LIMIT 0"),
@@ -242,4 +216,29 @@ impl Statements {
                     (SELECT coalesce(sum(published), 0)::bigint FROM {lanes}) AS published"),
         }
     }
+}
+
+fn statement(template: &str, table: &OutboxTable) -> SqlStr {
+    let event_if = |condition: &str| {
+        ["headers", "payload"].iter().fold(EVENT.to_owned(), |columns, column| {
+            columns.replace(&format!(" {column},"), &format!(" CASE WHEN {condition} THEN {column} END AS {column},"))
+        })
+    };
+    let text = template
+        .replace("{ended}", ENDED)
+        .replace("{tenure}", TENURE)
+        .replace("{delivered}", DELIVERED)
+        .replace("{counted}", COUNTED)
+        .replace("{is_late}", IS_LATE)
+        .replace("{own_event}", &event_if("{lane_of} = ANY($2) AND {size} <= $9"))
+        .replace("{late_event}", &event_if("place <= $1 AND {size} <= $9"))
+        .replace("{place}", PLACE)
+        .replace("{size}", SIZE)
+        .replace("{event}", EVENT)
+        .replace("{columns}", COLUMNS)
+        .replace("{died_at}", DIED_AT)
+        .replace("{lane_of}", LANE_OF)
+        .replace("{channel}", &listen::channel(table))
+        .replace("{lanes_are_free}", listen::LANES);
+    Quotes::Double.statement(&text, table)
 }
