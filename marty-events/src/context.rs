@@ -124,7 +124,7 @@ impl EventContext {
     /// it is recorded in.
     #[must_use]
     pub fn trace(mut self, traceparent: impl Into<String>, tracestate: Option<String>) -> Self {
-        if let Some(trace) = TraceContext::new(traceparent.into(), tracestate) {
+        if let Some(trace) = TraceContext::new(&traceparent.into(), tracestate) {
             self.fields().trace = Some(Arc::new(trace));
         }
         self
@@ -132,7 +132,7 @@ impl EventContext {
 
     /// The same of the request that is being served, for events that are recorded in no span of this service.
     #[cfg(feature = "tower")]
-    pub(crate) fn incoming_trace(mut self, traceparent: String, tracestate: Option<String>) -> Self {
+    pub(crate) fn incoming_trace(mut self, traceparent: &str, tracestate: Option<String>) -> Self {
         if let Some(trace) = TraceContext::new(traceparent, tracestate) {
             self.fields().incoming_trace = Some(Arc::new(trace));
         }
