@@ -261,7 +261,7 @@ mod tests {
     async fn a_trace_that_is_set_goes_before_the_callers() {
         let trace = |digit: &str| format!("00-{}-{}-01", digit.repeat(32), digit.repeat(16));
         let now = || EventContext::current().trace_now().and_then(|trace| Some(trace.ids()?.1.to_owned()));
-        let caller = EventContext::new().incoming_trace(trace("a"), None);
+        let caller = EventContext::new().incoming_trace(&trace("a"), None);
         let seen = caller.scope(async {
             let set = EventContext::new().trace(trace("b"), None);
             (now(), set.scope(async { now() }).await)

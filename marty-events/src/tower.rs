@@ -223,7 +223,7 @@ mod tests {
             .correlation_id("r-1")
             .request_id("r-1")
             .user_agent("curl/8")
-            .incoming_trace(trace.to_owned(), None)
+            .incoming_trace(trace, None)
             .user_id("alice")
             .source_ip("192.0.2.1");
         assert_eq!(seen, expected);
