@@ -206,8 +206,8 @@ async fn a_broker_that_makes_no_topics_and_gives_another_address_is_explained() 
     .unwrap();
     let operator = Operator::of_database(&database).with("KAFKA_BROKERS", bootstrap.clone());
     let report = operator.run(&["doctor", "--json", "--timeout", "2s"]);
-    assert_check(&report, "broker", "ok", &format!("brokers: {advertised}"), "");
-    assert_check(&report, "advertised-addresses", "failed", &format!("{advertised}: "), "advertised.listeners");
+    assert_check(&report, "broker", "ok", "", "");
+    assert_check(&report, "advertised-addresses", "failed", &advertised, "advertised.listeners");
 
     let listener = TcpListener::bind(advertised).await.unwrap();
     tokio::spawn(async move {

@@ -17,7 +17,7 @@ use rdkafka::{
     types::RDKafkaErrorCode as Code,
 };
 
-use crate::{arguments::Shared, failure::Result};
+use crate::{arguments::Shared, commands::doctor::diagnosis, failure::Result};
 
 /// Who this is to the broker, unless `SERVICE_NAME` says so: nothing is published in its name.
 const NAME: &str = "marty-events";
@@ -106,12 +106,15 @@ pub(crate) fn metadata(client: &Client, patience: Duration) -> Result<Metadata, 
         // Serves the callbacks that tell why.
         drop(client.poll(Duration::ZERO));
         let complaints = client.context().all();
-        let is_hopeless = complaints.iter().any(|(code, _)| {
-            matches!(
-                code,
-                Some(Code::AllBrokersDown | Code::Authentication | Code::SSL | Code::SaslAuthenticationFailed)
-            )
-        });
+        // Whoever gave the address of another broker is there, and can be asked again.
+        let is_somebody_there = diagnosis::advertised(&complaints).is_some();
+        let is_hopeless = !is_somebody_there
+            && complaints.iter().any(|(code, _)| {
+                matches!(
+                    code,
+                    Some(Code::AllBrokersDown | Code::Authentication | Code::SSL | Code::SaslAuthenticationFailed)
+                )
+            });
         if is_hopeless || patience <= begin.elapsed() {
             return Err(error);
         }

@@ -17,6 +17,8 @@ use crate::{exit::Exit, failure::Failure, failure::Result};
 /// How long a connection to a broker's own address may take.
 const CONNECT: Duration = Duration::from_secs(3);
 
+const ADVERTISE: &str = "let the brokers' advertised.listeners name addresses that this machine can reach";
+
 /// The broker, then what depends on it. `waiting` are the topics of the events in the outbox.
 pub(super) async fn check(
     config: EventConfig,
@@ -43,8 +45,14 @@ pub(super) async fn check(
     let metadata = match answer {
         Ok(metadata) => metadata,
         Err(error) => {
-            let (found, advice) = diagnosis::of(&error, &complaints);
-            report.add(Check::failed("broker", found, advice));
+            if let Some(complaint) = diagnosis::advertised(&complaints) {
+                report
+                    .add(Check::ok("broker", "one answers, and sends clients to the address that it gives as its own"));
+                report.add(Check::failed("advertised-addresses", complaint, ADVERTISE));
+            } else {
+                let (found, advice) = diagnosis::of(&error, &complaints);
+                report.add(Check::failed("broker", found, advice));
+            }
             return Ok(());
         }
     };
@@ -81,7 +89,6 @@ async fn advertised_addresses(brokers: &[String], report: &mut Report) {
     report.add(if silent.is_empty() {
         Check::ok(name, "each can be reached")
     } else {
-        let advice = "let the brokers' advertised.listeners name addresses that this machine can reach";
-        Check::failed(name, silent.join("\n"), advice)
+        Check::failed(name, silent.join("\n"), ADVERTISE)
     });
 }

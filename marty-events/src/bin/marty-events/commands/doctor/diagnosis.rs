@@ -66,9 +66,28 @@ pub(crate) fn of(error: &KafkaError, complaints: &[(Option<Code>, String)]) -> (
     (format!("no broker answers ({words})"), MEANINGS[7].2.to_owned())
 }
 
+/// A complaint about an address that a broker gave as its own: the client knows that one by its number, and those of
+/// `KAFKA_BROKERS` as `bootstrap` (`rd_kafka_mk_brokername`).
+pub(crate) fn advertised(complaints: &[(Option<Code>, String)]) -> Option<&str> {
+    let is_learned = |text: &str| {
+        let number = text.split_once(": ").and_then(|(name, _)| name.rsplit_once('/')).map(|(_, number)| number);
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    let fails = |text: &str| ["Connect to ", "Failed to resolve", "timed out"].iter().any(|part| text.contains(part));
+    complaints.iter().map(|(_, text)| text.as_str()).find(|text| is_learned(text) && fails(text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_a_broker_gave_is_told_from_those_that_were_configured() {
+        let refused = "Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT)";
+        let of = |name: &str| advertised(&[(None, format!("{name}: {refused}"))]).is_some();
+        assert!(of("127.0.0.1:1/1") && of("ssl://kafka-1:9093/12"));
+        assert!(!of("127.0.0.1:1/bootstrap") && !of("GroupCoordinator"));
+    }
 
     #[test]
     fn complaints_are_understood() {
