@@ -124,7 +124,7 @@ impl EventContext {
     /// it is recorded in.
     #[must_use]
     pub fn trace(mut self, traceparent: impl Into<String>, tracestate: Option<String>) -> Self {
-        if let Some(trace) = TraceContext::new(traceparent.into(), tracestate) {
+        if let Some(trace) = TraceContext::new(&traceparent.into(), tracestate) {
             self.fields().trace = Some(Arc::new(trace));
         }
         self
@@ -132,7 +132,7 @@ impl EventContext {
 
     /// The same of the request that is being served, for events that are recorded in no span of this service.
     #[cfg(feature = "tower")]
-    pub(crate) fn incoming_trace(mut self, traceparent: String, tracestate: Option<String>) -> Self {
+    pub(crate) fn incoming_trace(mut self, traceparent: &str, tracestate: Option<String>) -> Self {
         if let Some(trace) = TraceContext::new(traceparent, tracestate) {
             self.fields().incoming_trace = Some(Arc::new(trace));
         }
@@ -261,7 +261,7 @@ mod tests {
     async fn a_trace_that_is_set_goes_before_the_callers() {
         let trace = |digit: &str| format!("00-{}-{}-01", digit.repeat(32), digit.repeat(16));
         let now = || EventContext::current().trace_now().and_then(|trace| Some(trace.ids()?.1.to_owned()));
-        let caller = EventContext::new().incoming_trace(trace("a"), None);
+        let caller = EventContext::new().incoming_trace(&trace("a"), None);
         let seen = caller.scope(async {
             let set = EventContext::new().trace(trace("b"), None);
             (now(), set.scope(async { now() }).await)

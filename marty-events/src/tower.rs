@@ -120,7 +120,7 @@ impl EventContextLayer {
         }
         if let Some(parent) = header("traceparent") {
             let state: Vec<String> = headers.get_all("tracestate").iter().filter_map(text).collect();
-            context = context.incoming_trace(parent, Some(state.join(",")));
+            context = context.incoming_trace(&parent, Some(state.join(",")));
         }
         if let Some(id) = trusted(&self.user_id) {
             context = context.user_id(id);
@@ -223,7 +223,7 @@ mod tests {
             .correlation_id("r-1")
             .request_id("r-1")
             .user_agent("curl/8")
-            .incoming_trace(trace.to_owned(), None)
+            .incoming_trace(trace, None)
             .user_id("alice")
             .source_ip("192.0.2.1");
         assert_eq!(seen, expected);
@@ -273,7 +273,7 @@ mod tests {
     fn a_trace_state_may_come_in_parts() {
         let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let headers = [("traceparent", trace), ("tracestate", "a=1"), ("tracestate", "b=2")];
-        let expected = EventContext::new().trace(trace, Some("a=1,b=2".to_owned()));
+        let expected = EventContext::new().incoming_trace(trace, Some("a=1,b=2".to_owned()));
         assert_eq!(seen(&EventContextLayer::new(), &headers), expected);
     }
 }

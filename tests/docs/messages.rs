@@ -56,9 +56,21 @@ fn page() -> String {
     read(&root().join(PAGE)).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A text whose placeholders have no names: code and page may call them differently.
+fn unnamed(text: &str) -> String {
+    let mut unnamed = String::new();
+    for (number, part) in text.split('{').enumerate() {
+        match part.split_once('}') {
+            Some((_, rest)) if 0 < number => unnamed.extend(["{}", rest]),
+            _ => unnamed.push_str(part),
+        }
+    }
+    unnamed
+}
+
 #[test]
 fn the_page_has_every_text_of_the_errors() {
-    let page = page();
+    let page = unnamed(&page());
     let source = root().join("marty-events/src");
     let mut texts = Vec::new();
     for file in files(&source, "rs") {
@@ -72,7 +84,7 @@ fn the_page_has_every_text_of_the_errors() {
         }
     }
     assert!(18 < texts.len(), "{texts:#?}");
-    let missing: Vec<&String> = texts.iter().filter(|text| !page.contains(text.as_str())).collect();
+    let missing: Vec<&String> = texts.iter().filter(|text| !page.contains(&unnamed(text))).collect();
     assert!(missing.is_empty(), "{PAGE} lacks {missing:#?}");
 }
 

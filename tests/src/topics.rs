@@ -54,15 +54,19 @@ pub async fn widen(bootstrap: &str, topic: &str, longest: u32) {
     alter(bootstrap, topic, &[("max.message.bytes", &longest.to_string())]).await;
 }
 
-/// Gives a topic these settings, and no others.
+/// Gives a topic these settings, and no others; waits for a cluster that has to find its controller first.
 ///
 /// # Panics
 ///
 /// When the broker refuses.
 pub async fn alter(bootstrap: &str, topic: &str, settings: &[(&str, &str)]) {
-    let change = AlterConfig::new(ResourceSpecifier::Topic(topic));
-    let change = settings.iter().fold(change, |change, (name, value)| change.set(name, value));
-    let answers = admin(bootstrap).alter_configs([&change], &AdminOptions::new()).await.expect("an answer");
+    let admin = admin(bootstrap);
+    let answers = wait::until("the answer of a controller", || async {
+        let change = AlterConfig::new(ResourceSpecifier::Topic(topic));
+        let change = settings.iter().fold(change, |change, (name, value)| change.set(name, value));
+        admin.alter_configs([&change], &AdminOptions::new()).await.ok()
+    })
+    .await;
     for changed in answers {
         changed.expect("a changed topic");
     }

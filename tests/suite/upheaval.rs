@@ -66,6 +66,42 @@ async fn what_is_written_after_an_outbox_was_set_back_is_not_taken_for_what_was_
 }
 
 #[tokio::test]
+async fn what_was_delivered_before_an_outbox_was_set_back_is_not_settled_by_its_number_alone() {
+    let test = "what_was_delivered_before_an_outbox_was_set_back_is_not_settled_by_its_number_alone";
+    let Some(service) = Service::start(test).await else { return };
+    let pool = &service.database.pool;
+    let brokers = service.publisher.bootstrap_servers();
+    let wire = Wire::start().await;
+    // Where nobody listens, so that the event stays under way.
+    wire.lead_to("127.0.0.1:1");
+    let config = crate::setup::config(&wire.address(), &service.prefix);
+    // It asks for nothing while it is told of nothing.
+    let hour = Duration::from_hours(1);
+    let relay = service.relay().config(config).lease_time(hour).idle_poll(hour).listen(false);
+    let relay = RunningRelay::start(relay);
+    write(&service, 0).await;
+    let outbox = OutboxRepository::new(pool);
+    wait::until("it to have read the event", || async {
+        (Duration::from_secs(3) < outbox.stats().await.ok()?.oldest_pending_age?).then_some(())
+    })
+    .await;
+    let set_back = "
+        CREATE TABLE elsewhere AS SELECT * FROM event_outbox;
+        DELETE FROM event_outbox;
+        SELECT setval(pg_get_serial_sequence('event_outbox', 'seq'), 1, false);
+        INSERT INTO event_outbox (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload)
+        SELECT gen_random_uuid(), event_type, topic, record_key, ordering_key, key_hash, headers, payload FROM elsewhere";
+    sqlx::raw_sql(set_back).execute(pool).await.unwrap();
+    let after = outbox.pending(9).await.unwrap();
+    assert_eq!(after.iter().map(|event| event.seq).collect::<Vec<_>>(), [1]);
+    wire.lead_to(brokers);
+    service.reader.events(1).await;
+    // It settles what it has sent before it ends.
+    relay.stop().await;
+    assert_eq!(outbox.pending(9).await.unwrap(), after);
+}
+
+#[tokio::test]
 async fn a_relay_whose_tables_are_dropped_goes_on_when_they_are_there_again() {
     let test = "a_relay_whose_tables_are_dropped_goes_on_when_they_are_there_again";
     let Some(service) = Service::start(test).await else { return };

@@ -12,8 +12,8 @@ pub(crate) struct TraceContext {
 impl TraceContext {
     /// Nothing for a `traceparent` that is not of the recommendation's form. Of a later version of it what this one knows is kept, as
     /// version 00 (section 4.3, "Mutating the traceparent Field"); a `tracestate` that is too long, or no text, is left out.
-    pub(crate) fn new(parent: String, state: Option<String>) -> Option<Self> {
-        parts(&parent)?;
+    pub(crate) fn new(parent: &str, state: Option<String>) -> Option<Self> {
+        parts(parent)?;
         // The part of version 00, of which every character was looked at.
         let parent = format!("00{}", parent.get(2..PARENT_LENGTH)?);
         Some(Self { parent, state: state.filter(|state| is_state(state)) })
@@ -26,7 +26,7 @@ impl TraceContext {
             "tracestate" => (parent, Some(value.to_owned())),
             _ => (parent, state),
         });
-        Self::new(parent?, state)
+        Self::new(&parent?, state)
     }
 
     /// The span that is going on, where OpenTelemetry knows of one: by `tracing`, or else by its own API.
@@ -41,7 +41,7 @@ impl TraceContext {
         };
         let span = of(&tracing::Span::current().context()).or_else(|| of(&opentelemetry::Context::current()))?;
         let parent = format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags());
-        Self::new(parent, Some(span.trace_state().header()).filter(|state| !state.is_empty()))
+        Self::new(&parent, Some(span.trace_state().header()).filter(|state| !state.is_empty()))
     }
 
     #[cfg(not(feature = "opentelemetry"))]
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn only_a_well_formed_traceparent_is_taken() {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let trace = TraceContext::new(good.to_owned(), None).unwrap();
+        let trace = TraceContext::new(good, None).unwrap();
         assert_eq!(trace.ids(), Some(("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")));
         for bad in [
             "",
@@ -135,7 +135,7 @@ mod tests {
             "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-extra",
         ] {
-            assert_eq!(TraceContext::new(bad.to_owned(), None), None, "{bad}");
+            assert_eq!(TraceContext::new(bad, None), None, "{bad}");
         }
     }
 
@@ -143,7 +143,7 @@ mod tests {
     fn of_a_trace_no_more_is_kept_than_is_known() {
         let known = "-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let kept = |parent: String, state: &str| {
-            let trace = TraceContext::new(parent, Some(state.to_owned())).expect("a trace");
+            let trace = TraceContext::new(&parent, Some(state.to_owned())).expect("a trace");
             trace.headers().map(|(_, value)| value.to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(kept(format!("00{known}"), &"v".repeat(512)), [format!("00{known}"), "v".repeat(512)]);
@@ -158,7 +158,7 @@ mod tests {
     fn the_last_bit_of_the_flags_is_the_sampling() {
         for (flags, sampled) in [("00", false), ("01", true), ("02", false), ("03", true), ("ff", true)] {
             let parent = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}");
-            assert_eq!(TraceContext::new(parent, None).unwrap().is_sampled(), sampled, "{flags}");
+            assert_eq!(TraceContext::new(&parent, None).unwrap().is_sampled(), sampled, "{flags}");
         }
     }
 }

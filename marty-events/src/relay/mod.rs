@@ -131,8 +131,10 @@ impl OutboxRelay {
             let (wake, relay) = (Wake::default(), Uuid::now_v7());
             let running =
                 Running { store: &store, config: &config, settings, wake: &wake, vitals: &vitals, relay };
+            // Boxed once a relay: unboxed it is 18 KB of every future that runs one.
+            let work = Box::pin(run(running, &stop));
             tokio::select! {
-                ended = run(running, &stop) => ended,
+                ended = work => ended,
                 never = listen(running), if settings.listens => match never {},
                 never = backlog::watch(&store, &table, settings.stats_interval), if config.counts() => match never {},
             }

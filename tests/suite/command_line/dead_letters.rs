@@ -63,8 +63,8 @@ async fn dead_letters_are_listed_and_shown_without_what_is_in_them() {
     let whole = operator.json(&["dead-letters", "show", &first, "--payload"]).remove(0);
     assert_eq!(whole["payload"]["payload"]["event_data"]["email"], "hunter2@example.com");
     assert_eq!(whole["headers"][0], json!(["ce_specversion", "1.0"]));
-    let text = operator.text(&["dead-letters", "show", &first, "--payload"]);
-    assert!(text.contains("header     ce_type: user_created\n") && text.contains("hunter2"), "{text}");
+    let shown = operator.text(&["dead-letters", "show", &first, "--payload"]);
+    assert!(shown.contains("header     ce_type: user_created\n") && shown.contains("hunter2"), "{shown}");
     let nobody = operator.run(&["dead-letters", "show", &uuid::Uuid::nil().to_string()]);
     assert_eq!(nobody.code, 1);
     assert!(nobody.complaint.contains("there is no dead letter with the id 00000000"), "{}", nobody.complaint);

@@ -60,8 +60,8 @@ async fn the_outbox_is_followed() {
     assert_eq!(tail.line(wait::DEADLINE), None, "it ends when it is asked to");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_is_away_is_told_of() {
+#[test]
+fn a_broker_that_is_away_is_told_of() {
     let operator = Operator::new([("KAFKA_BROKERS", "127.0.0.1:1".to_owned())]);
     let away = operator.run(&["tail"]);
     assert_eq!(away.code, 1);

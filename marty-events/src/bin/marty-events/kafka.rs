@@ -64,6 +64,11 @@ impl ClientContext for Complaints {
         if facility == "FAIL"
             || !matches!(level, RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug)
         {
+            // `[thrd:NAME]: NAME: MESSAGE`
+            let message = message
+                .strip_prefix("[thrd:")
+                .and_then(|rest| rest.split_once("]: "))
+                .map_or(message, |(_, rest)| rest);
             self.add(None, message);
         }
     }

@@ -265,8 +265,8 @@ impl Store for MySqlStore {
             late.iter().chain(&next).map(|(_, row)| row).partition(|row| is_whole(row));
         let mut page = self.page(whole, is_full)?;
         for row in numbers {
-            let lane = lane_of(row.try_get("key_hash").map_err(self.error(operation))?);
-            if lanes.iter().any(|own| own.number == lane) {
+            let number = lane_of(row.try_get("key_hash").map_err(self.error(operation))?);
+            if lanes.iter().any(|lane| lane.number == number) {
                 page.numbers.push(rows::number(row).map_err(self.error(operation))?);
             }
         }

@@ -141,34 +141,7 @@ const COLUMNS: &str =
 
 impl Statements {
     pub(super) fn new(table: &OutboxTable) -> Self {
-        let record_if = |condition: &str| {
-            ["headers", "payload"].iter().fold(RECORD.to_owned(), |columns, column| {
-                columns.replace(&format!(" {column},"), &format!(" CASE WHEN {condition} THEN {column} END,"))
-            })
-        };
-        let (own_record, late_record) =
-            (record_if("{is_own} AND {size} <= $9"), record_if("place <= $1 AND {size} <= $9"));
-        let of = |template: &str| {
-            let text = template
-                .replace("{ended}", ENDED)
-                .replace("{tenure}", TENURE)
-                .replace("{delivered}", DELIVERED)
-                .replace("{counted}", COUNTED)
-                .replace("{is_late}", IS_LATE)
-                .replace("{own_record}", &own_record)
-                .replace("{late_record}", &late_record)
-                .replace("{no_record}", NO_RECORD)
-                .replace("{record}", RECORD)
-                .replace("{is_own}", IS_OWN)
-                .replace("{place}", PLACE)
-                .replace("{size}", SIZE)
-                .replace("{event}", EVENT)
-                .replace("{columns}", COLUMNS)
-                .replace("{died_at}", DIED_AT)
-                .replace("{channel}", &listen::channel(table))
-                .replace("{lanes_are_free}", listen::LANES);
-            Quotes::Double.statement(&text, table)
-        };
+        let of = |template: &str| statement(template, table);
         Self {
             // The column that came last, and the tables.
             columns: of("SELECT xid FROM {outbox}, {dead}, {published}, {relays}, {lanes} LIMIT 0"),
@@ -249,4 +222,32 @@ impl Statements {
                     (SELECT coalesce(sum(published), 0)::bigint FROM {lanes}) AS published"),
         }
     }
+}
+
+fn statement(template: &str, table: &OutboxTable) -> SqlStr {
+    let record_if = |condition: &str| {
+        ["headers", "payload"].iter().fold(RECORD.to_owned(), |columns, column| {
+            columns.replace(&format!(" {column},"), &format!(" CASE WHEN {condition} THEN {column} END,"))
+        })
+    };
+    let (own_record, late_record) = (record_if("{is_own} AND {size} <= $9"), record_if("place <= $1 AND {size} <= $9"));
+    let text = template
+        .replace("{ended}", ENDED)
+        .replace("{tenure}", TENURE)
+        .replace("{delivered}", DELIVERED)
+        .replace("{counted}", COUNTED)
+        .replace("{is_late}", IS_LATE)
+        .replace("{own_record}", &own_record)
+        .replace("{late_record}", &late_record)
+        .replace("{no_record}", NO_RECORD)
+        .replace("{record}", RECORD)
+        .replace("{is_own}", IS_OWN)
+        .replace("{place}", PLACE)
+        .replace("{size}", SIZE)
+        .replace("{event}", EVENT)
+        .replace("{columns}", COLUMNS)
+        .replace("{died_at}", DIED_AT)
+        .replace("{channel}", &listen::channel(table))
+        .replace("{lanes_are_free}", listen::LANES);
+    Quotes::Double.statement(&text, table)
 }

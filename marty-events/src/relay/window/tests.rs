@@ -208,3 +208,39 @@ fn a_row_that_was_refused_before_a_restart_is_tried_alone() {
     window.delivered(3);
     assert_eq!(take_all(&mut window), [1]);
 }
+
+#[test]
+fn a_row_of_a_blocked_key_takes_no_room() {
+    let mut window = window(&[(1, Some("a")), (2, Some("a"))]);
+    assert_eq!(take_all(&mut window), [1]);
+    window.refused(1, Instant::now() + Duration::from_mins(1), false);
+    window.admit(row(3, Some("a")));
+    assert_eq!((window.len(), window.wanted(9, usize::MAX)), (1, vec![]));
+}
+
+#[test]
+fn a_row_that_is_here_waits_for_those_before_it_that_are_not() {
+    let mut window = Window::default();
+    let last = i64::try_from(WHOLE_ROWS).unwrap() + 1;
+    for seq in 1..=last {
+        window.admit(row(seq, Some("hot")));
+    }
+    assert_eq!(take_all(&mut window), [1]);
+    window.delivered(1);
+    window.settled(1);
+    // There is room for it now, and the one before it is a number; that is not read before all the others are gone.
+    window.admit(row(last + 1, Some("hot")));
+    let mut order = Vec::new();
+    loop {
+        while let Some(seq) = window.take().map(|event| event.seq) {
+            order.push(seq);
+            window.delivered(seq);
+        }
+        let wanted = window.wanted(9, usize::MAX);
+        if wanted.is_empty() {
+            break;
+        }
+        window.loaded(&wanted, wanted.iter().map(|seq| row(*seq, Some("hot"))).collect());
+    }
+    assert_eq!(order, (2..=last + 1).collect::<Vec<_>>());
+}

@@ -12,14 +12,15 @@ const MEANINGS: [(&[&str], &str, &str); 9] = [
         "set KAFKA_SECURITY_PROTOCOL to ssl or sasl_ssl, or name the port of a plaintext listener in KAFKA_BROKERS",
     ),
     (
-        &["connecting to a SSL listener?"],
-        "the listener hangs up on a client without TLS",
-        "set KAFKA_SECURITY_PROTOCOL to ssl or sasl_ssl if it speaks TLS; else check that a Kafka broker listens there",
-    ),
-    (
         &["connecting to a PLAINTEXT broker listener?", "wrong version number"],
         "the listener speaks no TLS, and this client does",
         "set KAFKA_SECURITY_PROTOCOL to plaintext or sasl_plaintext, or name the port of a TLS listener in KAFKA_BROKERS",
+    ),
+    (
+        // The first question of all; a client with TLS fails before it.
+        &["connecting to a SSL listener?", "in state APIVERSION_QUERY"],
+        "the listener hangs up on a client without TLS",
+        "set KAFKA_SECURITY_PROTOCOL to ssl or sasl_ssl if it speaks TLS; else check that a Kafka broker listens there",
     ),
     (
         &["certificate"],
@@ -81,7 +82,12 @@ mod tests {
                 "ssl or sasl_ssl",
             ),
             (
-                "localhost:1/bootstrap: Receive failed: Invalid response size 352518912 (0..100000000): increase receive.message.max.bytes",
+                "localhost:1/bootstrap: Disconnected: connection closed by peer: receive 0 after POLLIN (after 4ms in state APIVERSION_QUERY)",
+                "hangs up on a client without TLS",
+                "ssl or sasl_ssl",
+            ),
+            (
+                "localhost:1/bootstrap: Receive failed: Invalid response size 352518912 (0..100000000): increase receive.message.max.bytes (after 2ms in state APIVERSION_QUERY)",
                 "the listener speaks TLS",
                 "ssl or sasl_ssl",
             ),

@@ -61,11 +61,8 @@ pub(super) fn follow(
         }
         if !no_follow && next_look <= Instant::now() {
             // Brokers that are away come back, and nothing is lost meanwhile; what is new was not there at the beginning.
-            match consumer.fetch_metadata(None, Duration::from_millis(500)) {
-                Ok(there) => {
-                    reading.take_up(&there, &consumer, topics, Start::Beginning).map_err(|error| failed(&error))?
-                }
-                Err(error) => tracing::debug!(%error, "the topics could not be listed"),
+            if let Ok(there) = consumer.fetch_metadata(None, Duration::from_millis(500)) {
+                reading.take_up(&there, &consumer, topics, Start::Beginning).map_err(|error| failed(&error))?;
             }
             next_look = Instant::now() + REFRESH;
         }
