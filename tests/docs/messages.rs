@@ -126,6 +126,18 @@ fn the_page_has_every_text_of_a_fault() {
     assert!(missing.is_empty(), "{PAGE} lacks {missing:#?}");
 }
 
+#[test]
+fn every_message_has_a_test() {
+    let page = read(&root().join(PAGE));
+    let without: Vec<&str> = page
+        .split("\n### ")
+        .skip(1)
+        .filter(|section| !section.contains("\nTest: `"))
+        .filter_map(|section| section.lines().next())
+        .collect();
+    assert!(without.is_empty(), "{PAGE} names no test for {without:?}");
+}
+
 /// The tests that the page names as showing its messages, and every other page's tables of tests.
 #[test]
 fn every_test_that_a_page_names_exists() {

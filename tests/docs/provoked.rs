@@ -1,6 +1,11 @@
 //! The messages of docs/guide/troubleshooting.md that no other suite provokes, each once.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use marty_events::{
@@ -8,7 +13,9 @@ use marty_events::{
     OutboxRepository,
     outbox::{OutboxPool, OutboxTable},
 };
+use marty_events_tests::{servers, wait};
 use sqlx::SqlitePool;
+use tokio::{process::Command, time::timeout};
 
 fn nowhere() -> EventConfigBuilder {
     EventConfig::builder().service_name("users").brokers("localhost:1")
@@ -42,6 +49,57 @@ fn a_client_that_cannot_be_made_is_reported() {
     let error = EventPublisher::unregistered(&config.build().unwrap()).unwrap_err();
     assert_eq!(error.to_string(), "the Kafka client failed");
     assert!(format!("{error:?}").contains("message.timeout.ms"), "{error:?}");
+}
+
+/// A command that runs another as a user who has no other process, and may have this many with all their threads.
+fn limited(processes: u32) -> Command {
+    let user = 30_000 + std::process::id() % 30_000;
+    let mut command = Command::new("setpriv");
+    command
+        .args([format!("--reuid={user}"), format!("--regid={user}"), "--clear-groups".to_owned()])
+        .args(["prlimit", &format!("--nproc={processes}"), "--"])
+        .kill_on_drop(true);
+    command
+}
+
+/// The Kafka client's threads are made first, so the first limit that is enough for them is too small for one more.
+#[tokio::test]
+async fn a_background_thread_that_cannot_be_started_is_reported() {
+    // The checkout may lie where the other user may not go.
+    let folder = tempfile::tempdir().unwrap();
+    let caller = folder.path().join("caller");
+    fs::copy(env!("CARGO_BIN_EXE_caller"), &caller).unwrap();
+    for path in [folder.path(), &caller] {
+        fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    }
+    let refusal = match limited(1).args(["test", "-x"]).arg(&caller).output().await {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(format!("{} {}", output.status, String::from_utf8_lossy(&output.stderr).trim())),
+        Err(error) => Some(format!("setpriv: {error}")),
+    };
+    if let Some(refusal) = refusal {
+        let test = "a_background_thread_that_cannot_be_started_is_reported";
+        servers::skip(test, &format!("it needs root, setpriv and prlimit to run a program as another user: {refusal}"));
+        return;
+    }
+    let mut ends = Vec::new();
+    for processes in 1..=16 {
+        let mut command = limited(processes);
+        command
+            .arg(&caller)
+            .env_remove("DATABASE_URL")
+            .env("KAFKA_BROKERS", "localhost:1")
+            .env("SERVICE_NAME", "caller");
+        let output = timeout(wait::DEADLINE, command.output()).await.expect("an end").unwrap();
+        let log = String::from_utf8(output.stderr).unwrap();
+        ends.push(log.lines().last().unwrap_or_default().to_owned());
+        if log.contains("the background thread could not be started") {
+            break;
+        }
+    }
+    let text =
+        "Error: EventError(the background thread could not be started: Resource temporarily unavailable (os error 11))";
+    assert_eq!(ends.last().map(String::as_str), Some(text), "{ends:#?}");
 }
 
 #[test]

@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::{
+    runtime::Runtime,
+    sync::{Semaphore, mpsc},
+};
 
 use super::direct::{Delivery, Direct};
 use crate::event::message::Message;
@@ -47,11 +50,16 @@ impl Background {
     pub(super) fn start(direct: Direct) -> std::io::Result<Self> {
         let (queue, handed) = mpsc::channel(LONGEST_QUEUE);
         let outstanding = Arc::new(Outstanding::default());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let counted = outstanding.clone();
-        thread::Builder::new()
-            .name("marty-events".to_owned())
-            .spawn(move || runtime.block_on(work(handed, Arc::new(direct), counted)))?;
+        // The thread comes first: a runtime that is dropped with it where the caller is in an asynchronous context, panics.
+        let (given, awaited) = std::sync::mpsc::sync_channel::<Runtime>(1);
+        thread::Builder::new().name("marty-events".to_owned()).spawn(move || {
+            if let Ok(runtime) = awaited.recv() {
+                runtime.block_on(work(handed, Arc::new(direct), counted));
+            }
+        })?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        given.send(runtime).map_err(std::io::Error::other)?;
         Ok(Self { queue, outstanding })
     }
 
