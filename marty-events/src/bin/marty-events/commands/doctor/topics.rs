@@ -15,8 +15,11 @@ use super::{
     report::{Check, Report},
 };
 
-/// What was asked about the broker's and the topics' settings.
-struct Settings(Vec<ConfigResource>);
+/// What was asked about the broker's and the topics' settings, and why there was no answer.
+struct Settings {
+    known: Vec<ConfigResource>,
+    problem: String,
+}
 
 impl Settings {
     fn of_broker(&self, name: &str) -> Option<&str> {
@@ -28,7 +31,7 @@ impl Settings {
     }
 
     fn value(&self, name: &str, is_meant: impl Fn(&OwnedResourceSpecifier) -> bool) -> Option<&str> {
-        self.0.iter().find(|resource| is_meant(&resource.specifier))?.get(name)?.value.as_deref()
+        self.known.iter().find(|resource| is_meant(&resource.specifier))?.get(name)?.value.as_deref()
     }
 }
 
@@ -64,8 +67,14 @@ async fn settings(
     let of = std::iter::once(ResourceSpecifier::Broker(broker)).chain(topics).collect::<Vec<_>>();
     let options = AdminOptions::new().request_timeout(Some(patience));
     // A client that may not ask learns nothing, which is no fault of its own.
-    let answers = admin.describe_configs(&of, &options).await.unwrap_or_default();
-    Settings(answers.into_iter().filter_map(Result::ok).collect())
+    match admin.describe_configs(&of, &options).await {
+        Ok(answers) => {
+            let (known, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+            let problem = refused.into_iter().find_map(Result::err).map(|code| code.to_string()).unwrap_or_default();
+            Settings { known: known.into_iter().filter_map(Result::ok).collect(), problem }
+        }
+        Err(error) => Settings { known: Vec::new(), problem: error.to_string() },
+    }
 }
 
 /// Those that exist, but not for this user. Asking for one by its name tells; asking for all leaves it out.
@@ -108,8 +117,10 @@ fn presence(
         }
         Some(_) => Check::warning(name, format!("missing, and the broker makes none by itself: {list}"), create),
         None => {
-            let found =
-                format!("missing: {list}; the broker does not tell this user whether it makes topics by itself");
+            let found = format!(
+                "missing: {list}; the broker does not tell whether it makes topics by itself ({})",
+                settings.problem
+            );
             Check::warning(name, found, format!("{create}, or make sure that auto.create.topics.enable is on"))
         }
     }
@@ -124,7 +135,10 @@ fn message_size(settings: &Settings, there: &[&String], producer: usize) -> Chec
         .filter_map(|topic| Some(((*topic).clone(), limit(settings.of_topic(topic, "max.message.bytes"))?)));
     let limits: Vec<(String, usize)> = of_broker.into_iter().chain(of_topics).collect();
     if limits.is_empty() {
-        let found = format!("the producer takes {producer} bytes; the broker does not tell this user its own limit");
+        let found = format!(
+            "the producer takes {producer} bytes; the broker does not tell its own limit ({})",
+            settings.problem
+        );
         return Check::warning(
             name,
             found,
