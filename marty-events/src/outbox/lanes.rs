@@ -3,6 +3,7 @@
 /// How many lanes there are: the most relays that can work side by side.
 pub(crate) const LANES: i64 = 16;
 
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
 /// The lane of a row by its `key_hash`, in SQL.
 pub(crate) const LANE_OF: &str = "(1 + key_hash % 16)";
 
