@@ -1,7 +1,10 @@
 //! One event at a time, acknowledged: what a call of `publish` waits for.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -32,6 +35,8 @@ struct Renewable {
     config: ClientConfig,
     complaint: Complaint,
     client: Mutex<Client>,
+    /// How many messages somebody follows.
+    followed: Arc<AtomicUsize>,
 }
 
 /// Passes on what the client says of itself.
@@ -41,7 +46,7 @@ impl DirectProducer {
     pub(crate) fn new(config: &EventConfig) -> Result<Self, EventError> {
         let (config, complaint) = (super::producer_config(config, &DEFAULTS)?, Complaint::default());
         let client = Mutex::new(client(&config, &complaint)?);
-        Ok(Self(Arc::new(Renewable { config, complaint, client })))
+        Ok(Self(Arc::new(Renewable { config, complaint, client, followed: Arc::default() })))
     }
 
     /// Hands the message to the client. From here on it is sent, whether or not anybody waits for it.
@@ -56,7 +61,10 @@ impl DirectProducer {
         // Not `send`, which would put the message back in the queue behind its successors when the queue is full.
         let handed = self.0.client()?.send_result(record);
         match handed {
-            Ok(future) => Ok(Delivery { future, complaint: self.0.complaint.clone() }),
+            Ok(future) => {
+                let followed = Followed::new(&self.0.followed);
+                Ok(Delivery { future, complaint: self.0.complaint.clone(), _followed: followed })
+            }
             Err((error, _)) => Err(failed(message, error, &self.0.complaint)),
         }
     }
@@ -65,10 +73,13 @@ impl DirectProducer {
     /// Blocks the thread.
     pub(crate) fn flush(&self, limit: Duration) -> usize {
         let client = self.0.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match client.flush(limit) {
-            Ok(()) => 0,
-            Err(_) => usize::try_from(client.in_flight_count()).unwrap_or_default(),
+        if client.flush(limit).is_ok() {
+            return 0;
         }
+        // The client counts what it has to say among its messages (`rd_kafka_outq_len`), and whoever follows a message may not have
+        // looked yet: each of them may be too many.
+        let queued = usize::try_from(client.in_flight_count()).unwrap_or_default();
+        queued.min(self.0.followed.load(Ordering::Acquire))
     }
 }
 
@@ -104,6 +115,23 @@ impl ClientContext for Context {
 pub(crate) struct Delivery {
     future: DeliveryFuture,
     complaint: Complaint,
+    _followed: Followed,
+}
+
+/// Counts for as long as it lives.
+struct Followed(Arc<AtomicUsize>);
+
+impl Followed {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Delivery {
