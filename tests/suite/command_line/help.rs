@@ -8,7 +8,7 @@ use super::{Operator, read, write};
 use crate::setup::config;
 
 /// Every command, and the commands of `dead-letters`.
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 15] = [
     &["migrate"],
     &["relay"],
     &["status"],
@@ -21,6 +21,7 @@ const COMMANDS: [&[&str]; 14] = [
     &["dead-letters", "redact"],
     &["cleanup"],
     &["doctor"],
+    &["console"],
     &["completions"],
     &["man"],
 ];

@@ -66,7 +66,11 @@ pub(super) async fn check(
         Err(_) => return Ok(()),
     };
     let existing = names(&metadata);
-    topics::check(&admin, client, &config, metadata.orig_broker_id(), &existing, waiting, patience, report).await;
+    // An answer on the first connection comes from a broker that is not known by its number yet, and -1 cannot be asked.
+    let answered = metadata.orig_broker_id();
+    let broker =
+        if answered < 0 { metadata.brokers().first().map_or(answered, |broker| broker.id()) } else { answered };
+    topics::check(&admin, client, &config, broker, &existing, waiting, patience, report).await;
     Ok(())
 }
 
