@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use marty_events::EventConfig;
-use rdkafka::{admin::AdminClient, client::DefaultClientContext, metadata::Metadata};
+use rdkafka::{
+    admin::AdminClient,
+    client::DefaultClientContext,
+    metadata::{Metadata, MetadataBroker},
+};
 use tokio::net::TcpStream;
 
 use super::{
@@ -68,8 +72,7 @@ pub(super) async fn check(
     let existing = names(&metadata);
     // An answer on the first connection comes from a broker that is not known by its number yet, and -1 cannot be asked.
     let answered = metadata.orig_broker_id();
-    let broker =
-        if answered < 0 { metadata.brokers().first().map_or(answered, |broker| broker.id()) } else { answered };
+    let broker = if answered < 0 { metadata.brokers().first().map_or(answered, MetadataBroker::id) } else { answered };
     topics::check(&admin, client, &config, broker, &existing, waiting, patience, report).await;
     Ok(())
 }
