@@ -1,10 +1,9 @@
 //! Writing events in the caller's transaction.
 
 use super::{OutboxConnection, OutboxTable, wake};
-use crate::{
-    EventError,
-    event::message::{HeaderPairs, Message},
-};
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+use crate::event::message::HeaderPairs;
+use crate::{EventError, event::message::Message};
 
 /// Writes events of one configured table through any connection.
 #[derive(Debug, Clone)]
