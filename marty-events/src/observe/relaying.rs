@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -55,20 +55,20 @@ impl RelayMetrics {
         }
     }
 
-    pub(crate) fn settled(&mut self, rows: usize, begun: Instant) {
+    pub(crate) fn settled(&mut self, rows: usize, time: Duration) {
         if self.enabled {
             count(names::RELAYED, rows as u64);
             let lag = metrics::histogram!(names::LAG);
             for seconds in self.lags.drain(..) {
                 lag.record(seconds);
             }
-            statement("settle", rows, begun);
+            statement("settle", rows, time);
         }
     }
 
-    pub(crate) fn fetched(&self, rows: usize, begun: Instant) {
+    pub(crate) fn fetched(&self, rows: usize, time: Duration) {
         if self.enabled {
-            statement("fetch", rows, begun);
+            statement("fetch", rows, time);
         }
     }
 
@@ -104,8 +104,8 @@ fn again(why: Again, more: u64) {
 }
 
 /// Empty looks into the outbox are many, and say nothing about the size of a batch.
-fn statement(name: &'static str, rows: usize, begun: Instant) {
-    metrics::histogram!(names::STATEMENT_DURATION, "statement" => name).record(begun.elapsed());
+fn statement(name: &'static str, rows: usize, time: Duration) {
+    metrics::histogram!(names::STATEMENT_DURATION, "statement" => name).record(time);
     if 0 < rows {
         #[expect(clippy::cast_precision_loss, reason = "no statement has 2^52 rows")]
         metrics::histogram!(names::STATEMENT_ROWS, "statement" => name).record(rows as f64);

@@ -33,6 +33,8 @@ const USUAL_SIZE: usize = 16 << 10;
 const BUSY_POLL: Duration = Duration::from_millis(5);
 /// The longest such pause: after it the outbox is quiet, and looked into when something says so or at the next beat.
 const LAST_POLL: Duration = Duration::from_secs(1);
+/// How long delivered rows wait for company, unless they are a batch before: a settlement costs a commit, however few it is of.
+const SETTLE_PAUSE: Duration = Duration::from_millis(10);
 /// How often the outbox is read from its beginning, for rows that came by a way that the position knows nothing of.
 const REREAD: Duration = Duration::from_mins(5);
 
@@ -73,6 +75,7 @@ pub(super) async fn lead<S: Store>(
         lease_ends: asked + settings.lease_time,
         database_at: now,
         send_at: now,
+        settle_at: None,
         drain_until: None,
     };
     term.work(stop).await
@@ -112,6 +115,8 @@ struct Term<'a, S: Store> {
     database_at: Instant,
     /// Not before this is anything sent again.
     send_at: Instant,
+    /// When delivered rows are settled, at the latest.
+    settle_at: Option<Instant>,
     drain_until: Option<Instant>,
 }
 
@@ -162,17 +167,16 @@ impl<S: Store> Term<'_, S> {
         if self.beat_at <= Instant::now() && self.stand().await? == Tenure::Lost {
             return Ok(Tenure::Lost);
         }
-        if self.settle().await? == Tenure::Lost {
+        if self.drain_until.is_none() {
+            self.load().await?;
+        }
+        if self.settle_and_read().await? == Tenure::Lost || self.window.was_set_back() {
             return Ok(Tenure::Lost);
         }
         if self.settle_refusals().await? == Tenure::Lost {
             return Ok(Tenure::Lost);
         }
         if self.drain_until.is_none() {
-            self.read().await?;
-            if self.window.was_set_back() {
-                return Ok(Tenure::Lost);
-            }
             self.housekeeping.step(self.store).await?;
         }
         Ok(Tenure::Held)
@@ -204,29 +208,61 @@ impl<S: Store> Term<'_, S> {
         Ok(Tenure::Held)
     }
 
-    async fn settle(&mut self) -> Result<Tenure, EventError> {
-        let (rows, mut lanes): (Vec<RowId>, Vec<i32>) = self.window.unsettled().iter().copied().unzip();
-        if rows.is_empty() {
-            return Ok(Tenure::Held);
+    /// Takes delivered rows out of the outbox and reads further ones. Neither waits for the other: the database works on both
+    /// at once.
+    async fn settle_and_read(&mut self) -> Result<Tenure, EventError> {
+        let (begun, keep) = (Instant::now(), self.settings.keep_published.is_some());
+        let delivered = if self.settlement_due().is_some_and(|at| at <= begun) { self.window.unsettled() } else { &[] };
+        let (rows, lanes): (Vec<RowId>, Vec<i32>) = delivered.iter().copied().unzip();
+        let lanes = self.lanes_of(lanes);
+        let page_due = self.page_due(begun);
+        let Self { store, relay, lanes: own, position, .. } = self;
+        let settle = async {
+            if rows.is_empty() {
+                return Ok((Tenure::Held, begun.elapsed()));
+            }
+            store.settle(*relay, &lanes, &rows, keep).await.map(|tenure| (tenure, begun.elapsed()))
+        };
+        let read = async {
+            let Some((rows, bytes)) = page_due else { return Ok(None) };
+            store.fetch(position, own, rows, bytes).await.map(|page| Some((page, begun.elapsed())))
+        };
+        let (settled, read) = tokio::join!(settle, read);
+        // First the page: it may still have rows that were settled meanwhile, which the window knows for so long.
+        let read = read.map(|page| {
+            if let Some((page, time)) = page {
+                self.take_in(page, time);
+            }
+        });
+        let (tenure, time) = settled?;
+        if tenure == Tenure::Held && !rows.is_empty() {
+            self.window.settled(rows.len());
+            self.metrics.settled(rows.len(), time);
+            self.settle_at = None;
         }
-        lanes.sort_unstable();
-        lanes.dedup();
-        let lanes: Vec<Lane> = lanes.into_iter().filter_map(|number| self.lane(number)).collect();
-        let (keep, begun) = (self.settings.keep_published.is_some(), Instant::now());
-        if self.store.settle(self.relay, &lanes, &rows, keep).await? == Tenure::Lost {
-            return Ok(Tenure::Lost);
-        }
-        self.window.settled(rows.len());
-        self.metrics.settled(rows.len(), begun);
-        Ok(Tenure::Held)
+        read.map(|()| tenure)
+    }
+
+    /// When delivered rows are to be settled, if there are any: a batch of them at once, and all of them on the way out.
+    fn settlement_due(&self) -> Option<Instant> {
+        let is_batch = self.settings.batch_size as usize <= self.window.unsettled().len();
+        let at_once = is_batch || self.drain_until.is_some();
+        self.settle_at.map(|at| if at_once { self.database_at } else { at.max(self.database_at) })
+    }
+
+    /// The lanes with these numbers, each once.
+    fn lanes_of(&self, mut numbers: Vec<i32>) -> Vec<Lane> {
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.into_iter().filter_map(|number| self.lane(number)).collect()
     }
 
     fn lane(&self, number: i32) -> Option<Lane> {
         self.lanes.iter().copied().find(|lane| lane.number == number)
     }
 
-    /// What is due: rows whose turn has come, and a page of those behind the position.
-    async fn read(&mut self) -> Result<(), EventError> {
+    /// Rows whose turn has come, and whose numbers alone are here.
+    async fn load(&mut self) -> Result<(), EventError> {
         let (rows, bytes) = self.room();
         let wanted = self.window.wanted(rows, bytes);
         if !wanted.is_empty() {
@@ -234,19 +270,28 @@ impl<S: Store> Term<'_, S> {
             self.set_aside(&page);
             self.window.loaded(&wanted, page.rows);
         }
-        let now = Instant::now();
+        Ok(())
+    }
+
+    /// How many rows and how many bytes of them are read now, if it is time for a page.
+    fn page_due(&mut self, now: Instant) -> Option<(i64, i64)> {
+        if self.drain_until.is_some() {
+            return None;
+        }
         if self.reread_at <= now {
             self.reread_at = now + REREAD;
             self.position.restart();
-            self.poll_soon();
+            (self.poll_pause, self.poll_at) = (BUSY_POLL, Some(now));
         }
         if !self.may_fetch() || self.poll_at.is_none_or(|at| now < at) {
-            return Ok(());
+            return None;
         }
         let (rows, bytes) = self.room();
-        let [rows, bytes] = [rows, bytes].map(|room| i64::try_from(room).unwrap_or(i64::MAX));
-        let page = self.store.fetch(&mut self.position, &self.lanes, rows, bytes).await?;
-        self.metrics.fetched(page.rows.len(), now);
+        Some((i64::try_from(rows).unwrap_or(i64::MAX), i64::try_from(bytes).unwrap_or(i64::MAX)))
+    }
+
+    fn take_in(&mut self, page: Page, time: Duration) {
+        self.metrics.fetched(page.rows.len(), time);
         self.set_aside(&page);
         let is_empty = page.rows.is_empty() && page.numbers.is_empty();
         self.poll_pause = if is_empty { self.poll_pause * 2 } else { BUSY_POLL };
@@ -258,7 +303,6 @@ impl<S: Store> Term<'_, S> {
         for event in page.rows {
             self.window.admit(event);
         }
-        Ok(())
     }
 
     fn set_aside(&mut self, page: &Page) {
@@ -327,10 +371,10 @@ impl<S: Store> Term<'_, S> {
     async fn wait(&mut self, stop: &CancellationToken) {
         let reads = self.drain_until.is_none();
         let (rows, bytes) = self.room();
-        let settles = !self.window.unsettled().is_empty() || !self.refusals.is_empty();
         let due = [
             Some(self.beat_at.max(self.database_at)),
-            settles.then_some(self.database_at),
+            self.settlement_due(),
+            (!self.refusals.is_empty()).then_some(self.database_at),
             (reads && 0 < rows && !self.window.wanted(1, bytes).is_empty()).then_some(self.database_at),
             self.poll_at.filter(|_| reads && self.may_fetch()).map(|at| at.max(self.database_at)),
             self.window.next_retry(),

@@ -6,7 +6,7 @@ use rdkafka::error::KafkaError;
 
 use super::{
     super::producer::{News, RelayProducer, Report},
-    Term,
+    SETTLE_PAUSE, Term,
     refusals::Refusal,
 };
 use crate::{EventError, kafka::Verdict, observe::Again, outbox::Store};
@@ -48,6 +48,7 @@ impl<S: Store> Term<'_, S> {
                 self.metrics.acknowledged(event.created_at);
             }
             self.window.delivered(seq);
+            self.settle_at.get_or_insert_with(|| Instant::now() + SETTLE_PAUSE);
             return;
         };
         match Verdict::of(&error) {
