@@ -17,7 +17,7 @@ impl OutboxRelayBuilder {
         let settings = Settings {
             lease_time: Duration::from_secs(4),
             idle_poll: Duration::from_millis(1250),
-            batch_size: 500,
+            batch_size: 1_000,
             in_flight: 5_000,
             in_flight_bytes: 64 << 20,
             max_attempts: 5,
