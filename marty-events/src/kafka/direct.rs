@@ -5,19 +5,20 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    thread,
     time::Duration,
 };
 
 use rdkafka::{
     ClientConfig, ClientContext,
-    config::{FromClientConfigAndContext, RDKafkaLogLevel},
+    config::RDKafkaLogLevel,
     error::KafkaError,
-    producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer},
+    message::DeliveryResult,
+    producer::{BaseRecord, Producer, ProducerContext},
     types::RDKafkaErrorCode,
 };
+use tokio::sync::oneshot;
 
-use super::{Complaint, is_permanent};
+use super::{Complaint, Served, is_permanent};
 use crate::{EventError, config::EventConfig, event::message::Message};
 
 /// A caller waits for each event, so none is held back in the hope of company; and for a limited time for the broker's
@@ -28,7 +29,10 @@ const DEFAULTS: [(&str, &str); 2] = [("linger.ms", "0"), ("message.timeout.ms", 
 #[derive(Clone)]
 pub(crate) struct DirectProducer(Arc<Renewable>);
 
-type Client = FutureProducer<Context>;
+type Client = Served<Context>;
+
+/// What became of a message.
+type Answer = Result<(), KafkaError>;
 
 /// A client that a new one takes the place of once it can send nothing more.
 struct Renewable {
@@ -54,14 +58,16 @@ impl DirectProducer {
         let headers = message
             .headers()
             .fold(super::no_headers(), |headers, (name, value)| super::with_header(headers, name, value));
-        let mut record = FutureRecord::<str, [u8]>::to(&message.topic).payload(&message.payload).headers(headers);
+        let (tell, future) = oneshot::channel();
+        let mut record = BaseRecord::<str, [u8], _>::with_opaque_to(&message.topic, Box::new(tell))
+            .payload(&message.payload)
+            .headers(headers);
         if let Some(key) = &message.key {
             record = record.key(key);
         }
-        // Not `send`, which would put the message back in the queue behind its successors when the queue is full.
-        let handed = self.0.client()?.send_result(record);
+        let handed = self.0.client()?.send(record);
         match handed {
-            Ok(future) => {
+            Ok(()) => {
                 let followed = Followed::new(&self.0.followed);
                 Ok(Delivery { future, complaint: self.0.complaint.clone(), _followed: followed })
             }
@@ -89,16 +95,14 @@ impl Renewable {
     fn client(&self) -> Result<Client, EventError> {
         let mut current = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         if current.client().fatal_error().is_some() {
-            let lost = std::mem::replace(&mut *current, client(&self.config, &self.complaint)?);
-            // Waits for the client's thread.
-            thread::spawn(move || drop(lost));
+            *current = client(&self.config, &self.complaint)?;
         }
         Ok(current.clone())
     }
 }
 
 fn client(config: &ClientConfig, complaint: &Complaint) -> Result<Client, EventError> {
-    FutureProducer::from_config_and_context(config, Context(complaint.clone())).map_err(super::not_made)
+    Served::new(config, Context(complaint.clone()))
 }
 
 impl ClientContext for Context {
@@ -111,9 +115,18 @@ impl ClientContext for Context {
     }
 }
 
+impl ProducerContext for Context {
+    type DeliveryOpaque = Box<oneshot::Sender<Answer>>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, tell: Box<oneshot::Sender<Answer>>) {
+        // Where nobody waits for it any more, nobody is told.
+        let _ = tell.send(result.as_ref().map(drop).map_err(|(error, _)| error.clone()));
+    }
+}
+
 /// A message under way.
 pub(crate) struct Delivery {
-    future: DeliveryFuture,
+    future: oneshot::Receiver<Answer>,
     complaint: Complaint,
     _followed: Followed,
 }
@@ -138,11 +151,11 @@ impl Delivery {
     /// Ends when the broker has the message, or has refused it. Cancel safe: it can be asked again.
     pub(crate) async fn ended(&mut self, message: &Message) -> Result<(), EventError> {
         let error = match (&mut self.future).await {
-            Ok(Ok(_)) => {
+            Ok(Ok(())) => {
                 self.complaint.withdraw();
                 return Ok(());
             }
-            Ok(Err((error, _))) => error,
+            Ok(Err(error)) => error,
             Err(_) => KafkaError::MessageProduction(RDKafkaErrorCode::PurgeInflight),
         };
         Err(failed(message, error, &self.complaint))

@@ -4,6 +4,7 @@ mod complaint;
 mod direct;
 #[cfg(feature = "embedded")]
 pub(crate) mod embedded;
+mod served;
 mod verdict;
 
 use rdkafka::{
@@ -15,6 +16,7 @@ use rdkafka::{
 
 pub(crate) use complaint::{Complaint, Outage};
 pub(crate) use direct::{Delivery, DirectProducer};
+pub(crate) use served::Served;
 pub(crate) use verdict::{Verdict, is_permanent};
 
 use crate::EventError;
@@ -52,7 +54,7 @@ fn warn_of_strangers(client: &ClientConfig) {
 }
 
 /// The error of a client that could not be made, without the value that it may carry: it could be a password.
-pub(crate) fn not_made(error: KafkaError) -> EventError {
+fn not_made(error: KafkaError) -> EventError {
     EventError::Kafka(match error {
         KafkaError::ClientConfig(answer, reason, name, _) => {
             KafkaError::ClientConfig(answer, reason, name, "***".to_owned())

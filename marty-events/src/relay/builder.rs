@@ -62,7 +62,7 @@ impl OutboxRelayBuilder {
         self
     }
 
-    /// How many rows one statement reads; 500 unless set, at least 1.
+    /// How many rows one statement reads; 1,000 unless set, at least 1.
     pub fn batch_size(mut self, rows: u32) -> Self {
         self.settings.batch_size = rows.max(1);
         self

@@ -1,13 +1,13 @@
 //! The relay's producer: pipelined, and patient.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use rdkafka::{
     ClientContext,
-    config::{FromClientConfigAndContext, RDKafkaLogLevel},
+    config::RDKafkaLogLevel,
     error::KafkaError,
     message::DeliveryResult,
-    producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer},
+    producer::{BaseRecord, Producer, ProducerContext, PurgeConfig},
     types::RDKafkaErrorCode,
 };
 use tokio::sync::mpsc;
@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use crate::{
     EventError,
     config::EventConfig,
-    kafka::{self, Complaint, Outage},
+    kafka::{self, Complaint, Outage, Served},
     outbox::Record,
 };
 
@@ -45,7 +45,7 @@ pub(super) enum News {
 
 /// Sends rows and reports on each.
 pub(super) struct RelayProducer {
-    producer: Arc<ThreadedProducer<Reporter>>,
+    producer: Served<Reporter>,
     reporter: Reporter,
     news: mpsc::UnboundedReceiver<News>,
     complaint: Complaint,
@@ -65,8 +65,8 @@ impl RelayProducer {
         let (sender, news) = mpsc::unbounded_channel();
         let complaint = Complaint::default();
         let reporter = Reporter { news: sender, complaint: complaint.clone() };
-        let producer = ThreadedProducer::from_config_and_context(&client, reporter.clone()).map_err(kafka::not_made)?;
-        Ok(Self { producer: Arc::new(producer), reporter, news, complaint })
+        let producer = Served::new(&client, reporter.clone())?;
+        Ok(Self { producer, reporter, news, complaint })
     }
 
     /// Hands a row to the client. An error means that nothing was taken, and no report comes.
@@ -108,6 +108,13 @@ impl RelayProducer {
     /// Forgets what was not sent yet, so that nothing leaves after the lease is gone.
     pub(super) fn purge(&self) {
         self.producer.purge(PurgeConfig::default().queue().inflight());
+    }
+}
+
+/// A relay that is dropped sends nothing more.
+impl Drop for RelayProducer {
+    fn drop(&mut self) {
+        self.purge();
     }
 }
 

@@ -1,0 +1,53 @@
+//! A producer and the thread that serves it.
+
+use std::{ops::Deref, sync::Arc, thread, time::Duration};
+
+use rdkafka::{
+    ClientConfig,
+    config::FromClientConfigAndContext,
+    producer::{BaseProducer, ProducerContext},
+};
+
+use crate::EventError;
+
+/// How long the thread waits for the client at a time, and so how long a producer may outlive its last handle.
+///
+/// rdkafka's `BaseProducer::poll` counts whole milliseconds, so that the last one of every wait is a busy loop. With the 100 ms
+/// of its `ThreadedProducer` and `FutureProducer` that is 1 % of a core for a producer that does nothing.
+const TURN: Duration = Duration::from_secs(1);
+
+/// A handle of a producer whose callbacks are called by a thread of its own. Dropping the last one does not block: the thread then
+/// purges what was not sent, and ends.
+pub(crate) struct Served<C: ProducerContext + 'static>(Arc<BaseProducer<C>>);
+
+impl<C: ProducerContext + 'static> Served<C> {
+    pub(crate) fn new(config: &ClientConfig, context: C) -> Result<Self, EventError> {
+        let producer = BaseProducer::from_config_and_context(config, context).map_err(super::not_made)?;
+        let producer = Arc::new(producer);
+        let served = producer.clone();
+        thread::Builder::new()
+            .name("marty-events kafka".to_owned())
+            .spawn(move || {
+                // This thread's handle is the last one where it is the only one.
+                while 1 < Arc::strong_count(&served) {
+                    served.poll(TURN);
+                }
+            })
+            .map_err(|source| EventError::Background { source })?;
+        Ok(Self(producer))
+    }
+}
+
+impl<C: ProducerContext + 'static> Clone for Served<C> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<C: ProducerContext + 'static> Deref for Served<C> {
+    type Target = BaseProducer<C>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
