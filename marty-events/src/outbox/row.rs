@@ -153,7 +153,7 @@ impl Columns {
 
     pub(crate) fn event(self) -> Result<PendingEvent, EventError> {
         let seq = self.seq;
-        match self.as_far_as_read() {
+        match self.read() {
             (event, None) => Ok(event),
             (_, Some(problem)) => Err(EventError::UnreadableRow { seq, problem }),
         }
@@ -161,13 +161,13 @@ impl Columns {
 
     /// One that cannot be read must not hide the others.
     pub(crate) fn dead_letter(self, reason: String, died_at: i64) -> DeadLetter {
-        let (event, problem) = self.as_far_as_read();
+        let (event, problem) = self.read();
         let (died_at, no_time) = nearest(died_at);
         DeadLetter { event, reason, died_at, problem: problem.or(no_time) }
     }
 
     /// The event, and what cannot be read of it.
-    fn as_far_as_read(self) -> (PendingEvent, Option<String>) {
+    fn read(self) -> (PendingEvent, Option<String>) {
         let (created_at, no_time) = nearest(self.created_at);
         let headers = if [ENCODING, EMPTIED].contains(&self.encoding) {
             serde_json::from_str(&self.headers).map_err(|error| no_headers(&error))
