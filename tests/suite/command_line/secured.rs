@@ -157,3 +157,38 @@ async fn rights_that_are_missing_are_named() {
     .await;
     assert_eq!(seen["key"], "u-1");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_command_prints_a_secret_at_any_level() {
+    const COMMANDS: [&[&str]; 4] =
+        [&["doctor", "--timeout", "5s"], &["relay", "--drain"], &["tail", "--no-follow"], &["dead-letters", "list"]];
+    let Some(site) = Site::start("no_command_prints_a_secret_at_any_level").await else { return };
+    let (_, credentials) = site.database.url.split_once("://").expect("a URL");
+    let (credentials, _) = credentials.rsplit_once('@').expect("a user");
+    let (_, of_database) = credentials.split_once(':').expect("a password");
+    let talkative = |operator: Operator| {
+        operator
+            .with("KAFKA_SSL_CA_LOCATION", site.kafka.ca())
+            .with("KAFKA_PRODUCER_SSL_KEY_PASSWORD", "s3cret-of-key")
+            .with("KAFKA_PRODUCER_DEBUG", "all")
+            .with("RUST_LOG", "trace")
+    };
+    let good = talkative(site.user(SaslTls, TRUSTED, &site.kafka.password));
+    // A key that there is no reading of: the client cannot even be made.
+    let unmade = talkative(site.user(SaslTls, TRUSTED, &site.kafka.password))
+        .with("KAFKA_PRODUCER_SSL_CERTIFICATE_PEM", "s3cret-of-certificate")
+        .with("KAFKA_PRODUCER_SSL_KEY_PEM", "s3cret-of-key");
+    let mut said = String::new();
+    for (operator, arguments) in [&good, &unmade].into_iter().flat_map(|who| COMMANDS.map(|command| (who, command))) {
+        let Answer { text, complaint, .. } = operator.run(arguments);
+        said.extend([text, complaint]);
+    }
+    for secret in [site.kafka.password.as_str(), of_database, "s3cret"] {
+        let lines: Vec<&str> = said.lines().filter(|line| line.contains(secret)).collect();
+        assert!(lines.is_empty(), "{secret} is printed: {lines:#?}");
+    }
+    // What was looked through is what there is to say.
+    for words in ["TRACE", "sasl.password = [redacted]", "ssl.certificate.pem failed"] {
+        assert!(said.contains(words), "`{words}` is missing: {said}");
+    }
+}
