@@ -45,6 +45,36 @@ async fn what_others_wrote_is_shown_as_text() {
 }
 
 #[tokio::test]
+async fn a_dead_letter_that_cannot_be_read_is_shown_among_the_others() {
+    let test = "a_dead_letter_that_cannot_be_read_is_shown_among_the_others";
+    let Some(database) = TestDatabase::create(test).await else { return };
+    let (broken, newer, whole) = (bury_one(&database).await, bury_one(&database).await, bury_one(&database).await);
+    for (sql, id) in [
+        ("UPDATE event_outbox_dead_letters SET headers = '<b>{' WHERE event_id = $1", broken),
+        ("UPDATE event_outbox_dead_letters SET encoding = 9 WHERE event_id = $1", newer),
+    ] {
+        sqlx::query(sql).bind(id).execute(&database.pool).await.unwrap();
+    }
+    let console = Console::open(&database.url, &[]);
+    let mut visitor = console.visitor();
+    let list = visitor.get("/dead-letters");
+    assert_eq!(list.status, 200, "{}", list.body);
+    for id in [broken, newer, whole] {
+        assert!(list.body.contains(&id.to_string()), "{}", list.body);
+    }
+    assert_eq!(list.body.matches("It cannot be read").count(), 2, "{}", list.body);
+    for (id, problem) in [(broken, "headers: "), (newer, "encoding 9 was written by a newer version")] {
+        for path in ["", "/payload", "/requeue", "/discard"] {
+            let page = visitor.get(&format!("/dead-letters/{id}{path}"));
+            assert!(page.status == 200 && page.body.contains(problem), "{path}: {}", page.body);
+        }
+    }
+    assert_eq!(visitor.post(&format!("/dead-letters/{newer}/requeue"), &[]).status, 200);
+    assert_eq!(visitor.post(&format!("/dead-letters/{broken}/discard"), &[]).status, 200);
+    assert_eq!(crate::scene::counts(&database).await, (1, 1));
+}
+
+#[tokio::test]
 async fn a_payload_is_shown_on_a_page_of_its_own_and_nowhere_else() {
     let test = "a_payload_is_shown_on_a_page_of_its_own_and_nowhere_else";
     let Some(database) = TestDatabase::create(test).await else { return };

@@ -12,6 +12,8 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// What a user may do with a topic (`org.apache.kafka.common.acl.AclOperation`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
+    /// Read its records, and see that it is there.
+    Read = 3,
     /// Write records to it, and see that it is there.
     Write = 4,
     /// Make it.

@@ -90,6 +90,16 @@ impl Server {
         Self::start("postgres", vec![("MARTY_EVENTS_POSTGRES_IDENTITY", folder.path().display().to_string())])
     }
 
+    /// Starts a MariaDB, and answers its URL.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn mariadb() -> (Self, String) {
+        Self::start("mariadb", Vec::new())
+    }
+
     fn start(name: &'static str, variables: Vec<(&'static str, String)>) -> (Self, String) {
         let server = Self { name, folder: tempfile::tempdir().expect("a directory"), variables };
         let address = server.up();

@@ -361,6 +361,7 @@ tests! {
         delivers_in_order_with_little_room
         keeps_and_repairs_dead_letters
         finds_dead_letters_in_pages
+        lists_dead_letters_that_cannot_be_read
         shows_what_waits_and_forgets_in_steps
         says_what_is_missing_and_takes_many;
     mariadb in on_mariadb:
@@ -372,6 +373,7 @@ tests! {
         delivers_in_order_with_little_room
         keeps_and_repairs_dead_letters
         finds_dead_letters_in_pages
+        lists_dead_letters_that_cannot_be_read
         shows_what_waits_and_forgets_in_steps
         says_what_is_missing_and_takes_many;
     // Where one transaction at a time writes, none can commit late.
@@ -383,6 +385,7 @@ tests! {
         delivers_in_order_with_little_room
         keeps_and_repairs_dead_letters
         finds_dead_letters_in_pages
+        lists_dead_letters_that_cannot_be_read
         shows_what_waits_and_forgets_in_steps
         says_what_is_missing_and_takes_many;
 }

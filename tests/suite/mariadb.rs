@@ -9,10 +9,12 @@ use marty_events::{
 use marty_events_tests::{
     kafka::{Reader, prefix},
     mariadb::MariaDatabase,
+    own::Server,
     process::{Watched, command_line},
     servers, wait,
+    wire::Wire,
 };
-use sqlx::{AssertSqlSafe, Connection, MySql, MySqlConnection, Row, Transaction};
+use sqlx::{AssertSqlSafe, Connection, MySql, MySqlConnection, MySqlPool, Row, Transaction};
 use tokio_util::sync::CancellationToken;
 
 use crate::{delivery::numbered, setup::config};
@@ -144,7 +146,7 @@ async fn a_relay_without_its_tables_or_rights_in_mariadb_says_what_to_run() {
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&database.pool).await.unwrap();
     }
     let (_, place) = database.url.rsplit_once('@').unwrap();
-    let limited = sqlx::MySqlPool::connect_lazy(&format!("mysql://{user}:limited@{place}")).unwrap();
+    let limited = MySqlPool::connect_lazy(&format!("mysql://{user}:limited@{place}")).unwrap();
     let relay = OutboxRelay::builder(&limited).config(config(&brokers, &prefix())).build().unwrap();
     let error = relay.run(CancellationToken::new()).await.unwrap_err();
     assert!(matches!(error, EventError::OutboxForbidden { .. }), "{error:?}");
@@ -216,6 +218,55 @@ async fn a_relay_that_began_with_an_empty_outbox_finds_what_others_write() {
     publisher.publish_in(&mut transaction, numbered("k", 0)).await.unwrap();
     transaction.commit().await.unwrap();
     reader.events(1).await;
+}
+
+/// After a failover, a pool may hold connections to the server that is read-only now for as long as they live.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_leaves_connections_to_a_mariadb_that_is_read_only() {
+    let test = "a_relay_leaves_connections_to_a_mariadb_that_is_read_only";
+    let (Some(brokers), Some(second)) = (servers::kafka(test), MariaDatabase::create(test).await) else { return };
+    let (_server, first) = tokio::task::spawn_blocking(Server::mariadb).await.unwrap();
+    let first = MySqlPool::connect(&first).await.unwrap();
+    let run = async |pool: &MySqlPool, sql: &str| {
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(pool).await.map(drop).unwrap();
+    };
+    let name = second.url.rsplit_once('/').unwrap().1;
+    run(&first, &format!("CREATE DATABASE {name}")).await;
+    let options = first.connect_options().as_ref().clone().database(name);
+    let first = MySqlPool::connect_with(options).await.unwrap();
+    marty_events::outbox::migrate(&first).await.unwrap();
+    // Whoever may do everything may also write where everything is read-only.
+    let user = format!("u_{}", &uuid::Uuid::new_v4().simple().to_string()[..16]);
+    for pool in [&first, &second.pool] {
+        run(pool, &format!("CREATE USER {user} IDENTIFIED BY 'limited'")).await;
+        run(pool, &format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {name}.* TO {user}")).await;
+    }
+    // As on one that took everything over from the other, the numbers go on.
+    run(&second.pool, "ALTER TABLE event_outbox AUTO_INCREMENT = 100").await;
+
+    let prefix = prefix();
+    let publisher = EventPublisher::unregistered(&config(&brokers, &prefix)).unwrap();
+    let write = async |pool: &MySqlPool| {
+        let mut transaction = pool.begin().await.unwrap();
+        publisher.publish_in(&mut transaction, numbered("k", 0)).await.unwrap();
+        transaction.commit().await.unwrap();
+    };
+    let reader = Reader::start(&brokers, &prefix);
+    let wire = Wire::start().await;
+    let place = |pool: &MySqlPool| format!("127.0.0.1:{}", pool.connect_options().get_port());
+    wire.lead_to(&place(&first));
+    let by_wire = MySqlPool::connect(&format!("mysql://{user}:limited@{}/{name}", wire.address())).await.unwrap();
+    let relay = OutboxRelay::builder(&by_wire).config(config(&brokers, &prefix)).lease_time(Duration::from_secs(1));
+    let relay = crate::setup::RunningRelay::start(relay);
+    write(&first).await;
+    reader.events(1).await;
+
+    run(&first, "SET GLOBAL read_only = 1").await;
+    wire.lead_to(&place(&second.pool));
+    write(&second.pool).await;
+    reader.events(2).await;
+    relay.stop().await;
+    run(&second.pool, &format!("DROP USER {user}")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -43,6 +43,7 @@ fn context(headers: &HeaderMap) -> EventContext {
     if let Some(id) = header("x-correlation-id") {
         context = context.correlation_id(id);
     }
+    // Anybody can send this header: a real service takes the caller from a session or a token that it has verified.
     if let Some(id) = header("x-user-id") {
         context = context.user_id(id);
     }

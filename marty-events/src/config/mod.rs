@@ -146,15 +146,20 @@ impl EventConfig {
     }
 
     /// librdkafka's properties for a client of one's own of the same brokers, such as a consumer: addresses, security,
-    /// `client.id`. The password is among them. Starts the in-process broker where that is configured.
+    /// `client.id`, and those of `KAFKA_PRODUCER_<PROPERTY>` that are about connections (`ssl.`, `sasl.`, `socket.` and so
+    /// on). Passwords are among them, as they are. Starts the in-process broker where that is configured.
     ///
     /// # Errors
     ///
     /// [`EventError::Kafka`] when the in-process broker cannot be started.
     pub fn client_properties(&self) -> Result<Vec<(String, String)>, EventError> {
-        let client = self.client_config(&crate::kafka::bootstrap(self)?);
-        let properties = client.config_map().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Ok(properties.collect())
+        let mut client = self.client_config(&crate::kafka::bootstrap(self)?);
+        for (name, value) in self.producer_properties().filter(|(name, _)| producer::is_of_connections(name)) {
+            client.set(name, value);
+        }
+        // The map itself has other texts in place of passwords.
+        let names = client.config_map().into_keys();
+        Ok(names.filter_map(|name| Some((name.to_owned(), client.get(name)?.to_owned()))).collect())
     }
 
     /// How many bytes of key, headers and value the producer takes (`KAFKA_PRODUCER_MESSAGE_MAX_BYTES`).

@@ -6,6 +6,25 @@ use super::{read::Reader, values::Secret};
 
 pub(super) const PREFIX: &str = "KAFKA_PRODUCER_";
 
+/// What the names of the properties begin with that are about connections, and so concern every client of the brokers
+/// (librdkafka, CONFIGURATION.md).
+const OF_CONNECTIONS: [&str; 10] = [
+    "ssl.",
+    "sasl.",
+    "https.",
+    "enable.ssl.",
+    "enable.sasl.",
+    "broker.address.",
+    "client.dns.lookup",
+    "socket.",
+    "reconnect.",
+    "connections.",
+];
+
+pub(super) fn is_of_connections(property: &str) -> bool {
+    OF_CONNECTIONS.iter().any(|beginning| property.starts_with(beginning))
+}
+
 pub(super) fn read(reader: &mut Reader<'_>) -> Vec<(String, Secret)> {
     let given: Vec<(String, &str)> =
         reader.values.beginning(PREFIX).map(|(name, value)| (name.to_owned(), value)).collect();

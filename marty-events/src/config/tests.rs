@@ -118,6 +118,53 @@ fn security_is_whole_or_refused() {
 }
 
 #[test]
+fn another_client_of_the_same_brokers_gets_the_real_settings_of_the_connection() {
+    let mut connection = vec![
+        ("broker.address.family", "v4"),
+        ("client.dns.lookup", "resolve_canonical_bootstrap_servers_only"),
+        ("reconnect.backoff.ms", "50"),
+        ("socket.keepalive.enable", "true"),
+    ];
+    // The others are properties of a build with TLS alone.
+    if cfg!(any(feature = "kafka-ssl", feature = "kafka-ssl-vendored")) {
+        connection.extend([
+            ("enable.ssl.certificate.verification", "false"),
+            ("sasl.oauthbearer.config", "principal=hunter5"),
+            ("ssl.endpoint.identification.algorithm", "none"),
+            ("ssl.key.password", "hunter3"),
+            ("ssl.keystore.password", "hunter4"),
+        ]);
+    }
+    let own = [
+        ("KAFKA_BROKERS", "a:1"),
+        ("KAFKA_SECURITY_PROTOCOL", "sasl_plaintext"),
+        ("KAFKA_SASL_MECHANISM", "PLAIN"),
+        ("KAFKA_SASL_USERNAME", "me"),
+        ("KAFKA_SASL_PASSWORD", "hunter2"),
+        ("KAFKA_PRODUCER_LINGER_MS", "7"),
+        ("KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS", "2000"),
+    ];
+    let passed_on: Vec<(String, &str)> = connection
+        .iter()
+        .map(|(name, value)| (format!("KAFKA_PRODUCER_{}", name.to_uppercase().replace('.', "_")), *value))
+        .collect();
+    let pairs = own.into_iter().chain(passed_on.iter().map(|(name, value)| (name.as_str(), *value)));
+    let properties = good(&pairs.collect::<Vec<_>>()).client_properties().unwrap();
+
+    connection.extend([
+        ("bootstrap.servers", "a:1"),
+        ("client.id", "users"),
+        ("sasl.mechanism", "PLAIN"),
+        ("sasl.password", "hunter2"),
+        ("sasl.username", "me"),
+        ("security.protocol", "sasl_plaintext"),
+    ]);
+    connection.sort_unstable();
+    let got: Vec<_> = properties.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(got, connection);
+}
+
+#[test]
 fn all_the_faults_come_in_one_error() {
     let error = read::read(&Values::from_environment(
         [("KAFKA_BROKERS", "nowhere"), ("EVENT_OUTBOX_TABLE", "-"), ("USE_OUTBOX_PATTERN", "0")]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
@@ -68,15 +68,6 @@ impl Message {
     pub(crate) fn size(&self) -> usize {
         let headers: usize = self.headers().map(|(name, value)| name.len() + value.len()).sum();
         self.key.as_ref().map_or(0, String::len) + headers + self.payload.len()
-    }
-}
-
-/// The headers of a message as a list of pairs.
-pub(crate) struct HeaderPairs<'a>(pub(crate) &'a Message);
-
-impl Serialize for HeaderPairs<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.headers())
     }
 }
 

@@ -1,8 +1,6 @@
 //! Writing events in the caller's transaction.
 
 use super::{OutboxConnection, OutboxTable, wake};
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
-use crate::event::message::HeaderPairs;
 use crate::{EventError, event::message::Message};
 
 /// Writes events of one configured table through any connection.
@@ -67,6 +65,14 @@ pub(crate) fn key_hash(message: &Message) -> i64 {
 
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) fn headers_text(message: &Message) -> Result<String, EventError> {
-    serde_json::to_string(&HeaderPairs(message))
+    struct Pairs<'a>(&'a Message);
+
+    impl serde::Serialize for Pairs<'_> {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_seq(self.0.headers())
+        }
+    }
+
+    serde_json::to_string(&Pairs(message))
         .map_err(|source| EventError::Serialize { field: "headers".to_owned(), source })
 }

@@ -9,7 +9,10 @@ use serde::{
 };
 use uuid::Uuid;
 
-use super::{row::ENCODING, store::RowId};
+use super::{
+    row::{ENCODING, newer, no_headers},
+    store::RowId,
+};
 use crate::EventError;
 
 /// An event on its way from the outbox to Kafka.
@@ -59,9 +62,7 @@ pub(crate) fn check_encoding(seq: i64, encoding: i16) -> Result<(), EventError> 
     if encoding == ENCODING {
         return Ok(());
     }
-    let problem =
-        format!("encoding {encoding} was written by a newer version; upgrade marty-events (this one reads {ENCODING})");
-    Err(EventError::UnreadableRow { seq, problem })
+    Err(EventError::UnreadableRow { seq, problem: newer(encoding) })
 }
 
 /// A record's headers as the table has them, a JSON list of pairs of name and value. They are read where they are needed: as
@@ -73,7 +74,7 @@ impl HeaderText {
     /// Nothing but such a list is taken.
     pub(crate) fn new(seq: i64, text: String) -> Result<Self, EventError> {
         read(&text, (), |(), _, _| ())
-            .map_err(|error| EventError::UnreadableRow { seq, problem: format!("headers: {error}") })?;
+            .map_err(|error| EventError::UnreadableRow { seq, problem: no_headers(&error) })?;
         Ok(Self(text))
     }
 
@@ -141,9 +142,12 @@ mod tests {
 
     #[test]
     fn what_is_no_list_of_pairs_is_not_taken() {
-        for text in ["", "{}", "[1]", r#"[["a"]]"#, r#"[["a", 1]]"#, r#"[["a", "b", "c"]]"#, "[] []", "[["] {
+        for text in
+            ["", "{}", "[1]", r#"[["a"]]"#, r#"[["a", 1]]"#, r#"[["a", "b", "c"]]"#, "[] []", "[[", r#""secret""#]
+        {
             let error = HeaderText::new(7, text.to_owned()).expect_err(text);
             assert!(error.to_string().starts_with("outbox row 7 cannot be read: headers: "), "{text}: {error}");
+            assert!(!error.to_string().contains("secret"), "{error}");
         }
     }
 }

@@ -53,6 +53,9 @@ pub struct DeadLetter {
     pub reason: String,
     /// When it was given up, by the database's clock.
     pub died_at: Timestamp,
+    /// What of it this version cannot read, if there is anything: then it has no headers here, or a time as far away as there
+    /// is one. It can be requeued and discarded all the same.
+    pub problem: Option<String>,
 }
 
 /// How the outbox stands.
@@ -150,26 +153,67 @@ impl Columns {
 
     pub(crate) fn event(self) -> Result<PendingEvent, EventError> {
         let seq = self.seq;
-        let unreadable = |problem: String| EventError::UnreadableRow { seq, problem };
-        if ![ENCODING, EMPTIED].contains(&self.encoding) {
-            return Err(unreadable(format!(
-                "encoding {} was written by a newer version; upgrade marty-events (this one reads {ENCODING})",
-                self.encoding
-            )));
+        match self.read() {
+            (event, None) => Ok(event),
+            (_, Some(problem)) => Err(EventError::UnreadableRow { seq, problem }),
         }
-        Ok(PendingEvent {
-            seq,
+    }
+
+    /// One that cannot be read must not hide the others.
+    pub(crate) fn dead_letter(self, reason: String, died_at: i64) -> DeadLetter {
+        let (event, problem) = self.read();
+        let (died_at, no_time) = nearest(died_at);
+        DeadLetter { event, reason, died_at, problem: problem.or(no_time) }
+    }
+
+    /// The event, and what cannot be read of it.
+    fn read(self) -> (PendingEvent, Option<String>) {
+        let (created_at, no_time) = nearest(self.created_at);
+        let headers = if [ENCODING, EMPTIED].contains(&self.encoding) {
+            serde_json::from_str(&self.headers).map_err(|error| no_headers(&error))
+        } else {
+            Err(newer(self.encoding))
+        };
+        let (headers, problem) = match headers {
+            Ok(headers) => (headers, no_time),
+            Err(problem) => (Vec::new(), Some(problem)),
+        };
+        let event = PendingEvent {
+            seq: self.seq,
             event_id: self.event_id,
             event_type: self.event_type,
             topic: self.topic,
             key: self.key,
             ordering_key: self.ordering_key,
             lane: lane_of(self.key_hash),
-            headers: serde_json::from_str(&self.headers).map_err(|error| unreadable(format!("headers: {error}")))?,
+            headers,
             payload: self.payload,
-            created_at: timestamp(self.created_at).map_err(unreadable)?,
+            created_at,
             attempts: self.attempts,
-        })
+        };
+        (event, problem)
+    }
+}
+
+/// What is wrong with an encoding that is none of this version's.
+pub(crate) fn newer(encoding: i16) -> String {
+    format!("encoding {encoding} was written by a newer version; upgrade marty-events (this one reads {ENCODING})")
+}
+
+/// What is wrong with headers, without what is in them: the words of a wrong type would have the value.
+pub(crate) fn no_headers(error: &serde_json::Error) -> String {
+    if error.is_data() {
+        return format!("headers: no list of pairs of texts, at line {} column {}", error.line(), error.column());
+    }
+    format!("headers: {error}")
+}
+
+/// The time, or the nearest one that there is and why.
+fn nearest(microseconds: i64) -> (Timestamp, Option<String>) {
+    match timestamp(microseconds) {
+        Ok(time) => (time, None),
+        Err(problem) if microseconds < 0 => (Timestamp::MIN, Some(problem)),
+        Err(problem) => (Timestamp::MAX, Some(problem)),
     }
 }
 

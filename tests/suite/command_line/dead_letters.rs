@@ -115,3 +115,36 @@ async fn more_than_one_step_of_dead_letters_is_requeued_in_the_order_of_the_inse
     let pending = outbox.pending(2_000).await.unwrap();
     assert_eq!(pending.iter().map(|event| event.event_id).collect::<Vec<_>>(), ids);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_that_cannot_be_read_are_listed_with_what_is_wrong() {
+    let test = "dead_letters_that_cannot_be_read_are_listed_with_what_is_wrong";
+    let Some((database, operator, ids)) = four_dead(test).await else { return };
+    for (sql, id) in [
+        ("UPDATE event_outbox_dead_letters SET headers = '{' WHERE event_id = $1", ids[0]),
+        ("UPDATE event_outbox_dead_letters SET encoding = 9, reason = 'too large' WHERE event_id = $1", ids[1]),
+    ] {
+        sqlx::query(sql).bind(id).execute(&database.pool).await.unwrap();
+    }
+    insta::assert_snapshot!(steady(&operator.text(&["dead-letters", "list", "--limit", "3"])), @r"
+    EVENT DIED TYPE TOPIC KEY ATTEMPTS REASON
+    [id] [time] user_created p.suite.user.user_created u-1 5 MessageSizeTooLarge \u{1b}[31m(red); cannot be read: headers: no list of pairs of texts, at line 1 column 0
+    [id] [time] user_created p.suite.user.user_created u-2 5 too large; cannot be read: encoding 9 was written by a newer version; upgrade marty-events (this one reads 1)
+    [id] [time] user_created p.suite.user.user_created u-3 5 MessageSizeTooLarge \u{1b}[31m(red)
+    ");
+    let listed = operator.json(&["dead-letters", "list"]);
+    assert_eq!(listed[1]["reason"], "too large");
+    assert_eq!(
+        listed[1]["problem"],
+        "encoding 9 was written by a newer version; upgrade marty-events (this one reads 1)"
+    );
+    assert!(listed[2].get("problem").is_none(), "{}", listed[2]);
+    let [first, second] = [ids[0].to_string(), ids[1].to_string()];
+    let shown = operator.text(&["dead-letters", "show", &first]);
+    assert!(shown.contains("problem    headers: no list"), "{shown}");
+    let next = operator.json(&["dead-letters", "list", "--after", &first]);
+    assert_eq!(next.len(), 3, "{next:?}");
+    assert_eq!(operator.text(&["dead-letters", "requeue", &second]), "requeued 1 of 1\n");
+    assert_eq!(operator.text(&["dead-letters", "discard", &first]), "discarded 1 of 1\n");
+    assert_eq!(operator.json(&["dead-letters", "list"]).len(), 2);
+}

@@ -19,7 +19,7 @@ pub(super) fn check(report: &Answer, name: &str) -> Value {
     found.unwrap_or_else(|| panic!("no check {name} in {report}")).clone()
 }
 
-fn assert_check(report: &Answer, name: &str, state: &str, found: &str, advice: &str) {
+pub(super) fn assert_check(report: &Answer, name: &str, state: &str, found: &str, advice: &str) {
     let check = check(report, name);
     let text = |part: &str| check[part].as_str().unwrap_or_default().to_owned();
     assert!(text("state") == state && text("found").contains(found) && text("advice").contains(advice), "{check}");
@@ -159,6 +159,24 @@ fn every_fault_of_the_environment_is_listed() {
      what to do: KAFKA_BROKERS: write host:port, several separated by commas, or embedded
      EVENT_TOPIC_PREFIX: write letters, digits, `.`, `_` or `-`, or nothing
     ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_goes_wrong_is_warned_of() {
+    let Some(database) = TestDatabase::create("a_clock_that_goes_wrong_is_warned_of").await else { return };
+    let name = database.url.rsplit_once('/').expect("a database").1.to_owned();
+    for sql in [
+        "CREATE SCHEMA shifted".to_owned(),
+        "CREATE FUNCTION shifted.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+            RETURN pg_catalog.clock_timestamp() - interval '1 hour'"
+            .to_owned(),
+        format!("ALTER DATABASE {name} SET search_path = shifted, pg_catalog, public"),
+    ] {
+        sqlx::query(AssertSqlSafe(sql)).execute(&database.pool).await.unwrap();
+    }
+    let operator = Operator::of_database(&database).with("KAFKA_BROKERS", "127.0.0.1:1");
+    let report = operator.run(&["doctor", "--json", "--timeout", "1s"]);
+    assert_check(&report, "clock", "warning", "min behind this machine's", "same time server");
 }
 
 /// What a TLS server answers a client that does not speak TLS: an alert (RFC 8446, 6).

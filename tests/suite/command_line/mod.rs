@@ -5,6 +5,7 @@ mod dead_letters;
 mod doctor;
 mod help;
 mod relaying;
+mod secured;
 mod tailing;
 mod terminal;
 

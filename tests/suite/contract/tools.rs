@@ -79,6 +79,33 @@ where
         }
     }
 
+    /// One that cannot be read does not hide the others, and is requeued and discarded as they are.
+    pub(super) async fn lists_dead_letters_that_cannot_be_read(self) {
+        let ids = self.write(["broken", "newer", "whole"].map(|key| numbered(key, 0))).await;
+        self.bury().await;
+        for sql in [
+            "UPDATE event_outbox_dead_letters SET headers = '[[\"ce_id\"' WHERE record_key = 'broken'",
+            "UPDATE event_outbox_dead_letters SET encoding = 9 WHERE record_key = 'newer'",
+        ] {
+            (self.execute)(self.pool.clone(), sql).await;
+        }
+        let listed = self.outbox.dead_letters(10).await.expect("dead letters");
+        assert_eq!(listed.iter().map(|dead| dead.event.event_id).collect::<Vec<_>>(), ids);
+        let problems: Vec<_> = listed.iter().map(|dead| dead.problem.as_deref().unwrap_or_default()).collect();
+        assert!(problems[0].starts_with("headers: ") && problems[1].starts_with("encoding 9 "), "{problems:?}");
+        assert!(problems[2].is_empty() && !listed[2].event.headers.is_empty(), "{problems:?}");
+        for dead in &listed {
+            assert!(!dead.event.payload.is_empty() && dead.reason == "no room", "{dead:?}");
+            let alone = self.outbox.dead_letter(dead.event.event_id).await.expect("a look");
+            assert_eq!(alone.as_ref(), Some(dead));
+        }
+        let filter = DeadLetterFilter::default();
+        assert_eq!(self.outbox.find_dead_letters(&filter, 10).await.expect("dead letters"), listed);
+        assert_eq!(self.outbox.requeue(&ids[1..2]).await.expect("it is brought back"), 1);
+        assert_eq!(self.outbox.discard(&ids[..1]).await.expect("it is deleted"), 1);
+        assert_eq!(self.outbox.dead_letters(10).await.expect("dead letters"), listed[2..]);
+    }
+
     /// What waits is listed from any place on; what was delivered and kept is counted and deleted in steps.
     pub(super) async fn shows_what_waits_and_forgets_in_steps(self) {
         assert_eq!(self.outbox.last_pending().await.expect("a look"), None);

@@ -88,7 +88,7 @@ pub(crate) fn looking(config: &EventConfig) -> Result<ClientConfig> {
     let mut client = ClientConfig::new();
     client.extend(config.client_properties()?);
     client
-        // Assigned partitions need a name for a group, which no broker ever hears of.
+        // Assigned partitions need a name for a group. Brokers are asked who coordinates it, and may refuse to say.
         .set("group.id", NAME)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")

@@ -3,7 +3,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::{MySql, MySqlPool, Row, SqlStr, Transaction, mysql::MySqlRow};
+use sqlx::{Connection, MySql, MySqlConnection, MySqlPool, Row, SqlStr, Transaction, mysql::MySqlRow};
 use uuid::Uuid;
 
 use super::{
@@ -13,6 +13,7 @@ use super::{
         store::{Page, Position, Refused, RowId, Standing, Store, Tenure, count, database_error, milliseconds},
         wake::Wake,
     },
+    number,
     position::MySqlPosition,
     rows,
     statements::Statements,
@@ -115,16 +116,17 @@ impl MySqlStore {
 
     async fn try_stand(
         &self,
-        transaction: &mut Transaction<'static, MySql>,
+        connection: &mut MySqlConnection,
         relay: &str,
         lease: i64,
         position: &MySqlPosition,
     ) -> Result<Standing, sqlx::Error> {
-        let rows = sqlx::query(self.sql.lanes.clone()).bind(relay).fetch_all(&mut **transaction).await?;
-        sqlx::query(self.sql.register.clone()).bind(relay).bind(lease).execute(&mut **transaction).await?;
-        let crowd = sqlx::query(self.sql.crowd.clone()).fetch_one(&mut **transaction).await?;
+        let mut transaction = connection.begin().await?;
+        let rows = sqlx::query(self.sql.lanes.clone()).bind(relay).fetch_all(&mut *transaction).await?;
+        sqlx::query(self.sql.register.clone()).bind(relay).bind(lease).execute(&mut *transaction).await?;
+        let crowd = sqlx::query(self.sql.crowd.clone()).fetch_one(&mut *transaction).await?;
         if crowd.try_get("has_old")? {
-            sqlx::query(self.sql.sweep_relays.clone()).execute(&mut **transaction).await?;
+            sqlx::query(self.sql.sweep_relays.clone()).execute(&mut *transaction).await?;
         }
         let share = usize::try_from(share(crowd.try_get("relays")?)).unwrap_or_default();
 
@@ -151,18 +153,24 @@ impl MySqlStore {
             .bind(relay)
             .bind(lease)
             .bind(set(&lanes))
-            .execute(&mut **transaction)
+            .execute(&mut *transaction)
             .await?;
         let has_news = !position.is_new() && {
             let is_behind = sqlx::query_scalar(self.sql.has_news.clone()).bind(position.cursor());
-            is_behind.fetch_one(&mut **transaction).await? || !position.gaps().is_empty()
+            is_behind.fetch_one(&mut *transaction).await? || !position.gaps().is_empty()
         };
+        transaction.commit().await?;
         Ok(Standing { lanes, surplus, next_expiry, has_news })
     }
 
     pub(super) fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
         move |error| database_error(operation, &self.table, error)
     }
+}
+
+/// `ER_OPTION_PREVENTS_STATEMENT` (of `read_only`), `ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION`, `ER_READ_ONLY_MODE`
+fn is_read_only(error: &sqlx::Error) -> bool {
+    number(error).is_some_and(|number| [1290, 1792, 1836].contains(&number))
 }
 
 fn lane(row: &MySqlRow) -> Result<Lane, sqlx::Error> {
@@ -187,13 +195,13 @@ impl Store for MySqlStore {
 
     async fn stand(&self, relay: Uuid, lease: Duration, position: &MySqlPosition) -> Result<Standing, EventError> {
         let operation = "renew the leases";
-        let mut transaction = self.pool.begin().await.map_err(self.error(operation))?;
-        let standing = self
-            .try_stand(&mut transaction, &relay.to_string(), milliseconds(lease), position)
-            .await
-            .map_err(self.error(operation))?;
-        transaction.commit().await.map_err(self.error(operation))?;
-        Ok(standing)
+        let mut connection = self.pool.acquire().await.map_err(self.error(operation))?;
+        let standing = self.try_stand(&mut connection, &relay.to_string(), milliseconds(lease), position).await;
+        if standing.as_ref().is_err_and(is_read_only) {
+            // To a server that was failed over from: the pool would keep it for as long as it lives.
+            connection.close_on_drop();
+        }
+        standing.map_err(self.error(operation))
     }
 
     async fn listen(&self, _: &Wake) -> Result<(), EventError> {

@@ -34,14 +34,9 @@ pub(super) fn event(row: &SqliteRow) -> Result<PendingEvent, EventError> {
 }
 
 pub(super) fn dead_letter(row: &SqliteRow) -> Result<DeadLetter, EventError> {
-    let event = event(row)?;
-    let seq = event.seq;
-    Ok(DeadLetter {
-        event,
-        reason: row.try_get("reason").map_err(read_error)?,
-        died_at: timestamp(row.try_get("died_at").map_err(read_error)?)
-            .map_err(|problem| EventError::UnreadableRow { seq, problem })?,
-    })
+    let read =
+        || -> Result<_, sqlx::Error> { Ok(columns(row)?.dead_letter(row.try_get("reason")?, row.try_get("died_at")?)) };
+    read().map_err(read_error)
 }
 
 pub(super) fn number(row: &SqliteRow) -> Result<Number, sqlx::Error> {

@@ -104,7 +104,7 @@ fn table(found: &[DeadLetter]) -> Markup {
                         br; bdi { (dead.event.event_type) }
                     }
                     td { code { (dead.event.topic) } @if let Some(key) = &dead.event.key { br; code { (key) } } }
-                    td.reason { bdi { (dead.reason) } }
+                    td.reason { bdi { (dead.reason) } @if let Some(problem) = &dead.problem { br; bdi { (unread(problem)) } } }
                     td { (dead.event.attempts) }
                     td { (page::time(dead.died_at)) }
                     td { (page::time(dead.event.created_at)) }
@@ -133,6 +133,10 @@ async fn one(
     Ok(page::page(&console, &session, "Dead letter", None, &body).into_response())
 }
 
+fn unread(problem: &str) -> String {
+    format!("It cannot be read: {problem}")
+}
+
 /// What is told of one without its payload and headers, in which personal data may be.
 pub(super) fn facts(dead: &DeadLetter) -> Markup {
     let event = &dead.event;
@@ -147,6 +151,7 @@ pub(super) fn facts(dead: &DeadLetter) -> Markup {
             dt { "Attempts" } dd { (event.attempts) }
             dt { "Written" } dd { (page::time(event.created_at)) }
             dt { "Given up" } dd { (page::time(dead.died_at)) }
+            @if let Some(problem) = &dead.problem { dt { "Problem" } dd.reason { bdi { (unread(problem)) } } }
             dt { "Payload" } dd { (event.payload.len()) " bytes" }
         }
     }
@@ -165,7 +170,8 @@ async fn payload(
     let body = html! {
         p { "Event " a href={ "/dead-letters/" (id) } { code { (id) } } }
         h2 { "Headers" }
-        @if event.headers.is_empty() { p { "none" } } @else {
+        @if let Some(problem) = &dead.problem { p.note { bdi { (unread(problem)) } } }
+        @else if event.headers.is_empty() { p { "none" } } @else {
             dl.facts { @for (name, value) in &event.headers { dt { code { (name) } } dd { code { (value) } } } }
         }
         h2 { "Payload" }

@@ -52,3 +52,18 @@ impl fmt::Debug for Token {
         f.write_str("Token(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_compared_and_never_shown() {
+        let text = "hunter2-hunter2-hunter2";
+        let token = Token::parse(&format!(" {text}\n"), VARIABLE).expect("a token");
+        assert!(token.is(text) && !token.is("hunter2") && !token.is(""));
+        assert!(!format!("{token:?} {:?}", Some(&token)).contains("hunter2"));
+        let refused = Token::parse("hunter2", VARIABLE).expect_err("it is too short");
+        assert!(refused.contains("too short") && !refused.contains("hunter2"), "{refused}");
+    }
+}

@@ -25,6 +25,9 @@ pub(super) struct Summary {
     pub(super) attempts: i32,
     pub(super) reason: String,
     pub(super) payload_bytes: usize,
+    /// What of it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) problem: Option<String>,
 }
 
 /// One a line for programs, and one table for people.
@@ -55,7 +58,7 @@ pub(super) async fn run(arguments: &ListArguments, outbox: &OutboxRepository, ou
 
 impl From<DeadLetter> for Summary {
     fn from(letter: DeadLetter) -> Self {
-        let DeadLetter { event, reason, died_at, .. } = letter;
+        let DeadLetter { event, reason, died_at, problem, .. } = letter;
         Self {
             event_id: event.event_id,
             payload_bytes: event.payload.len(),
@@ -67,13 +70,25 @@ impl From<DeadLetter> for Summary {
             attempts: event.attempts,
             reason,
             died_at,
+            problem,
+        }
+    }
+}
+
+impl Summary {
+    /// Why it died, and what cannot be read of it.
+    fn reason(&self) -> String {
+        let reason = plain(&self.reason);
+        match &self.problem {
+            Some(problem) => format!("{reason}; cannot be read: {}", plain(problem)),
+            None => reason,
         }
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}  {}  {}", self.event_id, plain(&self.event_type), plain(&self.reason))
+        write!(f, "{}  {}  {}", self.event_id, plain(&self.event_type), self.reason())
     }
 }
 
@@ -87,7 +102,7 @@ impl fmt::Display for Page {
                 plain(&letter.topic),
                 or_dash(letter.key.as_deref()),
                 letter.attempts.to_string(),
-                plain(&letter.reason),
+                letter.reason(),
             ]
         });
         f.write_str(&table(["EVENT", "DIED", "TYPE", "TOPIC", "KEY", "ATTEMPTS", "REASON"], rows))

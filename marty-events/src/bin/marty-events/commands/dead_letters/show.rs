@@ -36,7 +36,8 @@ pub(super) async fn run(id: Uuid, payload: bool, outbox: &OutboxRepository, outp
     let letter = outbox.dead_letter(id).await?.ok_or_else(|| no_such(id))?;
     let event = &letter.event;
     let contents = payload.then(|| Contents { headers: event.headers.clone(), payload: value(&event.payload) });
-    let (seq, lane, redacted) = (event.seq, event.lane, event.headers.is_empty() && event.payload.is_empty());
+    let (seq, lane) = (event.seq, event.lane);
+    let redacted = letter.problem.is_none() && event.headers.is_empty() && event.payload.is_empty();
     output.answer(&Whole { summary: letter.into(), seq, lane, redacted, contents })?;
     Ok(Exit::Done)
 }
@@ -64,6 +65,7 @@ impl fmt::Display for Whole {
             attempts,
             reason,
             payload_bytes,
+            problem,
         } = &self.summary;
         writeln!(f, "event      {event_id}")?;
         writeln!(f, "type       {}", plain(event_type))?;
@@ -74,6 +76,9 @@ impl fmt::Display for Whole {
         writeln!(f, "written    {created_at}")?;
         writeln!(f, "died       {died_at}, after {attempts} attempts")?;
         writeln!(f, "reason     {}", plain(reason))?;
+        if let Some(problem) = problem {
+            writeln!(f, "problem    {}", plain(problem))?;
+        }
         if self.redacted {
             return writeln!(f, "payload    redacted");
         }

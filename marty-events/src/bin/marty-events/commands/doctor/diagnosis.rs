@@ -28,7 +28,8 @@ const MEANINGS: [(&[&str], &str, &str); 9] = [
         "name the certificate of the authority that signed it in KAFKA_SSL_CA_LOCATION, and the broker by the name in its certificate",
     ),
     (
-        &["broker might require SASL authentication"],
+        // It has answered the first question, and hangs up on the next.
+        &["broker might require SASL authentication", "in state UP"],
         "the broker hangs up on a client that does not authenticate",
         "set KAFKA_SECURITY_PROTOCOL to sasl_plaintext or sasl_ssl, and KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD",
     ),
@@ -57,7 +58,12 @@ const MEANINGS: [(&[&str], &str, &str); 9] = [
 /// What was found, with the client's own words, and what to do.
 pub(crate) fn of(error: &KafkaError, complaints: &[(Option<Code>, String)]) -> (String, String) {
     for (parts, meaning, advice) in MEANINGS {
-        let fitting = complaints.iter().find(|(_, text)| parts.iter().any(|part| text.contains(part)));
+        let fits = |text: &str| {
+            // Whoever authenticates is hung up on for another reason; the broker's name begins with the protocol.
+            let is_other = parts.contains(&"in state UP") && text.starts_with("sasl_");
+            !is_other && parts.iter().any(|part| text.contains(part))
+        };
+        let fitting = complaints.iter().find(|(_, text)| fits(text));
         if let Some((_, text)) = fitting {
             return (format!("{meaning} ({text})"), advice.to_owned());
         }
@@ -124,6 +130,16 @@ mod tests {
                 "localhost:1/1: Disconnected: verify that security.protocol is correctly configured, broker might require SASL authentication (after 5ms in state UP)",
                 "does not authenticate",
                 "sasl_plaintext",
+            ),
+            (
+                "localhost:1/bootstrap: Disconnected: connection closed by peer: receive 0 after POLLIN (after 3ms in state UP)",
+                "does not authenticate",
+                "sasl_plaintext",
+            ),
+            (
+                "sasl_ssl://localhost:1/1: Disconnected: connection closed by peer: receive 0 after POLLIN (after 3ms in state UP)",
+                "the broker hangs up",
+                "KAFKA_SECURITY_PROTOCOL",
             ),
             (
                 "sasl_plaintext://localhost:1/bootstrap: SASL authentication error: Authentication failed: Invalid username or password (after 309ms in state AUTH_REQ)",

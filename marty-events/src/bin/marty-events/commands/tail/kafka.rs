@@ -129,18 +129,18 @@ impl Reading {
     }
 }
 
-/// Whether trying on is pointless until somebody changes something.
+/// Whether trying on is pointless until somebody changes something. The client asks for its group too, which nothing here
+/// needs a right to.
 fn is_final(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed | Code::Authentication)
-    )
+    matches!(error.rdkafka_error_code(), Some(Code::TopicAuthorizationFailed | Code::Authentication))
 }
 
 fn failed(error: &KafkaError) -> Failure {
-    Failure::new(Exit::Failed, "the topics could not be read")
-        .because(error)
-        .advise("check the broker with `marty-events doctor`")
+    let advice = match error.rdkafka_error_code() {
+        Some(Code::TopicAuthorizationFailed) => "let the brokers' ACLs allow this user READ on the topics",
+        _ => "check the broker with `marty-events doctor`",
+    };
+    Failure::new(Exit::Failed, "the topics could not be read").because(error).advise(advice)
 }
 
 fn unreachable_broker(consumer: &Client, error: &KafkaError) -> Failure {
