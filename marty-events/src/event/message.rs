@@ -91,7 +91,7 @@ struct Envelope<'a, P> {
 }
 
 /// Most envelopes fit.
-const ENVELOPE_BYTES: usize = 1024;
+const ENVELOPE_BYTES: usize = 2048;
 
 impl Source {
     /// Completes `event` with a new id, the present time and the task's context.

@@ -30,7 +30,7 @@ use refusals::Refusal;
 /// So many bytes of room are as good as room for one row: a page is not read for the sake of a few bytes.
 const USUAL_SIZE: usize = 16 << 10;
 /// The shortest pause between two looks into the outbox, while events are flowing.
-const BUSY_POLL: Duration = Duration::from_millis(5);
+const BUSY_POLL: Duration = Duration::from_millis(2);
 /// The longest such pause: after it the outbox is quiet, and looked into when something says so or at the next beat.
 const LAST_POLL: Duration = Duration::from_secs(1);
 /// How long delivered rows wait for company, unless they are a batch before: a settlement costs a commit, however few it is of.

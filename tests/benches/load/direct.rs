@@ -20,13 +20,17 @@ use crate::{
 /// How many events wait for their acknowledgement at a time.
 const UNDER_WAY: usize = 1_000;
 
-const CASES: [&str; 2] = ["raw producer", "publish"];
+const CASES: [&str; 3] = ["raw producer", "made and sent by hand", "publish"];
 
 pub(crate) async fn round(turn: usize, events: usize) -> Result<Vec<Sample>, Failure> {
     let mut rates = [0.0; CASES.len()];
     for place in order(CASES.len(), turn) {
         let stage = Stage::new().await?;
-        rates[place] = if place == 0 { raw(&stage, events).await? } else { publish(&stage, events).await? };
+        rates[place] = match place {
+            0 => raw(&stage, events).await?,
+            1 => by_hand(&stage, events).await?,
+            _ => publish(&stage, events).await?,
+        };
         stage.end().await;
     }
     Ok(CASES.iter().zip(rates).map(|(case, rate)| Sample::new(*case, rate)).collect())
@@ -44,6 +48,19 @@ async fn raw(stage: &Stage, events: usize) -> Result<f64, Failure> {
         .buffer_unordered(UNDER_WAY)
         .try_collect::<()>()
         .await?;
+    Ok(rate(events, begin.elapsed()))
+}
+
+/// Each event is made as it is sent, as a service does.
+async fn by_hand(stage: &Stage, events: usize) -> Result<f64, Failure> {
+    let producer = producer(stage)?;
+    let one = async |number: usize| {
+        let record = Record::new(number % KEYS, stage.data(number));
+        send(&producer, &stage.topic, &record.key, &record).await
+    };
+    one(0).await?;
+    let begin = Instant::now();
+    stream::iter(0..events).map(one).buffer_unordered(UNDER_WAY).try_collect::<()>().await?;
     Ok(rate(events, begin.elapsed()))
 }
 
