@@ -1,7 +1,8 @@
 //! What the attribute costs a future in size: no more than an insert written by hand.
 #![allow(clippy::large_types_passed_by_value, reason = "that is what is measured")]
 
-use marty_events::{DomainEvent, EventError, domain_event};
+use marty_events::{DomainEvent, EventError, EventPublisher, domain_event};
+use uuid::Uuid;
 
 use crate::support::Tx;
 
@@ -58,4 +59,20 @@ fn the_future_is_no_larger_than_that_of_an_insert_by_hand() {
     let (plain, by_hand, attribute) = (size(plain), size(by_hand), size(attribute));
     println!("future with a 512-byte argument: plain {plain}, by hand {by_hand}, attribute {attribute}");
     assert!(attribute <= by_hand, "{attribute} > {by_hand}");
+}
+
+fn publish(publisher: &EventPublisher, event: DomainEvent) -> impl Future<Output = Result<Uuid, EventError>> {
+    publisher.publish(event)
+}
+
+fn size_of_publish<F>(_: fn(&'static EventPublisher, DomainEvent) -> F) -> usize {
+    size_of::<F>()
+}
+
+/// What keeps an event in the outbox that the broker did not take is large, and not part of every future that publishes.
+#[test]
+fn a_future_that_publishes_directly_is_small() {
+    let size = size_of_publish(publish);
+    println!("future of a direct event: {size}");
+    assert!(size <= 2048, "{size}");
 }

@@ -65,7 +65,8 @@ impl Direct {
             ended(Outcome::Failed);
             return Err(error);
         };
-        if let Err(refused) = self.keep(refuge, message).await {
+        // Boxed, because it is rare and large: every future that publishes would carry it.
+        if let Err(refused) = Box::pin(self.keep(refuge, message)).await {
             let cause = std::error::Error::source(&refused).map(ToString::to_string).unwrap_or_default();
             tracing::error!(event_id = %message.id, error = %refused, cause, "the outbox could not keep a direct event either");
             ended(Outcome::Failed);
