@@ -141,3 +141,33 @@ async fn rows_of_another_server_are_delivered_whatever_transaction_wrote_them() 
     let stats = OutboxRepository::new(pool).stats().await.unwrap();
     assert_eq!((stats.pending, stats.published), (0, 20), "each once");
 }
+
+/// What a position rests on: a number that may still come belongs to a transaction that a snapshot can name.
+#[tokio::test]
+async fn a_transaction_has_its_id_before_it_draws_a_number() {
+    let test = "a_transaction_has_its_id_before_it_draws_a_number";
+    let Some(service) = Service::start(test).await else { return };
+    let pool = &service.database.pool;
+    let watched = "
+        CREATE FUNCTION watched_number() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN
+            IF pg_current_xact_id_if_assigned() IS NULL THEN RAISE 'a number was drawn too early'; END IF;
+            RETURN nextval('watched');
+        END $$;
+        CREATE SEQUENCE watched;
+        ALTER TABLE event_outbox ALTER COLUMN seq DROP IDENTITY;
+        ALTER TABLE event_outbox ALTER COLUMN seq SET DEFAULT watched_number();";
+    sqlx::raw_sql(watched).execute(pool).await.unwrap();
+    // One event, announced and not; several; one in the order of the commits.
+    for number in 0..20 {
+        let mut transaction = pool.begin().await.unwrap();
+        service.publisher.publish_in(&mut transaction, numbered("one", number)).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+    let mut transaction = pool.begin().await.unwrap();
+    service.publisher.publish_all_in(&mut transaction, [numbered("k", 1), numbered("k", 2)]).await.unwrap();
+    transaction.commit().await.unwrap();
+    let mut transaction = pool.begin().await.unwrap();
+    let ordered = numbered("k", 3).ordering(EventOrdering::Commit);
+    service.publisher.publish_in(&mut transaction, ordered).await.unwrap();
+    transaction.commit().await.unwrap();
+}
