@@ -58,11 +58,11 @@ fn publish(enabled: bool) {
 fn relay(enabled: bool) {
     let mut metrics = RelayMetrics::new(enabled);
     let (begun, now) = (Instant::now(), Timestamp::now());
-    metrics.fetched(3, begun);
-    metrics.fetched(0, begun);
+    metrics.fetched(3, begun.elapsed());
+    metrics.fetched(0, begun.elapsed());
     metrics.acknowledged(now - SignedDuration::from_hours(1));
     metrics.acknowledged(now + SignedDuration::from_hours(1));
-    metrics.settled(2, begun);
+    metrics.settled(2, begun.elapsed());
     metrics.refused();
     metrics.refused();
     metrics.sends_again(Again::Refusal);

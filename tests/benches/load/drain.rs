@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How many rows the loops take at a time; the relay's own default.
-const PAGE: i64 = 1_000;
+pub(crate) const PAGE: i64 = 1_000;
 
 const CASES: [&str; 5] =
     ["claim and delete", "relay", "relay beside a writer", "relay beside a reader", "skip-locked loop, send, delete"];

@@ -10,7 +10,7 @@ use tokio::process::Command;
 use crate::{
     Failure,
     by_hand::{Record, claim_and_delete},
-    direct, order, rate,
+    direct, drain, order, rate,
     report::Sample,
     stage::{RunningRelay, Stage},
 };
@@ -76,7 +76,7 @@ async fn run(peer: Peer, stage: &Stage, events: usize) -> Result<Option<f64>, Fa
             let begin = Instant::now();
             match peer {
                 Peer::RustLoop(batch) => rust_loop(stage, batch).await?,
-                Peer::Bare => while claim_and_delete(&stage.database.pool, 500).await? > 0 {},
+                Peer::Bare => while claim_and_delete(&stage.database.pool, drain::PAGE).await? > 0 {},
                 _ => {
                     let relay = RunningRelay::start(stage.relay())?;
                     stage.until_delivered(events).await;
