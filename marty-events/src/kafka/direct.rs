@@ -13,7 +13,7 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     error::KafkaError,
     message::DeliveryResult,
-    producer::{BaseRecord, Producer, ProducerContext},
+    producer::{BaseRecord, Producer, ProducerContext, PurgeConfig},
     types::RDKafkaErrorCode,
 };
 use tokio::sync::oneshot;
@@ -95,7 +95,9 @@ impl Renewable {
     fn client(&self) -> Result<Client, EventError> {
         let mut current = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         if current.client().fatal_error().is_some() {
-            *current = client(&self.config, &self.complaint)?;
+            let lost = std::mem::replace(&mut *current, client(&self.config, &self.complaint)?);
+            // Whoever waits for one of its messages learns at once that it was not sent.
+            lost.purge(PurgeConfig::default().queue().inflight().non_blocking());
         }
         Ok(current.clone())
     }

@@ -17,6 +17,9 @@ impl Verdict {
     /// Error codes as in librdkafka's `rdkafka.h` (`rd_kafka_resp_err_t`) and Kafka's protocol guide, "Error Codes".
     /// What is not listed counts as an outage: it is tried again and never given up, which loses nothing.
     pub(crate) fn of(error: &KafkaError) -> Self {
+        if let KafkaError::Nul(_) = error {
+            return Self::Refused;
+        }
         let Some(code) = error.rdkafka_error_code() else { return Self::Outage };
         match code {
             Code::MessageSizeTooLarge

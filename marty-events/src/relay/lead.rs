@@ -1,6 +1,7 @@
 //! One term of a relay: from when it has lanes until it stops, loses one of them or has to share.
 
 mod news;
+mod reading;
 mod refusals;
 
 use std::time::{Duration, Instant};
@@ -126,7 +127,7 @@ impl<S: Store> Term<'_, S> {
             while let Some(news) = self.producer.news_now() {
                 self.hear(news);
             }
-            self.replace_lost_producer()?;
+            self.replace_lost_producer();
             if stop.is_cancelled() && self.drain_until.is_none() {
                 self.drain_until = Some(Instant::now() + self.settings.drain_time);
             }
@@ -167,15 +168,12 @@ impl<S: Store> Term<'_, S> {
         if self.beat_at <= Instant::now() && self.stand().await? == Tenure::Lost {
             return Ok(Tenure::Lost);
         }
-        if self.drain_until.is_none() {
-            self.load().await?;
-        }
-        if self.settle_and_read().await? == Tenure::Lost || self.window.was_set_back() {
+        let (settled, read) = self.settle_and_read().await;
+        if self.window.was_set_back() || settled? == Tenure::Lost || self.settle_refusals().await? == Tenure::Lost {
             return Ok(Tenure::Lost);
         }
-        if self.settle_refusals().await? == Tenure::Lost {
-            return Ok(Tenure::Lost);
-        }
+        // Where nothing can be read, what was delivered is settled all the same.
+        read?;
         if self.drain_until.is_none() {
             self.housekeeping.step(self.store).await?;
         }
@@ -210,12 +208,12 @@ impl<S: Store> Term<'_, S> {
 
     /// Takes delivered rows out of the outbox and reads further ones. Neither waits for the other: the database works on both
     /// at once.
-    async fn settle_and_read(&mut self) -> Result<Tenure, EventError> {
+    async fn settle_and_read(&mut self) -> (Result<Tenure, EventError>, Result<(), EventError>) {
         let (begun, keep) = (Instant::now(), self.settings.keep_published.is_some());
         let delivered = if self.settlement_due().is_some_and(|at| at <= begun) { self.window.unsettled() } else { &[] };
         let (rows, lanes): (Vec<RowId>, Vec<i32>) = delivered.iter().copied().unzip();
         let lanes = self.lanes_of(lanes);
-        let page_due = self.page_due(begun);
+        let reading = self.reading_due(begun);
         let Self { store, relay, lanes: own, position, .. } = self;
         let settle = async {
             if rows.is_empty() {
@@ -223,30 +221,25 @@ impl<S: Store> Term<'_, S> {
             }
             store.settle(*relay, &lanes, &rows, keep).await.map(|tenure| (tenure, begun.elapsed()))
         };
-        let read = async {
-            let Some((rows, bytes)) = page_due else { return Ok(None) };
-            store.fetch(position, own, rows, bytes).await.map(|page| Some((page, begun.elapsed())))
-        };
-        let (settled, read) = tokio::join!(settle, read);
+        let (settled, read) = tokio::join!(settle, reading.read(*store, position, own));
         // First the page: it may still have rows that were settled meanwhile, which the window knows for so long.
-        let read = read.map(|page| {
-            if let Some((page, time)) = page {
-                self.take_in(page, time);
+        let read = read.map(|read| self.take_in(&reading, read));
+        let settled = settled.map(|(tenure, time)| {
+            if tenure == Tenure::Held && !rows.is_empty() {
+                self.window.settled(rows.len());
+                self.metrics.settled(rows.len(), time);
+                self.settle_at = None;
             }
+            tenure
         });
-        let (tenure, time) = settled?;
-        if tenure == Tenure::Held && !rows.is_empty() {
-            self.window.settled(rows.len());
-            self.metrics.settled(rows.len(), time);
-            self.settle_at = None;
-        }
-        read.map(|()| tenure)
+        (settled, read)
     }
 
-    /// When delivered rows are to be settled, if there are any: a batch of them at once, and all of them on the way out.
+    /// When delivered rows are to be settled, if there are any: at once where they are a batch, or the window has no room for
+    /// others, or on the way out.
     fn settlement_due(&self) -> Option<Instant> {
         let is_batch = self.settings.batch_size as usize <= self.window.unsettled().len();
-        let at_once = is_batch || self.drain_until.is_some();
+        let at_once = is_batch || self.room().0 == 0 || self.drain_until.is_some();
         self.settle_at.map(|at| if at_once { self.database_at } else { at.max(self.database_at) })
     }
 
@@ -259,70 +252,6 @@ impl<S: Store> Term<'_, S> {
 
     fn lane(&self, number: i32) -> Option<Lane> {
         self.lanes.iter().copied().find(|lane| lane.number == number)
-    }
-
-    /// Rows whose turn has come, and whose numbers alone are here.
-    async fn load(&mut self) -> Result<(), EventError> {
-        let (rows, bytes) = self.room();
-        let wanted = self.window.wanted(rows, bytes);
-        if !wanted.is_empty() {
-            let page = self.store.load(&wanted).await?;
-            self.set_aside(&page);
-            self.window.loaded(&wanted, page.rows);
-        }
-        Ok(())
-    }
-
-    /// How many rows and how many bytes of them are read now, if it is time for a page.
-    fn page_due(&mut self, now: Instant) -> Option<(i64, i64)> {
-        if self.drain_until.is_some() {
-            return None;
-        }
-        if self.reread_at <= now {
-            self.reread_at = now + REREAD;
-            self.position.restart();
-            (self.poll_pause, self.poll_at) = (BUSY_POLL, Some(now));
-        }
-        if !self.may_fetch() || self.poll_at.is_none_or(|at| now < at) {
-            return None;
-        }
-        let (rows, bytes) = self.room();
-        Some((i64::try_from(rows).unwrap_or(i64::MAX), i64::try_from(bytes).unwrap_or(i64::MAX)))
-    }
-
-    fn take_in(&mut self, page: Page, time: Duration) {
-        self.metrics.fetched(page.rows.len(), time);
-        self.set_aside(&page);
-        let is_empty = page.rows.is_empty() && page.numbers.is_empty();
-        self.poll_pause = if is_empty { self.poll_pause * 2 } else { BUSY_POLL };
-        let pause = if page.is_full { Duration::ZERO } else { self.poll_pause };
-        self.poll_at = (pause < LAST_POLL.min(self.settings.beat())).then(|| Instant::now() + pause);
-        for number in page.numbers {
-            self.window.note(number);
-        }
-        for event in page.rows {
-            self.window.admit(event);
-        }
-    }
-
-    fn set_aside(&mut self, page: &Page) {
-        for row in &page.unreadable {
-            if self.window.set_aside(row.seq, row.ordering_key.clone()) {
-                tracing::error!(error = %row.error, "a row of the outbox is left alone");
-            }
-        }
-    }
-
-    /// How many rows may be read at once, and how many bytes of them.
-    fn room(&self) -> (usize, usize) {
-        let rows = (self.settings.in_flight as usize).saturating_sub(self.window.len());
-        let bytes = self.settings.in_flight_bytes.saturating_sub(self.window.bytes());
-        (rows.min(self.settings.batch_size as usize).min(bytes.div_ceil(USUAL_SIZE)), bytes)
-    }
-
-    /// Whether there is room for a page, once everything is here that was left behind for want of it.
-    fn may_fetch(&self) -> bool {
-        0 < self.room().0 && !self.window.wants_rows()
     }
 
     fn poll_soon(&mut self) {
@@ -375,7 +304,7 @@ impl<S: Store> Term<'_, S> {
             Some(self.beat_at.max(self.database_at)),
             self.settlement_due(),
             (!self.refusals.is_empty()).then_some(self.database_at),
-            (reads && 0 < rows && !self.window.wanted(1, bytes).is_empty()).then_some(self.database_at),
+            (reads && 0 < rows && !self.window.wanted(1, bytes).0.is_empty()).then_some(self.database_at),
             self.poll_at.filter(|_| reads && self.may_fetch()).map(|at| at.max(self.database_at)),
             self.window.next_retry(),
             (Instant::now() < self.send_at).then_some(self.send_at),

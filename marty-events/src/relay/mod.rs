@@ -123,7 +123,7 @@ impl OutboxRelay {
     ///
     /// # Errors
     ///
-    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`] and [`EventError::Kafka`] (a producer that cannot
+    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`], and [`EventError::Kafka`] or [`EventError::Background`] (a producer that cannot
     /// be made), at the start.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EventError> {
         let Self { pool, table, config, settings, vitals } = self;
@@ -158,7 +158,7 @@ async fn listen<S: Store>(Running { store, wake, vitals, .. }: Running<'_, S>) -
 async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Result<(), EventError> {
     let Running { store, settings, wake, vitals, relay, .. } = running;
     let mut database = circuit::Circuit::new(Neighbour::Database, vitals);
-    let mut is_valid = false;
+    let (mut is_valid, mut has_worked) = (false, false);
     tracing::info!(%relay, "relay started");
     while !stop.is_cancelled() {
         let asked = Instant::now();
@@ -181,8 +181,19 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
             Ok(standing) => {
                 database.works();
                 vitals.stands(standing.lanes.len());
-                lead::lead(running, standing.lanes, asked, stop).await?;
-                continue;
+                match lead::lead(running, standing.lanes, asked, stop).await {
+                    Ok(()) => {
+                        has_worked = true;
+                        continue;
+                    }
+                    Err(error) if !has_worked => return Err(error),
+                    // It could be made before: no thread is left, or a certificate is just being replaced.
+                    Err(error) => {
+                        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                        tracing::error!(%relay, %error, cause, "no producer can be made; it is tried again");
+                        settings.beat()
+                    }
+                }
             }
             Err(error) => database.failed(&error),
         };

@@ -105,9 +105,10 @@ impl RelayProducer {
         });
     }
 
-    /// Forgets what was not sent yet, so that nothing leaves after the lease is gone.
+    /// Forgets what was not sent yet, so that nothing leaves after the lease is gone. Does not wait for it: one of the client's
+    /// threads may be waiting for a name server.
     pub(super) fn purge(&self) {
-        self.producer.purge(PurgeConfig::default().queue().inflight());
+        self.producer.purge(PurgeConfig::default().queue().inflight().non_blocking());
     }
 }
 

@@ -147,24 +147,25 @@ impl Window {
         self.was_set_back
     }
 
-    /// The numbers of rows whose turn may come soon, to be read whole: `limit` at the most, with `bytes` at the most. Where
-    /// nothing is here yet, there is room for one of any size.
-    pub(super) fn wanted(&self, limit: usize, bytes: usize) -> Vec<i64> {
+    /// The numbers of rows whose turn may come soon, to be read whole, and the bytes that they have: `limit` rows at the most, with
+    /// `bytes` at the most. Where nothing is here yet, there is room for one of any size.
+    pub(super) fn wanted(&self, limit: usize, bytes: usize) -> (Vec<i64>, usize) {
         let mut wanted = Vec::new();
         let mut used = 0_usize;
         for (seq, size) in self.wants().take(limit) {
-            used = used.saturating_add(*size);
-            if bytes < used && !(self.rows.is_empty() && wanted.is_empty()) {
+            let with_it = used.saturating_add(*size);
+            if bytes < with_it && !(self.rows.is_empty() && wanted.is_empty()) {
                 break;
             }
+            used = with_it;
             wanted.push(*seq);
         }
-        wanted
+        (wanted, used)
     }
 
-    /// Whether there are rows whose turn may come soon, and which are not here.
-    pub(super) fn wants_rows(&self) -> bool {
-        self.wants().next().is_some()
+    /// Whether there are more rows than `count` whose turn may come soon, and which are not here.
+    pub(super) fn wants_more_than(&self, count: usize) -> bool {
+        self.wants().nth(count).is_some()
     }
 
     fn wants(&self) -> impl Iterator<Item = (&i64, &usize)> {

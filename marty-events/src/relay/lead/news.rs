@@ -9,7 +9,7 @@ use super::{
     SETTLE_PAUSE, Term,
     refusals::Refusal,
 };
-use crate::{EventError, kafka::Verdict, observe::Again, outbox::Store};
+use crate::{kafka::Verdict, observe::Again, outbox::Store};
 
 /// Whether the broker is asked for a sign of life.
 ///
@@ -68,13 +68,20 @@ impl<S: Store> Term<'_, S> {
         }
     }
 
-    pub(super) fn replace_lost_producer(&mut self) -> Result<(), EventError> {
-        if self.producer_lost && self.window.under_way() == self.refusals.len() {
-            self.producer = RelayProducer::new(self.config)?;
-            self.producer_lost = false;
-            self.probe = Probe::default();
+    pub(super) fn replace_lost_producer(&mut self) {
+        let is_due = self.send_at <= Instant::now() && self.window.under_way() == self.refusals.len();
+        if !self.producer_lost || !is_due {
+            return;
         }
-        Ok(())
+        match RelayProducer::new(self.config) {
+            Ok(producer) => {
+                self.producer = producer;
+                self.producer_lost = false;
+                self.probe = Probe::default();
+            }
+            // No thread left, a certificate that is just being replaced: it was possible once.
+            Err(error) => self.send_at = Instant::now() + self.broker.failed(&error),
+        }
     }
 
     /// Asks the broker, if it is time.

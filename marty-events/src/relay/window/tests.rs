@@ -51,7 +51,7 @@ fn a_refused_row_blocks_its_key_and_makes_room_for_others() {
     let retry_at = Instant::now() + Duration::from_mins(1);
     window.refused(1, retry_at, false);
     assert_eq!(
-        (window.len(), window.wanted(9, usize::MAX)),
+        (window.len(), window.wanted(9, usize::MAX).0),
         (2, vec![]),
         "its successor is a number now, and not wanted yet"
     );
@@ -62,9 +62,9 @@ fn a_refused_row_blocks_its_key_and_makes_room_for_others() {
     assert_eq!(take_all(&mut window), [1]);
     assert_eq!(window.attempts(1), 1);
     window.delivered(1);
-    assert_eq!(window.wanted(9, usize::MAX), [2], "the key goes on");
+    assert_eq!(window.wanted(9, usize::MAX).0, [2], "the key goes on");
     window.loaded(&[2], vec![row(2, Some("a"))]);
-    assert_eq!((take_all(&mut window), window.wanted(9, usize::MAX)), (vec![2], vec![]));
+    assert_eq!((take_all(&mut window), window.wanted(9, usize::MAX).0), (vec![2], vec![]));
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_hot_key_takes_room_for_its_next_rows_only() {
         window.admit(row(seq, Some("hot")));
     }
     window.admit(row(last + 1, Some("cold")));
-    assert_eq!((window.len(), window.wanted(1, usize::MAX)), (WHOLE_ROWS + 1, vec![]));
+    assert_eq!((window.len(), window.wanted(1, usize::MAX).0), (WHOLE_ROWS + 1, vec![]));
     let mut seen = Vec::new();
     while let Some(event) = window.take() {
         let (seq, key) = (event.seq, event.ordering_key.clone());
@@ -100,7 +100,7 @@ fn a_hot_key_takes_room_for_its_next_rows_only() {
         if key.as_deref() == Some("hot") {
             seen.push(seq);
         }
-        let wanted = window.wanted(30, usize::MAX);
+        let wanted = window.wanted(30, usize::MAX).0;
         assert!(wanted.len() <= 30);
         window.loaded(&wanted, wanted.iter().map(|seq| row(*seq, Some("hot"))).collect());
     }
@@ -116,7 +116,7 @@ fn a_number_whose_row_is_gone_holds_nobody_up() {
     window.unpark(Instant::now());
     assert_eq!(take_all(&mut window), [1]);
     window.delivered(1);
-    assert_eq!(window.wanted(9, usize::MAX), [2, 3]);
+    assert_eq!(window.wanted(9, usize::MAX).0, [2, 3]);
     window.loaded(&[2, 3], vec![row(3, Some("a"))]);
     assert_eq!(take_all(&mut window), [3]);
 }
@@ -179,21 +179,21 @@ fn rows_take_no_more_bytes_than_there_are_and_one_fits_always() {
         window.note(Number { seq, ordering_key: None, size: 100 });
     }
     window.note(Number { seq: 4, ordering_key: Some("a".to_owned()), size: 100 });
-    assert_eq!(window.wanted(9, 50), [1], "of any size, where nothing is here");
-    assert_eq!(window.wanted(9, 250), [1, 2]);
+    assert_eq!(window.wanted(9, 50).0, [1], "of any size, where nothing is here");
+    assert_eq!(window.wanted(9, 250).0, [1, 2]);
     window.loaded(&[1, 2], vec![sized(1, None), sized(2, None)]);
-    assert_eq!((window.bytes(), window.wanted(9, 50), window.wants_rows()), (200, vec![], true));
-    assert_eq!(window.wanted(9, 250), [3, 4]);
+    assert_eq!((window.bytes(), window.wanted(9, 50).0, window.wants_more_than(0)), (200, vec![], true));
+    assert_eq!(window.wanted(9, 250).0, [3, 4]);
     window.loaded(&[3, 4], vec![sized(3, None), sized(4, Some("a"))]);
     window.admit(sized(5, Some("a")));
-    assert_eq!((window.bytes(), window.wants_rows()), (500, false));
+    assert_eq!((window.bytes(), window.wants_more_than(0)), (500, false));
     assert_eq!(take_all(&mut window), [1, 2, 3, 4]);
     window.refused(4, Instant::now(), false);
     assert_eq!(window.bytes(), 400, "its successor is a number now");
     window.delivered(1);
     window.buried(4);
     window.settled(1);
-    assert_eq!((window.bytes(), window.wanted(9, 100)), (200, vec![5]));
+    assert_eq!((window.bytes(), window.wanted(9, 100).0), (200, vec![5]));
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_row_of_a_blocked_key_takes_no_room() {
     assert_eq!(take_all(&mut window), [1]);
     window.refused(1, Instant::now() + Duration::from_mins(1), false);
     window.admit(row(3, Some("a")));
-    assert_eq!((window.len(), window.wanted(9, usize::MAX)), (1, vec![]));
+    assert_eq!((window.len(), window.wanted(9, usize::MAX).0), (1, vec![]));
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn a_row_that_is_here_waits_for_those_before_it_that_are_not() {
             order.push(seq);
             window.delivered(seq);
         }
-        let wanted = window.wanted(9, usize::MAX);
+        let wanted = window.wanted(9, usize::MAX).0;
         if wanted.is_empty() {
             break;
         }
