@@ -22,7 +22,7 @@ use crate::{
     EventError,
     config::EventConfig,
     observe::{Neighbour, RelayMetrics, SendSpans},
-    outbox::{Lane, Page, Position, RowId, Standing, Store, Tenure, Wake, nudged},
+    outbox::{Lane, Position, RowId, Standing, Store, Tenure, Wake, nudged},
 };
 
 use news::Probe;

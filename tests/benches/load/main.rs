@@ -32,7 +32,7 @@ struct Arguments {
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// How many events a case of `direct`, `drain`, `peers` and `relays` has.
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 50_000)]
     events: usize,
     /// How many seconds a case of `steady`, `open` and `idle` takes.
     #[arg(long, default_value_t = 10)]

@@ -67,7 +67,7 @@ impl<S: Store> Term<'_, S> {
         self.set_aside(&read.wanted);
         self.window.loaded(&reading.wanted, read.wanted.rows);
         let Some((page, time)) = read.page else { return };
-        self.metrics.fetched(page.rows.len(), time);
+        self.metrics.fetched(page.rows.len() + page.numbers.len(), time);
         self.set_aside(&page);
         let is_empty = page.rows.is_empty() && page.numbers.is_empty();
         self.poll_pause = if is_empty { self.poll_pause * 2 } else { BUSY_POLL };
