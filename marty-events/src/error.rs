@@ -180,6 +180,11 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
+/// What is behind an error, for a field of its own in the log; empty where nothing is.
+pub(crate) fn cause(error: &dyn std::error::Error) -> String {
+    error.source().map(ToString::to_string).unwrap_or_default()
+}
+
 pub(crate) fn because(reason: Option<&str>) -> String {
     reason.map(|reason| format!(": {}", OneLine(reason))).unwrap_or_default()
 }

@@ -35,6 +35,12 @@ use Listener::{Misnamed, Sasl, SaslTls, Tls};
 impl Listener {
     const ALL: [Self; 4] = [Tls, Misnamed, Sasl, SaslTls];
 
+    /// The security protocol of its clients.
+    #[must_use]
+    pub fn protocol(self) -> &'static str {
+        self.names().1
+    }
+
     /// Its name, and that of its protocol in Kafka.
     fn names(self) -> (&'static str, &'static str) {
         match self {
@@ -123,11 +129,10 @@ impl SecuredKafka {
 
     /// A configuration with the address of a listener, and its protocol.
     pub fn client(&self, listener: Listener) -> EventConfigBuilder {
-        let (_, protocol) = listener.names();
         EventConfig::builder()
             .service_name("suite")
             .brokers(self.address(listener))
-            .security_protocol(protocol)
+            .security_protocol(listener.protocol())
             // The broker has no other, and a refusal of it would hide what is looked for.
             .producer_property("broker.address.family", "v4")
     }

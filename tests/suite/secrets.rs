@@ -21,13 +21,12 @@ const SECRETS: [(&str, &str); 4] = [
 
 /// What `confidant` says with this password for Kafka and that one for the database.
 fn said(kafka: &SecuredKafka, listener: Listener, password: &str, database: &str) -> String {
-    let protocol = if listener == Sasl { "sasl_plaintext" } else { "sasl_ssl" };
     let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_confidant"))
         .envs(SECRETS)
         .env("SERVICE_NAME", "confidant")
         .env("EVENT_TOPIC_PREFIX", prefix())
         .env("KAFKA_BROKERS", kafka.address(listener))
-        .env("KAFKA_SECURITY_PROTOCOL", protocol)
+        .env("KAFKA_SECURITY_PROTOCOL", listener.protocol())
         .env("KAFKA_SASL_MECHANISM", "PLAIN")
         .env("KAFKA_SASL_USERNAME", TRUSTED)
         .env("KAFKA_SASL_PASSWORD", password)

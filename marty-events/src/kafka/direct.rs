@@ -13,7 +13,7 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     error::KafkaError,
     message::DeliveryResult,
-    producer::{BaseRecord, Producer, ProducerContext, PurgeConfig},
+    producer::{BaseRecord, Producer, ProducerContext},
     types::RDKafkaErrorCode,
 };
 use tokio::sync::oneshot;
@@ -97,7 +97,7 @@ impl Renewable {
         if current.client().fatal_error().is_some() {
             let lost = std::mem::replace(&mut *current, client(&self.config, &self.complaint)?);
             // Whoever waits for one of its messages learns at once that it was not sent.
-            lost.purge(PurgeConfig::default().queue().inflight().non_blocking());
+            lost.purge();
         }
         Ok(current.clone())
     }

@@ -5,7 +5,7 @@ use std::{ops::Deref, sync::Arc, thread, time::Duration};
 use rdkafka::{
     ClientConfig,
     config::FromClientConfigAndContext,
-    producer::{BaseProducer, ProducerContext},
+    producer::{BaseProducer, Producer, ProducerContext, PurgeConfig},
 };
 
 use crate::EventError;
@@ -35,6 +35,12 @@ impl<C: ProducerContext + 'static> Served<C> {
             })
             .map_err(|source| EventError::Background { source })?;
         Ok(Self(producer))
+    }
+
+    /// Forgets what was not sent yet; each message is reported on. Does not wait for it: one of the client's threads may be
+    /// waiting for a name server.
+    pub(crate) fn purge(&self) {
+        self.0.purge(PurgeConfig::default().queue().inflight().non_blocking());
     }
 }
 

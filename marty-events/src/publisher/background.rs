@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::direct::{Delivery, Direct};
-use crate::event::message::Message;
+use crate::{error::cause, event::message::Message};
 
 /// How many events wait at the most; one more is logged, counted and gone.
 const LONGEST_QUEUE: usize = 1024;
@@ -99,7 +99,7 @@ async fn work(mut handed: mpsc::Receiver<Handed>, direct: Arc<Direct>, outstandi
         let (direct, outstanding) = (direct.clone(), outstanding.clone());
         tokio::spawn(async move {
             if let Err(error) = direct.finish(&message, delivery, begun).await {
-                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                let cause = cause(&error);
                 tracing::error!(event_id = %message.id, topic = %message.topic, %error, cause, "an event is lost");
             }
             outstanding.end();

@@ -9,6 +9,7 @@ use tracing::Instrument;
 
 use crate::{
     EventError,
+    error::cause,
     event::message::Message,
     kafka::DirectProducer,
     observe::{self, Outcome, PublisherMetrics},
@@ -67,7 +68,7 @@ impl Direct {
         };
         // Boxed, because it is rare and large: every future that publishes would carry it.
         if let Err(refused) = Box::pin(self.keep(refuge, message)).await {
-            let cause = std::error::Error::source(&refused).map(ToString::to_string).unwrap_or_default();
+            let cause = cause(&refused);
             tracing::error!(event_id = %message.id, error = %refused, cause, "the outbox could not keep a direct event either");
             ended(Outcome::Failed);
             return Err(error);

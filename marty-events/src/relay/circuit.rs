@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{health::Vitals, pauses};
-use crate::observe::Neighbour;
+use crate::{error::cause, observe::Neighbour};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ impl Circuit {
 
     pub(super) fn opens(&mut self, error: &dyn std::error::Error) {
         if self.pauses.is_none() {
-            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            let cause = cause(error);
             self.vitals.is_away(self.neighbour);
             tracing::warn!(neighbour = name(self.neighbour), %error, cause, "does not work; events wait in the outbox");
             self.pauses = Some(Box::new(pauses(FIRST_PAUSE, LONGEST_PAUSE)));

@@ -140,7 +140,6 @@ impl<S: Store> Term<'_, S> {
                         } else {
                             tracing::warn!(relay = %self.relay, "another relay has taken over");
                         }
-                        self.producer.purge();
                         return Ok(());
                     }
                     Err(error) => {

@@ -31,6 +31,7 @@ use health::Vitals;
 use crate::{
     EventError,
     config::EventConfig,
+    error::cause,
     observe::Neighbour,
     outbox::{OutboxPool, OutboxTable, Store, Wake, on_store},
 };
@@ -123,8 +124,8 @@ impl OutboxRelay {
     ///
     /// # Errors
     ///
-    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`], and [`EventError::Kafka`] or [`EventError::Background`] (a producer that cannot
-    /// be made), at the start.
+    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`], and [`EventError::Kafka`] or
+    /// [`EventError::Background`] (a producer that cannot be made), at the start.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EventError> {
         let Self { pool, table, config, settings, vitals } = self;
         on_store!(&pool, table, store => {
@@ -189,7 +190,7 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
                     Err(error) if !has_worked => return Err(error),
                     // It could be made before: no thread is left, or a certificate is just being replaced.
                     Err(error) => {
-                        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                        let cause = cause(&error);
                         tracing::error!(%relay, %error, cause, "no producer can be made; it is tried again");
                         settings.beat()
                     }

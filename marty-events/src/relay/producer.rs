@@ -7,7 +7,7 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     error::KafkaError,
     message::DeliveryResult,
-    producer::{BaseRecord, Producer, ProducerContext, PurgeConfig},
+    producer::{BaseRecord, Producer, ProducerContext},
     types::RDKafkaErrorCode,
 };
 use tokio::sync::mpsc;
@@ -105,10 +105,9 @@ impl RelayProducer {
         });
     }
 
-    /// Forgets what was not sent yet, so that nothing leaves after the lease is gone. Does not wait for it: one of the client's
-    /// threads may be waiting for a name server.
+    /// Forgets what was not sent yet, so that nothing leaves after the lease is gone.
     pub(super) fn purge(&self) {
-        self.producer.purge(PurgeConfig::default().queue().inflight().non_blocking());
+        self.producer.purge();
     }
 }
 

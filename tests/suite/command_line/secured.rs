@@ -41,15 +41,10 @@ impl Site {
 
     /// Somebody who knows the address of a listener, and its protocol.
     fn operator(&self, listener: Listener) -> Operator {
-        let protocol = match listener {
-            Tls | Misnamed => "ssl",
-            Sasl => "sasl_plaintext",
-            SaslTls => "sasl_ssl",
-        };
         Operator::of_database(&self.database)
             .with("EVENT_TOPIC_PREFIX", &self.prefix)
             .with("KAFKA_BROKERS", self.kafka.address(listener))
-            .with("KAFKA_SECURITY_PROTOCOL", protocol)
+            .with("KAFKA_SECURITY_PROTOCOL", listener.protocol())
     }
 
     /// The same with a user's name and password.

@@ -64,8 +64,10 @@ impl<S: Store> Term<'_, S> {
     }
 
     pub(super) fn take_in(&mut self, reading: &Reading, read: Read) {
-        self.set_aside(&read.wanted);
-        self.window.loaded(&reading.wanted, read.wanted.rows);
+        if !reading.wanted.is_empty() {
+            self.set_aside(&read.wanted);
+            self.window.loaded(&reading.wanted, read.wanted.rows);
+        }
         let Some((page, time)) = read.page else { return };
         self.metrics.fetched(page.rows.len() + page.numbers.len(), time);
         self.set_aside(&page);

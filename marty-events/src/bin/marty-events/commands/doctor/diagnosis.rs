@@ -3,6 +3,9 @@
 
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
+/// A broker that has answered the first question and hangs up on the next.
+const HANGS_UP_LATER: &str = "in state UP";
+
 /// A complaint's part, what it means and what to do; the first that fits counts.
 const MEANINGS: [(&[&str], &str, &str); 9] = [
     (
@@ -28,8 +31,7 @@ const MEANINGS: [(&[&str], &str, &str); 9] = [
         "name the certificate of the authority that signed it in KAFKA_SSL_CA_LOCATION, and the broker by the name in its certificate",
     ),
     (
-        // It has answered the first question, and hangs up on the next.
-        &["broker might require SASL authentication", "in state UP"],
+        &["broker might require SASL authentication", HANGS_UP_LATER],
         "the broker hangs up on a client that does not authenticate",
         "set KAFKA_SECURITY_PROTOCOL to sasl_plaintext or sasl_ssl, and KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD",
     ),
@@ -60,7 +62,7 @@ pub(crate) fn of(error: &KafkaError, complaints: &[(Option<Code>, String)]) -> (
     for (parts, meaning, advice) in MEANINGS {
         let fits = |text: &str| {
             // Whoever authenticates is hung up on for another reason; the broker's name begins with the protocol.
-            let is_other = parts.contains(&"in state UP") && text.starts_with("sasl_");
+            let is_other = parts.contains(&HANGS_UP_LATER) && text.starts_with("sasl_");
             !is_other && parts.iter().any(|part| text.contains(part))
         };
         let fitting = complaints.iter().find(|(_, text)| fits(text));
