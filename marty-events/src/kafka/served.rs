@@ -28,9 +28,13 @@ impl<C: ProducerContext + 'static> Served<C> {
         thread::Builder::new()
             .name("marty-events kafka".to_owned())
             .spawn(move || {
-                // This thread's handle is the last one where it is the only one.
-                while 1 < Arc::strong_count(&served) {
+                // Once in any case: the client has had something to say while it was made.
+                loop {
                     served.poll(TURN);
+                    // This thread's handle is the last one where it is the only one.
+                    if Arc::strong_count(&served) == 1 {
+                        break;
+                    }
                 }
             })
             .map_err(|source| EventError::Background { source })?;
