@@ -2,10 +2,14 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use marty_events::{DomainEvent, OutboxRepository};
-use marty_events_tests::{topics, wait};
+use marty_events::{DomainEvent, EventPublisher, OutboxRelay, OutboxRepository};
+use marty_events_tests::{
+    kafka::{Reader, prefix},
+    servers, topics, wait,
+};
+use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 
-use crate::setup::{RunningRelay, Service};
+use crate::setup::{RunningRelay, Service, config};
 
 fn posted(key: &str, size: usize) -> DomainEvent {
     DomainEvent::new("ledger", key, "posted").data(&"x".repeat(size)).expect("JSON")
@@ -186,4 +190,33 @@ async fn a_relay_that_gives_up_at_once_buries_no_neighbour_of_a_poison_event() {
     relay.stop().await;
     let dead = outbox.dead_letters(10).await.unwrap();
     assert_eq!(dead.iter().map(|dead| dead.event.event_id).collect::<Vec<_>>(), [ids[25]]);
+}
+
+/// Where a text may hold a NUL, as in SQLite, a topic's name may, which no client can send to.
+#[tokio::test]
+async fn an_event_for_a_topic_that_cannot_be_named_is_refused() {
+    let Some(brokers) = servers::kafka("an_event_for_a_topic_that_cannot_be_named_is_refused") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqliteConnectOptions::new().filename(folder.path().join("db")).create_if_missing(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    marty_events::outbox::migrate(&pool).await.unwrap();
+    let prefix = prefix();
+    let config = config(&brokers, &prefix);
+    let publisher = EventPublisher::unregistered(&config).unwrap();
+    let reader = Reader::start(&brokers, &prefix);
+    let mut transaction = pool.begin().await.unwrap();
+    let events = [posted("odd", 1), posted("odd", 1), posted("other", 1)];
+    let ids = publisher.publish_all_in(&mut transaction, events).await.unwrap();
+    sqlx::query("UPDATE event_outbox SET topic = topic || char(0) || 'x' WHERE seq = (SELECT min(seq) FROM event_outbox)")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    let relay = OutboxRelay::builder(&pool).config(config).max_attempts(2).retry_delay(Duration::from_millis(20));
+    let relay = RunningRelay::start(relay);
+    reader.events(2).await;
+    relay.stop().await;
+    let dead = OutboxRepository::new(&pool).dead_letters(9).await.unwrap();
+    assert_eq!(dead.iter().map(|dead| dead.event.event_id).collect::<Vec<_>>(), ids[..1]);
+    assert_eq!(dead[0].event.attempts, 2);
 }

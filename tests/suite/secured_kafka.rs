@@ -284,3 +284,39 @@ async fn a_publisher_that_was_denied_everything_works_on_once_it_is_allowed() {
     trial.arrive(&[direct, written]).await;
     relay.stop().await;
 }
+
+#[tokio::test]
+async fn a_relay_that_finds_no_certificate_for_a_further_term_waits_for_it() {
+    let test = "a_relay_that_finds_no_certificate_for_a_further_term_waits_for_it";
+    let Some(trial) = Trial::start(test).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    let put = || std::fs::copy(trial.kafka.ca(), &ca).map(drop).unwrap();
+    put();
+    let client = trial.client(Tls).ssl_ca_location(ca.display().to_string());
+    let publisher = Trial::publisher(&trial.client(Tls));
+    let first = trial.write(&publisher).await;
+    let lines = Lines::default();
+    let relay = RunningRelay::start_under(trial.relay(&client), lines.of(LevelFilter::INFO));
+    trial.arrive(std::slice::from_ref(&first)).await;
+
+    std::fs::remove_file(&ca).unwrap();
+    // As if another relay had been at work between.
+    let end = "UPDATE event_outbox_lanes SET term = term + 1, owner = NULL";
+    sqlx::query(end).execute(&trial.database.pool).await.unwrap();
+    let second = trial.write(&publisher).await;
+    let count = |words: &str| lines.text().matches(words).count();
+    wait::until("the end of the term", || async { (count("another relay has taken over") == 1).then_some(()) }).await;
+    wait::until("the reason", || async { (count("does not work") == 1).then_some(()) }).await;
+    says(&lines.text(), &["ssl.ca.location", "neighbour=\"broker\""]);
+    // Meanwhile it looks after its leases: it will have them as soon as it can use them.
+    let beats = "SELECT count(*) FROM event_outbox_lanes WHERE expires_at > now() AND term > 2";
+    wait::until("a relay that tries on", || async {
+        (sqlx::query_scalar::<_, i64>(beats).fetch_one(&trial.database.pool).await.ok()? == 16).then_some(())
+    })
+    .await;
+    put();
+    trial.arrive(&[second]).await;
+    assert_eq!((count("does not work"), count("works again")), (1, 1), "{}", lines.text());
+    relay.stop().await;
+}

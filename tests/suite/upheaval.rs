@@ -142,6 +142,51 @@ async fn a_relay_whose_rights_are_taken_goes_on_when_it_has_them_again() {
     run(format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }
 
+/// What was delivered would be delivered again by the next relay.
+#[tokio::test]
+async fn what_was_delivered_is_settled_where_nothing_can_be_read() {
+    let Some(service) = Service::start("what_was_delivered_is_settled_where_nothing_can_be_read").await else { return };
+    let pool = &service.database.pool;
+    let role = format!("blind_{}", Uuid::now_v7().simple());
+    let run = async |sql: String| sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.map(drop).unwrap();
+    let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}");
+    run(format!("CREATE ROLE {role} LOGIN PASSWORD 'blind'; {grant}")).await;
+    let options = PgConnectOptions::from_str(&service.database.url).unwrap().username(&role).password("blind");
+    let blind = PgPool::connect_with(options).await.unwrap();
+    write(&service, 0).await;
+    let mut lock = pool.begin().await.unwrap();
+    sqlx::query("SELECT seq FROM event_outbox FOR UPDATE").fetch_one(&mut *lock).await.unwrap();
+    let relay = RunningRelay::start(service.relay_in(&blind));
+    service.reader.events(1).await;
+
+    // The settlement that waits for the row fails, and from then on no payload can be read.
+    run(format!(
+        "REVOKE SELECT ON event_outbox FROM {role};
+         GRANT SELECT (seq, event_id, topic, record_key, ordering_key, key_hash) ON event_outbox TO {role}"
+    ))
+    .await;
+    let unread = write(&service, 1).await;
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%DELETE FROM%'";
+    wait::until("a settlement that waits", || async {
+        (sqlx::query_scalar::<_, i64>(cut).fetch_one(pool).await.ok()? == 1).then_some(())
+    })
+    .await;
+    lock.rollback().await.unwrap();
+    let outbox = OutboxRepository::new(pool);
+    wait::until("the settlement", || async {
+        let pending = outbox.pending(9).await.ok()?;
+        (pending.len() == 1 && pending[0].event_id == unread).then_some(())
+    })
+    .await;
+    assert_eq!(service.reader.records().len(), 1, "nothing more could be read");
+    run(grant).await;
+    service.reader.events(2).await;
+    relay.stop().await;
+    blind.close().await;
+    run(format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+}
+
 /// After a failover, a pool may hold connections to the server that is read-only now for as long as they live.
 #[tokio::test]
 async fn a_relay_leaves_connections_that_are_read_only() {

@@ -43,10 +43,11 @@ const REREAD: Duration = Duration::from_mins(5);
 /// everything under way is settled.
 pub(super) async fn lead<S: Store>(
     Running { store, config, settings, wake, vitals, relay }: Running<'_, S>,
+    producer: RelayProducer,
     lanes: Vec<Lane>,
     asked: Instant,
     stop: &CancellationToken,
-) -> Result<(), EventError> {
+) {
     let now = Instant::now();
     tracing::info!(%relay, lanes = lanes.len(), "relay works");
     let mut term = Term {
@@ -58,7 +59,7 @@ pub(super) async fn lead<S: Store>(
         relay,
         lanes,
         leaving: Vec::new(),
-        producer: RelayProducer::new(config)?,
+        producer,
         producer_lost: false,
         metrics: RelayMetrics::new(config.counts()),
         spans: SendSpans::new(config.traces()),
@@ -79,7 +80,7 @@ pub(super) async fn lead<S: Store>(
         settle_at: None,
         drain_until: None,
     };
-    term.work(stop).await
+    term.work(stop).await;
 }
 
 struct Term<'a, S: Store> {
@@ -122,7 +123,7 @@ struct Term<'a, S: Store> {
 }
 
 impl<S: Store> Term<'_, S> {
-    async fn work(&mut self, stop: &CancellationToken) -> Result<(), EventError> {
+    async fn work(&mut self, stop: &CancellationToken) {
         loop {
             while let Some(news) = self.producer.news_now() {
                 self.hear(news);
@@ -140,7 +141,7 @@ impl<S: Store> Term<'_, S> {
                         } else {
                             tracing::warn!(relay = %self.relay, "another relay has taken over");
                         }
-                        return Ok(());
+                        return;
                     }
                     Err(error) => {
                         self.database_at = Instant::now() + self.database.failed(&error);
@@ -279,7 +280,7 @@ impl<S: Store> Term<'_, S> {
         self.window.under_way() == 0 && self.window.unsettled().is_empty() && self.refusals.is_empty()
     }
 
-    async fn finish(&mut self) -> Result<(), EventError> {
+    async fn finish(&mut self) {
         let left = self.window.under_way() + self.window.unsettled().len();
         if 0 < left {
             tracing::warn!(events = left, "stopped before all that was sent was settled; it is sent again later");
@@ -292,7 +293,6 @@ impl<S: Store> Term<'_, S> {
                 tracing::warn!(%error, "the lanes could not be given away");
             }
         }
-        Ok(())
     }
 
     /// Until something happens or something is due.

@@ -26,12 +26,13 @@ use uuid::Uuid;
 pub use builder::OutboxRelayBuilder;
 pub use health::{RelayHealth, RelayState};
 
+use circuit::Circuit;
 use health::Vitals;
+use producer::RelayProducer;
 
 use crate::{
     EventError,
     config::EventConfig,
-    error::cause,
     observe::Neighbour,
     outbox::{OutboxPool, OutboxTable, Store, Wake, on_store},
 };
@@ -145,7 +146,7 @@ impl OutboxRelay {
 
 /// Passes on what other processes announce, for ever.
 async fn listen<S: Store>(Running { store, wake, vitals, .. }: Running<'_, S>) -> Infallible {
-    let mut circuit = circuit::Circuit::new(Neighbour::Listener, vitals);
+    let mut circuit = Circuit::new(Neighbour::Listener, vitals);
     loop {
         let heard = store.listen(wake).await;
         wake.rows();
@@ -157,8 +158,9 @@ async fn listen<S: Store>(Running { store, wake, vitals, .. }: Running<'_, S>) -
 }
 
 async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Result<(), EventError> {
-    let Running { store, settings, wake, vitals, relay, .. } = running;
-    let mut database = circuit::Circuit::new(Neighbour::Database, vitals);
+    let Running { store, config, settings, wake, vitals, relay } = running;
+    let mut database = Circuit::new(Neighbour::Database, vitals);
+    let mut broker = Circuit::new(Neighbour::Broker, vitals);
     let (mut is_valid, mut has_worked) = (false, false);
     tracing::info!(%relay, "relay started");
     while !stop.is_cancelled() {
@@ -182,18 +184,16 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
             Ok(standing) => {
                 database.works();
                 vitals.stands(standing.lanes.len());
-                match lead::lead(running, standing.lanes, asked, stop).await {
-                    Ok(()) => {
+                match RelayProducer::new(config) {
+                    Ok(producer) => {
+                        broker.works();
                         has_worked = true;
+                        lead::lead(running, producer, standing.lanes, asked, stop).await;
                         continue;
                     }
                     Err(error) if !has_worked => return Err(error),
                     // It could be made before: no thread is left, or a certificate is just being replaced.
-                    Err(error) => {
-                        let cause = cause(&error);
-                        tracing::error!(%relay, %error, cause, "no producer can be made; it is tried again");
-                        settings.beat()
-                    }
+                    Err(error) => broker.failed(&error),
                 }
             }
             Err(error) => database.failed(&error),
