@@ -304,11 +304,11 @@ async fn a_relay_that_finds_no_certificate_for_a_further_term_waits_for_it() {
     // As if another relay had been at work between.
     let end = "UPDATE event_outbox_lanes SET term = term + 1, owner = NULL";
     sqlx::query(end).execute(&trial.database.pool).await.unwrap();
-    let second = trial.write(&publisher).await;
     let count = |words: &str| lines.text().matches(words).count();
     wait::until("the end of the term", || async { (count("another relay has taken over") == 1).then_some(()) }).await;
     wait::until("the reason", || async { (count("does not work") == 1).then_some(()) }).await;
     says(&lines.text(), &["ssl.ca.location", "neighbour=\"broker\""]);
+    let second = trial.write(&publisher).await;
     // Meanwhile it looks after its leases: it will have them as soon as it can use them.
     let beats = "SELECT count(*) FROM event_outbox_lanes WHERE expires_at > now() AND term > 2";
     wait::until("a relay that tries on", || async {
