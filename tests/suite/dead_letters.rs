@@ -207,10 +207,12 @@ async fn an_event_for_a_topic_that_cannot_be_named_is_refused() {
     let mut transaction = pool.begin().await.unwrap();
     let events = [posted("odd", 1), posted("odd", 1), posted("other", 1)];
     let ids = publisher.publish_all_in(&mut transaction, events).await.unwrap();
-    sqlx::query("UPDATE event_outbox SET topic = topic || char(0) || 'x' WHERE seq = (SELECT min(seq) FROM event_outbox)")
-        .execute(&mut *transaction)
-        .await
-        .unwrap();
+    sqlx::query(
+        "UPDATE event_outbox SET topic = topic || char(0) || 'x' WHERE seq = (SELECT min(seq) FROM event_outbox)",
+    )
+    .execute(&mut *transaction)
+    .await
+    .unwrap();
     transaction.commit().await.unwrap();
     let relay = OutboxRelay::builder(&pool).config(config).max_attempts(2).retry_delay(Duration::from_millis(20));
     let relay = RunningRelay::start(relay);

@@ -19,9 +19,9 @@ use crate::{
     outbox::Record,
 };
 
-/// Without a time limit the client itself waits an outage out, in order; the relay's window bounds what waits. A few
-/// milliseconds of company make batches.
-const DEFAULTS: [(&str, &str); 2] = [("message.timeout.ms", "0"), ("linger.ms", "2")];
+/// Without a time limit the client itself waits an outage out, in order; the relay's window bounds what waits. Company comes by itself:
+/// a page is handed over faster than a request is answered.
+const DEFAULTS: [(&str, &str); 2] = [("message.timeout.ms", "0"), ("linger.ms", "0")];
 
 /// How long a broker that is asked for a sign of life may take.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);

@@ -97,6 +97,36 @@ pub(crate) async fn round_of_sizes(turn: usize) -> Result<Vec<Sample>, Failure> 
     Ok(SIZES.iter().zip(rates).map(|((size, _), rate)| Sample::new(*size, rate)).collect())
 }
 
+/// One event of a key is under way at a time.
+pub(crate) async fn round_of_one_key(turn: usize, events: usize) -> Result<Vec<Sample>, Failure> {
+    let mut rates = [0.0; 2];
+    for place in order(rates.len(), turn) {
+        let stage = Stage::new().await?;
+        let begin;
+        if place == 0 {
+            let producer = direct::producer(&stage)?;
+            let records: Vec<Record> = (0..events).map(|number| Record::new(0, stage.data(number))).collect();
+            begin = Instant::now();
+            for record in &records {
+                direct::send(&producer, &stage.topic, &record.key, record).await?;
+            }
+        } else {
+            stage.fill_in(events, 1).await?;
+            begin = Instant::now();
+            let relay = RunningRelay::start(stage.relay())?;
+            stage.until_delivered(events).await;
+            relay.stop().await?;
+        }
+        rates[place] = rate(events, begin.elapsed());
+        stage.end().await;
+    }
+    Ok(["raw send, one after the other", "relay"]
+        .into_iter()
+        .zip(rates)
+        .map(|(case, rate)| Sample::new(case, rate))
+        .collect())
+}
+
 const RELAYS: [(&str, usize); 3] = [("1 relay", 1), ("2 relays", 2), ("4 relays", 4)];
 
 pub(crate) async fn round_of_relays(turn: usize, events: usize) -> Result<Vec<Sample>, Failure> {

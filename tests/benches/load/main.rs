@@ -61,6 +61,8 @@ enum Road {
     Peers,
     /// Backlogs of several sizes.
     Growth,
+    /// A backlog of one ordering key.
+    Key,
     /// Several relays at one backlog.
     Relays,
     /// From a commit to a consumer, at 1,000 events a second.
@@ -81,6 +83,7 @@ impl Road {
             Self::Drain => Report::new("drain", "events/s", "claim and delete"),
             Self::Peers => Report::new("peers", "events/s", "Debezium's engine, handler that does nothing"),
             Self::Growth => Report::new("growth", "events/s", "10,000"),
+            Self::Key => Report::new("key", "events/s", "raw send, one after the other"),
             Self::Relays => Report::new("relays", "events/s", "1 relay"),
             Self::Steady => Report::new("steady", "ms", "direct producer, p50"),
             Self::Open => Report::new("open", "", "nobody, dead rows"),
@@ -98,6 +101,7 @@ impl Road {
             Self::Drain => drain::round(turn, events).await,
             Self::Peers => peers::round(turn, events).await,
             Self::Growth => drain::round_of_sizes(turn).await,
+            Self::Key => drain::round_of_one_key(turn, 10_000).await,
             Self::Relays => drain::round_of_relays(turn, events).await,
             Self::Steady => steady::round(turn, seconds).await,
             Self::Open => steady::round_beside_open_transactions(turn, seconds).await,

@@ -58,14 +58,23 @@ impl Stage {
     }
 
     pub(crate) fn event(&self, number: usize) -> DomainEvent {
-        DomainEvent::new("account", number % KEYS, "moved").data(&self.data(number)).expect("JSON")
+        self.event_of(number % KEYS, number)
+    }
+
+    fn event_of(&self, key: usize, number: usize) -> DomainEvent {
+        DomainEvent::new("account", key, "moved").data(&self.data(number)).expect("JSON")
     }
 
     /// Writes a backlog.
     pub(crate) async fn fill(&self, events: usize) -> Result<(), Failure> {
+        self.fill_in(events, KEYS).await
+    }
+
+    /// The same with so many ordering keys.
+    pub(crate) async fn fill_in(&self, events: usize, keys: usize) -> Result<(), Failure> {
         for first in (0..events).step_by(5_000) {
             let mut transaction = self.database.pool.begin().await?;
-            let part = (first..events.min(first + 5_000)).map(|number| self.event(number));
+            let part = (first..events.min(first + 5_000)).map(|number| self.event_of(number % keys, number));
             self.publisher.publish_all_in(&mut transaction, part).await?;
             transaction.commit().await?;
         }
