@@ -22,6 +22,16 @@ async fn until_idle(pool: &PgPool) {
     .await;
 }
 
+/// Ends the connection of the settlement that waits for a lock, once there is one.
+async fn cut_the_settlement(pool: &PgPool) {
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%DELETE FROM%'";
+    wait::until("a settlement that waits", || async {
+        (sqlx::query_scalar::<_, i64>(cut).fetch_one(pool).await.ok()? == 1).then_some(())
+    })
+    .await;
+}
+
 async fn write(service: &Service, number: usize) -> Uuid {
     let mut transaction = service.database.pool.begin().await.expect("a transaction");
     sqlx::query("SET LOCAL transaction_read_only = off").execute(&mut *transaction).await.expect("it can be set");
@@ -166,12 +176,7 @@ async fn what_was_delivered_is_settled_where_nothing_can_be_read() {
     ))
     .await;
     let unread = write(&service, 1).await;
-    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%DELETE FROM%'";
-    wait::until("a settlement that waits", || async {
-        (sqlx::query_scalar::<_, i64>(cut).fetch_one(pool).await.ok()? == 1).then_some(())
-    })
-    .await;
+    cut_the_settlement(pool).await;
     lock.rollback().await.unwrap();
     let outbox = OutboxRepository::new(pool);
     wait::until("the settlement", || async {
@@ -185,6 +190,36 @@ async fn what_was_delivered_is_settled_where_nothing_can_be_read() {
     relay.stop().await;
     blind.close().await;
     run(format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+}
+
+/// After a settlement that failed, the outbox is read from its beginning while the settlement is tried again.
+#[tokio::test]
+async fn what_is_settled_while_it_is_read_once_more_is_not_sent_once_more() {
+    let test = "what_is_settled_while_it_is_read_once_more_is_not_sent_once_more";
+    let Some(service) = Service::start(test).await else { return };
+    let pool = &service.database.pool;
+    write(&service, 0).await;
+    let mut lock = pool.begin().await.unwrap();
+    sqlx::query("SELECT seq FROM event_outbox FOR UPDATE").fetch_one(&mut *lock).await.unwrap();
+    let relay = service.run_relay();
+    service.reader.events(1).await;
+    cut_the_settlement(pool).await;
+    let both = "SELECT count(*) FROM pg_stat_activity AS settling JOIN pg_stat_activity AS reading USING (datname)
+        WHERE datname = current_database()
+            AND settling.wait_event_type = 'Lock' AND settling.query LIKE '%DELETE FROM%'
+            AND reading.state = 'idle' AND reading.query LIKE '%pg_current_snapshot%'
+            AND settling.query_start - interval '1 s' < reading.query_start";
+    wait::until("a page that was read beside the settlement", || async {
+        (0 < sqlx::query_scalar::<_, i64>(both).fetch_one(pool).await.ok()?).then_some(())
+    })
+    .await;
+    lock.rollback().await.unwrap();
+    write(&service, 1).await;
+    service.reader.events(2).await;
+    relay.stop().await;
+    assert_eq!(OutboxRepository::new(pool).stats().await.unwrap().pending, 0);
+    let brokers = service.publisher.bootstrap_servers();
+    assert_eq!(topics::records(brokers, &service.prefix).await, 2, "each was sent once");
 }
 
 /// After a failover, a pool may hold connections to the server that is read-only now for as long as they live.

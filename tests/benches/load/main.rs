@@ -4,6 +4,7 @@
 //! In every round each case of a road runs once, in an order that turns with the rounds. What is reported are medians over
 //! the rounds, and medians of the ratios within each round.
 
+mod backlog;
 mod by_hand;
 mod call;
 mod direct;
@@ -31,7 +32,7 @@ struct Arguments {
     /// How often each case runs.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// How many events a case of `direct`, `drain`, `peers` and `relays` has.
+    /// How many events a case of `direct`, `drain`, `backlog`, `peers` and `relays` has.
     #[arg(long, default_value_t = 50_000)]
     events: usize,
     /// How many seconds a case of `steady`, `open` and `idle` takes.
@@ -57,6 +58,8 @@ enum Road {
     EnqueueMany,
     /// A backlog, from the table to Kafka.
     Drain,
+    /// A backlog drained by a relay in a process of its own beside a transaction that stays open: its memory, and what it leaves.
+    Backlog,
     /// The same backlog, and what a user would pick instead of the relay.
     Peers,
     /// Backlogs of several sizes.
@@ -81,6 +84,7 @@ impl Road {
             Self::Enqueue => Report::new("enqueue", "us", "by hand"),
             Self::EnqueueMany => Report::new("enqueue-many", "rows/s", "by hand"),
             Self::Drain => Report::new("drain", "events/s", "claim and delete"),
+            Self::Backlog => Report::new("backlog", "", "nobody, events/s"),
             Self::Peers => Report::new("peers", "events/s", "Debezium's engine, handler that does nothing"),
             Self::Growth => Report::new("growth", "events/s", "10,000"),
             Self::Key => Report::new("key", "events/s", "raw send, one after the other"),
@@ -99,6 +103,7 @@ impl Road {
             Self::Enqueue => enqueue::round(turn, 1_500).await,
             Self::EnqueueMany => enqueue::round_of_many(turn, 40).await,
             Self::Drain => drain::round(turn, events).await,
+            Self::Backlog => backlog::round(turn, events).await,
             Self::Peers => peers::round(turn, events).await,
             Self::Growth => drain::round_of_sizes(turn).await,
             Self::Key => drain::round_of_one_key(turn, 10_000).await,

@@ -14,6 +14,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     message::Headers,
 };
+use sqlx::{Postgres, Transaction};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -170,7 +171,7 @@ fn consume(
     })
 }
 
-fn relay_beside(stage: &Stage, arguments: &[&str]) -> Watched {
+pub(crate) fn relay_beside(stage: &Stage, arguments: &[&str]) -> Watched {
     let program: PathBuf = binary("marty-events", "marty-events", &["--release", "--features", "cli"]);
     Watched::start(
         Command::new(program)
@@ -185,7 +186,25 @@ fn relay_beside(stage: &Stage, arguments: &[&str]) -> Watched {
     )
 }
 
-const OPEN: [(&str, Option<&str>); 3] = [("nobody", None), ("writer", Some(WRITER)), ("reader", Some(READER))];
+pub(crate) const OPEN: [(&str, Option<&str>); 3] =
+    [("nobody", None), ("writer", Some(WRITER)), ("reader", Some(READER))];
+
+/// A transaction that `statement` opens, if any.
+pub(crate) async fn open_beside(
+    stage: &Stage,
+    statement: Option<&'static str>,
+) -> Result<Option<Transaction<'static, Postgres>>, Failure> {
+    Ok(match statement {
+        Some(statement) => Some(open(&stage.database.pool, statement).await?),
+        None => None,
+    })
+}
+
+/// Rows of the outbox that are deleted, and whose place no vacuum has freed yet.
+pub(crate) async fn dead_rows(stage: &Stage) -> Result<f64, Failure> {
+    let sql = "SELECT n_dead_tup::float8 FROM pg_stat_user_tables WHERE relname = 'event_outbox'";
+    Ok(sqlx::query_scalar(sql).fetch_one(&stage.database.pool).await?)
+}
 
 /// How many events wait at the most, and what is left of them, beside a transaction that stays open all the while.
 pub(crate) async fn round_beside_open_transactions(turn: usize, seconds: u64) -> Result<Vec<Sample>, Failure> {
@@ -195,10 +214,7 @@ pub(crate) async fn round_beside_open_transactions(turn: usize, seconds: u64) ->
     for place in order(OPEN.len(), turn) {
         let (name, statement) = OPEN[place];
         let stage = Stage::new().await?;
-        let in_the_way = match statement {
-            Some(statement) => Some(open(&stage.database.pool, statement).await?),
-            None => None,
-        };
+        let in_the_way = open_beside(&stage, statement).await?;
         let relay = RunningRelay::start(stage.relay())?;
         let mut pace =
             tokio::time::interval(Duration::from_secs(1) * u32::try_from(EVENTS)? / u32::try_from(PER_SECOND)?);
@@ -216,15 +232,13 @@ pub(crate) async fn round_beside_open_transactions(turn: usize, seconds: u64) ->
         }
         let rate = crate::rate(written, begin.elapsed());
         stage.until_delivered(written).await;
-        let dead: i64 = sqlx::query_scalar("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'event_outbox'")
-            .fetch_one(&stage.database.pool)
-            .await?;
+        let dead = dead_rows(&stage).await?;
         relay.stop().await?;
         drop(in_the_way);
         stage.end().await;
         let whole = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
         samples[place] = vec![
-            Sample::new(format!("{name}, dead rows"), whole(usize::try_from(dead)?)),
+            Sample::new(format!("{name}, dead rows"), dead),
             Sample::new(format!("{name}, events/s"), rate),
             Sample::new(format!("{name}, most that waited"), whole(most)),
         ];
