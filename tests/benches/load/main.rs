@@ -84,14 +84,14 @@ impl Road {
             Self::Enqueue => Report::new("enqueue", "us", "by hand"),
             Self::EnqueueMany => Report::new("enqueue-many", "rows/s", "by hand"),
             Self::Drain => Report::new("drain", "events/s", "claim and delete"),
-            Self::Backlog => Report::new("backlog", "", "nobody, events/s"),
+            Self::Backlog => Report::of_figures("backlog"),
             Self::Peers => Report::new("peers", "events/s", "Debezium's engine, handler that does nothing"),
             Self::Growth => Report::new("growth", "events/s", "10,000"),
             Self::Key => Report::new("key", "events/s", "raw send, one after the other"),
             Self::Relays => Report::new("relays", "events/s", "1 relay"),
             Self::Steady => Report::new("steady", "ms", "direct producer, p50"),
-            Self::Open => Report::new("open", "", "nobody, dead rows"),
-            Self::Idle => Report::new("idle", "", "statements/s"),
+            Self::Open => Report::of_figures("open"),
+            Self::Idle => Report::of_figures("idle"),
         }
     }
 

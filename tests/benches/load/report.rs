@@ -19,14 +19,19 @@ impl Sample {
 pub(crate) struct Report {
     pub(crate) road: &'static str,
     unit: &'static str,
-    /// The case that the others are compared with.
-    baseline: &'static str,
+    /// The case that the others are compared with; nothing where each figure is of another kind.
+    baseline: Option<&'static str>,
     rounds: Vec<Vec<Sample>>,
 }
 
 impl Report {
     pub(crate) fn new(road: &'static str, unit: &'static str, baseline: &'static str) -> Self {
-        Self { road, unit, baseline, rounds: Vec::new() }
+        Self { road, unit, baseline: Some(baseline), rounds: Vec::new() }
+    }
+
+    /// Of figures whose names say what they are of.
+    pub(crate) fn of_figures(road: &'static str) -> Self {
+        Self { road, unit: "", baseline: None, rounds: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, round: Vec<Sample>) {
@@ -47,18 +52,21 @@ impl Report {
             return;
         }
         let mut table = Table::new();
-        table.load_preset(ASCII_MARKDOWN).set_header([
+        let unit = if self.unit.is_empty() { String::new() } else { format!(", {}", self.unit) };
+        let mut header = vec![
             self.road.to_owned(),
-            format!("median of {}, {}", self.rounds.len(), self.unit),
+            format!("median of {}{unit}", self.rounds.len()),
             "least to most".to_owned(),
-            format!("over {}", self.baseline),
-        ]);
+        ];
+        header.extend(self.baseline.map(|baseline| format!("over {baseline}")));
+        table.load_preset(ASCII_MARKDOWN).set_header(header);
         for case in &cases {
             let mut values = self.values(case);
             values.sort_by(f64::total_cmp);
             let spread = format!("{} to {}", figure(values[0]), figure(values[values.len() - 1]));
-            let ratio = self.ratio(case).map(|ratio| format!("{ratio:.2}")).unwrap_or_default();
-            table.add_row([case.clone(), figure(median(values)), spread, ratio]);
+            let mut row = vec![case.clone(), figure(median(values)), spread];
+            row.extend(self.ratio(case).map(|ratio| format!("{ratio:.2}")));
+            table.add_row(row);
         }
         println!("{table}\n");
     }
@@ -74,13 +82,14 @@ impl Report {
     }
 
     fn ratio(&self, case: &str) -> Option<f64> {
+        let baseline = self.baseline?;
         let of = |round: &Vec<Sample>, case: &str| {
             round.iter().find(|sample| sample.case == case).map(|sample| sample.value)
         };
         let ratios: Vec<f64> = self
             .rounds
             .iter()
-            .filter_map(|round| Some(of(round, case)? / of(round, self.baseline)?))
+            .filter_map(|round| Some(of(round, case)? / of(round, baseline)?))
             .filter(|ratio| ratio.is_finite())
             .collect();
         (!ratios.is_empty()).then(|| median(ratios))
