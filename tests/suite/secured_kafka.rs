@@ -6,8 +6,8 @@ use std::{
 };
 
 use marty_events::{
-    AuditEvent, AuditEventType, CustomEvent, DomainEvent, EventConfigBuilder, EventError, EventPublisher, OutboxRelay,
-    OutboxRepository,
+    AuditEvent, AuditEventType, CancellationToken, CustomEvent, DomainEvent, EventConfigBuilder, EventError,
+    EventPublisher, OutboxRelay, OutboxRepository,
 };
 use marty_events_tests::{
     acls::{self, Operation},
@@ -286,9 +286,10 @@ async fn a_publisher_that_was_denied_everything_works_on_once_it_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_relay_that_finds_no_certificate_for_a_further_term_waits_for_it() {
-    let test = "a_relay_that_finds_no_certificate_for_a_further_term_waits_for_it";
+async fn a_relay_that_can_make_no_producer_leaves_the_lanes_to_others_until_it_can() {
+    let test = "a_relay_that_can_make_no_producer_leaves_the_lanes_to_others_until_it_can";
     let Some(trial) = Trial::start(test).await else { return };
+    let pool = &trial.database.pool;
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     let put = || std::fs::copy(trial.kafka.ca(), &ca).map(drop).unwrap();
@@ -298,25 +299,51 @@ async fn a_relay_that_finds_no_certificate_for_a_further_term_waits_for_it() {
     let first = trial.write(&publisher).await;
     let lines = Lines::default();
     let relay = RunningRelay::start_under(trial.relay(&client), lines.of(LevelFilter::INFO));
-    trial.arrive(std::slice::from_ref(&first)).await;
+    trial.arrive(&[first]).await;
 
     std::fs::remove_file(&ca).unwrap();
     // As if another relay had been at work between.
-    let end = "UPDATE event_outbox_lanes SET term = term + 1, owner = NULL";
-    sqlx::query(end).execute(&trial.database.pool).await.unwrap();
-    let count = |words: &str| lines.text().matches(words).count();
-    wait::until("the end of the term", || async { (count("another relay has taken over") == 1).then_some(()) }).await;
-    wait::until("the reason", || async { (count("does not work") == 1).then_some(()) }).await;
-    says(&lines.text(), &["ssl.ca.location", "neighbour=\"broker\""]);
+    sqlx::query("UPDATE event_outbox_lanes SET term = term + 1, owner = NULL").execute(pool).await.unwrap();
+    let count = |words: &str| {
+        let lines = lines.text();
+        lines.lines().filter(|line| line.contains("neighbour=\"broker\"") && line.contains(words)).count()
+    };
+    wait::until("the reason", || async { (count("ssl.ca.location") == 1).then_some(()) }).await;
+    let owned = "SELECT count(*) FROM event_outbox_lanes WHERE owner IS NOT NULL";
+    let owned = async || sqlx::query_scalar::<_, i64>(owned).fetch_one(pool).await.ok();
+    wait::until("free lanes", || async { (owned().await? == 0).then_some(()) }).await;
+    // Whoever can send does, and is disturbed by nobody.
+    let other_lines = Lines::default();
+    let other = RunningRelay::start_under(trial.relay(&trial.client(Tls)), other_lines.of(LevelFilter::INFO));
     let second = trial.write(&publisher).await;
-    // Meanwhile it looks after its leases: it will have them as soon as it can use them.
-    let beats = "SELECT count(*) FROM event_outbox_lanes WHERE expires_at > now() AND term > 2";
-    wait::until("a relay that tries on", || async {
-        (sqlx::query_scalar::<_, i64>(beats).fetch_one(&trial.database.pool).await.ok()? == 16).then_some(())
+    trial.arrive(&[second]).await;
+    let renewed = "SELECT count(*) FROM event_outbox_lanes WHERE expires_at > $1::timestamptz + interval '4 s'";
+    let now: String =
+        sqlx::query_scalar("SELECT max(expires_at)::text FROM event_outbox_lanes").fetch_one(pool).await.unwrap();
+    wait::until("leases that are renewed again and again", || async {
+        (sqlx::query_scalar::<_, i64>(renewed).bind(&now).fetch_one(pool).await.ok()? == 16).then_some(())
     })
     .await;
+    assert_eq!(other_lines.text().matches("relay gives lanes").count(), 0, "{}", other_lines.text());
+    other.stop().await;
+
     put();
-    trial.arrive(&[second]).await;
+    let third = trial.write(&publisher).await;
+    trial.arrive(&[third]).await;
     assert_eq!((count("does not work"), count("works again")), (1, 1), "{}", lines.text());
     relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_relay_that_can_make_no_producer_from_the_start_says_so_and_disturbs_no_other() {
+    let test = "a_relay_that_can_make_no_producer_from_the_start_says_so_and_disturbs_no_other";
+    let Some(trial) = Trial::start(test).await else { return };
+    let ca = tempfile::NamedTempFile::new().unwrap();
+    let client = trial.client(Tls).ssl_ca_location(ca.path().display().to_string());
+    let relay = trial.relay(&client).build().unwrap();
+    drop(ca);
+    let ended = tokio::time::timeout(wait::DEADLINE, relay.run(CancellationToken::new()));
+    let error = ended.await.expect("it waits for nothing").expect_err("it cannot work");
+    says(&format!("{error:?}"), &["ssl.ca.location"]);
+    assert_eq!(trial.outbox.relays().await.unwrap(), [], "nobody makes way for it");
 }

@@ -25,7 +25,7 @@ async fn until_idle(pool: &PgPool) {
 /// Ends the connection of the settlement that waits for a lock, once there is one.
 async fn cut_the_settlement(pool: &PgPool) {
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%DELETE FROM%'";
+        WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%settled AS (%'";
     wait::until("a settlement that waits", || async {
         (sqlx::query_scalar::<_, i64>(cut).fetch_one(pool).await.ok()? == 1).then_some(())
     })
@@ -172,7 +172,7 @@ async fn what_was_delivered_is_settled_where_nothing_can_be_read() {
     // The settlement that waits for the row fails, and from then on no payload can be read.
     run(format!(
         "REVOKE SELECT ON event_outbox FROM {role};
-         GRANT SELECT (seq, event_id, topic, record_key, ordering_key, key_hash) ON event_outbox TO {role}"
+         GRANT SELECT (seq, event_id, topic, record_key, ordering_key, key_hash, xid) ON event_outbox TO {role}"
     ))
     .await;
     let unread = write(&service, 1).await;
@@ -206,8 +206,8 @@ async fn what_is_settled_while_it_is_read_once_more_is_not_sent_once_more() {
     cut_the_settlement(pool).await;
     let both = "SELECT count(*) FROM pg_stat_activity AS settling JOIN pg_stat_activity AS reading USING (datname)
         WHERE datname = current_database()
-            AND settling.wait_event_type = 'Lock' AND settling.query LIKE '%DELETE FROM%'
-            AND reading.state = 'idle' AND reading.query LIKE '%pg_current_snapshot%'
+            AND settling.wait_event_type = 'Lock' AND settling.query LIKE '%settled AS (%'
+            AND reading.state = 'idle' AND reading.query LIKE '%pg_current_xact_id() IS NOT NULL%'
             AND settling.query_start - interval '1 s' < reading.query_start";
     wait::until("a page that was read beside the settlement", || async {
         (0 < sqlx::query_scalar::<_, i64>(both).fetch_one(pool).await.ok()?).then_some(())

@@ -34,7 +34,6 @@ pub(crate) fn producer_config(config: &EventConfig, defaults: &[(&str, &str)]) -
     // Without it the level is that of the `log` crate, which nobody may have set up.
     let debugs = client.get("debug").is_some();
     client.set_log_level(if debugs { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info });
-    warn_of_strangers(&client);
     Ok(client)
 }
 

@@ -23,6 +23,7 @@ pub(crate) struct Served<C: ProducerContext + 'static>(Arc<BaseProducer<C>>);
 impl<C: ProducerContext + 'static> Served<C> {
     pub(crate) fn new(config: &ClientConfig, context: C) -> Result<Self, EventError> {
         let producer = BaseProducer::from_config_and_context(config, context).map_err(super::not_made)?;
+        super::warn_of_strangers(config);
         let producer = Arc::new(producer);
         let served = producer.clone();
         thread::Builder::new()

@@ -24,7 +24,8 @@ pub enum RelayState {
     },
     /// Other relays have all the lanes; it takes over what comes free.
     StandingBy,
-    /// The broker does not work. Events wait in the outbox, and the relay tries on.
+    /// The broker does not work, or no producer can be made for it. Events wait in the outbox, or go through other relays; this one
+    /// tries on.
     BrokerAway {
         /// When that was found, by this process's clock.
         since: Timestamp,
@@ -118,13 +119,17 @@ impl Condition {
             Self { is_over: true, .. } => RelayState::Stopped,
             Self { database_away: Some(since), .. } => RelayState::DatabaseAway { since },
             Self { lanes: None, .. } => RelayState::Starting,
-            Self { lanes: Some(0), .. } => RelayState::StandingBy,
             Self { broker_away: Some(since), .. } => RelayState::BrokerAway { since },
+            Self { lanes: Some(0), .. } => RelayState::StandingBy,
             Self { lanes: Some(lanes), .. } => RelayState::Leading { lanes },
         }
     }
 
     fn silence(&self) -> Option<Duration> {
+        // Without a producer it asks for no lanes.
+        if self.lanes == Some(0) && self.broker_away.is_some() {
+            return None;
+        }
         let silence = self.answered?.elapsed();
         (self.patience < silence).then_some(silence)
     }
@@ -235,8 +240,10 @@ mod tests {
         vitals.stands(0);
         assert_eq!((health.changed().await, health.is_ready()), (Some(RelayState::StandingBy), true));
         vitals.is_away(Neighbour::Broker);
-        assert_eq!(health.state(), RelayState::StandingBy, "a relay without lanes needs no broker");
+        assert!(matches!(health.changed().await, Some(RelayState::BrokerAway { .. })), "it has no producer");
+        assert!(!health.is_ready());
         vitals.is_back(Neighbour::Broker);
+        assert_eq!(health.changed().await, Some(RelayState::StandingBy));
         vitals.stands(16);
         assert_eq!((health.changed().await, health.is_ready()), (Some(RelayState::Leading { lanes: 16 }), true));
         vitals.is_away(Neighbour::Listener);
@@ -274,6 +281,13 @@ mod tests {
         let begin = Instant::now();
         while begin.elapsed().is_zero() {}
         assert!(health.silence().is_some());
+        vitals.stands(0);
+        vitals.is_away(Neighbour::Broker);
+        assert_eq!(health.silence(), None, "it asks for nothing");
+        vitals.is_back(Neighbour::Broker);
+        vitals.stands(16);
+        let begin = Instant::now();
+        while begin.elapsed().is_zero() {}
         assert_eq!((health.state(), health.is_ready()), (RelayState::Leading { lanes: 16 }, false));
     }
 }

@@ -160,8 +160,9 @@ async fn listen<S: Store>(Running { store, wake, vitals, .. }: Running<'_, S>) -
 async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Result<(), EventError> {
     let Running { store, config, settings, wake, vitals, relay } = running;
     let mut database = Circuit::new(Neighbour::Database, vitals);
-    let mut broker = Circuit::new(Neighbour::Broker, vitals);
-    let (mut is_valid, mut has_worked) = (false, false);
+    // One is made before anything is asked for: a relay that can make none takes no lanes from those that can.
+    let mut producer = Some(RelayProducer::new(config)?);
+    let mut is_valid = false;
     tracing::info!(%relay, "relay started");
     while !stop.is_cancelled() {
         let asked = Instant::now();
@@ -178,23 +179,18 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
             Ok(standing) if standing.lanes.is_empty() => {
                 database.works();
                 vitals.stands(0);
+                producer = None;
                 // A lane whose row is locked just now is asked for again a little later.
                 standing.next_expiry.unwrap_or(settings.beat()).clamp(SHORTEST_WAIT, settings.beat().max(SHORTEST_WAIT))
             }
             Ok(standing) => {
                 database.works();
                 vitals.stands(standing.lanes.len());
-                match RelayProducer::new(config) {
-                    Ok(producer) => {
-                        broker.works();
-                        has_worked = true;
-                        lead::lead(running, producer, standing.lanes, asked, stop).await;
-                        continue;
-                    }
-                    Err(error) if !has_worked => return Err(error),
-                    // It could be made before: no thread is left, or a certificate is just being replaced.
-                    Err(error) => broker.failed(&error),
+                match producer.take().map_or_else(|| RelayProducer::new(config), Ok) {
+                    Ok(producer) => lead::lead(running, producer, standing.lanes, asked, stop).await,
+                    Err(error) => producer = wait_for_producer(running, error, stop).await,
                 }
+                continue;
             }
             Err(error) => database.failed(&error),
         };
@@ -204,12 +200,40 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
             () = tokio::time::sleep(pause) => {}
         }
     }
-    // Where this fails the leases simply run out.
+    leave(running).await;
+    tracing::info!(%relay, "relay stopped");
+    Ok(())
+}
+
+/// Until one can be made, as it could before: no thread is left, or a certificate is just being replaced. Others have the lanes
+/// meanwhile.
+async fn wait_for_producer<S: Store>(
+    running: Running<'_, S>,
+    mut error: EventError,
+    stop: &CancellationToken,
+) -> Option<RelayProducer> {
+    let Running { config, vitals, .. } = running;
+    let mut broker = Circuit::new(Neighbour::Broker, vitals);
+    broker.opens(&error);
+    leave(running).await;
+    vitals.stands(0);
+    loop {
+        stop.run_until_cancelled(tokio::time::sleep(broker.failed(&error))).await?;
+        match RelayProducer::new(config) {
+            Ok(producer) => {
+                broker.works();
+                return Some(producer);
+            }
+            Err(again) => error = again,
+        }
+    }
+}
+
+/// Gives the lanes back. Where this fails the leases simply run out.
+async fn leave<S: Store>(Running { store, relay, .. }: Running<'_, S>) {
     if let Err(error) = in_time(store.leave(relay)).await {
         tracing::warn!(%relay, %error, "the lanes could not be given back");
     }
-    tracing::info!(%relay, "relay stopped");
-    Ok(())
 }
 
 /// How long the database may take for what it is asked at a time: a connection that the network has forgotten never answers.

@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
+use marty_events_tests::process::Watched;
+
 use crate::{
     Failure, order, rate,
     report::Sample,
     stage::Stage,
-    steady::{OPEN, dead_rows, open_beside, relay_beside},
+    steady::{OPEN, dead_rows, open_beside, relay_command},
 };
 
 pub(crate) async fn round(turn: usize, events: usize) -> Result<Vec<Sample>, Failure> {
@@ -16,8 +18,9 @@ pub(crate) async fn round(turn: usize, events: usize) -> Result<Vec<Sample>, Fai
         let stage = Stage::new().await?;
         stage.fill(events).await?;
         let in_the_way = open_beside(&stage, statement).await?;
+        let mut command = relay_command(&stage, &[]);
         let begin = Instant::now();
-        let relay = relay_beside(&stage, &[]);
+        let relay = Watched::start(&mut command);
         stage.until_delivered(events).await;
         let rate = rate(events, begin.elapsed());
         let peak = u32::try_from(relay.peak_memory() >> 10)?;

@@ -53,11 +53,8 @@ impl Report {
         }
         let mut table = Table::new();
         let unit = if self.unit.is_empty() { String::new() } else { format!(", {}", self.unit) };
-        let mut header = vec![
-            self.road.to_owned(),
-            format!("median of {}{unit}", self.rounds.len()),
-            "least to most".to_owned(),
-        ];
+        let mut header =
+            vec![self.road.to_owned(), format!("median of {}{unit}", self.rounds.len()), "least to most".to_owned()];
         header.extend(self.baseline.map(|baseline| format!("over {baseline}")));
         table.load_preset(ASCII_MARKDOWN).set_header(header);
         for case in &cases {

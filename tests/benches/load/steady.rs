@@ -171,19 +171,24 @@ fn consume(
     })
 }
 
-pub(crate) fn relay_beside(stage: &Stage, arguments: &[&str]) -> Watched {
+fn relay_beside(stage: &Stage, arguments: &[&str]) -> Watched {
+    Watched::start(&mut relay_command(stage, arguments))
+}
+
+/// A relay in a process of its own, whose program is there now.
+pub(crate) fn relay_command(stage: &Stage, arguments: &[&str]) -> Command {
     let program: PathBuf = binary("marty-events", "marty-events", &["--release", "--features", "cli"]);
-    Watched::start(
-        Command::new(program)
-            .arg("relay")
-            .args(arguments)
-            .env("DATABASE_URL", &stage.database.url)
-            .env("SERVICE_NAME", "load")
-            .env("KAFKA_BROKERS", &stage.brokers)
-            .env("EVENT_TOPIC_PREFIX", &stage.prefix)
-            .env("EVENT_DOMAIN_TOPIC", "{service}.{aggregate}")
-            .stderr(std::process::Stdio::null()),
-    )
+    let mut command = Command::new(program);
+    command
+        .arg("relay")
+        .args(arguments)
+        .env("DATABASE_URL", &stage.database.url)
+        .env("SERVICE_NAME", "load")
+        .env("KAFKA_BROKERS", &stage.brokers)
+        .env("EVENT_TOPIC_PREFIX", &stage.prefix)
+        .env("EVENT_DOMAIN_TOPIC", "{service}.{aggregate}")
+        .stderr(std::process::Stdio::null());
+    command
 }
 
 pub(crate) const OPEN: [(&str, Option<&str>); 3] =
@@ -200,8 +205,9 @@ pub(crate) async fn open_beside(
     })
 }
 
-/// Rows of the outbox that are deleted, and whose place no vacuum has freed yet.
+/// Rows of the outbox that are deleted, and whose place no vacuum has freed yet. Sessions report what they did within a second or two.
 pub(crate) async fn dead_rows(stage: &Stage) -> Result<f64, Failure> {
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let sql = "SELECT n_dead_tup::float8 FROM pg_stat_user_tables WHERE relname = 'event_outbox'";
     Ok(sqlx::query_scalar(sql).fetch_one(&stage.database.pool).await?)
 }

@@ -68,9 +68,10 @@ impl<S: Store> Term<'_, S> {
         }
     }
 
+    /// Where no other can be made, the term ends, and whoever can send has the lanes.
     pub(super) fn replace_lost_producer(&mut self) {
         let is_due = self.send_at <= Instant::now() && self.window.under_way() == self.refusals.len();
-        if !self.producer_lost || !is_due {
+        if !self.producer_lost || !is_due || self.drain_until.is_some() {
             return;
         }
         match RelayProducer::new(self.config) {
@@ -79,8 +80,7 @@ impl<S: Store> Term<'_, S> {
                 self.producer_lost = false;
                 self.probe = Probe::default();
             }
-            // No thread left, a certificate that is just being replaced: it was possible once.
-            Err(error) => self.send_at = Instant::now() + self.broker.failed(&error),
+            Err(_) => self.drain_until = Some(Instant::now() + self.settings.drain_time),
         }
     }
 
