@@ -6,11 +6,15 @@ use marty_events::{DomainEvent, EventPublisher, OutboxRelay, OutboxRepository};
 use marty_events_tests::{
     database::TestDatabase,
     kafka::{Reader, prefix},
+    logs::Lines,
     own::Server,
     process::{Watched, command_line},
     servers, wait,
     wire::Wire,
 };
+
+use rdkafka::{mocking::MockCluster, types::RDKafkaApiKey, types::RDKafkaRespErr};
+use tracing::level_filters::LevelFilter;
 
 use crate::setup::{RunningRelay, config};
 
@@ -157,4 +161,39 @@ async fn an_outage_that_outlasts_the_producers_time_limit_burns_no_attempt() {
         assert_eq!(record.value["payload"]["event_data"]["number"], next[key], "key {key}");
         next[key] += 1;
     }
+}
+
+/// Against the client's in-process cluster, which answers what it is told to.
+#[tokio::test]
+async fn a_relay_whose_client_can_send_nothing_more_goes_on_with_another() {
+    let test = "a_relay_whose_client_can_send_nothing_more_goes_on_with_another";
+    let Some(database) = TestDatabase::create(test).await else { return };
+    let cluster = MockCluster::new(1).unwrap();
+    let config = config(&cluster.bootstrap_servers(), &prefix());
+    let publisher = EventPublisher::unregistered(&config).unwrap();
+    let outbox = OutboxRepository::new(&database.pool);
+    let lines = Lines::default();
+    let relay = OutboxRelay::builder(&database.pool).config(config);
+    let relay = RunningRelay::start_under(relay, lines.of(LevelFilter::INFO));
+    let delivered = async |events: u64| {
+        wait::until("what was written", || async {
+            let stats = outbox.stats().await.ok()?;
+            (stats.published == events && stats.pending == 0).then_some(())
+        })
+        .await;
+    };
+    let write = async |number: usize| {
+        let mut transaction = database.pool.begin().await.unwrap();
+        publisher.publish_all_in(&mut transaction, (0..3).map(|key| moved(key, number))).await.unwrap();
+        transaction.commit().await.unwrap();
+    };
+    write(0).await;
+    delivered(3).await;
+    // A broker that lost count of this client's records.
+    cluster.request_errors(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER]);
+    write(1).await;
+    delivered(6).await;
+    relay.stop().await;
+    assert!(lines.text().contains("Fatal"), "{}", lines.text());
+    assert_eq!(outbox.stats().await.unwrap().dead, 0);
 }
