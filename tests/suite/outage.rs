@@ -12,8 +12,10 @@ use marty_events_tests::{
     servers, wait,
     wire::Wire,
 };
-
-use rdkafka::{mocking::MockCluster, types::RDKafkaApiKey, types::RDKafkaRespErr};
+use rdkafka::{
+    mocking::MockCluster,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
+};
 use tracing::level_filters::LevelFilter;
 
 use crate::setup::{RunningRelay, config};

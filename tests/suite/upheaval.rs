@@ -22,6 +22,27 @@ async fn until_idle(pool: &PgPool) {
     .await;
 }
 
+/// A role that may do what a relay does, and a pool of its connections.
+struct Limited {
+    role: String,
+    /// What gives it these rights, once more where they were taken.
+    grant: String,
+    pool: PgPool,
+}
+
+impl Limited {
+    async fn create(service: &Service) -> Self {
+        let role = format!("limited_{}", Uuid::now_v7().simple());
+        let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}");
+        let create = format!("CREATE ROLE {role} LOGIN PASSWORD 'limited'; {grant}");
+        sqlx::raw_sql(AssertSqlSafe(create)).execute(&service.database.pool).await.expect("a role");
+        let options =
+            PgConnectOptions::from_str(&service.database.url).expect("a URL").username(&role).password("limited");
+        let pool = PgPool::connect_with(options).await.expect("a pool");
+        Self { role, grant, pool }
+    }
+}
+
 /// Ends the connection of the settlement that waits for a lock, once there is one.
 async fn cut_the_settlement(pool: &PgPool) {
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -133,12 +154,8 @@ async fn a_relay_whose_rights_are_taken_goes_on_when_it_has_them_again() {
     let test = "a_relay_whose_rights_are_taken_goes_on_when_it_has_them_again";
     let Some(service) = Service::start(test).await else { return };
     let pool = &service.database.pool;
-    let role = format!("fickle_{}", Uuid::now_v7().simple());
     let run = async |sql: String| sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.map(drop).unwrap();
-    let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}");
-    run(format!("CREATE ROLE {role} LOGIN PASSWORD 'fickle'; {grant}")).await;
-    let options = PgConnectOptions::from_str(&service.database.url).unwrap().username(&role).password("fickle");
-    let fickle = PgPool::connect_with(options).await.unwrap();
+    let Limited { role, grant, pool: fickle } = Limited::create(&service).await;
     let relay = RunningRelay::start(service.relay_in(&fickle));
     write(&service, 0).await;
     service.reader.events(1).await;
@@ -157,12 +174,8 @@ async fn a_relay_whose_rights_are_taken_goes_on_when_it_has_them_again() {
 async fn what_was_delivered_is_settled_where_nothing_can_be_read() {
     let Some(service) = Service::start("what_was_delivered_is_settled_where_nothing_can_be_read").await else { return };
     let pool = &service.database.pool;
-    let role = format!("blind_{}", Uuid::now_v7().simple());
     let run = async |sql: String| sqlx::raw_sql(AssertSqlSafe(sql)).execute(pool).await.map(drop).unwrap();
-    let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}");
-    run(format!("CREATE ROLE {role} LOGIN PASSWORD 'blind'; {grant}")).await;
-    let options = PgConnectOptions::from_str(&service.database.url).unwrap().username(&role).password("blind");
-    let blind = PgPool::connect_with(options).await.unwrap();
+    let Limited { role, grant, pool: blind } = Limited::create(&service).await;
     write(&service, 0).await;
     let mut lock = pool.begin().await.unwrap();
     sqlx::query("SELECT seq FROM event_outbox FOR UPDATE").fetch_one(&mut *lock).await.unwrap();

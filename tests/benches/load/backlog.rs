@@ -5,27 +5,28 @@ use std::time::Instant;
 use marty_events_tests::process::Watched;
 
 use crate::{
-    Failure, order, rate,
+    Failure,
+    open::{self, open},
+    order, rate,
     report::Sample,
     stage::Stage,
-    steady::{OPEN, dead_rows, open_beside, relay_command},
 };
 
 pub(crate) async fn round(turn: usize, events: usize) -> Result<Vec<Sample>, Failure> {
-    let mut samples: Vec<Vec<Sample>> = OPEN.iter().map(|_| Vec::new()).collect();
-    for place in order(OPEN.len(), turn) {
-        let (name, statement) = OPEN[place];
+    let mut samples: Vec<Vec<Sample>> = open::CASES.iter().map(|_| Vec::new()).collect();
+    for place in order(open::CASES.len(), turn) {
+        let (name, statement) = open::CASES[place];
         let stage = Stage::new().await?;
         stage.fill(events).await?;
-        let in_the_way = open_beside(&stage, statement).await?;
-        let mut command = relay_command(&stage, &[]);
+        let in_the_way = open(&stage, statement).await?;
+        let mut command = stage.relay_command(&[]);
         let begin = Instant::now();
         let relay = Watched::start(&mut command);
         stage.until_delivered(events).await;
         let rate = rate(events, begin.elapsed());
         let peak = u32::try_from(relay.peak_memory() >> 10)?;
         drop(relay);
-        let dead = dead_rows(&stage).await?;
+        let dead = stage.dead_rows(events).await?;
         drop(in_the_way);
         stage.end().await;
         samples[place] = vec![

@@ -3,65 +3,56 @@
 use std::time::Instant;
 
 use futures_util::future::try_join_all;
-use sqlx::{PgPool, Postgres, Row, Transaction};
+use sqlx::Row;
 
 use crate::{
     Failure,
     by_hand::{Record, claim_and_delete},
-    direct, order, rate,
+    direct,
+    open::{self, open},
+    order, rate,
     report::Sample,
     stage::{RunningRelay, Stage},
 };
 
 /// How many rows the loops take at a time; the relay's own default.
-pub(crate) const PAGE: i64 = 1_000;
+const PAGE: i64 = 1_000;
 
 const CASES: [&str; 5] =
     ["claim and delete", "relay", "relay beside a writer", "relay beside a reader", "skip-locked loop, send, delete"];
-
-/// A transaction that stays open; with an id of its own it is a writer's, and with a snapshot a reader's.
-pub(crate) async fn open(pool: &PgPool, statement: &'static str) -> Result<Transaction<'static, Postgres>, Failure> {
-    let mut transaction = pool.begin().await?;
-    sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").execute(&mut *transaction).await?;
-    sqlx::query(statement).execute(&mut *transaction).await?;
-    Ok(transaction)
-}
-
-pub(crate) const WRITER: &str = "SELECT pg_current_xact_id()";
-pub(crate) const READER: &str = "SELECT count(*) FROM event_outbox_lanes";
 
 pub(crate) async fn round(turn: usize, events: usize) -> Result<Vec<Sample>, Failure> {
     let mut rates = [0.0; CASES.len()];
     for place in order(CASES.len(), turn) {
         let stage = Stage::new().await?;
         stage.fill(events).await?;
-        let in_the_way = match place {
-            2 => Some(open(&stage.database.pool, WRITER).await?),
-            3 => Some(open(&stage.database.pool, READER).await?),
+        let statement = match place {
+            2 => open::WRITER,
+            3 => open::READER,
             _ => None,
         };
-        let begin = Instant::now();
-        match place {
-            0 => while claim_and_delete(&stage.database.pool, PAGE).await? > 0 {},
-            4 => skip_locked(&stage).await?,
-            _ => {
-                let relay = RunningRelay::start(stage.relay())?;
-                stage.until_delivered(events).await;
-                rates[place] = rate(events, begin.elapsed());
-                relay.stop().await?;
-            }
-        }
-        if rates[place] == 0.0 {
-            rates[place] = rate(events, begin.elapsed());
-        }
+        let in_the_way = open(&stage, statement).await?;
+        rates[place] = match place {
+            0 => bare(&stage, events).await?,
+            4 => skip_locked(&stage, events).await?,
+            _ => stage.relay_rate(events).await?,
+        };
         drop(in_the_way);
         stage.end().await;
     }
     Ok(CASES.iter().zip(rates).map(|(case, rate)| Sample::new(*case, rate)).collect())
 }
 
+/// Claims and deletes, without Kafka.
+pub(crate) async fn bare(stage: &Stage, events: usize) -> Result<f64, Failure> {
+    let begin = Instant::now();
+    while claim_and_delete(&stage.database.pool, PAGE).await? > 0 {}
+    Ok(rate(events, begin.elapsed()))
+}
+
 /// The usual loop: claims a page, sends it, waits for every acknowledgement, deletes it, commits.
-async fn skip_locked(stage: &Stage) -> Result<(), Failure> {
+async fn skip_locked(stage: &Stage, events: usize) -> Result<f64, Failure> {
+    let begin = Instant::now();
     let producer = direct::producer(stage)?;
     loop {
         let mut transaction = stage.database.pool.begin().await?;
@@ -69,7 +60,7 @@ async fn skip_locked(stage: &Stage) -> Result<(), Failure> {
             "SELECT seq, event_id, record_key, payload FROM event_outbox ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED";
         let rows = sqlx::query(claim).bind(PAGE).fetch_all(&mut *transaction).await?;
         if rows.is_empty() {
-            return Ok(());
+            return Ok(rate(events, begin.elapsed()));
         }
         let mut records = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -97,37 +88,32 @@ pub(crate) async fn round_of_sizes(turn: usize) -> Result<Vec<Sample>, Failure> 
     Ok(SIZES.iter().zip(rates).map(|((size, _), rate)| Sample::new(*size, rate)).collect())
 }
 
+const KEY: [&str; 2] = ["raw send, one after the other", "relay"];
+
 /// One event of a key is under way at a time.
 pub(crate) async fn round_of_one_key(turn: usize, events: usize) -> Result<Vec<Sample>, Failure> {
-    let mut rates = [0.0; 2];
-    for place in order(rates.len(), turn) {
+    let mut rates = [0.0; KEY.len()];
+    for place in order(KEY.len(), turn) {
         let stage = Stage::new().await?;
-        let begin;
-        if place == 0 {
-            let producer = direct::producer(&stage)?;
-            let records: Vec<Record> = (0..events).map(|number| Record::new(0, stage.data(number))).collect();
-            begin = Instant::now();
-            for record in &records {
-                direct::send(&producer, &stage.topic, &record.key, record).await?;
-            }
+        rates[place] = if place == 0 {
+            one_after_the_other(&stage, events).await?
         } else {
             stage.fill_in(events, 1).await?;
-            begin = Instant::now();
-            let relay = RunningRelay::start(stage.relay())?;
-            stage.until_delivered(events).await;
-            rates[place] = rate(events, begin.elapsed());
-            relay.stop().await?;
-        }
-        if rates[place] == 0.0 {
-            rates[place] = rate(events, begin.elapsed());
-        }
+            stage.relay_rate(events).await?
+        };
         stage.end().await;
     }
-    Ok(["raw send, one after the other", "relay"]
-        .into_iter()
-        .zip(rates)
-        .map(|(case, rate)| Sample::new(case, rate))
-        .collect())
+    Ok(KEY.iter().zip(rates).map(|(case, rate)| Sample::new(*case, rate)).collect())
+}
+
+async fn one_after_the_other(stage: &Stage, events: usize) -> Result<f64, Failure> {
+    let producer = direct::producer(stage)?;
+    let records: Vec<Record> = (0..events).map(|number| Record::new(0, stage.data(number))).collect();
+    let begin = Instant::now();
+    for record in &records {
+        direct::send(&producer, &stage.topic, &record.key, record).await?;
+    }
+    Ok(rate(events, begin.elapsed()))
 }
 
 const RELAYS: [(&str, usize); 3] = [("1 relay", 1), ("2 relays", 2), ("4 relays", 4)];
@@ -145,11 +131,7 @@ async fn by_relays(count: usize, events: usize) -> Result<f64, Failure> {
     let stage = Stage::new().await?;
     if count == 1 {
         stage.fill(events).await?;
-        let begin = Instant::now();
-        let relay = RunningRelay::start(stage.relay())?;
-        stage.until_delivered(events).await;
-        let rate = rate(events, begin.elapsed());
-        relay.stop().await?;
+        let rate = stage.relay_rate(events).await?;
         stage.end().await;
         return Ok(rate);
     }

@@ -12,6 +12,7 @@ mod drain;
 mod enqueue;
 mod envelope;
 mod idle;
+mod open;
 mod peers;
 mod report;
 mod stage;

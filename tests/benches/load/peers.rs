@@ -7,13 +7,7 @@ use marty_events_tests::own::Server;
 use sqlx::Row;
 use tokio::process::Command;
 
-use crate::{
-    Failure,
-    by_hand::{Record, claim_and_delete},
-    direct, drain, order, rate,
-    report::Sample,
-    stage::{RunningRelay, Stage},
-};
+use crate::{Failure, by_hand::Record, direct, drain, order, report::Sample, stage::Stage};
 
 #[derive(Debug, Clone, Copy)]
 enum Peer {
@@ -67,24 +61,18 @@ async fn run(peer: Peer, stage: &Stage, events: usize) -> Result<Option<f64>, Fa
             };
             answer(&mut program, stage, events, batch).await?
         }
-        Peer::Relay | Peer::Bare | Peer::RustLoop(_) => {
-            if let Peer::RustLoop(_) = peer {
-                usual_table(stage, events).await?;
-            } else {
-                stage.fill(events).await?;
-            }
+        Peer::Relay => {
+            stage.fill(events).await?;
+            return stage.relay_rate(events).await.map(Some);
+        }
+        Peer::Bare => {
+            stage.fill(events).await?;
+            return drain::bare(stage, events).await.map(Some);
+        }
+        Peer::RustLoop(batch) => {
+            usual_table(stage, events).await?;
             let begin = Instant::now();
-            match peer {
-                Peer::RustLoop(batch) => rust_loop(stage, batch).await?,
-                Peer::Bare => while claim_and_delete(&stage.database.pool, drain::PAGE).await? > 0 {},
-                _ => {
-                    let relay = RunningRelay::start(stage.relay())?;
-                    stage.until_delivered(events).await;
-                    let seconds = begin.elapsed();
-                    relay.stop().await?;
-                    return Ok(Some(rate(events, seconds)));
-                }
-            }
+            rust_loop(stage, batch).await?;
             begin.elapsed().as_secs_f64()
         }
     };

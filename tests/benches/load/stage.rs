@@ -1,12 +1,15 @@
 //! A database, topics and a publisher of a run's own.
 
-use std::time::Duration;
+use std::{
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
 use marty_events::{
     CancellationToken, DomainEvent, EventConfig, EventConfigBuilder, EventError, EventPublisher, OutboxRelay,
     OutboxRelayBuilder,
 };
-use marty_events_tests::{database::TestDatabase, kafka::prefix, servers, wait};
+use marty_events_tests::{database::TestDatabase, kafka::prefix, process::binary, servers, wait};
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -17,6 +20,7 @@ use tokio::task::JoinHandle;
 use crate::{
     Failure,
     envelope::{Data, filler},
+    rate,
 };
 
 /// Ordering keys of the events.
@@ -99,6 +103,41 @@ impl Stage {
             (events <= self.delivered().await.ok()?).then_some(())
         })
         .await;
+    }
+
+    /// How fast one relay delivers so many events that are there, from its start on.
+    pub(crate) async fn relay_rate(&self, events: usize) -> Result<f64, Failure> {
+        let begin = Instant::now();
+        let relay = RunningRelay::start(self.relay())?;
+        self.until_delivered(events).await;
+        let rate = rate(events, begin.elapsed());
+        relay.stop().await?;
+        Ok(rate)
+    }
+
+    /// A relay in a process of its own, whose program is there now.
+    pub(crate) fn relay_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary("marty-events", "marty-events", &["--release", "--features", "cli"]));
+        command
+            .arg("relay")
+            .args(arguments)
+            .env("DATABASE_URL", &self.database.url)
+            .env("SERVICE_NAME", "load")
+            .env("KAFKA_BROKERS", &self.brokers)
+            .env("EVENT_TOPIC_PREFIX", &self.prefix)
+            .env("EVENT_DOMAIN_TOPIC", "{service}.{aggregate}")
+            .stderr(Stdio::null());
+        command
+    }
+
+    /// Rows of the outbox that are deleted, and whose place no vacuum has freed yet, once PostgreSQL has counted so many
+    /// deliveries: sessions report what they did a little later.
+    pub(crate) async fn dead_rows(&self, delivered: usize) -> Result<f64, Failure> {
+        let delivered = i64::try_from(delivered)?;
+        let sql =
+            "SELECT n_dead_tup::float8 FROM pg_stat_user_tables WHERE relname = 'event_outbox' AND $1 <= n_tup_del";
+        let dead = async || sqlx::query_scalar(sql).bind(delivered).fetch_optional(&self.database.pool).await.ok()?;
+        Ok(wait::until("a count of the deliveries", dead).await)
     }
 
     pub(crate) async fn end(self) {

@@ -2,19 +2,16 @@
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
-    process::Command,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use marty_events_tests::process::{Watched, binary};
+use marty_events_tests::{process::Watched, wait};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     message::Headers,
 };
-use sqlx::{Postgres, Transaction};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -22,7 +19,7 @@ use crate::{
     Failure,
     by_hand::Record,
     direct,
-    drain::{READER, WRITER, open},
+    open::{self, open},
     order,
     report::{Sample, percentile},
     stage::{KEYS, RunningRelay, Stage},
@@ -69,17 +66,16 @@ async fn run(case: Case, events: usize) -> Result<Vec<f64>, Failure> {
     let consumer = std::thread::spawn(consume(&stage, &read, events + 1)?);
     let in_process = matches!(case, Case::SameProcess).then(|| RunningRelay::start(stage.relay())).transpose()?;
     let beside = match case {
-        Case::OtherProcess => Some(relay_beside(&stage, &[])),
-        Case::Polling => Some(relay_beside(&stage, &["--no-listen"])),
+        Case::OtherProcess => Some(Watched::start(&mut stage.relay_command(&[]))),
+        Case::Polling => Some(Watched::start(&mut stage.relay_command(&["--no-listen"]))),
         Case::Direct | Case::SameProcess => None,
     };
     let producer = direct::producer(&stage)?;
     let written = Times::default();
     // The first one finds everything cold, and is left out.
     let warm = one(case, &stage, &producer, &written, 0).await?;
-    while !read.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&warm) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let has_come = || read.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&warm);
+    wait::until("the first event", || async { has_come().then_some(()) }).await;
     let mut pace = tokio::time::interval(Duration::from_secs(1) / u32::try_from(PER_SECOND)?);
     let mut writers = JoinSet::new();
     for number in 1..=events {
@@ -171,56 +167,15 @@ fn consume(
     })
 }
 
-fn relay_beside(stage: &Stage, arguments: &[&str]) -> Watched {
-    Watched::start(&mut relay_command(stage, arguments))
-}
-
-/// A relay in a process of its own, whose program is there now.
-pub(crate) fn relay_command(stage: &Stage, arguments: &[&str]) -> Command {
-    let program: PathBuf = binary("marty-events", "marty-events", &["--release", "--features", "cli"]);
-    let mut command = Command::new(program);
-    command
-        .arg("relay")
-        .args(arguments)
-        .env("DATABASE_URL", &stage.database.url)
-        .env("SERVICE_NAME", "load")
-        .env("KAFKA_BROKERS", &stage.brokers)
-        .env("EVENT_TOPIC_PREFIX", &stage.prefix)
-        .env("EVENT_DOMAIN_TOPIC", "{service}.{aggregate}")
-        .stderr(std::process::Stdio::null());
-    command
-}
-
-pub(crate) const OPEN: [(&str, Option<&str>); 3] =
-    [("nobody", None), ("writer", Some(WRITER)), ("reader", Some(READER))];
-
-/// A transaction that `statement` opens, if any.
-pub(crate) async fn open_beside(
-    stage: &Stage,
-    statement: Option<&'static str>,
-) -> Result<Option<Transaction<'static, Postgres>>, Failure> {
-    Ok(match statement {
-        Some(statement) => Some(open(&stage.database.pool, statement).await?),
-        None => None,
-    })
-}
-
-/// Rows of the outbox that are deleted, and whose place no vacuum has freed yet. Sessions report what they did within a second or two.
-pub(crate) async fn dead_rows(stage: &Stage) -> Result<f64, Failure> {
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let sql = "SELECT n_dead_tup::float8 FROM pg_stat_user_tables WHERE relname = 'event_outbox'";
-    Ok(sqlx::query_scalar(sql).fetch_one(&stage.database.pool).await?)
-}
-
 /// How many events wait at the most, and what is left of them, beside a transaction that stays open all the while.
 pub(crate) async fn round_beside_open_transactions(turn: usize, seconds: u64) -> Result<Vec<Sample>, Failure> {
     /// So many events a transaction.
     const EVENTS: usize = 20;
-    let mut samples: Vec<Vec<Sample>> = OPEN.iter().map(|_| Vec::new()).collect();
-    for place in order(OPEN.len(), turn) {
-        let (name, statement) = OPEN[place];
+    let mut samples: Vec<Vec<Sample>> = open::CASES.iter().map(|_| Vec::new()).collect();
+    for place in order(open::CASES.len(), turn) {
+        let (name, statement) = open::CASES[place];
         let stage = Stage::new().await?;
-        let in_the_way = open_beside(&stage, statement).await?;
+        let in_the_way = open(&stage, statement).await?;
         let relay = RunningRelay::start(stage.relay())?;
         let mut pace =
             tokio::time::interval(Duration::from_secs(1) * u32::try_from(EVENTS)? / u32::try_from(PER_SECOND)?);
@@ -238,7 +193,7 @@ pub(crate) async fn round_beside_open_transactions(turn: usize, seconds: u64) ->
         }
         let rate = crate::rate(written, begin.elapsed());
         stage.until_delivered(written).await;
-        let dead = dead_rows(&stage).await?;
+        let dead = stage.dead_rows(written).await?;
         relay.stop().await?;
         drop(in_the_way);
         stage.end().await;
