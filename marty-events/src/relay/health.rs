@@ -66,7 +66,7 @@ struct Condition {
     lanes: Option<usize>,
     broker_away: Option<Timestamp>,
     database_away: Option<Timestamp>,
-    /// When the database answered last.
+    /// When the database answered last; nothing before it was asked.
     answered: Option<Instant>,
     /// How long it may be silent.
     patience: Duration,
@@ -126,10 +126,6 @@ impl Condition {
     }
 
     fn silence(&self) -> Option<Duration> {
-        // Without a producer it asks for no lanes.
-        if self.lanes == Some(0) && self.broker_away.is_some() {
-            return None;
-        }
         let silence = self.answered?.elapsed();
         (self.patience < silence).then_some(silence)
     }
@@ -152,6 +148,14 @@ impl Vitals {
         self.0.note(|condition| {
             condition.answered = Some(Instant::now());
             condition.lanes = Some(lanes);
+        });
+    }
+
+    /// The relay has no lanes, and asks the database for none for now: no answer is missing.
+    pub(super) fn asks_nothing(&self) {
+        self.0.note(|condition| {
+            condition.answered = None;
+            condition.lanes = Some(0);
         });
     }
 
@@ -281,10 +285,8 @@ mod tests {
         let begin = Instant::now();
         while begin.elapsed().is_zero() {}
         assert!(health.silence().is_some());
-        vitals.stands(0);
-        vitals.is_away(Neighbour::Broker);
+        vitals.asks_nothing();
         assert_eq!(health.silence(), None, "it asks for nothing");
-        vitals.is_back(Neighbour::Broker);
         vitals.stands(16);
         let begin = Instant::now();
         while begin.elapsed().is_zero() {}

@@ -209,22 +209,22 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
 /// meanwhile.
 async fn wait_for_producer<S: Store>(
     running: Running<'_, S>,
-    mut error: EventError,
+    error: EventError,
     stop: &CancellationToken,
 ) -> Option<RelayProducer> {
     let Running { config, vitals, .. } = running;
     let mut broker = Circuit::new(Neighbour::Broker, vitals);
-    broker.opens(&error);
+    let mut pause = broker.failed(&error);
     leave(running).await;
-    vitals.stands(0);
+    vitals.asks_nothing();
     loop {
-        stop.run_until_cancelled(tokio::time::sleep(broker.failed(&error))).await?;
+        stop.run_until_cancelled(tokio::time::sleep(pause)).await?;
         match RelayProducer::new(config) {
             Ok(producer) => {
                 broker.works();
                 return Some(producer);
             }
-            Err(again) => error = again,
+            Err(error) => pause = broker.failed(&error),
         }
     }
 }
