@@ -9,6 +9,8 @@ mod append;
 mod filter;
 mod inspect;
 mod lanes;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod link;
 mod migrations;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
@@ -37,7 +39,7 @@ pub(crate) use record::{HeaderText, Record};
 pub use repository::OutboxRepository;
 pub(crate) use repository::on_store;
 pub use row::{DeadLetter, OutboxStats, PendingEvent, RelayStatus};
-pub(crate) use store::{Number, Page, Position, Refused, RowId, Standing, Store, Tenure};
+pub(crate) use store::{Heartbeat, Holding, Number, Page, Position, Refused, RowId, Settled, Store};
 pub use table::{InvalidTable, OutboxTable};
 pub use transaction::{OutboxConnection, OutboxTransaction};
 pub(crate) use wake::{Wake, nudged};

@@ -9,7 +9,7 @@ use super::{
     DeadLetter, DeadLetterFilter, DeadLetterPlace, OutboxStats, PendingEvent, RelayStatus,
     inspect::Inspect,
     lanes::Lane,
-    store::{Page, Position, Refused, RowId, Standing, Store, Tenure},
+    store::{Heartbeat, Holding, Page, Position, Refused, RowId, Settled, Store},
     wake::Wake,
 };
 use crate::EventError;
@@ -26,11 +26,23 @@ pub(crate) fn no_database() -> EventError {
     EventError::UnsupportedDatabase { database: "any database", feature: "postgres" }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Nowhere;
 
 impl Position for Nowhere {
-    fn restart(&mut self) {}
+    fn resume(_: &[Option<String>]) -> Self {
+        Self
+    }
+
+    fn go_back(&mut self, _: i64) {}
+
+    fn mark(&self, _: Option<i64>) -> Option<String> {
+        None
+    }
+
+    fn low(&self) -> i64 {
+        i64::MIN
+    }
 
     fn is_new(&self) -> bool {
         true
@@ -51,15 +63,15 @@ macro_rules! refuse {
 refuse! {
     Store { type Position = Nowhere; }
     validate() -> ();
-    stand(Uuid, Duration, &Nowhere) -> Standing;
+    heartbeat(&Heartbeat, Option<&Nowhere>) -> Holding;
     listen(&Wake) -> ();
-    release(Uuid, &[Lane]) -> ();
+    release(Uuid, &[Lane], Option<&str>) -> ();
     leave(Uuid) -> ();
     fetch(&mut Nowhere, &[Lane], i64, i64) -> Page;
     load(&[i64]) -> Page;
-    settle(Uuid, &[Lane], &[RowId], bool) -> Tenure;
-    refuse(Uuid, Lane, Refused<'_>) -> Tenure;
-    bury(Uuid, Lane, Refused<'_>) -> Tenure;
+    first_between(i64, i64) -> Option<i64>;
+    settle(Uuid, &[Lane], &[RowId], bool) -> Settled;
+    judge(Uuid, &[Lane], &[Refused]) -> Settled;
     pending(i64) -> Vec<PendingEvent>;
     dead_letters((i64, Uuid), i64) -> Vec<DeadLetter>;
     dead_letter(Uuid) -> Option<DeadLetter>;

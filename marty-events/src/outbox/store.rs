@@ -2,6 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
@@ -9,27 +10,34 @@ use super::row::Columns;
 use super::{DeadLetter, OutboxStats, PendingEvent, Record, RelayStatus, lanes::Lane, wake::Wake};
 use crate::EventError;
 
-/// How a relay stands, by the database.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Standing {
-    /// The lanes that are its own until the lease ends.
-    pub(crate) lanes: Vec<Lane>,
-    /// How many of them other relays wait for.
-    pub(crate) surplus: usize,
-    /// When the first lease of another relay runs out, unless it is renewed.
-    pub(crate) next_expiry: Option<Duration>,
-    /// Whether there is something to read behind the position; not asked where no page was read yet, which is done anyway.
-    pub(crate) has_news: bool,
+/// A relay's heartbeat: it is alive, and this is how it fares.
+#[derive(Debug, Clone)]
+pub(crate) struct Heartbeat {
+    pub(crate) relay: Uuid,
+    /// How long the others wait for the next heartbeat before they take the relay's lanes over.
+    pub(crate) lease: Duration,
+    /// Whether its records reach the broker. A relay that does not deliver takes no lanes, and gives its own to relays that do.
+    pub(crate) delivers: bool,
+    /// Where another relay would go on with its lanes, see [`Position::mark`]; `None` leaves the last one as it is.
+    pub(crate) mark: Option<String>,
+    /// How many events were settled since the last heartbeat that was answered.
+    pub(crate) settled: u64,
 }
 
-/// Whether a statement found the lanes it was made under still in the relay's hands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Tenure {
-    /// It did, and the statement took effect.
-    Held,
-    /// Another relay has taken over; nothing was changed.
-    Lost,
+/// What a relay holds, by the answer to its heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Holding {
+    /// The lanes that are its own for another lease.
+    pub(crate) lanes: Vec<Lane>,
+    /// The marks of these lanes, one for each or one for several; `None` for a lane that no relay has read yet.
+    pub(crate) marks: Vec<Option<String>>,
+    /// How many of the lanes other relays should have: those beyond its share, or all of them where it does not deliver and another
+    /// relay does.
+    pub(crate) surplus: usize,
+    /// When the first lease of another relay that has lanes runs out, unless it is renewed.
+    pub(crate) next_expiry: Option<Duration>,
+    /// Whether there may be something to read behind the position; `false` where that was not asked.
+    pub(crate) has_news: bool,
 }
 
 /// A row that a relay has: by its number, and by its event, because the number of an outbox that was set back (a restore, a
@@ -40,13 +48,26 @@ pub(crate) struct RowId {
     pub(crate) event_id: Uuid,
 }
 
+/// Rows that were dealt with under the relay's lanes, all in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Settled {
+    /// Of the rows named, these are still there: somebody else has them locked just now. All the others are gone, or were before.
+    /// The statement waits for nobody's row while it holds the lanes.
+    Except(Vec<i64>),
+    /// Another relay has taken one of the lanes over; nothing was changed.
+    Lost,
+}
+
 /// A row that the broker refused.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Refused<'a> {
+#[derive(Debug, Clone)]
+pub(crate) struct Refused {
     pub(crate) row: RowId,
     /// How often, with this time.
     pub(crate) attempts: i32,
-    pub(crate) reason: &'a str,
+    pub(crate) reason: String,
+    /// Whether it goes to the dead letters.
+    pub(crate) is_buried: bool,
 }
 
 /// One page of undelivered rows in the order of their numbers, and the rows that this version cannot read.
@@ -64,7 +85,11 @@ pub(crate) struct Page {
 #[derive(Debug)]
 pub(crate) struct Number {
     pub(crate) seq: i64,
+    pub(crate) topic: String,
+    pub(crate) key: Option<String>,
     pub(crate) ordering_key: Option<String>,
+    /// When it was written, by the database's clock.
+    pub(crate) created_at: Timestamp,
     /// How many bytes its headers and payload have.
     pub(crate) size: usize,
 }
@@ -104,9 +129,20 @@ impl Page {
 /// Whatever a page leaves behind, a later one brings: also a row with a lower number that is committed later. A page
 /// holds, of the lanes asked for, every row that its snapshot shows and no page before it held, up to its last; so of two
 /// rows of a key that were written one after the other's commit, the first one comes first.
-pub(crate) trait Position: Default + Send + Sync + std::fmt::Debug {
-    /// Begins anew: rows that were read already come again.
-    fn restart(&mut self);
+pub(crate) trait Position: Default + Clone + Send + Sync + std::fmt::Debug + 'static {
+    /// Where a relay begins that has lanes with these marks: at the lowest of them, or at the outbox's beginning where one is
+    /// missing or cannot be read.
+    fn resume(marks: &[Option<String>]) -> Self;
+
+    /// Reads from `seq` on once more, as well as all that would have come.
+    fn go_back(&mut self, seq: i64);
+
+    /// A text by which another relay can [resume](Self::resume) where every row below `lowest` is settled; everything that was
+    /// read, where it is `None`. Nothing before a page was read.
+    fn mark(&self, lowest: Option<i64>) -> Option<String>;
+
+    /// No row up to this number is looked for any more. The lowest number there is where all are.
+    fn low(&self) -> i64;
 
     /// Whether no page was read yet, not even an empty one.
     fn is_new(&self) -> bool;
@@ -119,22 +155,28 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
     /// Whether the tables are there, of this version, and open to this user.
     fn validate(&self) -> impl Future<Output = Result<(), EventError>> + Send;
 
-    /// Says that the relay is alive: puts its leases off, and takes free lanes up to its fair share.
-    fn stand(
+    /// Puts the relay's lease off, and takes free lanes up to its fair share. Waits for no other statement of the relay's, and for
+    /// nobody's row. Where `look` is given it also tells whether there is something to read behind that position; that alone
+    /// touches the outbox itself.
+    fn heartbeat(
         &self,
-        relay: Uuid,
-        lease: Duration,
-        position: &Self::Position,
-    ) -> impl Future<Output = Result<Standing, EventError>> + Send;
+        heartbeat: &Heartbeat,
+        look: Option<&Self::Position>,
+    ) -> impl Future<Output = Result<Holding, EventError>> + Send;
 
     /// Passes on what other processes announce, until the connection for it is lost. For ever quiet where the database has
-    /// no announcements.
+    /// no announcements. Tells `wake` once it listens.
     fn listen(&self, wake: &Wake) -> impl Future<Output = Result<(), EventError>> + Send;
 
-    /// Gives lanes back, so that another relay can begin at once.
-    fn release(&self, relay: Uuid, lanes: &[Lane]) -> impl Future<Output = Result<(), EventError>> + Send;
+    /// Gives lanes back with their mark, so that another relay can begin at once.
+    fn release(
+        &self,
+        relay: Uuid,
+        lanes: &[Lane],
+        mark: Option<&str>,
+    ) -> impl Future<Output = Result<(), EventError>> + Send;
 
-    /// Gives everything back: the relay is gone.
+    /// Gives everything back: the relay is gone. Its lanes keep the mark of its last heartbeat.
     fn leave(&self, relay: Uuid) -> impl Future<Output = Result<(), EventError>> + Send;
 
     /// The next undelivered rows of `lanes`, `limit` of them or a few times as many. Those that are read whole have `bytes`
@@ -150,31 +192,26 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
     /// These rows, once more.
     fn load(&self, seqs: &[i64]) -> impl Future<Output = Result<Page, EventError>> + Send;
 
-    /// Removes delivered rows of `lanes` and counts them; keeps them elsewhere if `keep`. Takes no other event's row for one
-    /// of them.
+    /// The lowest number of a row of any lane that is above `from` and not above `to`: for rows below the position, which came by a
+    /// way that knows nothing of it, such as a restore.
+    fn first_between(&self, from: i64, to: i64) -> impl Future<Output = Result<Option<i64>, EventError>> + Send;
+
+    /// Removes delivered rows of `lanes`; keeps them elsewhere if `keep`. Takes no other event's row for one of them.
     fn settle(
         &self,
         relay: Uuid,
         lanes: &[Lane],
         rows: &[RowId],
         keep: bool,
-    ) -> impl Future<Output = Result<Tenure, EventError>> + Send;
+    ) -> impl Future<Output = Result<Settled, EventError>> + Send;
 
-    /// Notes that the broker refused a row.
-    fn refuse(
+    /// Writes refusals of rows of `lanes` down, and moves those that are to be buried to the dead letters.
+    fn judge(
         &self,
         relay: Uuid,
-        lane: Lane,
-        refused: Refused<'_>,
-    ) -> impl Future<Output = Result<Tenure, EventError>> + Send;
-
-    /// Moves a row to the dead letters.
-    fn bury(
-        &self,
-        relay: Uuid,
-        lane: Lane,
-        refused: Refused<'_>,
-    ) -> impl Future<Output = Result<Tenure, EventError>> + Send;
+        lanes: &[Lane],
+        refused: &[Refused],
+    ) -> impl Future<Output = Result<Settled, EventError>> + Send;
 
     fn pending(&self, limit: i64) -> impl Future<Output = Result<Vec<PendingEvent>, EventError>> + Send;
 

@@ -22,7 +22,7 @@ use crate::{
     EventError,
     config::EventConfig,
     observe::{Neighbour, RelayMetrics, SendSpans},
-    outbox::{Lane, Position, RowId, Standing, Store, Tenure, Wake, nudged},
+    outbox::{Heartbeat, Holding, Lane, Position, RowId, Settled, Store, Wake, nudged},
 };
 
 use news::Probe;
@@ -81,6 +81,16 @@ pub(super) async fn lead<S: Store>(
         drain_until: None,
     };
     term.work(stop).await;
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tenure {
+    Held,
+    Lost,
+}
+
+fn tenure(settled: &Settled) -> Tenure {
+    if *settled == Settled::Lost { Tenure::Lost } else { Tenure::Held }
 }
 
 struct Term<'a, S: Store> {
@@ -146,7 +156,7 @@ impl<S: Store> Term<'_, S> {
                     Err(error) => {
                         self.database_at = Instant::now() + self.database.failed(&error);
                         // It may come back as another one, where the position means nothing.
-                        self.position.restart();
+                        self.position = S::Position::default();
                         self.poll_soon();
                     }
                 }
@@ -182,8 +192,10 @@ impl<S: Store> Term<'_, S> {
 
     async fn stand(&mut self) -> Result<Tenure, EventError> {
         let asked = Instant::now();
-        let Standing { lanes, surplus, has_news, .. } =
-            self.store.stand(self.relay, self.settings.lease_time, &self.position).await?;
+        let beat =
+            Heartbeat { relay: self.relay, lease: self.settings.lease_time, delivers: true, mark: None, settled: 0 };
+        let look = (!self.position.is_new()).then_some(&self.position);
+        let Holding { lanes, surplus, has_news, .. } = self.store.heartbeat(&beat, look).await?;
         if !self.lanes.iter().all(|lane| lanes.contains(lane)) {
             return Ok(Tenure::Lost);
         }
@@ -193,7 +205,7 @@ impl<S: Store> Term<'_, S> {
         if self.lanes.len() < lanes.len() {
             tracing::info!(relay = %self.relay, lanes = lanes.len(), "relay took further lanes");
             self.lanes = lanes;
-            self.position.restart();
+            self.position = S::Position::default();
             self.poll_soon();
         }
         if 0 < surplus && self.drain_until.is_none() {
@@ -219,7 +231,7 @@ impl<S: Store> Term<'_, S> {
             if rows.is_empty() {
                 return Ok((Tenure::Held, begun.elapsed()));
             }
-            store.settle(*relay, &lanes, &rows, keep).await.map(|tenure| (tenure, begun.elapsed()))
+            store.settle(*relay, &lanes, &rows, keep).await.map(|settled| (tenure(&settled), begun.elapsed()))
         };
         let (settled, read) = tokio::join!(settle, reading.read(*store, position, own));
         // First the page: it may still have rows that were settled meanwhile, which the window knows for so long.
@@ -289,7 +301,7 @@ impl<S: Store> Term<'_, S> {
         if !self.leaving.is_empty() {
             tracing::info!(relay = %self.relay, lanes = self.leaving.len(), "relay gives lanes to another");
             // Where this fails the leases are renewed, and given away later.
-            if let Err(error) = in_time(self.store.release(self.relay, &self.leaving)).await {
+            if let Err(error) = in_time(self.store.release(self.relay, &self.leaving, None)).await {
                 tracing::warn!(%error, "the lanes could not be given away");
             }
         }

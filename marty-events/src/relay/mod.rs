@@ -34,7 +34,7 @@ use crate::{
     EventError,
     config::EventConfig,
     observe::Neighbour,
-    outbox::{OutboxPool, OutboxTable, Store, Wake, on_store},
+    outbox::{Heartbeat, OutboxPool, OutboxTable, Store, Wake, on_store},
 };
 
 /// The shortest pause between two tries to take a lane.
@@ -175,7 +175,14 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
                 checked => is_valid = checked.is_ok(),
             }
         }
-        let pause = match in_time(store.stand(relay, settings.lease_time, &S::Position::default())).await {
+        let pause = match in_time(
+            store.heartbeat(
+                &Heartbeat { relay, lease: settings.lease_time, delivers: true, mark: None, settled: 0 },
+                None,
+            ),
+        )
+        .await
+        {
             Ok(standing) if standing.lanes.is_empty() => {
                 database.works();
                 vitals.stands(0);

@@ -127,7 +127,7 @@ impl Window {
 
     /// Takes note of a row that was not read whole.
     pub(super) fn note(&mut self, number: Number) {
-        let Number { seq, ordering_key, size } = number;
+        let Number { seq, ordering_key, size, .. } = number;
         if self.rows.contains_key(&seq) {
             return;
         }

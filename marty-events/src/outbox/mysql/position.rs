@@ -44,8 +44,20 @@ struct Gap {
 }
 
 impl Position for MySqlPosition {
-    fn restart(&mut self) {
-        *self = Self::default();
+    fn resume(_: &[Option<String>]) -> Self {
+        Self::default()
+    }
+
+    fn go_back(&mut self, seq: i64) {
+        self.cursor = self.cursor.min(seq - 1);
+    }
+
+    fn mark(&self, _: Option<i64>) -> Option<String> {
+        None
+    }
+
+    fn low(&self) -> i64 {
+        i64::MIN
     }
 
     fn is_new(&self) -> bool {

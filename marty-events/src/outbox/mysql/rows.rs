@@ -43,7 +43,10 @@ pub(super) fn number(row: &MySqlRow) -> Result<Number, sqlx::Error> {
     let size: i64 = row.try_get("size")?;
     Ok(Number {
         seq: row.try_get("seq")?,
+        topic: row.try_get("topic")?,
+        key: row.try_get("record_key")?,
         ordering_key: row.try_get("ordering_key")?,
+        created_at: timestamp(row.try_get("created_at")?).map_err(|problem| sqlx::Error::Decode(problem.into()))?,
         size: usize::try_from(size).unwrap_or_default(),
     })
 }

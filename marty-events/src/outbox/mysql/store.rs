@@ -10,7 +10,9 @@ use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
         lanes::{Lane, lane_of, longest, share, span},
-        store::{Page, Position, Refused, RowId, Standing, Store, Tenure, count, database_error, milliseconds},
+        store::{
+            Heartbeat, Holding, Page, Position, Refused, RowId, Settled, Store, count, database_error, milliseconds,
+        },
         wake::Wake,
     },
     number,
@@ -60,31 +62,6 @@ impl MySqlStore {
         Ok(Page::of(columns.map_err(self.error("read a row"))?, is_full))
     }
 
-    async fn judge(
-        &self,
-        statements: &[&SqlStr],
-        operation: &'static str,
-        relay: Uuid,
-        lane: Lane,
-        refused: Refused<'_>,
-    ) -> Result<Tenure, EventError> {
-        let Some(mut transaction) = self.begin_under(relay, &[lane], operation).await? else {
-            return Ok(Tenure::Lost);
-        };
-        for &statement in statements {
-            sqlx::query(statement.clone())
-                .bind(refused.attempts)
-                .bind(refused.reason)
-                .bind(refused.row.seq)
-                .bind(refused.row.event_id.to_string())
-                .execute(&mut *transaction)
-                .await
-                .map_err(self.error(operation))?;
-        }
-        transaction.commit().await.map_err(self.error(operation))?;
-        Ok(Tenure::Held)
-    }
-
     /// A transaction under the relay's lanes, or none where another relay has taken one of them over.
     async fn begin_under(
         &self,
@@ -119,8 +96,8 @@ impl MySqlStore {
         connection: &mut MySqlConnection,
         relay: &str,
         lease: i64,
-        position: &MySqlPosition,
-    ) -> Result<Standing, sqlx::Error> {
+        look: Option<&MySqlPosition>,
+    ) -> Result<Holding, sqlx::Error> {
         let mut transaction = connection.begin().await?;
         let rows = sqlx::query(self.sql.lanes.clone()).bind(relay).fetch_all(&mut *transaction).await?;
         sqlx::query(self.sql.register.clone()).bind(relay).bind(lease).execute(&mut *transaction).await?;
@@ -155,12 +132,15 @@ impl MySqlStore {
             .bind(set(&lanes))
             .execute(&mut *transaction)
             .await?;
-        let has_news = !position.is_new() && {
-            let is_behind = sqlx::query_scalar(self.sql.has_news.clone()).bind(position.cursor());
-            is_behind.fetch_one(&mut *transaction).await? || !position.gaps().is_empty()
+        let has_news = match look {
+            Some(position) => {
+                let is_behind = sqlx::query_scalar(self.sql.has_news.clone()).bind(position.cursor());
+                is_behind.fetch_one(&mut *transaction).await? || !position.gaps().is_empty()
+            }
+            None => false,
         };
         transaction.commit().await?;
-        Ok(Standing { lanes, surplus, next_expiry, has_news })
+        Ok(Holding { lanes, marks: Vec::new(), surplus, next_expiry, has_news })
     }
 
     pub(super) fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
@@ -193,10 +173,11 @@ impl Store for MySqlStore {
         Ok(())
     }
 
-    async fn stand(&self, relay: Uuid, lease: Duration, position: &MySqlPosition) -> Result<Standing, EventError> {
+    async fn heartbeat(&self, heartbeat: &Heartbeat, look: Option<&MySqlPosition>) -> Result<Holding, EventError> {
         let operation = "renew the leases";
         let mut connection = self.pool.acquire().await.map_err(self.error(operation))?;
-        let standing = self.try_stand(&mut connection, &relay.to_string(), milliseconds(lease), position).await;
+        let standing =
+            self.try_stand(&mut connection, &heartbeat.relay.to_string(), milliseconds(heartbeat.lease), look).await;
         if standing.as_ref().is_err_and(is_read_only) {
             // To a server that was failed over from: the pool would keep it for as long as it lives.
             connection.close_on_drop();
@@ -208,7 +189,7 @@ impl Store for MySqlStore {
         std::future::pending().await
     }
 
-    async fn release(&self, relay: Uuid, lanes: &[Lane]) -> Result<(), EventError> {
+    async fn release(&self, relay: Uuid, lanes: &[Lane], _: Option<&str>) -> Result<(), EventError> {
         let operation = "give lanes back";
         let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else { return Ok(()) };
         sqlx::query(self.sql.release.clone())
@@ -290,10 +271,14 @@ impl Store for MySqlStore {
         self.page(&rows, false)
     }
 
-    async fn settle(&self, relay: Uuid, lanes: &[Lane], rows: &[RowId], keep: bool) -> Result<Tenure, EventError> {
+    async fn first_between(&self, _: i64, _: i64) -> Result<Option<i64>, EventError> {
+        Ok(None)
+    }
+
+    async fn settle(&self, relay: Uuid, lanes: &[Lane], rows: &[RowId], keep: bool) -> Result<Settled, EventError> {
         let operation = "settle delivered events";
         let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else {
-            return Ok(Tenure::Lost);
+            return Ok(Settled::Lost);
         };
         let mut settled = 0;
         for some in rows.chunks(LONGEST_LIST) {
@@ -312,16 +297,28 @@ impl Store for MySqlStore {
             .await
             .map_err(self.error(operation))?;
         transaction.commit().await.map_err(self.error(operation))?;
-        Ok(Tenure::Held)
+        Ok(Settled::Except(Vec::new()))
     }
 
-    async fn refuse(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
-        self.judge(&[&self.sql.refuse], "note a refusal", relay, lane, refused).await
-    }
-
-    async fn bury(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
-        let statements = [&self.sql.bury, &self.sql.delete_buried];
-        self.judge(&statements, "move an event to the dead letters", relay, lane, refused).await
+    async fn judge(&self, relay: Uuid, lanes: &[Lane], refused: &[Refused]) -> Result<Settled, EventError> {
+        let operation = "write refusals down";
+        let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else { return Ok(Settled::Lost) };
+        for refused in refused {
+            let statements: &[&SqlStr] =
+                if refused.is_buried { &[&self.sql.bury, &self.sql.delete_buried] } else { &[&self.sql.refuse] };
+            for &statement in statements {
+                sqlx::query(statement.clone())
+                    .bind(refused.attempts)
+                    .bind(&refused.reason)
+                    .bind(refused.row.seq)
+                    .bind(refused.row.event_id.to_string())
+                    .execute(&mut *transaction)
+                    .await
+                    .map_err(self.error(operation))?;
+            }
+        }
+        transaction.commit().await.map_err(self.error(operation))?;
+        Ok(Settled::Except(Vec::new()))
     }
 
     async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {

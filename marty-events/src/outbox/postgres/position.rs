@@ -40,8 +40,21 @@ impl Default for PostgresPosition {
 }
 
 impl Position for PostgresPosition {
-    fn restart(&mut self) {
-        *self = Self::default();
+    fn resume(_: &[Option<String>]) -> Self {
+        Self::default()
+    }
+
+    fn go_back(&mut self, seq: i64) {
+        self.cursor = self.cursor.min(seq - 1);
+        self.behind = self.behind.min(self.cursor);
+    }
+
+    fn mark(&self, _: Option<i64>) -> Option<String> {
+        None
+    }
+
+    fn low(&self) -> i64 {
+        i64::MIN
     }
 
     fn is_new(&self) -> bool {
@@ -109,7 +122,7 @@ impl PostgresPosition {
         let same =
             self.place.as_ref().is_none_or(|place| *place == sight.place) && self.next_xid <= sight.snapshot.next_xid;
         if !same {
-            self.restart();
+            *self = Self::default();
         }
         same
     }

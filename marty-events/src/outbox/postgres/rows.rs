@@ -33,9 +33,12 @@ pub(super) const DIED_AT: &str = "(extract(epoch FROM died_at) * 1000000)::bigin
 
 /// The places of a record's columns, from its first one on.
 const SEQ: usize = 0;
+const TOPIC: usize = 2;
+const KEY: usize = 3;
 const ORDERING_KEY: usize = 4;
 const KEY_HASH: usize = 5;
 const HEADERS: usize = 6;
+const CREATED_AT: usize = 9;
 /// What comes after them.
 const SIZE: usize = 11;
 
@@ -55,7 +58,15 @@ pub(super) fn take_in(page: &mut Page, row: &PgRow, first: usize, lanes: &[Lane]
     if lanes.iter().any(|own| own.number == lane) {
         let size: i32 = row.try_get(first + SIZE)?;
         let size = usize::try_from(size).unwrap_or_default();
-        page.numbers.push(Number { seq, ordering_key: ordering_key.map(str::to_owned), size });
+        let created_at: Microseconds = row.try_get(first + CREATED_AT)?;
+        page.numbers.push(Number {
+            seq,
+            topic: row.try_get(first + TOPIC)?,
+            key: row.try_get(first + KEY)?,
+            ordering_key: ordering_key.map(str::to_owned),
+            created_at: timestamp(created_at.0).map_err(|problem| sqlx::Error::Decode(problem.into()))?,
+            size,
+        });
     }
     Ok(seq)
 }

@@ -8,7 +8,9 @@ use super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
         lanes::{Lane, longest, span},
         sql::Quotes,
-        store::{Page, Position, Refused, RowId, Standing, Store, Tenure, count, database_error, milliseconds},
+        store::{
+            Heartbeat, Holding, Page, Position, Refused, RowId, Settled, Store, count, database_error, milliseconds,
+        },
         wake::Wake,
     },
     listen,
@@ -81,20 +83,6 @@ impl PostgresStore {
         Ok(Look { sight, rows })
     }
 
-    async fn judge(&self, sql: &SqlStr, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, sqlx::Error> {
-        sqlx::query_scalar(sql.clone())
-            .bind(relay)
-            .bind([lane.number])
-            .bind([lane.term])
-            .bind(refused.row.seq)
-            .bind(refused.row.event_id)
-            .bind(refused.attempts)
-            .bind(refused.reason)
-            .fetch_one(&self.pool)
-            .await
-            .map(tenure)
-    }
-
     async fn delete_old(&self, sql: &SqlStr, age: Duration, limit: i64) -> Result<u64, sqlx::Error> {
         let done = sqlx::query(sql.clone()).bind(milliseconds(age)).bind(limit).execute(&self.pool).await?;
         Ok(done.rows_affected())
@@ -110,8 +98,8 @@ fn is_read_only(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(DatabaseError::code).as_deref() == Some("25006")
 }
 
-fn tenure(held: bool) -> Tenure {
-    if held { Tenure::Held } else { Tenure::Lost }
+fn settled(held: bool) -> Settled {
+    if held { Settled::Except(Vec::new()) } else { Settled::Lost }
 }
 
 /// Lanes as a set of bits.
@@ -142,19 +130,21 @@ impl Store for PostgresStore {
         }
     }
 
-    async fn stand(&self, relay: Uuid, lease: Duration, position: &PostgresPosition) -> Result<Standing, EventError> {
+    async fn heartbeat(&self, heartbeat: &Heartbeat, look: Option<&PostgresPosition>) -> Result<Holding, EventError> {
         let operation = "renew the leases";
+        let nowhere = PostgresPosition::default();
+        let position = look.unwrap_or(&nowhere);
         let Bounds { cursor, behind, next_xid, named, floors } = position.bounds();
         let mut connection = self.pool.acquire().await.map_err(self.error(operation))?;
         let row = sqlx::query(self.sql.stand.clone())
-            .bind(relay)
-            .bind(milliseconds(lease))
+            .bind(heartbeat.relay)
+            .bind(milliseconds(heartbeat.lease))
             .bind(named)
             .bind(floors)
             .bind(cursor)
             .bind(behind)
             .bind(next_xid)
-            .bind(!position.is_new())
+            .bind(look.is_some_and(|position| !position.is_new()))
             .bind(position.place())
             .fetch_one(&mut *connection)
             .await;
@@ -163,24 +153,25 @@ impl Store for PostgresStore {
             connection.close_on_drop();
         }
         let row = row.map_err(self.error(operation))?;
-        let standing = || -> Result<Standing, sqlx::Error> {
+        let holding = || -> Result<Holding, sqlx::Error> {
             let (numbers, terms): (Vec<i32>, Vec<i64>) = (row.try_get("lanes")?, row.try_get("terms")?);
             let next_expiry: Option<i64> = row.try_get("next_expiry")?;
-            Ok(Standing {
+            Ok(Holding {
+                marks: Vec::new(),
                 lanes: numbers.into_iter().zip(terms).map(|(number, term)| Lane { number, term }).collect(),
                 surplus: usize::try_from(row.try_get::<i64, _>("surplus")?).unwrap_or_default(),
                 next_expiry: next_expiry.map(|time| Duration::from_millis(count(time))),
                 has_news: row.try_get("has_news")?,
             })
         };
-        standing().map_err(self.error(operation))
+        holding().map_err(self.error(operation))
     }
 
     async fn listen(&self, wake: &Wake) -> Result<(), EventError> {
         listen::listen(&self.pool, &self.table, wake).await.map_err(self.error("listen"))
     }
 
-    async fn release(&self, relay: Uuid, lanes: &[Lane]) -> Result<(), EventError> {
+    async fn release(&self, relay: Uuid, lanes: &[Lane], _: Option<&str>) -> Result<(), EventError> {
         let (numbers, terms) = arrays(lanes);
         sqlx::query(self.sql.release.clone())
             .bind(relay)
@@ -241,7 +232,11 @@ impl Store for PostgresStore {
         Ok(page)
     }
 
-    async fn settle(&self, relay: Uuid, lanes: &[Lane], rows: &[RowId], keep: bool) -> Result<Tenure, EventError> {
+    async fn first_between(&self, _: i64, _: i64) -> Result<Option<i64>, EventError> {
+        Ok(None)
+    }
+
+    async fn settle(&self, relay: Uuid, lanes: &[Lane], rows: &[RowId], keep: bool) -> Result<Settled, EventError> {
         let (numbers, terms) = arrays(lanes);
         let (seqs, ids): (Vec<i64>, Vec<Uuid>) = rows.iter().map(|row| (row.seq, row.event_id)).unzip();
         let sql = if keep { &self.sql.settle_and_keep } else { &self.sql.settle };
@@ -253,17 +248,30 @@ impl Store for PostgresStore {
             .bind(ids)
             .fetch_one(&self.pool)
             .await
-            .map(tenure)
+            .map(settled)
             .map_err(self.error("settle delivered events"))
     }
 
-    async fn refuse(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
-        self.judge(&self.sql.refuse, relay, lane, refused).await.map_err(self.error("note a refusal"))
-    }
-
-    async fn bury(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
-        let judged = self.judge(&self.sql.bury, relay, lane, refused).await;
-        judged.map_err(self.error("move an event to the dead letters"))
+    async fn judge(&self, relay: Uuid, lanes: &[Lane], refused: &[Refused]) -> Result<Settled, EventError> {
+        let (numbers, terms) = arrays(lanes);
+        for refused in refused {
+            let sql = if refused.is_buried { &self.sql.bury } else { &self.sql.refuse };
+            let held: bool = sqlx::query_scalar(sql.clone())
+                .bind(relay)
+                .bind(&numbers)
+                .bind(&terms)
+                .bind(refused.row.seq)
+                .bind(refused.row.event_id)
+                .bind(refused.attempts)
+                .bind(&refused.reason)
+                .fetch_one(&self.pool)
+                .await
+                .map_err(self.error("write refusals down"))?;
+            if !held {
+                return Ok(Settled::Lost);
+            }
+        }
+        Ok(Settled::Except(Vec::new()))
     }
 
     async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {

@@ -7,7 +7,9 @@ use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
         lanes::{Lane, share},
-        store::{Page, Position, Refused, RowId, Standing, Store, Tenure, count, database_error, milliseconds},
+        store::{
+            Heartbeat, Holding, Page, Position, Refused, RowId, Settled, Store, count, database_error, milliseconds,
+        },
         wake::Wake,
     },
     rows,
@@ -24,7 +26,7 @@ pub(crate) struct SqliteStore {
 }
 
 /// The highest number that was read, once a page was: numbers are given in the order of commits, so nothing comes below it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct SqlitePosition(Option<i64>);
 
 impl SqlitePosition {
@@ -34,8 +36,20 @@ impl SqlitePosition {
 }
 
 impl Position for SqlitePosition {
-    fn restart(&mut self) {
-        *self = Self::default();
+    fn resume(_: &[Option<String>]) -> Self {
+        Self::default()
+    }
+
+    fn go_back(&mut self, seq: i64) {
+        self.0 = self.0.map(|cursor| cursor.min(seq - 1));
+    }
+
+    fn mark(&self, _: Option<i64>) -> Option<String> {
+        None
+    }
+
+    fn low(&self) -> i64 {
+        i64::MIN
     }
 
     fn is_new(&self) -> bool {
@@ -52,31 +66,6 @@ impl SqliteStore {
     fn page<'r>(&self, rows: impl IntoIterator<Item = &'r SqliteRow>, is_full: bool) -> Result<Page, EventError> {
         let columns = rows.into_iter().map(rows::columns).collect::<Result<Vec<_>, _>>();
         Ok(Page::of(columns.map_err(self.error("read a row"))?, is_full))
-    }
-
-    async fn judge(
-        &self,
-        statements: &[&SqlStr],
-        operation: &'static str,
-        relay: Uuid,
-        lane: Lane,
-        refused: Refused<'_>,
-    ) -> Result<Tenure, EventError> {
-        let Some(mut transaction) = self.begin_under(relay, &[lane], operation).await? else {
-            return Ok(Tenure::Lost);
-        };
-        for &statement in statements {
-            sqlx::query(statement.clone())
-                .bind(refused.row.seq)
-                .bind(refused.row.event_id.to_string())
-                .bind(refused.attempts)
-                .bind(refused.reason)
-                .execute(&mut *transaction)
-                .await
-                .map_err(self.error(operation))?;
-        }
-        transaction.commit().await.map_err(self.error(operation))?;
-        Ok(Tenure::Held)
     }
 
     async fn delete_old(&self, sql: &SqlStr, age: Duration, limit: i64) -> Result<u64, sqlx::Error> {
@@ -138,10 +127,10 @@ impl Store for SqliteStore {
         checked.map(drop).map_err(self.error("be looked at"))
     }
 
-    async fn stand(&self, relay: Uuid, lease: Duration, position: &SqlitePosition) -> Result<Standing, EventError> {
+    async fn heartbeat(&self, heartbeat: &Heartbeat, look: Option<&SqlitePosition>) -> Result<Holding, EventError> {
         let operation = "renew the leases";
         let mut transaction = self.begin(operation).await?;
-        let (relay, lease) = (relay.to_string(), milliseconds(lease));
+        let (relay, lease) = (heartbeat.relay.to_string(), milliseconds(heartbeat.lease));
         let standing = async {
             sqlx::query(self.sql.register.clone()).bind(&relay).bind(lease).execute(&mut *transaction).await?;
             sqlx::query(self.sql.sweep_relays.clone()).execute(&mut *transaction).await?;
@@ -159,13 +148,16 @@ impl Store for SqliteStore {
             lanes.sort_unstable();
             let next: Option<i64> =
                 sqlx::query_scalar(self.sql.next_expiry.clone()).bind(&relay).fetch_one(&mut *transaction).await?;
-            let has_news = !position.is_new()
-                && sqlx::query_scalar(self.sql.has_news.clone())
-                    .bind(position.cursor())
-                    .fetch_one(&mut *transaction)
-                    .await?;
-            Ok(Standing {
+            let has_news = match look {
+                Some(position) => {
+                    let is_behind = sqlx::query_scalar(self.sql.has_news.clone()).bind(position.cursor());
+                    is_behind.fetch_one(&mut *transaction).await?
+                }
+                None => false,
+            };
+            Ok(Holding {
                 lanes,
+                marks: Vec::new(),
                 surplus: usize::try_from(own - share(relays)).unwrap_or_default(),
                 next_expiry: next.map(|time| Duration::from_millis(count(time))),
                 has_news,
@@ -180,7 +172,7 @@ impl Store for SqliteStore {
         std::future::pending().await
     }
 
-    async fn release(&self, relay: Uuid, lanes: &[Lane]) -> Result<(), EventError> {
+    async fn release(&self, relay: Uuid, lanes: &[Lane], _: Option<&str>) -> Result<(), EventError> {
         sqlx::query(self.sql.release.clone())
             .bind(relay.to_string())
             .bind(json(&pairs(lanes))?)
@@ -240,9 +232,13 @@ impl Store for SqliteStore {
         self.page(&rows, false)
     }
 
-    async fn settle(&self, relay: Uuid, lanes: &[Lane], rows: &[RowId], keep: bool) -> Result<Tenure, EventError> {
+    async fn first_between(&self, _: i64, _: i64) -> Result<Option<i64>, EventError> {
+        Ok(None)
+    }
+
+    async fn settle(&self, relay: Uuid, lanes: &[Lane], rows: &[RowId], keep: bool) -> Result<Settled, EventError> {
         let operation = "settle delivered events";
-        let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else { return Ok(Tenure::Lost) };
+        let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else { return Ok(Settled::Lost) };
         let seqs = json(&rows.iter().map(|row| row.seq).collect::<Vec<_>>())?;
         let ids = json(&rows.iter().map(|row| row.event_id.to_string()).collect::<Vec<_>>())?;
         let kept = keep.then_some(&self.sql.keep_delivered);
@@ -257,16 +253,28 @@ impl Store for SqliteStore {
             .await
             .map_err(self.error(operation))?;
         transaction.commit().await.map_err(self.error(operation))?;
-        Ok(Tenure::Held)
+        Ok(Settled::Except(Vec::new()))
     }
 
-    async fn refuse(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
-        self.judge(&[&self.sql.refuse], "note a refusal", relay, lane, refused).await
-    }
-
-    async fn bury(&self, relay: Uuid, lane: Lane, refused: Refused<'_>) -> Result<Tenure, EventError> {
-        let statements = [&self.sql.bury, &self.sql.delete_buried];
-        self.judge(&statements, "move an event to the dead letters", relay, lane, refused).await
+    async fn judge(&self, relay: Uuid, lanes: &[Lane], refused: &[Refused]) -> Result<Settled, EventError> {
+        let operation = "write refusals down";
+        let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else { return Ok(Settled::Lost) };
+        for refused in refused {
+            let statements: &[&SqlStr] =
+                if refused.is_buried { &[&self.sql.bury, &self.sql.delete_buried] } else { &[&self.sql.refuse] };
+            for &statement in statements {
+                sqlx::query(statement.clone())
+                    .bind(refused.row.seq)
+                    .bind(refused.row.event_id.to_string())
+                    .bind(refused.attempts)
+                    .bind(&refused.reason)
+                    .execute(&mut *transaction)
+                    .await
+                    .map_err(self.error(operation))?;
+            }
+        }
+        transaction.commit().await.map_err(self.error(operation))?;
+        Ok(Settled::Except(Vec::new()))
     }
 
     async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {

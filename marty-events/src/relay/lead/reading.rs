@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{BUSY_POLL, LAST_POLL, REREAD, Term, USUAL_SIZE};
 use crate::{
     EventError,
-    outbox::{Lane, Page, Position, Store},
+    outbox::{Lane, Page, Store},
 };
 
 /// What a relay reads at a time.
@@ -51,7 +51,7 @@ impl<S: Store> Term<'_, S> {
         }
         if self.reread_at <= now {
             self.reread_at = now + REREAD;
-            self.position.restart();
+            self.position = S::Position::default();
             (self.poll_pause, self.poll_at) = (BUSY_POLL, Some(now));
         }
         let (rows, bytes) = self.room();

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::{super::pauses, Term};
+use super::{super::pauses, Tenure, Term, tenure};
 use crate::{
     EventError,
     error::OneLine,
     observe::Again,
-    outbox::{Refused, Store, Tenure},
+    outbox::{Refused, Store},
 };
 
 /// The longest wait between two refusals of one event.
@@ -38,13 +38,13 @@ impl<S: Store> Term<'_, S> {
     async fn settle_refusal(&self, refusal: &Refusal) -> Result<Tenure, EventError> {
         let Some(event) = self.window.event(refusal.seq) else { return Ok(Tenure::Held) };
         let Some(lane) = self.lane(event.lane) else { return Ok(Tenure::Held) };
-        let refused =
-            Refused { row: event.row_id(), attempts: event.attempts.saturating_add(1), reason: &refusal.reason };
-        if self.is_last_attempt(refusal) {
-            self.store.bury(self.relay, lane, refused).await
-        } else {
-            self.store.refuse(self.relay, lane, refused).await
-        }
+        let refused = Refused {
+            row: event.row_id(),
+            attempts: event.attempts.saturating_add(1),
+            reason: refusal.reason.clone(),
+            is_buried: self.is_last_attempt(refusal),
+        };
+        self.store.judge(self.relay, &[lane], &[refused]).await.map(|settled| tenure(&settled))
     }
 
     fn act_on(&mut self, refusal: &Refusal) {

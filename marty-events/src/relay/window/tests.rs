@@ -176,9 +176,9 @@ fn rows_take_no_more_bytes_than_there_are_and_one_fits_always() {
     let sized = |seq: i64, key: Option<&str>| Record { payload: vec![0; 100], ..row(seq, key) };
     let mut window = Window::default();
     for seq in 1..=3 {
-        window.note(Number { seq, ordering_key: None, size: 100 });
+        window.note(number(seq, None));
     }
-    window.note(Number { seq: 4, ordering_key: Some("a".to_owned()), size: 100 });
+    window.note(number(4, Some("a")));
     assert_eq!(window.wanted(9, 50).0, [1], "of any size, where nothing is here");
     assert_eq!(window.wanted(9, 250).0, [1, 2]);
     window.loaded(&[1, 2], vec![sized(1, None), sized(2, None)]);
@@ -243,4 +243,15 @@ fn a_row_that_is_here_waits_for_those_before_it_that_are_not() {
         window.loaded(&wanted, wanted.iter().map(|seq| row(*seq, Some("hot"))).collect());
     }
     assert_eq!(order, (2..=last + 1).collect::<Vec<_>>());
+}
+
+fn number(seq: i64, ordering_key: Option<&str>) -> Number {
+    Number {
+        seq,
+        topic: "topic".to_owned(),
+        key: ordering_key.map(str::to_owned),
+        ordering_key: ordering_key.map(str::to_owned),
+        created_at: jiff::Timestamp::UNIX_EPOCH,
+        size: 100,
+    }
 }
