@@ -4,6 +4,7 @@ mod complaint;
 mod direct;
 #[cfg(feature = "embedded")]
 pub(crate) mod embedded;
+mod partition;
 mod served;
 mod verdict;
 
@@ -16,6 +17,7 @@ use rdkafka::{
 
 pub(crate) use complaint::{Complaint, Outage};
 pub(crate) use direct::{Delivery, DirectProducer};
+pub(crate) use partition::Partitioner;
 pub(crate) use served::Served;
 pub(crate) use verdict::{Verdict, is_permanent};
 

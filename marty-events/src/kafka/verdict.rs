@@ -9,6 +9,10 @@ pub(crate) enum Verdict {
     Refused,
     /// The broker refused the batch that this event was part of; alone it may pass.
     BatchRefused,
+    /// The broker refused the topic.
+    TopicRefused,
+    /// Says nothing about the connection.
+    Unclear,
     /// The producer cannot go on; a new one can.
     ProducerLost,
 }

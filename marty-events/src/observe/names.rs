@@ -17,6 +17,7 @@ pub(super) const REFUSED: &str = "marty_events_refused_total";
 pub(super) const RETRIED: &str = "marty_events_retried_total";
 pub(super) const BURIED: &str = "marty_events_dead_letters_total";
 pub(super) const LANES: &str = "marty_events_relay_lanes";
+pub(super) const RELAY_OLDEST: &str = "marty_events_relay_oldest_age_seconds";
 pub(super) const CIRCUIT: &str = "marty_events_circuit_open";
 pub(super) const STATEMENT_DURATION: &str = "marty_events_relay_statement_duration_seconds";
 pub(super) const STATEMENT_ROWS: &str = "marty_events_relay_statement_rows";
@@ -38,7 +39,7 @@ const fn metric(name: &'static str, kind: Kind, unit: Unit, help: &'static str) 
     Metric { name, kind, unit, help }
 }
 
-const METRICS: [Metric; 15] = [
+const METRICS: [Metric; 16] = [
     metric(PUBLISHED, Kind::Counter, Unit::Count, "Events that a publisher was given, by what became of them."),
     metric(
         PUBLISH_DURATION,
@@ -56,6 +57,12 @@ const METRICS: [Metric; 15] = [
     metric(RETRIED, Kind::Counter, Unit::Count, "Events that the relay sends again, by why."),
     metric(BURIED, Kind::Counter, Unit::Count, "Events moved to the dead letters."),
     metric(LANES, Kind::Gauge, Unit::Count, "Lanes that this process's relays hold, of 16 in all."),
+    metric(
+        RELAY_OLDEST,
+        Kind::Gauge,
+        Unit::Seconds,
+        "How long the oldest event has waited that a relay of this process has read and not delivered; 0 where there is none.",
+    ),
     metric(CIRCUIT, Kind::Gauge, Unit::Count, "Relays of this process that a neighbour does not answer."),
     metric(STATEMENT_DURATION, Kind::Histogram, Unit::Seconds, "How long the relay's statements take."),
     metric(STATEMENT_ROWS, Kind::Histogram, Unit::Count, "Rows of a relay's statement that found any."),

@@ -117,6 +117,11 @@ pub(crate) fn show_lanes(more: f64) {
     metrics::gauge!(names::LANES).increment(more);
 }
 
+/// How long the oldest event has waited of the lanes that a relay of this process holds.
+pub(crate) fn show_oldest(table: &OutboxTable, seconds: f64) {
+    metrics::gauge!(names::RELAY_OLDEST, "outbox" => table.to_string()).set(seconds);
+}
+
 /// As many relays `more` of this process as before do not get through to `neighbour`.
 pub(crate) fn show_circuit(neighbour: Neighbour, more: f64) {
     let neighbour = match neighbour {

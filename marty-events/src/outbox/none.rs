@@ -34,13 +34,15 @@ impl Position for Nowhere {
         Self
     }
 
-    fn go_back(&mut self, _: i64) {}
-
     fn mark(&self, _: Option<i64>) -> Option<String> {
         None
     }
 
     fn low(&self) -> i64 {
+        i64::MIN
+    }
+
+    fn reached(&self) -> i64 {
         i64::MIN
     }
 

@@ -26,6 +26,10 @@ pub enum OutboxPool {
 }
 
 impl OutboxPool {
+    pub(crate) fn own(&self) -> Self {
+        self.clone()
+    }
+
     /// A pool for a URL whose scheme names the database; connects when it is first used.
     ///
     /// # Errors

@@ -79,6 +79,8 @@ pub(crate) struct Page {
     pub(crate) numbers: Vec<Number>,
     /// There is more to read at once.
     pub(crate) is_full: bool,
+    /// The number of the last row, where the page was [read again](Store::reread).
+    pub(crate) last: Option<i64>,
 }
 
 /// A row that was not read whole.
@@ -134,15 +136,15 @@ pub(crate) trait Position: Default + Clone + Send + Sync + std::fmt::Debug + 'st
     /// missing or cannot be read.
     fn resume(marks: &[Option<String>]) -> Self;
 
-    /// Reads from `seq` on once more, as well as all that would have come.
-    fn go_back(&mut self, seq: i64);
-
     /// A text by which another relay can [resume](Self::resume) where every row below `lowest` is settled; everything that was
     /// read, where it is `None`. Nothing before a page was read.
     fn mark(&self, lowest: Option<i64>) -> Option<String>;
 
     /// No row up to this number is looked for any more. The lowest number there is where all are.
     fn low(&self) -> i64;
+
+    /// Every row up to this number was looked for.
+    fn reached(&self) -> i64;
 
     /// Whether no page was read yet, not even an empty one.
     fn is_new(&self) -> bool;
@@ -191,6 +193,20 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
 
     /// These rows, once more.
     fn load(&self, seqs: &[i64]) -> impl Future<Output = Result<Page, EventError>> + Send;
+
+    /// The rows of `lanes` above `from` and not above `to` that are visible now, whatever was read before; `limit` of them at the most, in
+    /// the order of their numbers, whole where `bytes` allow it.
+    fn reread(
+        &self,
+        from: i64,
+        to: i64,
+        lanes: &[Lane],
+        limit: i64,
+        bytes: i64,
+    ) -> impl Future<Output = Result<Page, EventError>> + Send {
+        let _ = (from, to, lanes, limit, bytes);
+        async { Ok(Page::default()) }
+    }
 
     /// The lowest number of a row of any lane that is above `from` and not above `to`: for rows below the position, which came by a
     /// way that knows nothing of it, such as a restore.

@@ -28,6 +28,10 @@ impl Wake {
         self.rows.notify_one();
     }
 
+    pub(crate) async fn listens(&self) {
+        std::future::pending().await
+    }
+
     /// Lanes were given back.
     #[cfg(feature = "postgres")]
     pub(crate) fn lanes(&self) {

@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use super::{health::Vitals, pauses};
 use crate::{error::cause, observe::Neighbour};
@@ -7,38 +10,77 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Whether a neighbour (the database, the broker) works, with one line in the log per change.
+///
+/// What a relay asks a neighbour for can fail apart: a table may be locked that others need not. The neighbour works again when
+/// everything does that had failed.
 pub(super) struct Circuit {
     neighbour: Neighbour,
     vitals: Vitals,
-    pauses: Option<Box<dyn Iterator<Item = Duration> + Send + Sync>>,
+    failing: BTreeMap<&'static str, Pauses>,
+    since: Option<Instant>,
 }
+
+/// What is asked for without a name of its own.
+const ANYTHING: &str = "anything";
 
 impl Circuit {
     pub(super) fn new(neighbour: Neighbour, vitals: &Vitals) -> Self {
         vitals.meets(neighbour);
-        Self { neighbour, vitals: vitals.clone(), pauses: None }
+        Self { neighbour, vitals: vitals.clone(), failing: BTreeMap::new(), since: None }
     }
 
     pub(super) fn works(&mut self) {
-        if self.pauses.take().is_some() {
+        self.works_for(ANYTHING);
+    }
+
+    pub(super) fn works_for(&mut self, work: &'static str) {
+        if self.failing.remove(work).is_some() && self.failing.is_empty() {
+            self.since = None;
             self.vitals.is_back(self.neighbour);
             tracing::info!(neighbour = name(self.neighbour), "works again");
         }
     }
 
     pub(super) fn opens(&mut self, error: &dyn std::error::Error) {
-        if self.pauses.is_none() {
+        self.opens_for(ANYTHING, error);
+    }
+
+    fn opens_for(&mut self, work: &'static str, error: &dyn std::error::Error) {
+        if self.failing.is_empty() {
             let cause = cause(error);
+            self.since = Some(Instant::now());
             self.vitals.is_away(self.neighbour);
             tracing::warn!(neighbour = name(self.neighbour), %error, cause, "does not work; events wait in the outbox");
-            self.pauses = Some(Box::new(pauses(FIRST_PAUSE, LONGEST_PAUSE)));
         }
+        self.failing.entry(work).or_insert_with(Pauses::new);
     }
 
     /// Answers how long to leave it alone.
     pub(super) fn failed(&mut self, error: &dyn std::error::Error) -> Duration {
-        self.opens(error);
-        self.pauses.as_mut().and_then(Iterator::next).unwrap_or(LONGEST_PAUSE)
+        self.failed_for(ANYTHING, error)
+    }
+
+    pub(super) fn failed_for(&mut self, work: &'static str, error: &dyn std::error::Error) -> Duration {
+        self.opens_for(work, error);
+        self.failing.get_mut(work).map_or(LONGEST_PAUSE, Pauses::next)
+    }
+
+    /// Since when the neighbour does not work.
+    pub(super) fn open_since(&self) -> Option<Instant> {
+        self.since
+    }
+}
+
+/// Pauses that grow, for one kind of work.
+pub(super) struct Pauses(Box<dyn Iterator<Item = Duration> + Send + Sync>);
+
+impl Pauses {
+    pub(super) fn new() -> Self {
+        Self(Box::new(pauses(FIRST_PAUSE, LONGEST_PAUSE)))
+    }
+
+    pub(super) fn next(&mut self) -> Duration {
+        self.0.next().unwrap_or(LONGEST_PAUSE)
     }
 }
 
@@ -54,7 +96,7 @@ fn name(neighbour: Neighbour) -> &'static str {
 /// Whoever waited for the neighbour is gone, and with it the outage that it knew of.
 impl Drop for Circuit {
     fn drop(&mut self) {
-        if self.pauses.is_some() {
+        if !self.failing.is_empty() {
             self.vitals.is_back(self.neighbour);
         }
     }

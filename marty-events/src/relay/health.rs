@@ -30,6 +30,12 @@ pub enum RelayState {
         /// When that was found, by this process's clock.
         since: Timestamp,
     },
+    /// The broker has answered nothing for 10 s although there is something to deliver, or the outbox has been read for so long
+    /// without an end. The relay goes on; other keys, topics and lanes may be delivered, but not here.
+    NotDelivering {
+        /// When that was found, by this process's clock.
+        since: Timestamp,
+    },
     /// The outbox database does not work. The relay tries on.
     DatabaseAway {
         /// When that was found, by this process's clock.
@@ -66,6 +72,8 @@ struct Condition {
     lanes: Option<usize>,
     broker_away: Option<Timestamp>,
     database_away: Option<Timestamp>,
+    unanswered: Option<Timestamp>,
+    reads_for_long: Option<Timestamp>,
     /// When the database answered last; nothing before it was asked.
     answered: Option<Instant>,
     /// How long it may be silent.
@@ -90,8 +98,8 @@ impl RelayHealth {
         self.0.borrow().state()
     }
 
-    /// Whether the relay does its work: it leads or stands by, and the database has answered within the lease time (three
-    /// beats). In an outage of the broker events wait and nothing is lost, but nothing is delivered either.
+    /// Whether the relay does its work: it leads or stands by, the database has answered within the lease time (three
+    /// beats), and the broker has answered within 10 s where there is something to deliver. In an outage of the broker events wait and nothing is lost, but nothing is delivered either.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let condition = self.0.borrow();
@@ -121,6 +129,9 @@ impl Condition {
             Self { lanes: None, .. } => RelayState::Starting,
             Self { broker_away: Some(since), .. } => RelayState::BrokerAway { since },
             Self { lanes: Some(0), .. } => RelayState::StandingBy,
+            Self { unanswered: Some(since), .. } | Self { reads_for_long: Some(since), .. } => {
+                RelayState::NotDelivering { since }
+            }
             Self { lanes: Some(lanes), .. } => RelayState::Leading { lanes },
         }
     }
@@ -134,8 +145,16 @@ impl Condition {
 impl Vitals {
     /// `patience` is how long the database may be silent; `counts` is whether metrics show what is noted.
     pub(super) fn new(patience: Duration, counts: bool) -> Self {
-        let (lanes, broker_away, database_away, answered) = (None, None, None, None);
-        let condition = Condition { lanes, broker_away, database_away, answered, patience, is_over: false };
+        let condition = Condition {
+            lanes: None,
+            broker_away: None,
+            database_away: None,
+            unanswered: None,
+            reads_for_long: None,
+            answered: None,
+            patience,
+            is_over: false,
+        };
         Self(Arc::new(Shared { condition: watch::Sender::new(condition), counts }))
     }
 
@@ -157,6 +176,30 @@ impl Vitals {
             condition.answered = None;
             condition.lanes = Some(0);
         });
+    }
+
+    /// Whether the broker owes an answer for too long.
+    pub(super) fn is_unanswered(&self, is: bool) {
+        if self.0.condition.borrow().unanswered.is_some() == is {
+            return;
+        }
+        if is {
+            tracing::warn!("the broker answers nothing that was sent; events wait in the outbox");
+        } else {
+            tracing::info!("the broker answers again, or has nothing to answer");
+        }
+        self.0.note(|condition| condition.unanswered = is.then(Timestamp::now));
+    }
+
+    /// Whether a read of the outbox takes too long.
+    pub(super) fn is_reading_for_long(&self, is: bool) {
+        if self.0.condition.borrow().reads_for_long.is_some() == is {
+            return;
+        }
+        if is {
+            tracing::warn!("reading the outbox takes long");
+        }
+        self.0.note(|condition| condition.reads_for_long = is.then(Timestamp::now));
     }
 
     /// There is something to say about a neighbour from now on.
@@ -224,6 +267,7 @@ impl fmt::Display for RelayState {
             Self::Leading { lanes } => write!(f, "leads {lanes} of 16 lanes"),
             Self::StandingBy => f.write_str("stands by"),
             Self::BrokerAway { since } => write!(f, "waits for the broker since {since:.0}"),
+            Self::NotDelivering { since } => write!(f, "delivers nothing since {since:.0}"),
             Self::DatabaseAway { since } => write!(f, "waits for the outbox database since {since:.0}"),
             Self::Stopped => f.write_str("has stopped"),
         }

@@ -5,13 +5,16 @@
 //! the rows that are there. Relays share the work by lanes, into which the ordering keys are divided: each lane has one
 //! owner at a time, by a lease in the database whose term every statement that removes rows checks.
 
-mod backlog;
 mod builder;
 mod circuit;
+mod delivery;
 mod health;
-mod housekeeping;
-mod lead;
-mod producer;
+mod intake;
+mod job;
+mod maintenance;
+mod settlement;
+mod tenure;
+mod term;
 mod window;
 
 use std::{
@@ -27,14 +30,15 @@ pub use builder::OutboxRelayBuilder;
 pub use health::{RelayHealth, RelayState};
 
 use circuit::Circuit;
+use delivery::RelayProducer;
 use health::Vitals;
-use producer::RelayProducer;
+use term::End;
 
 use crate::{
     EventError,
     config::EventConfig,
     observe::Neighbour,
-    outbox::{Heartbeat, OutboxPool, OutboxTable, Store, Wake, on_store},
+    outbox::{OutboxPool, OutboxTable, Store, Wake, on_store},
 };
 
 /// The shortest pause between two tries to take a lane.
@@ -87,7 +91,14 @@ struct Running<'a, S> {
     settings: Settings,
     wake: &'a Wake,
     vitals: &'a Vitals,
+    table: &'a OutboxTable,
     relay: Uuid,
+}
+
+/// Who the relay works with, for as long as it runs: what is known of them outlives a term.
+struct Neighbours {
+    database: Circuit,
+    broker: Circuit,
 }
 
 impl<S> Clone for Running<'_, S> {
@@ -129,16 +140,19 @@ impl OutboxRelay {
     /// [`EventError::Background`] (a producer that cannot be made), at the start.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EventError> {
         let Self { pool, table, config, settings, vitals } = self;
+        // Connections of its own: what a service does with its pool keeps no heartbeat waiting.
+        let pool = pool.own();
         on_store!(&pool, table, store => {
             let (wake, relay) = (Wake::default(), Uuid::now_v7());
-            let running =
-                Running { store: &store, config: &config, settings, wake: &wake, vitals: &vitals, relay };
+            let running = Running {
+                store: &store, config: &config, settings, wake: &wake, vitals: &vitals, table: &table, relay,
+            };
             // Boxed once a relay: unboxed it is 18 KB of every future that runs one.
             let work = Box::pin(run(running, &stop));
             tokio::select! {
                 ended = work => ended,
                 never = listen(running), if settings.listens => match never {},
-                never = backlog::watch(&store, &table, settings.stats_interval), if config.counts() => match never {},
+                never = maintenance::watch(&store, &table, settings.stats_interval), if config.counts() => match never {},
             }
         })
     }
@@ -148,58 +162,72 @@ impl OutboxRelay {
 async fn listen<S: Store>(Running { store, wake, vitals, .. }: Running<'_, S>) -> Infallible {
     let mut circuit = Circuit::new(Neighbour::Listener, vitals);
     loop {
-        let heard = store.listen(wake).await;
+        let heard = {
+            let listening = store.listen(wake);
+            tokio::pin!(listening);
+            loop {
+                tokio::select! {
+                    heard = &mut listening => break heard,
+                    () = wake.listens() => circuit.works(),
+                }
+            }
+        };
         wake.rows();
-        match heard {
-            Ok(()) => circuit.works(),
-            Err(error) => tokio::time::sleep(circuit.failed(&error)).await,
+        if let Err(error) = heard {
+            tokio::time::sleep(circuit.failed(&error)).await;
         }
     }
 }
 
 async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Result<(), EventError> {
-    let Running { store, config, settings, wake, vitals, relay } = running;
-    let mut database = Circuit::new(Neighbour::Database, vitals);
+    let Running { store, config, settings, wake, vitals, relay, .. } = running;
+    let mut neighbours = Neighbours {
+        database: Circuit::new(Neighbour::Database, vitals),
+        broker: Circuit::new(Neighbour::Broker, vitals),
+    };
     // One is made before anything is asked for: a relay that can make none takes no lanes from those that can.
     let mut producer = Some(RelayProducer::new(config)?);
-    let mut is_valid = false;
+    let (mut is_valid, mut delivers) = (false, true);
     tracing::info!(%relay, "relay started");
     while !stop.is_cancelled() {
         let asked = Instant::now();
         if !is_valid {
             match in_time(store.validate()).await {
-                Err(error @ (EventError::OutboxTableMissing { .. } | EventError::OutboxForbidden { .. })) => {
-                    return Err(error);
-                }
+                Err(error) if is_for_good(&error) => return Err(error),
                 // What else is wrong will be met again.
                 checked => is_valid = checked.is_ok(),
             }
         }
-        let pause = match in_time(
-            store.heartbeat(
-                &Heartbeat { relay, lease: settings.lease_time, delivers: true, mark: None, settled: 0 },
-                None,
-            ),
-        )
-        .await
-        {
-            Ok(standing) if standing.lanes.is_empty() => {
-                database.works();
+        if !delivers {
+            match delivery::is_back(running, &mut neighbours.broker).await {
+                Ok(found) => (delivers, producer) = (true, Some(found)),
+                Err(_) => producer = None,
+            }
+        }
+        let pause = match tenure::stand_by(running, relay, delivers).await {
+            Ok(holding) if holding.lanes.is_empty() => {
+                neighbours.database.works_for("heartbeats");
                 vitals.stands(0);
                 producer = None;
                 // A lane whose row is locked just now is asked for again a little later.
-                standing.next_expiry.unwrap_or(settings.beat()).clamp(SHORTEST_WAIT, settings.beat().max(SHORTEST_WAIT))
+                let expiry = holding.next_expiry.unwrap_or(settings.beat());
+                expiry.clamp(SHORTEST_WAIT, settings.beat().max(SHORTEST_WAIT))
             }
-            Ok(standing) => {
-                database.works();
-                vitals.stands(standing.lanes.len());
+            Ok(holding) => {
+                neighbours.database.works_for("heartbeats");
+                vitals.stands(holding.lanes.len());
                 match producer.take().map_or_else(|| RelayProducer::new(config), Ok) {
-                    Ok(producer) => lead::lead(running, producer, standing.lanes, asked, stop).await,
-                    Err(error) => producer = wait_for_producer(running, error, stop).await,
+                    Ok(producer) => {
+                        let end = term::work(running, &mut neighbours, producer, holding, asked, stop).await;
+                        delivers = end != End::CutOff;
+                    }
+                    Err(error) => producer = wait_for_producer(running, &mut neighbours.broker, error, stop).await,
                 }
+                vitals.is_unanswered(false);
+                vitals.is_reading_for_long(false);
                 continue;
             }
-            Err(error) => database.failed(&error),
+            Err(error) => neighbours.database.failed_for("heartbeats", &error),
         };
         tokio::select! {
             () = stop.cancelled() => {}
@@ -207,22 +235,27 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
             () = tokio::time::sleep(pause) => {}
         }
     }
-    leave(running).await;
+    tenure::leave(running).await;
     tracing::info!(%relay, "relay stopped");
     Ok(())
+}
+
+/// Whether nothing but somebody's doing helps.
+fn is_for_good(error: &EventError) -> bool {
+    matches!(error, EventError::OutboxTableMissing { .. } | EventError::OutboxForbidden { .. })
 }
 
 /// Until one can be made, as it could before: no thread is left, or a certificate is just being replaced. Others have the lanes
 /// meanwhile.
 async fn wait_for_producer<S: Store>(
     running: Running<'_, S>,
+    broker: &mut Circuit,
     error: EventError,
     stop: &CancellationToken,
 ) -> Option<RelayProducer> {
     let Running { config, vitals, .. } = running;
-    let mut broker = Circuit::new(Neighbour::Broker, vitals);
     let mut pause = broker.failed(&error);
-    leave(running).await;
+    tenure::leave(running).await;
     vitals.asks_nothing();
     loop {
         stop.run_until_cancelled(tokio::time::sleep(pause)).await?;
@@ -236,19 +269,17 @@ async fn wait_for_producer<S: Store>(
     }
 }
 
-/// Gives the lanes back. Where this fails the leases simply run out.
-async fn leave<S: Store>(Running { store, relay, .. }: Running<'_, S>) {
-    if let Err(error) = in_time(store.leave(relay)).await {
-        tracing::warn!(%relay, %error, "the lanes could not be given back");
-    }
-}
-
 /// How long the database may take for what it is asked at a time: a connection that the network has forgotten never answers.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The answer, or a failure of the database once its time is up. What was asked may have been done.
 async fn in_time<T>(answer: impl Future<Output = Result<T, EventError>>) -> Result<T, EventError> {
-    tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| {
+    within(PATIENCE, answer).await
+}
+
+/// The same where it may take `limit`.
+async fn within<T>(limit: Duration, answer: impl Future<Output = Result<T, EventError>>) -> Result<T, EventError> {
+    tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
         let source = sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
         Err(EventError::Outbox { operation: "answer in time", source })
     })

@@ -48,16 +48,16 @@ impl Position for MySqlPosition {
         Self::default()
     }
 
-    fn go_back(&mut self, seq: i64) {
-        self.cursor = self.cursor.min(seq - 1);
-    }
-
     fn mark(&self, _: Option<i64>) -> Option<String> {
         None
     }
 
     fn low(&self) -> i64 {
         i64::MIN
+    }
+
+    fn reached(&self) -> i64 {
+        self.cursor
     }
 
     fn is_new(&self) -> bool {

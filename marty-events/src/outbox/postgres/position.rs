@@ -44,17 +44,16 @@ impl Position for PostgresPosition {
         Self::default()
     }
 
-    fn go_back(&mut self, seq: i64) {
-        self.cursor = self.cursor.min(seq - 1);
-        self.behind = self.behind.min(self.cursor);
-    }
-
     fn mark(&self, _: Option<i64>) -> Option<String> {
         None
     }
 
     fn low(&self) -> i64 {
         i64::MIN
+    }
+
+    fn reached(&self) -> i64 {
+        self.cursor
     }
 
     fn is_new(&self) -> bool {

@@ -40,16 +40,16 @@ impl Position for SqlitePosition {
         Self::default()
     }
 
-    fn go_back(&mut self, seq: i64) {
-        self.0 = self.0.map(|cursor| cursor.min(seq - 1));
-    }
-
     fn mark(&self, _: Option<i64>) -> Option<String> {
         None
     }
 
     fn low(&self) -> i64 {
         i64::MIN
+    }
+
+    fn reached(&self) -> i64 {
+        self.cursor()
     }
 
     fn is_new(&self) -> bool {

@@ -1,17 +1,19 @@
 //! The relay's producer: pipelined, and patient.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use rdkafka::{
     ClientContext,
     config::RDKafkaLogLevel,
     error::KafkaError,
     message::DeliveryResult,
+    metadata::MetadataTopic,
     producer::{BaseRecord, Producer, ProducerContext},
     types::RDKafkaErrorCode,
 };
 use tokio::sync::mpsc;
 
+use super::client_events::{Checked, ClientEvent, Report};
 use crate::{
     EventError,
     config::EventConfig,
@@ -23,50 +25,35 @@ use crate::{
 /// a page is handed over faster than a request is answered.
 const DEFAULTS: [(&str, &str); 2] = [("message.timeout.ms", "0"), ("linger.ms", "0")];
 
+/// How many topics are asked for at a time.
+const MOST_TOPICS: usize = 16;
 /// How long a broker that is asked for a sign of life may take.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
-/// What became of a row that was sent.
-#[derive(Debug)]
-pub(super) struct Report {
-    pub(super) seq: i64,
-    pub(super) result: Result<(), KafkaError>,
-}
-
-/// What the client has to tell.
-#[derive(Debug)]
-pub(super) enum News {
-    Report(Report),
-    /// No broker can be reached. What was sent waits in the client.
-    Unreachable(Outage),
-    /// A broker has answered that was asked for it, or none has.
-    Probed(Result<(), KafkaError>),
-}
-
 /// Sends rows and reports on each.
-pub(super) struct RelayProducer {
+pub(in crate::relay) struct RelayProducer {
     producer: Served<Reporter>,
     reporter: Reporter,
-    news: mpsc::UnboundedReceiver<News>,
+    events: mpsc::UnboundedReceiver<ClientEvent>,
     complaint: Complaint,
 }
 
-/// Passes the client's news on. The channel is bounded by what the relay has in flight, one report a row, and by how often all
+/// Passes on what the client has to tell. The channel is bounded by what the relay has in flight, one report a row, and by how often all
 /// connections can break.
 #[derive(Clone)]
 struct Reporter {
-    news: mpsc::UnboundedSender<News>,
+    events: mpsc::UnboundedSender<ClientEvent>,
     complaint: Complaint,
 }
 
 impl RelayProducer {
-    pub(super) fn new(config: &EventConfig) -> Result<Self, EventError> {
+    pub(in crate::relay) fn new(config: &EventConfig) -> Result<Self, EventError> {
         let client = kafka::producer_config(config, &DEFAULTS)?;
-        let (sender, news) = mpsc::unbounded_channel();
+        let (sender, events) = mpsc::unbounded_channel();
         let complaint = Complaint::default();
-        let reporter = Reporter { news: sender, complaint: complaint.clone() };
+        let reporter = Reporter { events: sender, complaint: complaint.clone() };
         let producer = Served::new(&client, reporter.clone())?;
-        Ok(Self { producer, reporter, news, complaint })
+        Ok(Self { producer, reporter, events, complaint })
     }
 
     /// Hands a row to the client. An error means that nothing was taken, and no report comes.
@@ -86,29 +73,56 @@ impl RelayProducer {
     }
 
     /// What comes next. Cancel safe.
-    pub(super) async fn news(&mut self) -> Option<News> {
-        self.news.recv().await
+    pub(super) async fn event(&mut self) -> Option<ClientEvent> {
+        self.events.recv().await
     }
 
     /// What is there already.
-    pub(super) fn news_now(&mut self) -> Option<News> {
-        self.news.try_recv().ok()
+    pub(super) fn event_now(&mut self) -> Option<ClientEvent> {
+        self.events.try_recv().ok()
     }
 
-    /// Asks the brokers for a sign of life; whether one comes is news.
-    pub(super) fn probe(&self) {
+    /// Asks the brokers for a sign of life, and for the partitions of these topics; the answer comes as an event.
+    pub(super) fn check(&self, topics: BTreeSet<Arc<str>>) {
         let (producer, reporter) = (self.producer.clone(), self.reporter.clone());
         // The call blocks its thread.
-        tokio::task::spawn_blocking(move || {
-            let answer = producer.client().fetch_metadata(None, SIGN_OF_LIFE).map(drop);
-            reporter.tell(News::Probed(answer));
-        });
+        tokio::task::spawn_blocking(move || reporter.tell(ClientEvent::Checked(ask(&producer, &topics))));
+    }
+
+    /// Whether a broker answers.
+    pub(super) async fn answers(&self) -> Result<(), Outage> {
+        let producer = self.producer.clone();
+        let asked = tokio::task::spawn_blocking(move || ask(&producer, &BTreeSet::new())).await;
+        match asked {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(self.outage(&error)),
+            // The runtime goes down.
+            Err(_) => Err(Outage::unreachable(&self.complaint)),
+        }
     }
 
     /// Forgets what was not sent yet, so that nothing leaves after the lease is gone.
     pub(super) fn purge(&self) {
         self.producer.purge();
     }
+}
+
+/// The partitions of these topics, or of nothing in particular: any answer is a sign of life.
+fn ask(producer: &Served<Reporter>, topics: &BTreeSet<Arc<str>>) -> Checked {
+    let partitions = |topic: Option<&str>| -> Checked {
+        let metadata = producer.client().fetch_metadata(topic, SIGN_OF_LIFE)?;
+        let topics = metadata.topics().iter().filter(|found| found.error().is_none() && topic.is_some());
+        let count = |found: &MetadataTopic| i32::try_from(found.partitions().len()).unwrap_or(i32::MAX);
+        Ok(topics.map(|found| (found.name().to_owned(), count(found))).collect())
+    };
+    if topics.is_empty() {
+        return partitions(None);
+    }
+    let mut known = Vec::new();
+    for topic in topics.iter().take(MOST_TOPICS) {
+        known.extend(partitions(Some(topic))?);
+    }
+    Ok(known)
 }
 
 /// A relay that is dropped sends nothing more.
@@ -126,7 +140,7 @@ impl ClientContext for Reporter {
     fn error(&self, error: KafkaError, reason: &str) {
         self.complaint.take_down(&error, reason);
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.tell(News::Unreachable(Outage::unreachable(&self.complaint)));
+            self.tell(ClientEvent::Unreachable(Outage::unreachable(&self.complaint)));
         }
     }
 }
@@ -139,13 +153,13 @@ impl ProducerContext for Reporter {
             self.complaint.withdraw();
         }
         let result = result.as_ref().map(drop).map_err(|(error, _)| error.clone());
-        self.tell(News::Report(Report { seq: *seq, result }));
+        self.tell(ClientEvent::Report(Report { seq: *seq, result }));
     }
 }
 
 impl Reporter {
-    fn tell(&self, news: News) {
+    fn tell(&self, event: ClientEvent) {
         // Nobody listens any more once the relay has stopped; the row is still in the outbox.
-        let _ = self.news.send(news);
+        let _ = self.events.send(event);
     }
 }

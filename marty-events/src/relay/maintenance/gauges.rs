@@ -17,7 +17,7 @@ const SHARE: u32 = 100;
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// Counts what waits and what is dead, for ever, with pauses of `pause` at the least.
-pub(super) async fn watch<S: Store>(store: &S, table: &OutboxTable, pause: Duration) -> Infallible {
+pub(in crate::relay) async fn watch<S: Store>(store: &S, table: &OutboxTable, pause: Duration) -> Infallible {
     loop {
         let begun = Instant::now();
         match tokio::time::timeout(LIMIT, store.stats()).await {

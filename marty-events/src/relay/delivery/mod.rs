@@ -1,0 +1,237 @@
+//! From the window to the broker, and what becomes of it there.
+
+mod check;
+mod client_events;
+mod producer;
+mod refusals;
+
+use std::time::{Duration, Instant};
+
+use super::{
+    Running, Settings,
+    circuit::Circuit,
+    health::Vitals,
+    window::{Limits, Window},
+};
+use crate::{
+    EventError,
+    config::EventConfig,
+    kafka::{Partitioner, Verdict},
+    observe::{Again, RelayMetrics, SendSpans},
+};
+
+pub(super) use client_events::{ClientEvent, Report};
+pub(super) use producer::RelayProducer;
+pub(super) use refusals::{Judgement, Refusals};
+
+use check::BrokerCheck;
+use refusals::{Refusal, Scope};
+
+/// How long the broker may owe every answer before the relay is not ready.
+pub(super) const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// How long the broker is out of reach before a relay leaves its lanes to relays that deliver. Where all of them lose it at once, all
+/// have found out by then.
+const CUT_OFF: Duration = Duration::from_secs(3);
+/// Delivered rows wait so long for company, unless they are a batch before: a settlement costs a commit, however few it is for.
+pub(super) const SETTLE_PAUSE: Duration = Duration::from_millis(10);
+/// How long a row waits that failed for a reason that is not known to be the broker's or its own.
+const UNCLEAR_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a relay sends in one term.
+pub(super) struct Delivery {
+    pub(super) window: Window,
+    producer: RelayProducer,
+    /// The producer can send nothing more, and is replaced once it has reported on everything that it had.
+    producer_lost: bool,
+    pub(super) refusals: Refusals,
+    pub(super) metrics: RelayMetrics,
+    spans: SendSpans,
+    check: BrokerCheck,
+    /// Not before this is anything sent again.
+    send_at: Instant,
+    /// When delivered rows are settled, at the latest.
+    pub(super) settle_at: Option<Instant>,
+    /// Since when there has been something to deliver, and no answer from the broker.
+    unanswered: Option<Instant>,
+    vitals: Vitals,
+}
+
+impl Delivery {
+    pub(super) fn new(settings: &Settings, config: &EventConfig, vitals: &Vitals, producer: RelayProducer) -> Self {
+        let limits = Limits::new(settings.in_flight as usize, settings.in_flight_bytes);
+        let property = config.producer_properties().find(|(name, _)| *name == "partitioner").map(|(_, value)| value);
+        Self {
+            window: Window::new(limits, Partitioner::of(property)),
+            producer,
+            producer_lost: false,
+            refusals: Refusals::new(settings),
+            metrics: RelayMetrics::new(config.counts()),
+            spans: SendSpans::new(config.traces()),
+            check: BrokerCheck::default(),
+            send_at: Instant::now(),
+            settle_at: None,
+            unanswered: None,
+            vitals: vitals.clone(),
+        }
+    }
+
+    /// Whether records reach the broker, as far as is known.
+    pub(super) fn delivers(&self, broker: &Circuit) -> bool {
+        broker.open_since().is_none_or(|since| since.elapsed() < CUT_OFF)
+    }
+
+    /// What comes next from the client. Cancel safe.
+    pub(super) async fn event(&mut self) -> Option<ClientEvent> {
+        self.producer.event().await
+    }
+
+    /// Takes in all that the client has said.
+    pub(super) fn hear_all(&mut self, broker: &mut Circuit) {
+        while let Some(event) = self.producer.event_now() {
+            self.hear(event, broker);
+        }
+    }
+
+    pub(super) fn hear(&mut self, event: ClientEvent, broker: &mut Circuit) {
+        match event {
+            ClientEvent::Report(report) => self.report(report, broker),
+            ClientEvent::Unreachable(error) if 0 < self.window.awaited() => broker.opens(&error),
+            ClientEvent::Unreachable(_) => self.check.doubt(),
+            ClientEvent::Checked(answer) => self.checked(answer, broker),
+        }
+    }
+
+    /// Hands over what may be sent.
+    pub(super) fn send(&mut self, broker: &mut Circuit) {
+        let now = Instant::now();
+        while !self.producer_lost && self.send_at <= now {
+            let Some(event) = self.window.take(now) else { return };
+            let seq = event.seq;
+            self.spans.begin(event);
+            if let Err(error) = self.producer.send(event) {
+                self.report(Report { seq, result: Err(error) }, broker);
+            }
+        }
+    }
+
+    /// Takes note of how long there has been no answer, and asks the broker for a sign of life where that is too long.
+    pub(super) fn look(&mut self, broker: &Circuit, is_draining: bool) {
+        let now = Instant::now();
+        let has_work = 0 < self.window.under_way() || self.window.has_ready();
+        self.unanswered = if has_work { self.unanswered.or(Some(now)) } else { None };
+        self.vitals.is_unanswered(self.unanswered.is_some_and(|since| ANSWER_TIME <= now.duration_since(since)));
+        let oldest = self.window.oldest_awaited();
+        let is_away = broker.open_since().is_some();
+        if let Some(then) = self.check.look(now, oldest, is_away, self.window.awaited(), is_draining) {
+            self.producer.check(self.window.late_topics(then));
+        }
+    }
+
+    /// When there is something to do but for an answer.
+    pub(super) fn due(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        let oldest = self.window.oldest_awaited();
+        let answer = self.unanswered.map(|since| since + ANSWER_TIME).filter(|at| now < *at);
+        let send = Some(self.send_at).filter(|at| now < *at);
+        [self.window.next_retry(), send, answer, self.check.due(oldest)].into_iter().flatten().min()
+    }
+
+    fn report(&mut self, report: Report, broker: &mut Circuit) {
+        let Report { seq, result } = report;
+        self.spans.end(seq, result.as_ref().err());
+        let Err(error) = result else {
+            self.answered(broker);
+            if let Some(row) = self.window.row(seq) {
+                self.metrics.acknowledged(row.created_at);
+            }
+            self.window.delivered(seq);
+            self.settle_at.get_or_insert_with(|| Instant::now() + SETTLE_PAUSE);
+            return;
+        };
+        let refused = |scope| Refusal::new(seq, error.to_string(), scope);
+        match Verdict::of(&error) {
+            Verdict::Refused => self.refuse(refused(Scope::Event), broker),
+            Verdict::BatchRefused => self.refuse(refused(Scope::Batch), broker),
+            Verdict::TopicRefused => {
+                if self.window.topic_refused(seq) {
+                    self.refuse(refused(Scope::Topic), broker);
+                } else {
+                    self.answered(broker);
+                    self.metrics.sends_again(Again::Refusal);
+                }
+            }
+            Verdict::Unclear => {
+                self.answered(broker);
+                self.metrics.sends_again(Again::Outage);
+                tracing::warn!(seq, %error, "an event was not taken; it is tried again");
+                self.window.postpone(seq, Instant::now() + UNCLEAR_PAUSE);
+            }
+            verdict @ (Verdict::Outage | Verdict::ProducerLost) => {
+                self.window.put_back(seq);
+                self.metrics.sends_again(Again::Outage);
+                self.send_at = Instant::now() + broker.failed(&self.producer.outage(&error));
+                if verdict == Verdict::ProducerLost {
+                    self.producer_lost = true;
+                    self.producer.purge();
+                }
+            }
+        }
+    }
+
+    /// The broker has answered, whatever it said.
+    fn answered(&mut self, broker: &mut Circuit) {
+        self.unanswered = None;
+        broker.works();
+    }
+
+    fn refuse(&mut self, refusal: Refusal, broker: &mut Circuit) {
+        self.answered(broker);
+        if self.window.judge(refusal.seq) {
+            self.refusals.add(refusal);
+        } else {
+            // Too many wait to be judged; it comes again when they have been.
+            self.metrics.sends_again(Again::Refusal);
+        }
+    }
+
+    /// Takes a new producer where the last one can send nothing more; answers `false` where there is none to be had, so that
+    /// another relay should have the lanes.
+    pub(super) fn replace_lost_producer(&mut self, config: &EventConfig) -> bool {
+        if !self.producer_lost || Instant::now() < self.send_at || 0 < self.window.under_way() {
+            return true;
+        }
+        let Ok(producer) = RelayProducer::new(config) else { return false };
+        self.producer = producer;
+        self.producer_lost = false;
+        self.check = BrokerCheck::default();
+        true
+    }
+
+    /// Forgets what was not sent yet, so that nothing leaves after the lease is gone.
+    pub(super) fn purge(&self) {
+        self.producer.purge();
+    }
+
+    pub(super) fn oldest_age(&self) -> f64 {
+        let now = jiff::Timestamp::now();
+        self.window.oldest().map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64().max(0.0))
+    }
+}
+
+/// One more look at the broker for a relay that has left its lanes, because it did not reach it.
+pub(super) async fn is_back<S>(
+    Running { config, .. }: Running<'_, S>,
+    broker: &mut Circuit,
+) -> Result<RelayProducer, Duration> {
+    let tried: Result<RelayProducer, EventError> = RelayProducer::new(config);
+    match tried {
+        Err(error) => Err(broker.failed(&error)),
+        Ok(producer) => match producer.answers().await {
+            Ok(()) => {
+                broker.works();
+                Ok(producer)
+            }
+            Err(error) => Err(broker.failed(&error)),
+        },
+    }
+}

@@ -1,0 +1,189 @@
+//! What becomes of the rows that the broker refused.
+
+use std::time::{Duration, Instant};
+
+use super::super::{Running, Settings, circuit::Pauses, job::Job, pauses, tenure::Tenure, window::Window, within};
+use crate::{
+    EventError,
+    error::OneLine,
+    observe::{Again, RelayMetrics},
+    outbox::{Lane, Refused, Settled, Store},
+};
+
+/// The longest wait between two refusals of one event.
+const LONGEST_RETRY: Duration = Duration::from_mins(1);
+/// How many refusals are written down at a time.
+const BATCH: usize = 500;
+/// How long that may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a row waits that somebody else has locked in the outbox.
+const LOCKED_PAUSE: Duration = Duration::from_secs(1);
+
+/// A row that was refused.
+#[derive(Debug, Clone)]
+pub(super) struct Refusal {
+    pub(super) seq: i64,
+    reason: String,
+    scope: Scope,
+}
+
+/// What the refusal may be about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    Event,
+    /// Another row of its batch.
+    Batch,
+    /// Every row of the topic.
+    Topic,
+}
+
+impl Refusal {
+    pub(super) fn new(seq: i64, reason: String, scope: Scope) -> Self {
+        Self { seq, reason, scope }
+    }
+}
+
+/// Refused rows whose refusal is not in the outbox yet, and how it gets there.
+pub(in crate::relay) struct Refusals {
+    waiting: Vec<Refusal>,
+    max_attempts: u32,
+    gives_up: bool,
+    retry_delay: Duration,
+    not_before: Instant,
+    failing: Option<Pauses>,
+}
+
+/// Refusals that were written down, or were not.
+pub(in crate::relay) struct Judgement {
+    refusals: Vec<(Refusal, bool)>,
+    answer: Result<Settled, EventError>,
+}
+
+impl Refusals {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            waiting: Vec::new(),
+            max_attempts: settings.max_attempts,
+            gives_up: settings.gives_up,
+            retry_delay: settings.retry_delay,
+            not_before: Instant::now(),
+            failing: None,
+        }
+    }
+
+    pub(super) fn add(&mut self, refusal: Refusal) {
+        self.waiting.push(refusal);
+    }
+
+    pub(in crate::relay) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(in crate::relay) fn due(&self) -> Option<Instant> {
+        (!self.waiting.is_empty()).then_some(self.not_before)
+    }
+
+    /// Writes the refusals down that wait.
+    pub(in crate::relay) fn start<'a, S: Store>(
+        &mut self,
+        Running { store, relay, .. }: Running<'a, S>,
+        tenure: &Tenure<'_>,
+        window: &Window,
+        job: &mut Job<'a, Judgement>,
+    ) {
+        if !job.is_idle() || self.waiting.is_empty() || Instant::now() < self.not_before {
+            return;
+        }
+        let some = self.waiting.drain(..self.waiting.len().min(BATCH));
+        let refusals: Vec<(Refusal, bool)> = some
+            .collect::<Vec<_>>()
+            .into_iter()
+            .map(|refusal| (self.is_last(&refusal, window), refusal))
+            .map(|(is_last, refusal)| (refusal, is_last))
+            .collect();
+        let mut lanes = Vec::new();
+        let mut refused = Vec::new();
+        for (refusal, is_buried) in &refusals {
+            let Some(row) = window.row(refusal.seq) else { continue };
+            lanes.push(row.lane);
+            let attempts = i32::try_from(row.attempts.saturating_add(1)).unwrap_or(i32::MAX);
+            refused.push(Refused { row: row.id, attempts, reason: refusal.reason.clone(), is_buried: *is_buried });
+        }
+        let lanes: Vec<Lane> = tenure.with_numbers(lanes);
+        job.start(async move {
+            let answer = within(PATIENCE, store.judge(relay, &lanes, &refused)).await;
+            Judgement { refusals, answer }
+        });
+    }
+
+    /// Acts on refusals that were written down. Answers `false` where another relay has one of the lanes.
+    pub(in crate::relay) fn take_in(
+        &mut self,
+        judgement: Judgement,
+        window: &mut Window,
+        metrics: &RelayMetrics,
+    ) -> bool {
+        let Judgement { refusals, answer } = judgement;
+        match answer {
+            Ok(Settled::Lost) => return false,
+            Ok(Settled::Except(locked)) => {
+                if self.failing.take().is_some() {
+                    tracing::info!("refusals are written down again");
+                }
+                for (refusal, is_buried) in refusals {
+                    if locked.contains(&refusal.seq) {
+                        self.not_before = Instant::now() + LOCKED_PAUSE;
+                        self.waiting.push(refusal);
+                    } else {
+                        self.act_on(&refusal, is_buried, window, metrics);
+                    }
+                }
+            }
+            Err(error) => {
+                let pauses = self.failing.get_or_insert_with(|| {
+                    tracing::warn!(%error, "refusals cannot be written down; the refused events wait, and others go on");
+                    Pauses::new()
+                });
+                self.not_before = Instant::now() + pauses.next();
+                self.waiting.extend(refusals.into_iter().map(|(refusal, _)| refusal));
+            }
+        }
+        true
+    }
+
+    fn act_on(&self, refusal: &Refusal, is_buried: bool, window: &mut Window, metrics: &RelayMetrics) {
+        let Some(row) = window.row(refusal.seq) else { return };
+        let (event_id, attempts, reason) = (row.id.event_id, row.attempts + 1, OneLine(&refusal.reason));
+        metrics.refused();
+        if is_buried {
+            tracing::error!(%event_id, attempts, %reason, "event moved to the dead letters");
+            metrics.buried();
+            if refusal.scope == Scope::Topic {
+                window.topic_is_lost(refusal.seq);
+            }
+            window.buried(refusal.seq, Instant::now());
+            return;
+        }
+        if self.max_attempts <= attempts {
+            tracing::error!(%event_id, attempts, %reason, "the broker goes on refusing an event, and its ordering key waits");
+        } else {
+            tracing::warn!(%event_id, attempts, %reason, "the broker refused an event; it is tried again");
+        }
+        metrics.sends_again(Again::Refusal);
+        let pause = pauses(self.retry_delay, LONGEST_RETRY).nth(attempts as usize - 1).unwrap_or(LONGEST_RETRY);
+        window.refused(refusal.seq, Instant::now() + pause, refusal.scope == Scope::Batch);
+    }
+
+    /// A row that was refused with its batch is tried alone in any case; one of a topic that has refused everything for so long is
+    /// not tried again.
+    fn is_last(&self, refusal: &Refusal, window: &Window) -> bool {
+        let Some(row) = window.row(refusal.seq) else { return false };
+        let is_spent = self.max_attempts <= row.attempts + 1;
+        self.gives_up
+            && match refusal.scope {
+                Scope::Event => is_spent,
+                Scope::Batch => is_spent && row.suspected,
+                Scope::Topic => is_spent || window.is_of_lost_topic(refusal.seq),
+            }
+    }
+}

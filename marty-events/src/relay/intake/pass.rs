@@ -1,0 +1,114 @@
+//! Reading once more what was left behind, beside the reading of new rows.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    super::{
+        Running,
+        job::Job,
+        window::{Source, Window},
+        within,
+    },
+    PATIENCE, admit, as_number,
+};
+use crate::{
+    EventError,
+    outbox::{Lane, Page, Store},
+};
+
+/// The shortest pause between two passes.
+const PAUSE: Duration = Duration::from_millis(100);
+/// A pass may take this part of the time.
+const SHARE: u32 = 4;
+/// How many numbers one statement looks through at first. Dead rows may be among them.
+const FIRST_RANGE: i64 = 100_000;
+/// A statement that takes less looks through twice as many next time; one that takes more than [`LONG`], through half as many.
+const SHORT: Duration = Duration::from_millis(100);
+const LONG: Duration = Duration::from_millis(500);
+
+pub(super) struct CatchUp<'a> {
+    reading: Job<'a, Passed>,
+    since: Instant,
+    range: i64,
+    /// When the pass began that is under way, and when the next one may.
+    begun: Instant,
+    not_before: Instant,
+}
+
+/// What a step of a pass has read.
+pub(in crate::relay) struct Passed {
+    begun: Instant,
+    to: i64,
+    page: Result<Page, EventError>,
+}
+
+impl<'a> CatchUp<'a> {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self { reading: Job::idle(), since: now, range: FIRST_RANGE, begun: now, not_before: now }
+    }
+
+    /// Since when a step has been under way.
+    pub(super) fn since(&self) -> Option<Instant> {
+        (!self.reading.is_idle()).then_some(self.since)
+    }
+
+    pub(super) fn due(&self, window: &Window, room: usize) -> Option<Instant> {
+        if !self.reading.is_idle() || room == 0 {
+            return None;
+        }
+        if window.pass().is_some() {
+            return Some(self.since);
+        }
+        window.pass_is_due().then_some(self.not_before)
+    }
+
+    /// Begins a pass where one is due, up to what the position has `reached`, or goes on with the one that is under way.
+    pub(super) fn start<S: Store>(
+        &mut self,
+        Running { store, .. }: Running<'a, S>,
+        lanes: &[Lane],
+        window: &mut Window,
+        reached: i64,
+        (rows, bytes): (usize, usize),
+    ) {
+        let now = Instant::now();
+        if !self.reading.is_idle() || rows == 0 {
+            return;
+        }
+        if window.pass().is_none() && window.pass_is_due() && self.not_before <= now {
+            self.begun = now;
+            window.begin_pass(reached);
+        }
+        let Some((from, to)) = window.pass() else { return };
+        let (to, lanes) = (to.min(from.saturating_add(self.range)), lanes.to_vec());
+        self.since = now;
+        self.reading.start(async move {
+            let page = within(PATIENCE, store.reread(from, to, &lanes, as_number(rows), as_number(bytes))).await;
+            Passed { begun: now, to, page }
+        });
+    }
+
+    pub(super) async fn passed(&mut self) -> Passed {
+        self.reading.done().await
+    }
+
+    pub(super) fn take_in(&mut self, passed: Passed, window: &mut Window) -> Result<(), EventError> {
+        let Passed { begun, to, page } = passed;
+        let time = begun.elapsed();
+        if time < SHORT {
+            self.range = self.range.saturating_mul(2);
+        } else if LONG < time {
+            self.range = (self.range / 2).max(FIRST_RANGE / 100);
+        }
+        let page = page?;
+        // A page that is full ends with its last row, one that is not with the range.
+        let last = if page.is_full { page.last.unwrap_or(to) } else { to };
+        admit(page, window, Source::Pass);
+        window.pass_reached(last);
+        if window.pass().is_none() {
+            self.not_before = Instant::now() + PAUSE.max(self.begun.elapsed() * SHARE);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! What a relay does besides delivering.
+
+mod gauges;
+mod retention;
+mod sweep;
+
+pub(super) use gauges::watch;
+pub(super) use retention::Retention;
+pub(super) use sweep::{Step, Sweep};

@@ -1,0 +1,99 @@
+//! Rows that came by a way that the position knows nothing of: a restore, numbers that were set back by hand.
+//!
+//! Every few minutes the relay reads once more what is above the position's low number, as if it had been left behind. Below it there is
+//! nothing but dead rows, which can be very many: those numbers are looked through from above, in steps, and for a small part of the time.
+
+use std::time::{Duration, Instant};
+
+use super::super::{job::Job, window::Window, within};
+use crate::{EventError, outbox::Store};
+
+/// The pause between two sweeps.
+const PAUSE: Duration = Duration::from_mins(5);
+/// How many numbers the first step looks through. A quick step is followed by one of twice as many.
+const FIRST_STEP: i64 = 100_000;
+const QUICK: Duration = Duration::from_millis(100);
+/// A step is followed by a pause so many times as long.
+const SHARE: u32 = 100;
+/// How long a step may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub(in crate::relay) struct Sweep<'a> {
+    step: Job<'a, Step>,
+    /// Everything above this number was looked through; nothing between two sweeps.
+    above: Option<i64>,
+    size: i64,
+    at: Instant,
+}
+
+#[derive(Debug)]
+pub(in crate::relay) struct Step {
+    begun: Instant,
+    from: i64,
+    found: Result<Option<i64>, EventError>,
+}
+
+impl<'a> Sweep<'a> {
+    pub(in crate::relay) fn new() -> Self {
+        Self { step: Job::idle(), above: None, size: FIRST_STEP, at: Instant::now() + PAUSE }
+    }
+
+    pub(in crate::relay) fn due(&self) -> Option<Instant> {
+        self.step.is_idle().then_some(self.at)
+    }
+
+    /// Begins a sweep or its next step, if it is time. `low` is where the relay's own reading begins.
+    pub(in crate::relay) fn start<S: Store>(&mut self, store: &'a S, low: i64, window: &mut Window) {
+        let now = Instant::now();
+        if self.due().is_none_or(|at| now < at) {
+            return;
+        }
+        let above = self.above.unwrap_or_else(|| {
+            window.look_from(low.saturating_add(1));
+            low
+        });
+        if above == i64::MIN {
+            self.end();
+            return;
+        }
+        let from = above.saturating_sub(self.size);
+        self.step.start(async move {
+            let found = within(PATIENCE, store.first_between(from, above)).await;
+            Step { begun: now, from, found }
+        });
+    }
+
+    pub(in crate::relay) async fn done(&mut self) -> Step {
+        self.step.done().await
+    }
+
+    pub(in crate::relay) fn take_in(&mut self, step: Step, window: &mut Window) {
+        let Step { begun, from, found } = step;
+        let time = begun.elapsed();
+        self.at = Instant::now() + time * SHARE;
+        match found {
+            Ok(found) => {
+                if let Some(seq) = found {
+                    tracing::warn!(seq, "rows came into the outbox below those that were delivered; they are read now");
+                    window.look_from(seq);
+                }
+                self.above = Some(from);
+                self.size = if time < QUICK { self.size.saturating_mul(2) } else { FIRST_STEP.max(self.size / 2) };
+                if from == i64::MIN {
+                    self.end();
+                }
+            }
+            // The same numbers are looked through in smaller steps.
+            Err(error) => {
+                tracing::debug!(%error, "a part of the outbox was not looked through");
+                self.size = FIRST_STEP;
+                self.at = Instant::now() + PAUSE;
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        (self.above, self.size, self.at) = (None, FIRST_STEP, Instant::now() + PAUSE);
+    }
+}

@@ -1,0 +1,159 @@
+//! Which lanes the relay has, and for how long.
+
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use super::{Running, job::Job, within};
+use crate::{
+    EventError,
+    outbox::{Heartbeat, Holding, Lane, Store},
+};
+
+/// The relay's lanes in one term, and the heartbeat that keeps them.
+#[derive(Debug)]
+pub(super) struct Tenure<'a> {
+    pub(super) lanes: Vec<Lane>,
+    /// Those that are given to another relay once nothing of them is under way.
+    pub(super) leaving: Vec<Lane>,
+    heartbeat: Job<'a, Beaten>,
+    /// When the next heartbeat is due.
+    pub(super) beat_at: Instant,
+    /// By this process's clock, which may only make it give up too early: the database's clock decides.
+    pub(super) lease_ends: Instant,
+    /// The last heartbeat was not answered: the next one asks for nothing but the lease.
+    failed: bool,
+    /// How many events were settled that no heartbeat has reported yet.
+    settled: u64,
+}
+
+/// What came of a heartbeat.
+#[derive(Debug)]
+pub(super) struct Beaten {
+    asked: Instant,
+    /// How many settled events it reported.
+    settled: u64,
+    answer: Result<Holding, EventError>,
+}
+
+/// What follows from it.
+#[derive(Debug)]
+pub(super) enum Kept {
+    /// The lanes are the relay's own for another lease.
+    Held(Holding),
+    /// One of them is another relay's.
+    Lost,
+    Failed(EventError),
+}
+
+impl<'a> Tenure<'a> {
+    pub(super) fn new(lanes: Vec<Lane>, asked: Instant, beat: Duration, lease: Duration) -> Self {
+        Self {
+            lanes,
+            leaving: Vec::new(),
+            heartbeat: Job::idle(),
+            beat_at: asked + beat,
+            lease_ends: asked + lease,
+            failed: false,
+            settled: 0,
+        }
+    }
+
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.heartbeat.is_idle() && self.beat_at <= now
+    }
+
+    /// When there is something to do for the lanes.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.heartbeat.is_idle().then_some(self.beat_at)
+    }
+
+    /// So many events are out of the outbox.
+    pub(super) fn settled(&mut self, count: usize) {
+        self.settled += count as u64;
+    }
+
+    /// Sends a heartbeat; the answer to a `look` comes with it where the database answers at all.
+    pub(super) fn beat<S: Store>(
+        &mut self,
+        running: Running<'a, S>,
+        delivers: bool,
+        mark: Option<String>,
+        look: Option<S::Position>,
+    ) {
+        let Running { store, settings, relay, .. } = running;
+        let (asked, settled) = (Instant::now(), self.settled);
+        let heartbeat = Heartbeat { relay, lease: settings.lease_time, delivers, mark, settled };
+        let look = look.filter(|_| !self.failed);
+        self.heartbeat.start(async move {
+            let answer = within(settings.lease_time / 2, store.heartbeat(&heartbeat, look.as_ref())).await;
+            Beaten { asked, settled, answer }
+        });
+    }
+
+    /// What came of the heartbeat that is under way. Cancel safe.
+    pub(super) async fn beaten(&mut self) -> Beaten {
+        self.heartbeat.done().await
+    }
+
+    /// Takes the answer to a heartbeat in; lanes that came with it are the caller's to read.
+    pub(super) fn take_in(&mut self, beaten: Beaten, beat: Duration, lease: Duration) -> Kept {
+        let Beaten { asked, settled, answer } = beaten;
+        let holding = match answer {
+            Ok(holding) => holding,
+            Err(error) => {
+                self.failed = true;
+                return Kept::Failed(error);
+            }
+        };
+        self.failed = false;
+        self.settled -= settled;
+        if !self.lanes.iter().all(|lane| holding.lanes.contains(lane)) {
+            return Kept::Lost;
+        }
+        // Another relay's lanes are there to be taken a moment after its lease is over.
+        let takes_over = holding.next_expiry.map_or(beat, |expiry| beat.min(expiry + MOMENT));
+        self.beat_at = asked + takes_over;
+        self.lease_ends = asked + lease;
+        Kept::Held(holding)
+    }
+
+    /// The lanes with these numbers, each once.
+    pub(super) fn with_numbers(&self, mut numbers: Vec<i32>) -> Vec<Lane> {
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.into_iter().filter_map(|number| self.lanes.iter().copied().find(|lane| lane.number == number)).collect()
+    }
+}
+
+/// A lease is over when the database's clock has passed its end, and not when it has reached it.
+const MOMENT: Duration = Duration::from_millis(20);
+
+/// Gives the lanes back. Where this fails the leases simply run out.
+pub(super) async fn leave<S: Store>(Running { store, relay, .. }: Running<'_, S>) {
+    if let Err(error) = super::in_time(store.leave(relay)).await {
+        tracing::warn!(%relay, %error, "the lanes could not be given back");
+    }
+}
+
+/// Gives some lanes to another relay. Where this fails the leases are renewed, and given away later.
+pub(super) async fn release<S: Store>(running: Running<'_, S>, lanes: &[Lane], mark: Option<&str>) {
+    let Running { store, relay, .. } = running;
+    if lanes.is_empty() {
+        return;
+    }
+    tracing::info!(%relay, lanes = lanes.len(), "relay gives lanes to another");
+    if let Err(error) = super::in_time(store.release(relay, lanes, mark)).await {
+        tracing::warn!(%relay, %error, "the lanes could not be given away");
+    }
+}
+
+/// The first heartbeat of a relay without lanes.
+pub(super) async fn stand_by<S: Store>(
+    Running { store, settings, .. }: Running<'_, S>,
+    relay: Uuid,
+    delivers: bool,
+) -> Result<Holding, EventError> {
+    let heartbeat = Heartbeat { relay, lease: settings.lease_time, delivers, mark: None, settled: 0 };
+    super::in_time(store.heartbeat(&heartbeat, None)).await
+}

@@ -1,0 +1,291 @@
+//! One term of a relay: from when it has lanes until it stops, loses one of them or has to share.
+//!
+//! The loop awaits nothing but the next thing that happens. The heartbeat, the reads, the settlement, the judgement of refused rows and
+//! the upkeep go on beside it, one of each kind at a time, each with a limit of its own.
+
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Neighbours, Running,
+    delivery::{ANSWER_TIME, Delivery, Judgement, RelayProducer},
+    intake::Intake,
+    job::Job,
+    maintenance::{Retention, Sweep},
+    settlement::Settlement,
+    tenure::{self, Beaten, Kept, Tenure},
+};
+use crate::{
+    observe,
+    outbox::{Holding, Store, nudged},
+};
+
+/// How a term ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The relay stopped, or asks for lanes again.
+    Over,
+    /// It left its lanes to relays that reach the broker.
+    CutOff,
+}
+
+/// Works on the lanes of `holding`, which were asked for at `asked`, until one of them is lost, some of them are given away, or `stop`
+/// and everything under way is settled.
+pub(super) async fn work<S: Store>(
+    running: Running<'_, S>,
+    neighbours: &mut Neighbours,
+    producer: RelayProducer,
+    holding: Holding,
+    asked: Instant,
+    stop: &CancellationToken,
+) -> End {
+    let Running { store: _, config, settings, vitals, relay, .. } = running;
+    tracing::info!(%relay, lanes = holding.lanes.len(), "relay works");
+    let mut term = Term {
+        running,
+        neighbours,
+        intake: Intake::new(&holding.marks),
+        tenure: Tenure::new(holding.lanes, asked, settings.beat(), settings.lease_time),
+        delivery: Delivery::new(&settings, config, vitals, producer),
+        settlement: Settlement::new(),
+        judging: Job::idle(),
+        retention: Retention::new(settings),
+        sweep: Sweep::new(),
+        drain_until: None,
+        end: End::Over,
+    };
+    term.work(stop).await
+}
+
+struct Term<'a, 'n, S: Store> {
+    running: Running<'a, S>,
+    neighbours: &'n mut Neighbours,
+    tenure: Tenure<'a>,
+    intake: Intake<'a, S>,
+    delivery: Delivery,
+    settlement: Settlement<'a>,
+    judging: Job<'a, Judgement>,
+    retention: Retention<'a>,
+    sweep: Sweep<'a>,
+    drain_until: Option<Instant>,
+    end: End,
+}
+
+/// What happens next.
+enum Next<S: Store> {
+    Beaten(Beaten),
+    Took(super::intake::Took<S>),
+    Settled(super::settlement::Done),
+    Judged(Judgement),
+    Swept(super::maintenance::Step),
+    Told(super::delivery::ClientEvent),
+    MayRead,
+    MayTake,
+    /// Something is due, or the relay is to stop.
+    Due,
+}
+
+impl<S: Store> Term<'_, '_, S> {
+    async fn work(&mut self, stop: &CancellationToken) -> End {
+        loop {
+            self.delivery.hear_all(&mut self.neighbours.broker);
+            if !self.delivery.replace_lost_producer(self.running.config) {
+                // Whoever can send has the lanes.
+                self.drain();
+            }
+            if stop.is_cancelled() {
+                self.drain();
+            }
+            self.begin_what_is_due();
+            if self.drain_until.is_some_and(|limit| self.is_drained() || limit <= Instant::now()) {
+                self.finish().await;
+                return self.end;
+            }
+            let next = self.next(stop).await;
+            if !self.take_in(next) {
+                let relay = self.running.relay;
+                if self.delivery.window.was_set_back() {
+                    tracing::warn!(%relay, "the outbox was set back; it is read anew");
+                } else {
+                    tracing::warn!(%relay, "another relay has taken over");
+                }
+                return End::Over;
+            }
+        }
+    }
+
+    fn begin_what_is_due(&mut self) {
+        let now = Instant::now();
+        let (running, drains) = (self.running, self.drain_until.is_some());
+        if self.tenure.is_due(now) {
+            self.beat();
+        }
+        self.settlement.start(running, &self.tenure, &mut self.delivery, drains);
+        self.delivery.refusals.start(running, &self.tenure, &self.delivery.window, &mut self.judging);
+        if !drains {
+            self.intake.start(running, &self.tenure.lanes, &mut self.delivery.window);
+            self.retention.start(running.store);
+            self.sweep.start(running.store, self.intake.low(), &mut self.delivery.window);
+            self.delivery.window.unpark(now);
+            // A relay that may have been replaced already sends nothing more.
+            if now < self.tenure.lease_ends {
+                self.delivery.send(&mut self.neighbours.broker);
+            }
+        }
+        self.delivery.look(&self.neighbours.broker, drains);
+        running
+            .vitals
+            .is_reading_for_long(self.intake.reading_since().is_some_and(|since| ANSWER_TIME <= since.elapsed()));
+    }
+
+    fn beat(&mut self) {
+        let delivers = self.delivery.delivers(&self.neighbours.broker);
+        let mark = self.intake.mark(&self.delivery.window);
+        let look = self.intake.quiet().filter(|_| self.drain_until.is_none());
+        self.tenure.beat(self.running, delivers, mark, look);
+    }
+
+    /// Takes in what has happened; answers `false` where the term is over because of it.
+    fn take_in(&mut self, next: Next<S>) -> bool {
+        let Self { delivery, intake, tenure, neighbours, running, .. } = self;
+        match next {
+            Next::Beaten(beaten) => return self.beaten(beaten),
+            Next::Took(took) => {
+                let database = &mut neighbours.database;
+                intake.take_in(took, &mut delivery.window, &running.settings, &delivery.metrics, database);
+                return !delivery.window.was_set_back();
+            }
+            Next::Settled(done) => return self.settlement.take_in(done, tenure, delivery, &mut neighbours.database),
+            Next::Judged(judgement) => {
+                return delivery.refusals.take_in(judgement, &mut delivery.window, &delivery.metrics);
+            }
+            Next::Swept(step) => self.sweep.take_in(step, &mut delivery.window),
+            Next::Told(event) => delivery.hear(event, &mut neighbours.broker),
+            Next::MayRead => intake.poll_soon(),
+            Next::MayTake => tenure.beat_at = Instant::now(),
+            Next::Due => {}
+        }
+        true
+    }
+
+    fn beaten(&mut self, beaten: Beaten) -> bool {
+        let Running { settings, vitals, relay, config, table, .. } = self.running;
+        let holding = match self.tenure.take_in(beaten, settings.beat(), settings.lease_time) {
+            Kept::Held(holding) => holding,
+            Kept::Lost => return false,
+            Kept::Failed(error) => {
+                self.tenure.beat_at = Instant::now() + self.neighbours.database.failed_for("heartbeats", &error);
+                self.intake.doubt();
+                return true;
+            }
+        };
+        self.neighbours.database.works_for("heartbeats");
+        vitals.stands(holding.lanes.len());
+        if config.counts() {
+            observe::show_oldest(table, self.delivery.oldest_age());
+        }
+        let Holding { lanes, marks, surplus, has_news, .. } = holding;
+        if self.tenure.lanes.len() < lanes.len() {
+            tracing::info!(%relay, lanes = lanes.len(), "relay took further lanes");
+            self.tenure.lanes = lanes;
+            self.intake.resume(&marks);
+        } else if self.intake.is_doubtful() {
+            self.intake.resume(&marks);
+        }
+        if 0 < surplus && self.drain_until.is_none() {
+            self.share(surplus);
+        }
+        if has_news {
+            self.intake.poll_soon();
+        }
+        true
+    }
+
+    /// Leaves lanes to other relays: some of them where there are more relays now, all of them where those reach the broker and this one
+    /// does not.
+    fn share(&mut self, surplus: usize) {
+        self.tenure.leaving = self.tenure.lanes.iter().rev().take(surplus).copied().collect();
+        if self.delivery.delivers(&self.neighbours.broker) {
+            self.drain();
+        } else {
+            tracing::warn!(relay = %self.running.relay, "the broker is out of this relay's reach, and others reach it");
+            self.end = End::CutOff;
+            // What is under way gets no answer.
+            self.drain_until = Some(Instant::now());
+        }
+    }
+
+    fn drain(&mut self) {
+        self.drain_until.get_or_insert_with(|| Instant::now() + self.running.settings.drain_time);
+    }
+
+    fn is_drained(&self) -> bool {
+        let Delivery { window, refusals, .. } = &self.delivery;
+        window.awaited() == 0
+            && window.unsettled().is_empty()
+            && refusals.is_empty()
+            && self.settlement.is_idle()
+            && self.judging.is_idle()
+    }
+
+    async fn finish(&mut self) {
+        let window = &self.delivery.window;
+        let left = window.under_way() + window.unsettled().len() + window.locked();
+        if 0 < left {
+            tracing::warn!(events = left, "stopped before all that was sent was settled; it is sent again later");
+        }
+        self.delivery.purge();
+        let mark = self.intake.mark(&self.delivery.window);
+        // Its count and its mark are in the outbox before the lanes are another's.
+        self.beat();
+        let beaten = self.tenure.beaten().await;
+        let Running { settings, .. } = self.running;
+        let kept = self.tenure.take_in(beaten, settings.beat(), settings.lease_time);
+        if matches!(kept, Kept::Held(_)) {
+            tenure::release(self.running, &self.tenure.leaving, mark.as_deref()).await;
+        }
+    }
+
+    /// When something is due that nothing tells of.
+    fn due(&mut self) -> Instant {
+        let settings = &self.running.settings;
+        let drains = self.drain_until.is_some();
+        let work = [
+            self.tenure.due(),
+            self.settlement.due(settings, &self.delivery, drains),
+            self.delivery.refusals.due().filter(|_| self.judging.is_idle()),
+            self.delivery.due(),
+            self.drain_until,
+        ];
+        let reading = [
+            self.intake.due(settings, &self.delivery.window),
+            self.retention.due(),
+            self.sweep.due(),
+            self.intake.reading_since().map(|since| since + ANSWER_TIME).filter(|at| Instant::now() < *at),
+        ];
+        let reading = reading.into_iter().filter(|_| !drains);
+        work.into_iter().chain(reading).flatten().min().unwrap_or_else(Instant::now)
+    }
+
+    /// Until something happens or something is due.
+    async fn next(&mut self, stop: &CancellationToken) -> Next<S> {
+        let due = self.due();
+        let drains = self.drain_until.is_some();
+        let wake = self.running.wake;
+        tokio::select! {
+            beaten = self.tenure.beaten() => Next::Beaten(beaten),
+            took = self.intake.took() => Next::Took(took),
+            done = self.settlement.done() => Next::Settled(done),
+            judgement = self.judging.done() => Next::Judged(judgement),
+            step = self.sweep.done() => Next::Swept(step),
+            () = self.retention.done() => Next::Due,
+            Some(event) = self.delivery.event() => Next::Told(event),
+            () = tokio::time::sleep_until(due.into()) => Next::Due,
+            () = nudged(), if !drains => Next::MayRead,
+            () = wake.rows_came(), if !drains => Next::MayRead,
+            () = wake.lanes_came() => Next::MayTake,
+            () = stop.cancelled(), if !drains => Next::Due,
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! What comes into the window, and in which of its three ways.
+
+use std::{collections::HashMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{Key, Noted, Row, State, Window, destinations::Place, left_behind::hash};
+use crate::outbox::{Number, Record};
+
+/// Why a row was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::relay) enum Source {
+    /// It is behind the position, or came late.
+    Position,
+    /// It may have been left behind.
+    Pass,
+}
+
+/// A row on its way into the window.
+struct Incoming {
+    seq: i64,
+    key: Option<Arc<str>>,
+    place: Place,
+    size: usize,
+    created_at: Timestamp,
+}
+
+impl Window {
+    /// Takes in a row that was read; one that is known already stays as it is.
+    pub(in crate::relay) fn admit(&mut self, event: Record, source: Source) {
+        if let Some(known) = self.rows.get(&event.seq) {
+            self.was_set_back |= known.id.event_id != event.event_id;
+            return;
+        }
+        if self.numbers.contains_key(&event.seq) || self.stays_behind(&event, source) {
+            return;
+        }
+        self.take_in(event);
+    }
+
+    /// Takes note of a row that was not read whole.
+    pub(in crate::relay) fn note(&mut self, number: Number, source: Source) {
+        let Number { seq, topic, key, ordering_key, created_at, size } = number;
+        if self.rows.contains_key(&seq) || self.numbers.contains_key(&seq) {
+            return;
+        }
+        if self.key_stays_behind(ordering_key.as_deref(), seq, created_at, source) {
+            return;
+        }
+        let place = self.destinations.place(&topic, key.as_deref(), self.partitioner);
+        self.keep_number(Incoming { seq, key: ordering_key.map(Into::into), place, size, created_at });
+    }
+
+    /// Leaves out, until it is read again, a row that this version cannot read, and its key. Answers whether that is new.
+    pub(in crate::relay) fn leave_unreadable(&mut self, seq: i64, ordering_key: Option<&str>) -> bool {
+        self.left.leave(seq, ordering_key.map(hash), Timestamp::now());
+        self.unreadable.len() < self.limits.numbers && self.unreadable.insert(seq)
+    }
+
+    /// The numbers of rows whose turn may come soon, to be read whole, and the bytes that they have: `limit` rows at the most, with
+    /// `bytes` at the most. Where nothing is here yet, there is room for one of any size.
+    pub(in crate::relay) fn wanted(&self, limit: usize, bytes: usize) -> (Vec<i64>, usize) {
+        let (mut wanted, mut used) = (Vec::new(), 0_usize);
+        let mut planned: HashMap<usize, usize> = HashMap::new();
+        for (seq, size, place) in self.wants(limit / 4 + 1) {
+            if limit <= wanted.len() {
+                break;
+            }
+            if let Some(place) = place {
+                let planned = planned.entry(self.destinations.topic_of(place)).or_default();
+                if !self.destinations.has_room_for(place, *planned) {
+                    continue;
+                }
+                *planned += 1;
+            }
+            let with_it = used.saturating_add(size);
+            if bytes < with_it && !(self.whole == 0 && wanted.is_empty()) {
+                break;
+            }
+            used = with_it;
+            wanted.push(seq);
+        }
+        (wanted, used)
+    }
+
+    /// Rows that may be loaded, each with its size, and with its place where that may be closed to it; `most_due` that were refused.
+    fn wants(&self, most_due: usize) -> impl Iterator<Item = (i64, usize, Option<Place>)> {
+        let due = self.due.iter().take(most_due).filter_map(|seq| self.rows.get(seq).map(|row| (*seq, row.size, None)));
+        let with_place = |(seq, noted): (&i64, &Noted)| (*seq, noted.size, Some(noted.place));
+        let unordered = self.unordered.iter().map(with_place);
+        let keys = self.hungry.iter().filter_map(|name| self.keys.get(name));
+        let most = self.limits.of_key;
+        let next = keys.flat_map(move |key| {
+            let place = key.numbers.first_key_value().map(|(_, noted)| noted.place);
+            let room = most.saturating_sub(key.whole.len());
+            // A row for another place waits for its turn: that place may be closed.
+            key.numbers.iter().take(room).take_while(move |(_, noted)| Some(noted.place) == place).map(with_place)
+        });
+        due.chain(unordered).chain(next)
+    }
+
+    /// The answer to the wish for the rows `wanted`, which are in ascending order where they have one key. A row that is not among
+    /// `rows` is gone from the outbox.
+    pub(in crate::relay) fn loaded(&mut self, wanted: &[i64], rows: Vec<Record>) {
+        let mut rows: HashMap<i64, Record> = rows.into_iter().map(|event| (event.seq, event)).collect();
+        let had_unordered = !self.unordered.is_empty();
+        for seq in wanted {
+            let event = rows.remove(seq);
+            if self.due.remove(seq) {
+                self.load_again(*seq, event);
+            } else if let Some(key) = self.numbers.remove(seq) {
+                self.forget_number(*seq, key.as_deref());
+                if let Some(event) = event {
+                    self.take_in(event);
+                }
+                if let Some(key) = key {
+                    self.review(&key);
+                    self.returns(&key);
+                }
+            }
+        }
+        if had_unordered && self.unordered.is_empty() {
+            self.left.may_return();
+        }
+    }
+
+    fn load_again(&mut self, seq: i64, event: Option<Record>) {
+        let Some(row) = self.rows.get_mut(&seq) else { return };
+        self.held -= 1;
+        match event {
+            Some(event) if event.event_id == row.id.event_id => {
+                row.attempts = attempts(&event).max(row.attempts);
+                row.event = Some(event);
+                self.whole += 1;
+                self.bytes += row.size;
+                self.make_ready(seq, false);
+            }
+            Some(_) => self.was_set_back = true,
+            None => self.remove(seq),
+        }
+    }
+
+    /// A row that is known already only by its number, or not at all.
+    fn take_in(&mut self, event: Record) {
+        let incoming = Incoming {
+            seq: event.seq,
+            key: event.ordering_key.clone(),
+            place: self.destinations.place(&event.topic, event.key.as_deref(), self.partitioner),
+            size: event.size(),
+            created_at: event.created_at,
+        };
+        let is_open = self.destinations.is_open(incoming.place);
+        let Some(name) = &incoming.key else {
+            if is_open {
+                self.insert(event, incoming.place);
+                self.make_ready(incoming.seq, false);
+            } else {
+                self.keep_number(incoming);
+            }
+            return;
+        };
+        let key = self.keys.entry(name.clone()).or_default();
+        let is_next = key.numbers.first_key_value().is_none_or(|(first, _)| incoming.seq <= *first);
+        if !is_open || key.is_blocked || !is_next || self.limits.of_key <= key.whole.len() {
+            return self.keep_number(incoming);
+        }
+        let is_first = key.whole.is_empty();
+        // Never before the first, which may be under way.
+        let seq = incoming.seq;
+        let index = key.whole.iter().skip(1).position(|other| seq < *other).map_or(key.whole.len(), |index| index + 1);
+        key.whole.insert(index, seq);
+        self.insert(event, incoming.place);
+        if is_first {
+            self.make_ready(seq, false);
+        }
+    }
+
+    fn insert(&mut self, event: Record, place: Place) {
+        self.whole += 1;
+        self.bytes += event.size();
+        self.destinations.came(place);
+        let row = Row {
+            id: event.row_id(),
+            lane: event.lane,
+            attempts: attempts(&event),
+            key: event.ordering_key.clone(),
+            place,
+            record_key: event.key.as_deref().map(Into::into),
+            created_at: event.created_at,
+            size: event.size(),
+            // Whether an earlier refusal was its own is not known any more.
+            suspected: 0 < event.attempts,
+            state: State::Queued,
+            event: Some(event),
+        };
+        self.rows.insert(row.id.seq, row);
+    }
+
+    /// Keeps the number of a row, or leaves the row behind where there is no room for its number.
+    fn keep_number(&mut self, incoming: Incoming) {
+        let Incoming { seq, key: name, place, size, created_at } = incoming;
+        let is_open = self.destinations.is_open(place);
+        let Some(name) = name else {
+            if is_open && self.going < self.limits.numbers {
+                self.going += 1;
+                self.unordered.insert(seq, Noted { place, size, created_at, suffers: false });
+                self.numbers.insert(seq, None);
+            } else {
+                self.left.leave(seq, None, created_at);
+            }
+            return;
+        };
+        let key = self.keys.entry(name.clone()).or_default();
+        let suffers = key.is_blocked || !is_open;
+        let count = if suffers { &mut self.suffering } else { &mut self.going };
+        if *count < self.limits.numbers {
+            *count += 1;
+            key.numbers.insert(seq, Noted { place, size, created_at, suffers });
+            self.numbers.insert(seq, Some(name.clone()));
+        } else {
+            self.leave_from(seq, &name, created_at);
+        }
+        self.review(&name);
+    }
+
+    /// Leaves a row of a key behind, and every later one that is not here.
+    pub(super) fn leave_from(&mut self, seq: i64, name: &Arc<str>, created_at: Timestamp) {
+        self.left.leave(seq, Some(hash(name)), created_at);
+        let Some(key) = self.keys.get_mut(name) else { return };
+        for (later, noted) in key.numbers.split_off(&seq) {
+            self.numbers.remove(&later);
+            *if noted.suffers { &mut self.suffering } else { &mut self.going } -= 1;
+        }
+    }
+
+    fn forget_number(&mut self, seq: i64, key: Option<&str>) {
+        let noted = match key {
+            Some(name) => self.keys.get_mut(name).and_then(|key| key.numbers.remove(&seq)),
+            None => self.unordered.remove(&seq),
+        };
+        if let Some(noted) = noted {
+            *if noted.suffers { &mut self.suffering } else { &mut self.going } -= 1;
+        }
+    }
+
+    /// Puts a row that is here back among the numbers of its key, or leaves it behind.
+    pub(super) fn shelve(&mut self, seq: i64) {
+        let Some(row) = self.forget(seq) else { return };
+        let incoming = Incoming { seq, key: row.key, place: row.place, size: row.size, created_at: row.created_at };
+        self.keep_number(incoming);
+    }
+
+    /// Sees to it that a key's next rows are loaded, that rows of it which were left behind are fetched, and that a key of which
+    /// nothing is here is forgotten.
+    pub(super) fn review(&mut self, name: &Arc<str>) {
+        let Some(key) = self.keys.get(name) else { return };
+        let next = key.numbers.first_key_value().map(|(_, noted)| noted.place);
+        let runs_dry = key.runs_dry(self.limits.of_key);
+        if runs_dry && next.is_some_and(|place| self.destinations.is_open(place)) {
+            self.hungry.insert(name.clone());
+        } else {
+            self.hungry.remove(name);
+        }
+        if key.is_empty() {
+            self.keys.remove(name);
+        }
+    }
+
+    /// A key's row is done.
+    pub(super) fn returns(&mut self, name: &Arc<str>) {
+        let is_dry = self.keys.get(name).is_none_or(|key| key.runs_dry(self.limits.of_key) && key.numbers.is_empty());
+        if is_dry && self.left.is_closed(hash(name)) {
+            self.left.may_return();
+        }
+    }
+
+    fn stays_behind(&mut self, event: &Record, source: Source) -> bool {
+        self.key_stays_behind(event.ordering_key.as_deref(), event.seq, event.created_at, source)
+    }
+
+    fn key_stays_behind(&mut self, key: Option<&str>, seq: i64, created_at: Timestamp, source: Source) -> bool {
+        let Some(hash) = key.map(hash) else { return false };
+        let stays = match source {
+            Source::Position => self.left.is_closed(hash),
+            Source::Pass => self.left.is_shut(hash),
+        };
+        if stays {
+            self.left.leave_behind(seq, hash, created_at);
+        }
+        stays
+    }
+}
+
+pub(super) fn attempts(event: &Record) -> u32 {
+    u32::try_from(event.attempts).unwrap_or_default()
+}
+
+impl Key {
+    /// Forgets a whole row of the key.
+    pub(super) fn forget(&mut self, seq: i64) {
+        self.whole.retain(|other| *other != seq);
+    }
+}

@@ -1,0 +1,264 @@
+//! Where rows go: a topic, or a partition of it once somebody had to know how many it has.
+//!
+//! What a broker does to one row it often does to all rows of the same topic or partition: it does not know the topic, permits nobody
+//! to write, or has no leader. So what suffers is one destination and not thousands of rows. Destinations with something to send
+//! take turns.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use crate::kafka::Partitioner;
+
+/// A destination, by its index.
+pub(super) type Place = usize;
+
+#[derive(Debug)]
+pub(super) struct Destinations {
+    /// How many rows of a lost topic are tried at a time.
+    last_tries: usize,
+    list: Vec<Destination>,
+    places: HashMap<(usize, Option<i32>), Place>,
+    topics: Vec<Topic>,
+    names: HashMap<Arc<str>, usize>,
+    turns: VecDeque<Place>,
+}
+
+#[derive(Debug)]
+struct Topic {
+    name: Arc<str>,
+    partitions: Option<i32>,
+    /// Rows that are here and not delivered.
+    here: usize,
+    /// How many may be, where the topic refuses everything.
+    most: Option<usize>,
+    /// It has refused as many rows as one event may be refused.
+    is_lost: bool,
+}
+
+#[derive(Debug)]
+struct Destination {
+    topic: usize,
+    ready: VecDeque<i64>,
+    /// Refused with their batch: to be sent with nothing else under way to the destination.
+    alone: VecDeque<i64>,
+    under_way: usize,
+    /// Whether the row under way is one that must be sent alone.
+    is_quiet: bool,
+    /// What is under way gets no answer.
+    hangs: bool,
+    has_turn: bool,
+}
+
+impl Destinations {
+    pub(super) fn new(last_tries: usize) -> Self {
+        Self {
+            last_tries,
+            list: Vec::new(),
+            places: HashMap::new(),
+            topics: Vec::new(),
+            names: HashMap::new(),
+            turns: VecDeque::new(),
+        }
+    }
+
+    /// The place of a record.
+    pub(super) fn place(&mut self, topic: &str, key: Option<&str>, partitioner: Partitioner) -> Place {
+        let topic = match self.names.get(topic) {
+            Some(topic) => *topic,
+            None => {
+                let name: Arc<str> = topic.into();
+                self.names.insert(name.clone(), self.topics.len());
+                self.topics.push(Topic { name, partitions: None, here: 0, most: None, is_lost: false });
+                self.topics.len() - 1
+            }
+        };
+        let partition = self.topics[topic].partitions.and_then(|count| partitioner.partition(key?.as_bytes(), count));
+        let list = &mut self.list;
+        *self.places.entry((topic, partition)).or_insert_with(|| {
+            list.push(Destination {
+                topic,
+                ready: VecDeque::new(),
+                alone: VecDeque::new(),
+                under_way: 0,
+                is_quiet: false,
+                hangs: false,
+                has_turn: false,
+            });
+            list.len() - 1
+        })
+    }
+
+    pub(super) fn topic(&self, place: Place) -> Arc<str> {
+        self.topics[self.list[place].topic].name.clone()
+    }
+
+    /// Learns how many partitions a topic has; answers whether that is new.
+    pub(super) fn learn(&mut self, topic: &str, partitions: i32) -> bool {
+        let Some(topic) = self.names.get(topic) else { return false };
+        let known = &mut self.topics[*topic].partitions;
+        let is_new = *known != Some(partitions);
+        *known = Some(partitions);
+        is_new
+    }
+
+    pub(super) fn is_of(&self, place: Place, topic: &str) -> bool {
+        &*self.topics[self.list[place].topic].name == topic
+    }
+
+    /// Whether a further row for this place may be here.
+    pub(super) fn is_open(&self, place: Place) -> bool {
+        self.has_room_for(place, 0)
+    }
+
+    /// The same where `planned` rows of the topic are on their way.
+    pub(super) fn has_room_for(&self, place: Place, planned: usize) -> bool {
+        let destination = &self.list[place];
+        let topic = &self.topics[destination.topic];
+        !destination.hangs && topic.most.is_none_or(|most| topic.here + planned < most)
+    }
+
+    /// The topic of a place, by its index.
+    pub(super) fn topic_of(&self, place: Place) -> usize {
+        self.list[place].topic
+    }
+
+    pub(super) fn came(&mut self, place: Place) {
+        let topic = self.list[place].topic;
+        self.topics[topic].here += 1;
+    }
+
+    /// Answers whether others of a topic that refuses everything may come now.
+    pub(super) fn went(&mut self, place: Place) -> bool {
+        let topic = self.list[place].topic;
+        let topic = &mut self.topics[topic];
+        topic.here -= 1;
+        topic.most.is_some() && topic.here == 0
+    }
+
+    /// Whether a row for this place that is here may be sent.
+    pub(super) fn may_send(&self, place: Place) -> bool {
+        let destination = &self.list[place];
+        let topic = &self.topics[destination.topic];
+        !destination.hangs && topic.most.is_none_or(|most| topic.here <= most)
+    }
+
+    /// A row of the topic was refused for the topic's sake: few of its rows are tried at a time from now on. Answers whether no more than
+    /// those are here.
+    pub(super) fn limit(&mut self, place: Place) -> bool {
+        let topic = self.list[place].topic;
+        let topic = &mut self.topics[topic];
+        let most = if topic.is_lost { self.last_tries } else { 1 };
+        topic.most = Some(most);
+        topic.here <= most
+    }
+
+    /// A row was given up for the topic's sake.
+    pub(super) fn is_lost_now(&mut self, place: Place) {
+        let topic = self.list[place].topic;
+        self.topics[topic].is_lost = true;
+        self.topics[topic].most = Some(self.last_tries);
+    }
+
+    pub(super) fn is_lost(&self, place: Place) -> bool {
+        self.topics[self.list[place].topic].is_lost
+    }
+
+    /// A row got through: the topic takes rows, and the destination answers. Answers whether that is new.
+    pub(super) fn takes_rows(&mut self, place: Place) -> bool {
+        let destination = &mut self.list[place];
+        let hung = std::mem::take(&mut destination.hangs);
+        let topic = &mut self.topics[destination.topic];
+        topic.is_lost = false;
+        topic.most.take().is_some() || hung
+    }
+
+    /// The destination does not answer. Answers whether that is new.
+    pub(super) fn hangs(&mut self, place: Place) -> bool {
+        !std::mem::replace(&mut self.list[place].hangs, true)
+    }
+
+    pub(super) fn suffering(&self) -> usize {
+        self.list.iter().filter(|destination| destination.hangs).count()
+            + self.topics.iter().filter(|topic| topic.most.is_some()).count()
+    }
+
+    /// Puts a row at the end of the queue, or at its head.
+    pub(super) fn queue(&mut self, place: Place, seq: i64, is_suspected: bool, is_first: bool) {
+        let destination = &mut self.list[place];
+        let queue = if is_suspected { &mut destination.alone } else { &mut destination.ready };
+        if is_first {
+            queue.push_front(seq);
+        } else {
+            queue.push_back(seq);
+        }
+        self.give_turn(place);
+    }
+
+    /// Takes everything out of a place's queues.
+    pub(super) fn empty(&mut self, place: Place) -> Vec<i64> {
+        let destination = &mut self.list[place];
+        destination.alone.drain(..).chain(destination.ready.drain(..)).collect()
+    }
+
+    /// All places of the topic of this one.
+    pub(super) fn places_beside(&self, place: Place) -> Vec<Place> {
+        let topic = self.list[place].topic;
+        (0..self.list.len()).filter(|other| self.list[*other].topic == topic).collect()
+    }
+
+    pub(super) fn have_turns(&self) -> bool {
+        !self.turns.is_empty()
+    }
+
+    /// The next row to send, and its place, where it counts as under way from here on.
+    pub(super) fn next(&mut self) -> Option<(Place, i64)> {
+        while let Some(place) = self.turns.pop_front() {
+            let destination = &mut self.list[place];
+            destination.has_turn = false;
+            let waits = destination.is_quiet || !destination.alone.is_empty() && 0 < destination.under_way;
+            // It has a turn again when what is under way has landed.
+            if waits {
+                continue;
+            }
+            let seq = match destination.alone.pop_front() {
+                Some(seq) => {
+                    destination.is_quiet = true;
+                    seq
+                }
+                None => match destination.ready.pop_front() {
+                    Some(seq) => seq,
+                    None => continue,
+                },
+            };
+            destination.under_way += 1;
+            self.give_turn(place);
+            return Some((place, seq));
+        }
+        None
+    }
+
+    /// A row is not under way any more, or is not waited for any more.
+    pub(super) fn landed(&mut self, place: Place) {
+        let destination = &mut self.list[place];
+        destination.under_way -= 1;
+        destination.is_quiet = false;
+        self.give_turn(place);
+    }
+
+    /// Moves a row that is under way from one place to another.
+    pub(super) fn moved(&mut self, from: Place, to: Place) {
+        self.list[from].under_way -= 1;
+        self.list[from].is_quiet = false;
+        self.list[to].under_way += 1;
+    }
+
+    fn give_turn(&mut self, place: Place) {
+        let destination = &mut self.list[place];
+        if !destination.has_turn && !(destination.ready.is_empty() && destination.alone.is_empty()) {
+            destination.has_turn = true;
+            self.turns.push_back(place);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The send window: the rows that a relay knows of, and which of them may be sent.
+//!
+//! At most one row of an ordering key is under way at a time, so that a refused row has no successor that got through before it.
+//! The window keeps a row in one of three ways. A *whole* row has its payload here and takes room. A *number* stands for a row
+//! whose turn is to come; the row is loaded when it does. A row that is *left behind* is not kept at all: the hash of its key is
+//! closed, so that no successor overtakes it, and the rows behind are read once more when their turn may have come.
+//!
+//! Each of them is bounded. A blocked key, a hot key, a topic that refuses everything and a partition that does not answer keep
+//! numbers, or are left behind, and crowd nobody out.
+
+mod admission;
+mod destinations;
+mod key;
+mod left_behind;
+mod outcome;
+mod row;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    sync::Arc,
+    time::Instant,
+};
+
+use jiff::Timestamp;
+
+use crate::{kafka::Partitioner, outbox::RowId};
+
+pub(super) use admission::Source;
+
+use destinations::{Destinations, Place};
+use key::{Key, Noted};
+use left_behind::LeftBehind;
+use row::{Row, State};
+
+/// What a window holds at the most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) rows: usize,
+    pub(super) bytes: usize,
+    /// Rows of one key that are held whole.
+    pub(super) of_key: usize,
+    /// Numbers of keys that go on, and as many of keys that do not.
+    pub(super) numbers: usize,
+    /// Refused rows that are held, each without its payload. Further ones are left behind.
+    pub(super) held: usize,
+    /// Rows of a topic that are tried at a time, where the topic has refused as many rows as one event may be refused.
+    pub(super) last_tries: usize,
+}
+
+impl Limits {
+    pub(super) fn new(rows: usize, bytes: usize) -> Self {
+        Self { rows, bytes, of_key: 100, numbers: 50_000, held: 10_000, last_tries: 500 }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Window {
+    limits: Limits,
+    partitioner: Partitioner,
+    rows: HashMap<i64, Row>,
+    /// Rows that are here with their payloads, and the bytes of these.
+    whole: usize,
+    bytes: usize,
+    keys: HashMap<Arc<str>, Key>,
+    destinations: Destinations,
+    /// The key of each number; nothing for a row without one.
+    numbers: BTreeMap<i64, Option<Arc<str>>>,
+    /// The numbers of rows without a key.
+    unordered: BTreeMap<i64, Noted>,
+    /// Numbers of keys that go on, and of keys that do not.
+    going: usize,
+    suffering: usize,
+    /// Keys with numbers that may be read whole now.
+    hungry: BTreeSet<Arc<str>>,
+    /// Refused rows that wait to be tried again, and those whose time has come.
+    parked: BTreeSet<(Instant, i64)>,
+    due: BTreeSet<i64>,
+    /// Refused rows: being judged, parked or due.
+    held: usize,
+    left: LeftBehind,
+    /// Rows that cannot be read.
+    unreadable: HashSet<i64>,
+    /// Each with its lane.
+    delivered: Vec<(RowId, i32)>,
+    /// Delivered rows that somebody else has locked in the outbox.
+    locked: Vec<(RowId, i32)>,
+    /// Rows that are out of the outbox, by when that was heard: a page that was asked for before may still have them.
+    gone: VecDeque<(Instant, i64)>,
+    /// What was sent, in that order. Rows that have landed meanwhile are passed over.
+    sent: VecDeque<(Instant, i64)>,
+    under_way: usize,
+    /// Rows under way to a destination that does not answer: they take no room, up to as many as the window has.
+    set_aside: usize,
+    /// A number turned out to be of another event than before.
+    was_set_back: bool,
+}
+
+impl Window {
+    pub(super) fn new(limits: Limits, partitioner: Partitioner) -> Self {
+        Self {
+            limits,
+            partitioner,
+            rows: HashMap::new(),
+            whole: 0,
+            bytes: 0,
+            keys: HashMap::new(),
+            destinations: Destinations::new(limits.last_tries),
+            numbers: BTreeMap::new(),
+            unordered: BTreeMap::new(),
+            going: 0,
+            suffering: 0,
+            hungry: BTreeSet::new(),
+            parked: BTreeSet::new(),
+            due: BTreeSet::new(),
+            held: 0,
+            left: LeftBehind::default(),
+            unreadable: HashSet::new(),
+            delivered: Vec::new(),
+            locked: Vec::new(),
+            gone: VecDeque::new(),
+            sent: VecDeque::new(),
+            under_way: 0,
+            set_aside: 0,
+            was_set_back: false,
+        }
+    }
+
+    /// How many further rows and bytes there is room for.
+    pub(super) fn room(&self) -> (usize, usize) {
+        let held = self.whole + self.delivered.len();
+        (self.limits.rows.saturating_sub(held), self.limits.bytes.saturating_sub(self.bytes))
+    }
+
+    /// Rows that were handed to the client and are not reported on.
+    pub(super) fn under_way(&self) -> usize {
+        self.under_way + self.set_aside
+    }
+
+    /// Rows that were handed to the client, but for those of destinations that do not answer.
+    pub(super) fn awaited(&self) -> usize {
+        self.under_way
+    }
+
+    /// When the oldest row was sent that is awaited.
+    pub(super) fn oldest_awaited(&mut self) -> Option<Instant> {
+        while let Some(&(at, seq)) = self.sent.front() {
+            if self.rows.get(&seq).is_some_and(|row| row.state == State::UnderWay { since: at }) {
+                return Some(at);
+            }
+            self.sent.pop_front();
+        }
+        None
+    }
+
+    /// Whether a row waits for nothing but to be sent.
+    pub(super) fn has_ready(&self) -> bool {
+        self.destinations.have_turns()
+    }
+
+    /// The lowest number of a row that is not settled.
+    pub(super) fn lowest(&self) -> Option<i64> {
+        let rows = self.rows.iter().filter(|(_, row)| row.state != State::Gone).map(|(seq, _)| *seq);
+        let numbers = self.numbers.first_key_value().map(|(seq, _)| *seq);
+        rows.chain(numbers).chain(self.left.lowest()).min()
+    }
+
+    /// When the oldest event was written that waits here.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        let waits = |row: &&Row| !matches!(row.state, State::Delivered | State::Gone);
+        let rows = self.rows.values().filter(waits).map(|row| row.created_at);
+        let noted = self.keys.values().flat_map(|key| key.numbers.values()).chain(self.unordered.values());
+        rows.chain(noted.map(|noted| noted.created_at)).chain(self.left.oldest()).min()
+    }
+
+    /// Whether the outbox gave a number again that is here already, so that nothing here can be trusted any more.
+    pub(super) fn was_set_back(&self) -> bool {
+        self.was_set_back
+    }
+
+    pub(super) fn row(&self, seq: i64) -> Option<&Row> {
+        self.rows.get(&seq)
+    }
+
+    /// The topics of rows that were sent before `then` and are awaited.
+    pub(super) fn late_topics(&self, then: Instant) -> BTreeSet<Arc<str>> {
+        let late = self.rows.values().filter(|row| matches!(row.state, State::UnderWay { since } if since <= then));
+        late.map(|row| self.destinations.topic(row.place)).collect()
+    }
+
+    /// Topics that refuse everything, and destinations that do not answer.
+    pub(super) fn suffering(&self) -> usize {
+        self.destinations.suffering()
+    }
+}
+
+#[cfg(test)]
+mod tests;
