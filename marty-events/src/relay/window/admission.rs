@@ -103,7 +103,6 @@ impl Window {
     /// `rows` is gone from the outbox.
     pub(in crate::relay) fn loaded(&mut self, wanted: &[i64], rows: Vec<Record>) {
         let mut rows: HashMap<i64, Record> = rows.into_iter().map(|event| (event.seq, event)).collect();
-        let had_unordered = !self.unordered.is_empty();
         for seq in wanted {
             let event = rows.remove(seq);
             if self.due.remove(seq) {
@@ -118,9 +117,6 @@ impl Window {
                     self.returns(&key);
                 }
             }
-        }
-        if had_unordered && self.unordered.is_empty() {
-            self.left.may_return();
         }
     }
 
@@ -206,6 +202,7 @@ impl Window {
                 self.unordered.insert(seq, Noted { place, size, created_at, suffers: false });
                 self.numbers.insert(seq, None);
             } else {
+                self.overflowed |= is_open;
                 self.left.leave(seq, None, created_at);
             }
             return;
@@ -218,9 +215,40 @@ impl Window {
             key.numbers.insert(seq, Noted { place, size, created_at, suffers });
             self.numbers.insert(seq, Some(name.clone()));
         } else {
+            self.overflowed |= !suffers;
             self.leave_from(seq, &name, created_at);
         }
         self.review(&name);
+    }
+
+    /// Counts the numbers of a key where they belong now that it does not go on.
+    pub(super) fn count_as_suffering(&mut self, name: &Arc<str>) {
+        let Some(key) = self.keys.get_mut(name) else { return };
+        let mut left = None;
+        for (seq, noted) in &mut key.numbers {
+            if noted.suffers || !(key.is_blocked || !self.destinations.is_open(noted.place)) {
+                continue;
+            }
+            if self.limits.numbers <= self.suffering {
+                left = Some((*seq, noted.created_at));
+                break;
+            }
+            noted.suffers = true;
+            self.going -= 1;
+            self.suffering += 1;
+        }
+        if let Some((seq, created_at)) = left {
+            self.leave_from(seq, name, created_at);
+        }
+        self.make_room_known();
+    }
+
+    /// Numbers of keys that go on came free: what was left behind for want of them may come.
+    fn make_room_known(&mut self) {
+        if self.overflowed && self.going <= self.limits.numbers / 2 {
+            self.overflowed = false;
+            self.left.may_return();
+        }
     }
 
     /// Leaves a row of a key behind, and every later one that is not here.
@@ -241,6 +269,15 @@ impl Window {
         if let Some(noted) = noted {
             *if noted.suffers { &mut self.suffering } else { &mut self.going } -= 1;
         }
+        self.make_room_known();
+    }
+
+    /// Leaves a row without a key behind of which the number is here.
+    pub(super) fn leave_number(&mut self, seq: i64) {
+        let Some(noted) = self.unordered.get(&seq).copied() else { return };
+        self.numbers.remove(&seq);
+        self.forget_number(seq, None);
+        self.left.leave(seq, None, noted.created_at);
     }
 
     /// Puts a row that is here back among the numbers of its key, or leaves it behind.
@@ -296,8 +333,9 @@ pub(super) fn attempts(event: &Record) -> u32 {
 }
 
 impl Key {
-    /// Forgets a whole row of the key.
+    /// Forgets a whole row of the key. Without its first row a key is not blocked.
     pub(super) fn forget(&mut self, seq: i64) {
+        self.is_blocked &= self.whole.front() != Some(&seq);
         self.whole.retain(|other| *other != seq);
     }
 }

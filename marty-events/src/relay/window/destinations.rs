@@ -43,6 +43,8 @@ struct Destination {
     ready: VecDeque<i64>,
     /// Refused with their batch: to be sent with nothing else under way to the destination.
     alone: VecDeque<i64>,
+    /// Rows that are here and not delivered.
+    here: usize,
     under_way: usize,
     /// Whether the row under way is one that must be sent alone.
     is_quiet: bool,
@@ -81,6 +83,7 @@ impl Destinations {
                 topic,
                 ready: VecDeque::new(),
                 alone: VecDeque::new(),
+                here: 0,
                 under_way: 0,
                 is_quiet: false,
                 hangs: false,
@@ -100,6 +103,11 @@ impl Destinations {
         let known = &mut self.topics[*topic].partitions;
         let is_new = *known != Some(partitions);
         *known = Some(partitions);
+        if is_new {
+            // Which of its destinations does not answer is seen anew.
+            let of_topic = self.list.iter_mut().filter(|destination| destination.topic == *topic);
+            of_topic.for_each(|destination| destination.hangs = false);
+        }
         is_new
     }
 
@@ -125,16 +133,20 @@ impl Destinations {
     }
 
     pub(super) fn came(&mut self, place: Place) {
-        let topic = self.list[place].topic;
-        self.topics[topic].here += 1;
+        let destination = &mut self.list[place];
+        destination.here += 1;
+        self.topics[destination.topic].here += 1;
     }
 
-    /// Answers whether others of a topic that refuses everything may come now.
+    /// Answers whether others may come now, where the topic refuses everything or the destination does not answer: nothing of it is here
+    /// any more by which that could be seen.
     pub(super) fn went(&mut self, place: Place) -> bool {
-        let topic = self.list[place].topic;
-        let topic = &mut self.topics[topic];
+        let destination = &mut self.list[place];
+        destination.here -= 1;
+        let hung = destination.here == 0 && std::mem::take(&mut destination.hangs);
+        let topic = &mut self.topics[destination.topic];
         topic.here -= 1;
-        topic.most.is_some() && topic.here == 0
+        hung || topic.most.is_some() && topic.here == 0
     }
 
     /// Whether a row for this place that is here may be sent.
@@ -144,14 +156,13 @@ impl Destinations {
         !destination.hangs && topic.most.is_none_or(|most| topic.here <= most)
     }
 
-    /// A row of the topic was refused for the topic's sake: few of its rows are tried at a time from now on. Answers whether no more than
-    /// those are here.
+    /// A row of the topic was refused for the topic's sake: few of its rows are tried at a time from now on. Answers whether that is
+    /// new.
     pub(super) fn limit(&mut self, place: Place) -> bool {
         let topic = self.list[place].topic;
         let topic = &mut self.topics[topic];
         let most = if topic.is_lost { self.last_tries } else { 1 };
-        topic.most = Some(most);
-        topic.here <= most
+        topic.most.replace(most) != Some(most)
     }
 
     /// A row was given up for the topic's sake.
@@ -165,13 +176,16 @@ impl Destinations {
         self.topics[self.list[place].topic].is_lost
     }
 
-    /// A row got through: the topic takes rows, and the destination answers. Answers whether that is new.
+    /// A row got through: the topic takes rows. Answers whether that is new.
     pub(super) fn takes_rows(&mut self, place: Place) -> bool {
-        let destination = &mut self.list[place];
-        let hung = std::mem::take(&mut destination.hangs);
-        let topic = &mut self.topics[destination.topic];
+        let topic = &mut self.topics[self.list[place].topic];
         topic.is_lost = false;
-        topic.most.take().is_some() || hung
+        topic.most.take().is_some()
+    }
+
+    /// A row got an answer. Answers whether the destination had given none.
+    pub(super) fn answers(&mut self, place: Place) -> bool {
+        std::mem::take(&mut self.list[place].hangs)
     }
 
     /// The destination does not answer. Answers whether that is new.
@@ -248,10 +262,16 @@ impl Destinations {
     }
 
     /// Moves a row that is under way from one place to another.
-    pub(super) fn moved(&mut self, from: Place, to: Place) {
+    pub(super) fn moved_under_way(&mut self, from: Place, to: Place) {
         self.list[from].under_way -= 1;
         self.list[from].is_quiet = false;
         self.list[to].under_way += 1;
+    }
+
+    /// Moves a row that is here.
+    pub(super) fn moved(&mut self, from: Place, to: Place) {
+        self.list[from].here -= 1;
+        self.list[to].here += 1;
     }
 
     fn give_turn(&mut self, place: Place) {

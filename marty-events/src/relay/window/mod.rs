@@ -70,6 +70,8 @@ pub(super) struct Window {
     /// Numbers of keys that go on, and of keys that do not.
     going: usize,
     suffering: usize,
+    /// A row of a key that goes on was left behind for want of numbers.
+    overflowed: bool,
     /// Keys with numbers that may be read whole now.
     hungry: BTreeSet<Arc<str>>,
     /// Refused rows that wait to be tried again, and those whose time has come.
@@ -109,6 +111,7 @@ impl Window {
             unordered: BTreeMap::new(),
             going: 0,
             suffering: 0,
+            overflowed: false,
             hungry: BTreeSet::new(),
             parked: BTreeSet::new(),
             due: BTreeSet::new(),
@@ -193,5 +196,7 @@ impl Window {
     }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -45,8 +45,8 @@ impl Window {
         self.delivered.push((row.id, row.lane));
         let place = row.place;
         self.let_go(seq);
-        self.destinations.went(place);
-        if self.destinations.takes_rows(place) {
+        let (others_may_come, takes_rows) = (self.destinations.went(place), self.destinations.takes_rows(place));
+        if self.destinations.answers(place) || others_may_come || takes_rows {
             self.reopen();
         }
         self.advance(seq);
@@ -64,9 +64,11 @@ impl Window {
     pub(in crate::relay) fn topic_refused(&mut self, seq: i64) -> bool {
         let Some(row) = self.rows.get(&seq) else { return false };
         let place = row.place;
-        self.destinations.limit(place);
-        for beside in self.destinations.places_beside(place) {
-            self.shelve_ready(beside);
+        if self.destinations.limit(place) {
+            for beside in self.destinations.places_beside(place) {
+                self.shelve_ready(beside);
+            }
+            self.count_waiting_as_suffering();
         }
         // Which of the rows that were under way is tried does not matter, as long as one is.
         let is_tried = self.destinations.may_send(place) || !self.tries_another(seq);
@@ -172,12 +174,17 @@ impl Window {
             }
             let place = destinations.place(topic, row.record_key.as_deref(), partitioner);
             let from = std::mem::replace(&mut row.place, place);
+            if !matches!(row.state, State::Delivered | State::Gone) {
+                destinations.moved(from, place);
+            }
             match row.state {
-                State::UnderWay { .. } => destinations.moved(from, place),
+                State::UnderWay { .. } => destinations.moved_under_way(from, place),
+                State::SetAside => _ = destinations.hangs(place),
                 State::Ready => destinations.queue(place, *seq, row.suspected, false),
                 _ => {}
             }
         }
+        self.reopen();
     }
 
     /// Destinations with a row that was sent before `then`, and is still awaited, do not answer: what is under way to them takes no room
@@ -205,7 +212,17 @@ impl Window {
             }
             self.shelve_ready(*place);
         }
+        if !places.is_empty() {
+            self.count_waiting_as_suffering();
+        }
         !places.is_empty()
+    }
+
+    /// The destination answers, whatever it says.
+    fn answered(&mut self, place: super::Place) {
+        if self.destinations.answers(place) {
+            self.reopen();
+        }
     }
 
     /// The row is not under way any more.
@@ -245,10 +262,12 @@ impl Window {
         }
         self.held += 1;
         self.let_go(seq);
+        self.block(seq);
         if let Some(row) = self.rows.get_mut(&seq) {
             row.state = State::Judged;
+            let place = row.place;
+            self.answered(place);
         }
-        self.block(seq);
         true
     }
 
@@ -283,6 +302,7 @@ impl Window {
         self.hungry.remove(&name);
         let waiting: Vec<i64> = key.whole.iter().copied().filter(|other| *other != seq).collect();
         self.shelve_all(&name, waiting);
+        self.count_as_suffering(&name);
     }
 
     /// Shelves rows of a key. Where one has to be left behind, all later ones are.
@@ -301,6 +321,29 @@ impl Window {
             if self.rows.get(&seq).is_some_and(|row| row.state == State::Ready && row.place == place) {
                 self.shelve_with_key(seq);
             }
+        }
+    }
+
+    /// Keys whose next row is for a closed place do not go on.
+    fn count_waiting_as_suffering(&mut self) {
+        let waits = |key: &super::Key| {
+            let first = key.numbers.first_key_value();
+            first.is_some_and(|(_, noted)| !noted.suffers && !self.destinations.is_open(noted.place))
+        };
+        let names: Vec<Arc<str>> =
+            self.keys.iter().filter(|(_, key)| waits(key)).map(|(name, _)| name.clone()).collect();
+        for name in names {
+            self.count_as_suffering(&name);
+            self.review(&name);
+        }
+        let closed: Vec<i64> = self
+            .unordered
+            .iter()
+            .filter(|(_, noted)| !self.destinations.is_open(noted.place))
+            .map(|(seq, _)| *seq)
+            .collect();
+        for seq in closed {
+            self.leave_number(seq);
         }
     }
 
