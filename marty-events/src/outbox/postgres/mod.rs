@@ -1,10 +1,15 @@
 //! The outbox in PostgreSQL.
 
 mod append;
+mod fetch;
+mod heartbeat;
 mod inspect;
 mod listen;
+mod mark;
 mod position;
 mod rows;
+mod settle;
+mod snapshot;
 mod statements;
 mod store;
 
