@@ -64,6 +64,7 @@ pub(super) async fn lead<S: Store>(
         metrics: RelayMetrics::new(config.counts()),
         spans: SendSpans::new(config.traces()),
         position: S::Position::default(),
+        settled: 0,
         window: Window::default(),
         refusals: Vec::new(),
         housekeeping: Housekeeping::new(settings),
@@ -109,6 +110,7 @@ struct Term<'a, S: Store> {
     metrics: RelayMetrics,
     spans: SendSpans,
     position: S::Position,
+    settled: u64,
     window: Window,
     /// Refused rows whose refusal is not in the database yet.
     refusals: Vec<Refusal>,
@@ -193,9 +195,16 @@ impl<S: Store> Term<'_, S> {
     async fn stand(&mut self) -> Result<Tenure, EventError> {
         let asked = Instant::now();
         let beat =
-            Heartbeat { relay: self.relay, lease: self.settings.lease_time, delivers: true, mark: None, settled: 0 };
+            Heartbeat {
+                relay: self.relay,
+                lease: self.settings.lease_time,
+                delivers: true,
+                mark: None,
+                settled: self.settled,
+            };
         let look = (!self.position.is_new()).then_some(&self.position);
         let Holding { lanes, surplus, has_news, .. } = self.store.heartbeat(&beat, look).await?;
+        self.settled = 0;
         if !self.lanes.iter().all(|lane| lanes.contains(lane)) {
             return Ok(Tenure::Lost);
         }
@@ -231,7 +240,12 @@ impl<S: Store> Term<'_, S> {
             if rows.is_empty() {
                 return Ok((Tenure::Held, begun.elapsed()));
             }
-            store.settle(*relay, &lanes, &rows, keep).await.map(|settled| (tenure(&settled), begun.elapsed()))
+            let settled = store.settle(*relay, &lanes, &rows, keep).await?;
+            if matches!(&settled, Settled::Except(left) if !left.is_empty()) {
+                let source = sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+                return Err(EventError::Outbox { operation: "settle delivered events", source });
+            }
+            Ok((tenure(&settled), begun.elapsed()))
         };
         let (settled, read) = tokio::join!(settle, reading.read(*store, position, own));
         // First the page: it may still have rows that were settled meanwhile, which the window knows for so long.
@@ -239,6 +253,7 @@ impl<S: Store> Term<'_, S> {
         let settled = settled.map(|(tenure, time)| {
             if tenure == Tenure::Held && !rows.is_empty() {
                 self.window.settled(rows.len());
+                self.settled += rows.len() as u64;
                 self.metrics.settled(rows.len(), time);
                 self.settle_at = None;
             }
@@ -298,6 +313,9 @@ impl<S: Store> Term<'_, S> {
             tracing::warn!(events = left, "stopped before all that was sent was settled; it is sent again later");
         }
         self.producer.purge();
+        if 0 < self.settled {
+            let _ = in_time(self.stand()).await;
+        }
         if !self.leaving.is_empty() {
             tracing::info!(relay = %self.relay, lanes = self.leaving.len(), "relay gives lanes to another");
             // Where this fails the leases are renewed, and given away later.

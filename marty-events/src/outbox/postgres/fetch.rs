@@ -9,7 +9,7 @@ use super::{
         lanes::{Lane, longest, span},
         store::Page,
     },
-    position::{Bounds, PostgresPosition, Recognition},
+    position::{Bounds, Extent, PostgresPosition, Recognition},
     rows,
     snapshot::{Place, Sight, Snapshot},
     store::{PostgresStore, set},
@@ -98,7 +98,6 @@ impl PostgresStore {
         let bounds = position.bounds();
         let Look { sight, is_whole, late_end, rows } =
             self.look(&bounds, lanes, limit, bytes).await.map_err(self.error("read the backlog"))?;
-        let cursor = bounds.cursor;
         match position.recognises(&sight) {
             Recognition::Same => {}
             Recognition::Other => return Ok(Page { is_full: true, ..Page::default() }),
@@ -118,17 +117,13 @@ impl PostgresStore {
             }
         }
         let is_cut = next == span(limit, lanes);
-        let reached = match (is_whole, bounds.end) {
-            // As many late rows as a page takes, or as far as they were looked for.
-            (false, _) => last_late.filter(|_| late == limit).unwrap_or(late_end).min(cursor),
-            (true, Some(end)) if !is_cut => end,
-            (true, _) => last.map_or(cursor, |last: i64| last.max(cursor)),
-        };
+        let last_late = last_late.filter(|_| late == limit);
+        let reached = bounds.reached(&Extent { is_whole, late_end, last_late, is_cut, last });
         position.advance(&sight, reached, last);
         if bounds.end.is_some() || !is_whole {
             position.pace(asked.elapsed());
         }
-        page.is_full = is_cut || !is_whole || position.is_behind();
+        page.is_full = is_cut || !is_whole || bounds.end.is_some();
         Ok(page)
     }
 

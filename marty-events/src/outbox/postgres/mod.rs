@@ -12,6 +12,8 @@ mod settle;
 mod snapshot;
 mod statements;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub(super) use append::Append;
 pub(crate) use store::PostgresStore;

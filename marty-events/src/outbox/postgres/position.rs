@@ -128,6 +128,32 @@ pub(super) struct Bounds {
     pub(super) width: i64,
 }
 
+/// How far a read got.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extent {
+    /// Whether all the late rows came. If not, none from behind the cursor did.
+    pub(super) is_whole: bool,
+    /// Up to which number late rows were looked for.
+    pub(super) late_end: i64,
+    /// The last late row, where there were as many as a page takes.
+    pub(super) last_late: Option<i64>,
+    /// Whether there were as many rows behind the cursor as a page takes.
+    pub(super) is_cut: bool,
+    /// The last of them.
+    pub(super) last: Option<i64>,
+}
+
+impl Bounds {
+    /// The number up to which everything came that the read's snapshot shows.
+    pub(super) fn reached(&self, extent: &Extent) -> i64 {
+        match (extent.is_whole, self.end) {
+            (false, _) => extent.last_late.unwrap_or(extent.late_end).min(self.cursor),
+            (true, Some(end)) if !extent.is_cut => end,
+            (true, _) => extent.last.map_or(self.cursor, |last| last.max(self.cursor)),
+        }
+    }
+}
+
 /// Whether a read is of the outbox that the position is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Recognition {

@@ -33,7 +33,7 @@ pub(crate) struct PostgresStore {
     pub(super) pool: PgPool,
     pub(super) table: OutboxTable,
     pub(super) sql: Arc<Statements>,
-    held: Arc<Mutex<(Uuid, Vec<Lane>)>>,
+    pub(super) held: Arc<Mutex<(Uuid, Vec<Lane>)>>,
 }
 
 /// The suffixes of the tables that a relay uses.
