@@ -106,6 +106,19 @@ pub enum EventError {
         /// What is not open to it.
         tables: String,
     },
+    /// The sequence of the outbox's numbers gives them out in batches, so that they are not in the order in which they are drawn: events
+    /// would be delivered out of order or late.
+    #[error(
+        "the numbers of the outbox table `{table}` come in batches of {cache}; run `ALTER SEQUENCE {sequence} CACHE 1`"
+    )]
+    CachedSequence {
+        /// The outbox table.
+        table: String,
+        /// The sequence of its column `seq`.
+        sequence: String,
+        /// How many numbers a connection draws at a time.
+        cache: i64,
+    },
     /// The connection is not inside a transaction, so the event could not be tied to the caller's commit.
     #[error("the connection is not in a transaction; begin one, and pass its handle")]
     NotInTransaction,

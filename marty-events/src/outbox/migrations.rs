@@ -8,9 +8,10 @@ use super::{OutboxPool, OutboxTable, sql::Quotes};
 use crate::EventError;
 
 #[cfg(feature = "postgres")]
-const POSTGRES: [(&str, &str); 2] = [
+const POSTGRES: [(&str, &str); 3] = [
     ("outbox", include_str!("../../migrations/postgres/0001_outbox.sql")),
     ("lanes", include_str!("../../migrations/postgres/0002_lanes.sql")),
+    ("marks", include_str!("../../migrations/postgres/0003_marks.sql")),
 ];
 #[cfg(feature = "sqlite")]
 const SQLITE: [(&str, &str); 2] = [

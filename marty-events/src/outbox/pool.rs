@@ -1,3 +1,6 @@
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use std::time::Duration;
+
 #[cfg(feature = "mysql")]
 use sqlx::MySqlPool;
 #[cfg(feature = "postgres")]
@@ -6,6 +9,10 @@ use sqlx::PgPool;
 use sqlx::SqlitePool;
 
 use crate::{EventError, error::OneLine};
+
+/// How many connections a relay has of its own.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+const OWN_CONNECTIONS: u32 = 5;
 
 /// A connection pool of any database that has an outbox; made from the pool itself.
 #[derive(Debug, Clone)]
@@ -26,10 +33,6 @@ pub enum OutboxPool {
 }
 
 impl OutboxPool {
-    pub(crate) fn own(&self) -> Self {
-        self.clone()
-    }
-
     /// A pool for a URL whose scheme names the database; connects when it is first used.
     ///
     /// # Errors
@@ -65,6 +68,40 @@ impl OutboxPool {
             }
         }
     }
+}
+
+impl OutboxPool {
+    /// A pool of a relay's own, to the same database with the same options: five connections, made when they are needed and closed after a
+    /// minute without use, besides the one that listens. The service's connections may all be busy, and some of them with what the relay
+    /// would wait for. SQLite has one writer at a time anyway, and an in-memory database only the connections that it has: there it is the given
+    /// pool.
+    pub(crate) fn own(&self) -> Self {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => {
+                let options = own_options(pool.options().clone());
+                Self::Postgres(options.connect_lazy_with((*pool.connect_options()).clone()))
+            }
+            #[cfg(feature = "mysql")]
+            Self::MySql(pool) => {
+                let options = own_options(pool.options().clone());
+                Self::MySql(options.connect_lazy_with((*pool.connect_options()).clone()))
+            }
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(pool) => Self::Sqlite(pool.clone()),
+            #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
+            Self::None(none) => Self::None(none.clone()),
+        }
+    }
+}
+
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+fn own_options<DB: sqlx::Database>(given: sqlx::pool::PoolOptions<DB>) -> sqlx::pool::PoolOptions<DB> {
+    given
+        .max_connections(OWN_CONNECTIONS)
+        .min_connections(0)
+        .acquire_timeout(Duration::from_secs(5))
+        .idle_timeout(Duration::from_mins(1))
 }
 
 /// sqlx warns of parameters that it does not know, with their values; so of those that look like a secret, such as libpq's

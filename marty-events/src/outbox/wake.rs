@@ -20,6 +20,7 @@ pub(crate) async fn nudged() {
 pub(crate) struct Wake {
     rows: Notify,
     lanes: Notify,
+    listening: Notify,
 }
 
 impl Wake {
@@ -28,14 +29,21 @@ impl Wake {
         self.rows.notify_one();
     }
 
-    pub(crate) async fn listens(&self) {
-        std::future::pending().await
-    }
-
     /// Lanes were given back.
     #[cfg(feature = "postgres")]
     pub(crate) fn lanes(&self) {
         self.lanes.notify_one();
+    }
+
+    /// Announcements come from now on, until the connection for them is lost.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn listens(&self) {
+        self.listening.notify_one();
+    }
+
+    /// Ends when listening began, or has since the last wait. Cancel safe.
+    pub(crate) async fn listening_began(&self) {
+        self.listening.notified().await;
     }
 
     /// Ends when rows came, or have come since the last wait. Cancel safe.

@@ -168,7 +168,7 @@ async fn listen<S: Store>(Running { store, wake, vitals, .. }: Running<'_, S>) -
             loop {
                 tokio::select! {
                     heard = &mut listening => break heard,
-                    () = wake.listens() => circuit.works(),
+                    () = wake.listening_began() => circuit.works(),
                 }
             }
         };

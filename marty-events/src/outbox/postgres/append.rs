@@ -38,11 +38,14 @@ const INSERT_ONE: &str = "
         OFFSET 0) AS event";
 
 /// Waits for every other open transaction that orders its commit by one of the same locks, which are taken in the order of
-/// their numbers, so that two statements cannot wait for each other.
+/// their numbers, so that two statements cannot wait for each other. They are the table's, however its name is written.
 const LOCKED: &str = ", locked AS MATERIALIZED (
-        SELECT count(pg_advisory_xact_lock($10, bucket)) AS locks
+        SELECT count(pg_advisory_xact_lock('{outbox}'::regclass::oid::integer # $10, bucket)) AS locks
         FROM (SELECT DISTINCT bucket FROM unnest($11::integer[]) AS wanted (bucket) ORDER BY bucket) AS buckets
     )";
+
+/// Keeps the locks apart from the advisory locks of others.
+const NAMESPACE: &[u8] = b"marty-events";
 
 /// How many locks the ordering keys share: few enough that a transaction with any number of keys leaves room in the
 /// server's lock table, which has 64 places a connection by default (PostgreSQL, `max_locks_per_transaction`).
@@ -56,8 +59,6 @@ pub(crate) struct Append {
     insert_in_commit_order: SqlStr,
     announcements: Arc<Announcements>,
     channel: Arc<str>,
-    /// Keeps the locks apart from the advisory locks of others.
-    namespace: i32,
 }
 
 impl Append {
@@ -72,7 +73,6 @@ impl Append {
             insert_in_commit_order: insert(LOCKED, "locked,"),
             announcements: Arc::new(Announcements::new()),
             channel: channel(table).into(),
-            namespace: crc32fast::hash(format!("marty-events/{table}").as_bytes()).cast_signed(),
         }
     }
 
@@ -148,7 +148,7 @@ impl Append {
             .bind(payloads)
             .bind(announced);
         if !buckets.is_empty() {
-            insert = insert.bind(self.namespace).bind(buckets);
+            insert = insert.bind(crc32fast::hash(NAMESPACE).cast_signed()).bind(buckets);
         }
         insert.execute(connection).await.map(drop)
     }

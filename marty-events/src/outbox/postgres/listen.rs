@@ -26,9 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What is announced when lanes came free; nothing stands for events.
 pub(super) const LANES: &str = "lanes";
 
-/// The channel of an outbox.
+/// The channel of an outbox: the same however its table is written, with its schema or without. Outboxes of the same name in several
+/// schemas of a database share one, and their relays look once too often.
 pub(super) fn channel(table: &OutboxTable) -> String {
-    format!("marty_events_{:08x}", crc32fast::hash(table.to_string().as_bytes()))
+    format!("marty_events_{:08x}", crc32fast::hash(table.name().as_bytes()))
 }
 
 /// Whether it is time to announce again.
@@ -60,6 +61,7 @@ pub(super) async fn listen(pool: &PgPool, table: &OutboxTable, wake: &Wake) -> R
     let own = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
     let mut listener = PgListener::connect_with(&own).await?;
     listener.listen(&channel(table)).await?;
+    wake.listens();
     // For what was announced before.
     wake.rows();
     loop {

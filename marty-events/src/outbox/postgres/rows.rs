@@ -42,9 +42,6 @@ const CREATED_AT: usize = 9;
 /// What comes after them.
 const SIZE: usize = 11;
 
-/// What stands before a record in the answer to a look.
-pub(super) const AFTER_SIGHT: usize = 3;
-
 /// Takes a record into a page, and answers its number; `first` is the place of its first column. Where headers and payload were left out,
 /// it is another relay's, or of one of `lanes`: then it is noted by its number, and loaded later.
 pub(super) fn take_in(page: &mut Page, row: &PgRow, first: usize, lanes: &[Lane]) -> Result<i64, sqlx::Error> {

@@ -1,20 +1,27 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use sqlx::{PgPool, Row, SqlStr, error::DatabaseError, postgres::PgRow};
+use sqlx::{
+    PgPool, Postgres, Row, SqlStr,
+    error::DatabaseError,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 use uuid::Uuid;
 
 use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
-        lanes::{Lane, longest, span},
+        lanes::Lane,
+        link::Link,
         sql::Quotes,
-        store::{
-            Heartbeat, Holding, Page, Position, Refused, RowId, Settled, Store, count, database_error, milliseconds,
-        },
+        store::{Heartbeat, Holding, Page, Refused, RowId, Settled, Store, count, database_error, milliseconds},
         wake::Wake,
     },
     listen,
-    position::{Bounds, PostgresPosition, Sight, Snapshot},
+    position::PostgresPosition,
     rows,
     statements::Statements,
 };
@@ -25,7 +32,8 @@ use crate::EventError;
 pub(crate) struct PostgresStore {
     pub(super) pool: PgPool,
     pub(super) table: OutboxTable,
-    sql: Arc<Statements>,
+    pub(super) sql: Arc<Statements>,
+    pub(super) held: Arc<Mutex<(Uuid, Vec<Lane>)>>,
 }
 
 /// The suffixes of the tables that a relay uses.
@@ -37,55 +45,59 @@ const FORBIDDEN: &str = "
     FROM unnest($1::text[]) AS of (name), unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS needed (privilege)
     WHERE NOT has_table_privilege(name, privilege) LIMIT 1";
 
-/// The answer to a look at the outbox, before it is known whether all of it may be taken.
-struct Look {
-    sight: Sight,
-    /// Each begins with the columns of the first row, and whether it is late.
-    rows: std::vec::IntoIter<PgRow>,
-}
-
 impl PostgresStore {
     pub(crate) fn new(pool: PgPool, table: OutboxTable) -> Self {
         let sql = Arc::new(Statements::new(&table));
-        Self { pool, table, sql }
+        Self { pool, table, sql, held: Arc::default() }
     }
 
-    async fn look(
-        &self,
-        position: &PostgresPosition,
-        lanes: &[Lane],
-        limit: i64,
-        bytes: i64,
-    ) -> Result<Look, EventError> {
-        let operation = "read the backlog";
-        let Bounds { cursor, behind, next_xid, named, floors } = position.bounds();
-        let mut rows = sqlx::query(self.sql.fetch.clone())
-            .bind(limit)
-            .bind(set(lanes))
-            .bind(named)
-            .bind(floors)
-            .bind(cursor)
-            .bind(behind)
-            .bind(next_xid)
-            .bind(span(limit, lanes))
-            .bind(longest(bytes, limit, lanes))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.error(operation))?
-            .into_iter();
-        let broken = |problem: &str| self.error(operation)(sqlx::Error::Protocol(problem.to_owned()));
-        let first = rows.next().ok_or_else(|| broken("no row"))?;
-        let snapshot = first.try_get("snapshot").map_err(self.error(operation))?;
-        let sight = Sight {
-            snapshot: Snapshot::parse(snapshot).ok_or_else(|| broken("no snapshot"))?,
-            place: first.try_get("place").map_err(self.error(operation))?,
-        };
-        Ok(Look { sight, rows })
+    /// The lanes of the last heartbeat that was answered: what the relay's mark is true of.
+    pub(super) fn known(&self, relay: Uuid) -> Vec<Lane> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.0 == relay { held.1.clone() } else { Vec::new() }
+    }
+
+    pub(super) fn remember(&self, relay: Uuid, lanes: &[Lane]) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = (relay, lanes.to_vec());
+    }
+
+    /// On a connection that is closed at once where nobody waits for the answer any more, or where it leads to a server that was failed
+    /// over from: the pool would keep that for as long as it lives.
+    pub(super) async fn row(&self, query: Query<'_, Postgres, PgArguments>) -> Result<PgRow, sqlx::Error> {
+        let mut link = Link::take(&self.pool).await?;
+        let row = query.fetch_one(&mut *link).await;
+        link.end(row, is_read_only)
+    }
+
+    pub(super) async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, sqlx::Error> {
+        let mut link = Link::take(&self.pool).await?;
+        let rows = query.fetch_all(&mut *link).await;
+        link.end(rows, is_read_only)
+    }
+
+    async fn execute(&self, query: Query<'_, Postgres, PgArguments>) -> Result<u64, sqlx::Error> {
+        let mut link = Link::take(&self.pool).await?;
+        let done = query.execute(&mut *link).await;
+        link.end(done, is_read_only).map(|done| done.rows_affected())
+    }
+
+    /// Of a crash of a server whose commits do not wait for the disk, a relay knows nothing: it delivers what is undone.
+    async fn warn_of_lost_commits(&self) -> Result<(), sqlx::Error> {
+        if self.commits_may_be_lost().await? {
+            tracing::warn!(
+                "`synchronous_commit` is off: a crash of the database can undo a transaction whose events were delivered"
+            );
+        }
+        Ok(())
+    }
+
+    pub(super) async fn commits_may_be_lost(&self) -> Result<bool, sqlx::Error> {
+        let off = sqlx::query("SELECT current_setting('synchronous_commit') = 'off'");
+        self.row(off).await?.try_get(0)
     }
 
     async fn delete_old(&self, sql: &SqlStr, age: Duration, limit: i64) -> Result<u64, sqlx::Error> {
-        let done = sqlx::query(sql.clone()).bind(milliseconds(age)).bind(limit).execute(&self.pool).await?;
-        Ok(done.rows_affected())
+        self.execute(sqlx::query(sql.clone()).bind(milliseconds(age)).bind(limit)).await
     }
 
     pub(super) fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
@@ -98,17 +110,13 @@ fn is_read_only(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(DatabaseError::code).as_deref() == Some("25006")
 }
 
-fn settled(held: bool) -> Settled {
-    if held { Settled::Except(Vec::new()) } else { Settled::Lost }
-}
-
 /// Lanes as a set of bits.
-fn set(lanes: &[Lane]) -> i32 {
+pub(super) fn set(lanes: &[Lane]) -> i32 {
     lanes.iter().fold(0, |set, lane| set | 1 << (lane.number - 1))
 }
 
 /// Lanes as two arrays: numbers and terms.
-fn arrays(lanes: &[Lane]) -> (Vec<i32>, Vec<i64>) {
+pub(super) fn arrays(lanes: &[Lane]) -> (Vec<i32>, Vec<i64>) {
     lanes.iter().map(|lane| (lane.number, lane.term)).unzip()
 }
 
@@ -117,79 +125,37 @@ impl Store for PostgresStore {
 
     async fn validate(&self) -> Result<(), EventError> {
         let operation = "be looked at";
-        sqlx::query(self.sql.columns.clone()).fetch_all(&self.pool).await.map_err(self.error(operation))?;
+        self.rows(sqlx::query(self.sql.columns.clone())).await.map_err(self.error(operation))?;
         let tables: Vec<String> = TABLES.iter().map(|suffix| Quotes::Double.quoted(&self.table, suffix)).collect();
-        let missing = sqlx::query_scalar(FORBIDDEN)
-            .bind(&tables)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(self.error(operation))?;
-        match missing {
-            Some(user) => Err(EventError::OutboxForbidden { user, tables: tables.join(", ") }),
-            None => Ok(()),
+        let missing = self.rows(sqlx::query(FORBIDDEN).bind(&tables)).await.map_err(self.error(operation))?;
+        if let Some(row) = missing.first() {
+            let user = row.try_get(0).map_err(self.error(operation))?;
+            return Err(EventError::OutboxForbidden { user, tables: tables.join(", ") });
         }
+        let cached = self.rows(sqlx::query(self.sql.sequences.clone())).await.map_err(self.error(operation))?;
+        if let Some(row) = cached.first() {
+            let sequence = row.try_get(0).map_err(self.error(operation))?;
+            let cache = row.try_get(1).map_err(self.error(operation))?;
+            return Err(EventError::CachedSequence { table: self.table.to_string(), sequence, cache });
+        }
+        self.warn_of_lost_commits().await.map_err(self.error(operation))
     }
 
     async fn heartbeat(&self, heartbeat: &Heartbeat, look: Option<&PostgresPosition>) -> Result<Holding, EventError> {
-        let operation = "renew the leases";
-        let nowhere = PostgresPosition::default();
-        let position = look.unwrap_or(&nowhere);
-        let Bounds { cursor, behind, next_xid, named, floors } = position.bounds();
-        let mut connection = self.pool.acquire().await.map_err(self.error(operation))?;
-        let row = sqlx::query(self.sql.stand.clone())
-            .bind(heartbeat.relay)
-            .bind(milliseconds(heartbeat.lease))
-            .bind(named)
-            .bind(floors)
-            .bind(cursor)
-            .bind(behind)
-            .bind(next_xid)
-            .bind(look.is_some_and(|position| !position.is_new()))
-            .bind(position.place())
-            .fetch_one(&mut *connection)
-            .await;
-        if row.as_ref().is_err_and(is_read_only) {
-            // To a server that was failed over from: the pool would keep it for as long as it lives.
-            connection.close_on_drop();
-        }
-        let row = row.map_err(self.error(operation))?;
-        let holding = || -> Result<Holding, sqlx::Error> {
-            let (numbers, terms): (Vec<i32>, Vec<i64>) = (row.try_get("lanes")?, row.try_get("terms")?);
-            let next_expiry: Option<i64> = row.try_get("next_expiry")?;
-            Ok(Holding {
-                marks: Vec::new(),
-                lanes: numbers.into_iter().zip(terms).map(|(number, term)| Lane { number, term }).collect(),
-                surplus: usize::try_from(row.try_get::<i64, _>("surplus")?).unwrap_or_default(),
-                next_expiry: next_expiry.map(|time| Duration::from_millis(count(time))),
-                has_news: row.try_get("has_news")?,
-            })
-        };
-        holding().map_err(self.error(operation))
+        self.beat(heartbeat, look).await.map_err(self.error("renew the leases"))
     }
 
     async fn listen(&self, wake: &Wake) -> Result<(), EventError> {
         listen::listen(&self.pool, &self.table, wake).await.map_err(self.error("listen"))
     }
 
-    async fn release(&self, relay: Uuid, lanes: &[Lane], _: Option<&str>) -> Result<(), EventError> {
-        let (numbers, terms) = arrays(lanes);
-        sqlx::query(self.sql.release.clone())
-            .bind(relay)
-            .bind(numbers)
-            .bind(terms)
-            .execute(&self.pool)
-            .await
-            .map(drop)
-            .map_err(self.error("give lanes back"))
+    async fn release(&self, relay: Uuid, lanes: &[Lane], mark: Option<&str>) -> Result<(), EventError> {
+        self.give_back(relay, lanes, mark).await
     }
 
     async fn leave(&self, relay: Uuid) -> Result<(), EventError> {
-        sqlx::query(self.sql.leave.clone())
-            .bind(relay)
-            .execute(&self.pool)
-            .await
-            .map(drop)
-            .map_err(self.error("give the lanes back"))
+        let query = sqlx::query(self.sql.leave.clone()).bind(relay);
+        self.row(query).await.map(drop).map_err(self.error("give the lanes back"))
     }
 
     async fn fetch(
@@ -199,32 +165,16 @@ impl Store for PostgresStore {
         limit: i64,
         bytes: i64,
     ) -> Result<Page, EventError> {
-        let Look { sight, rows } = self.look(position, lanes, limit, bytes).await?;
-        if !position.recognises(&sight) {
-            tracing::warn!(
-                "the database is another one than before, or was set back; the outbox is read from its beginning"
-            );
-            return Ok(Page { is_full: true, ..Page::default() });
-        }
-        let (mut page, mut next, mut last) = (Page::default(), 0, None);
-        for row in rows {
-            let is_late: bool = row.try_get("is_late").map_err(self.error("read a row"))?;
-            let seq = rows::take_in(&mut page, &row, rows::AFTER_SIGHT, lanes).map_err(self.error("read a row"))?;
-            if !is_late {
-                (next, last) = (next + 1, Some(seq));
-            }
-        }
-        position.advance(&sight, last);
-        page.is_full = next == span(limit, lanes);
-        Ok(page)
+        self.page(position, lanes, limit, bytes).await
+    }
+
+    async fn reread(&self, from: i64, to: i64, lanes: &[Lane], limit: i64, bytes: i64) -> Result<Page, EventError> {
+        self.page_again((from, to), lanes, limit, bytes).await
     }
 
     async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {
-        let rows = sqlx::query(self.sql.load.clone())
-            .bind(seqs)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.error("read the backlog"))?;
+        let query = sqlx::query(self.sql.load.clone()).bind(seqs);
+        let rows = self.rows(query).await.map_err(self.error("read the backlog"))?;
         let mut page = Page::default();
         for row in &rows {
             rows::take_in(&mut page, row, 0, &[]).map_err(self.error("read a row"))?;
@@ -232,96 +182,51 @@ impl Store for PostgresStore {
         Ok(page)
     }
 
-    async fn first_between(&self, _: i64, _: i64) -> Result<Option<i64>, EventError> {
-        Ok(None)
+    async fn first_between(&self, from: i64, to: i64) -> Result<Option<i64>, EventError> {
+        let operation = "read the backlog";
+        let query = sqlx::query(self.sql.first_between.clone()).bind(from).bind(to);
+        let rows = self.rows(query).await.map_err(self.error(operation))?;
+        rows.first().map(|row| row.try_get(0)).transpose().map_err(self.error(operation))
     }
 
     async fn settle(&self, relay: Uuid, lanes: &[Lane], rows: &[RowId], keep: bool) -> Result<Settled, EventError> {
-        let (numbers, terms) = arrays(lanes);
-        let (seqs, ids): (Vec<i64>, Vec<Uuid>) = rows.iter().map(|row| (row.seq, row.event_id)).unzip();
-        let sql = if keep { &self.sql.settle_and_keep } else { &self.sql.settle };
-        sqlx::query_scalar(sql.clone())
-            .bind(relay)
-            .bind(numbers)
-            .bind(terms)
-            .bind(seqs)
-            .bind(ids)
-            .fetch_one(&self.pool)
-            .await
-            .map(settled)
-            .map_err(self.error("settle delivered events"))
+        self.remove(relay, lanes, rows, keep).await.map_err(self.error("settle delivered events"))
     }
 
     async fn judge(&self, relay: Uuid, lanes: &[Lane], refused: &[Refused]) -> Result<Settled, EventError> {
-        let (numbers, terms) = arrays(lanes);
-        for refused in refused {
-            let sql = if refused.is_buried { &self.sql.bury } else { &self.sql.refuse };
-            let held: bool = sqlx::query_scalar(sql.clone())
-                .bind(relay)
-                .bind(&numbers)
-                .bind(&terms)
-                .bind(refused.row.seq)
-                .bind(refused.row.event_id)
-                .bind(refused.attempts)
-                .bind(&refused.reason)
-                .fetch_one(&self.pool)
-                .await
-                .map_err(self.error("write refusals down"))?;
-            if !held {
-                return Ok(Settled::Lost);
-            }
-        }
-        Ok(Settled::Except(Vec::new()))
+        self.judged(relay, lanes, refused).await.map_err(self.error("write refusals down"))
     }
 
     async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {
-        let rows = sqlx::query(self.sql.pending.clone())
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.error("list the pending events"))?;
-        rows.iter().map(rows::event).collect()
+        let query = sqlx::query(self.sql.pending.clone()).bind(limit);
+        self.rows(query).await.map_err(self.error("list the pending events"))?.iter().map(rows::event).collect()
     }
 
     async fn dead_letters(&self, (seq, id): (i64, Uuid), limit: i64) -> Result<Vec<DeadLetter>, EventError> {
-        let rows = sqlx::query(self.sql.dead_letters.clone())
-            .bind(seq)
-            .bind(id)
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.error("list the dead letters"))?;
-        rows.iter().map(rows::dead_letter).collect()
+        let query = sqlx::query(self.sql.dead_letters.clone()).bind(seq).bind(id).bind(limit);
+        self.rows(query).await.map_err(self.error("list the dead letters"))?.iter().map(rows::dead_letter).collect()
     }
 
     async fn dead_letter(&self, id: Uuid) -> Result<Option<DeadLetter>, EventError> {
-        let row = sqlx::query(self.sql.dead_letter.clone()).bind(id).fetch_optional(&self.pool).await;
-        row.map_err(self.error("look for a dead letter"))?.as_ref().map(rows::dead_letter).transpose()
+        let rows = self.rows(sqlx::query(self.sql.dead_letter.clone()).bind(id)).await;
+        rows.map_err(self.error("look for a dead letter"))?.first().map(rows::dead_letter).transpose()
     }
 
     async fn relays(&self) -> Result<Vec<RelayStatus>, EventError> {
         let operation = "list the relays";
-        let rows = sqlx::query(self.sql.relays.clone()).fetch_all(&self.pool).await.map_err(self.error(operation))?;
+        let rows = self.rows(sqlx::query(self.sql.relays.clone())).await.map_err(self.error(operation))?;
         let relays = rows.iter().map(rows::relay).collect::<Result<Vec<_>, _>>();
         Ok(RelayStatus::gather(relays.map_err(self.error(operation))?))
     }
 
     async fn requeue(&self, ids: &[Uuid]) -> Result<u64, EventError> {
-        let done = sqlx::query(self.sql.requeue.clone())
-            .bind(ids)
-            .execute(&self.pool)
-            .await
-            .map_err(self.error("requeue dead letters"))?;
-        Ok(done.rows_affected())
+        let query = sqlx::query(self.sql.requeue.clone()).bind(ids);
+        self.execute(query).await.map_err(self.error("requeue dead letters"))
     }
 
     async fn discard(&self, ids: &[Uuid]) -> Result<u64, EventError> {
-        let done = sqlx::query(self.sql.discard.clone())
-            .bind(ids)
-            .execute(&self.pool)
-            .await
-            .map_err(self.error("discard dead letters"))?;
-        Ok(done.rows_affected())
+        let query = sqlx::query(self.sql.discard.clone()).bind(ids);
+        self.execute(query).await.map_err(self.error("discard dead letters"))
     }
 
     async fn cleanup(&self, age: Duration, limit: i64) -> Result<u64, EventError> {
@@ -333,17 +238,13 @@ impl Store for PostgresStore {
     }
 
     async fn redact(&self, ids: &[Uuid]) -> Result<u64, EventError> {
-        let done = sqlx::query(self.sql.redact.clone())
-            .bind(ids)
-            .execute(&self.pool)
-            .await
-            .map_err(self.error("empty dead letters"))?;
-        Ok(done.rows_affected())
+        let query = sqlx::query(self.sql.redact.clone()).bind(ids);
+        self.execute(query).await.map_err(self.error("empty dead letters"))
     }
 
     async fn stats(&self) -> Result<OutboxStats, EventError> {
         let error = "count the events";
-        let row = sqlx::query(self.sql.stats.clone()).fetch_one(&self.pool).await.map_err(self.error(error))?;
+        let row = self.row(sqlx::query(self.sql.stats.clone())).await.map_err(self.error(error))?;
         let number = |column: &str| row.try_get::<i64, _>(column).map_err(self.error(error));
         let oldest: Option<i64> = row.try_get("oldest_age").map_err(self.error(error))?;
         Ok(OutboxStats {

@@ -231,7 +231,7 @@ impl<'a, S: Store> Intake<'a, S> {
         let wanted = wants.then_some(self.not_before);
         let page =
             self.poll_at.filter(|_| self.reading.is_idle() && 0 < rows && window.wanted(1, usize::MAX).0.is_empty());
-        let pass = self.catch_up.due(window, rows);
+        let pass = self.catch_up.due(window, self.position.reached(), rows);
         let due = [wanted, page, pass].into_iter().flatten().min()?;
         Some(due.max(self.not_before))
     }

@@ -53,14 +53,14 @@ impl<'a> CatchUp<'a> {
         (!self.reading.is_idle()).then_some(self.since)
     }
 
-    pub(super) fn due(&self, window: &Window, room: usize) -> Option<Instant> {
+    pub(super) fn due(&self, window: &Window, reached: i64, room: usize) -> Option<Instant> {
         if !self.reading.is_idle() || room == 0 {
             return None;
         }
         if window.pass().is_some() {
             return Some(self.since);
         }
-        window.pass_is_due().then_some(self.not_before)
+        window.pass_is_due(reached).then_some(self.not_before)
     }
 
     /// Begins a pass where one is due, up to what the position has `reached`, or goes on with the one that is under way.
@@ -76,7 +76,7 @@ impl<'a> CatchUp<'a> {
         if !self.reading.is_idle() || rows == 0 {
             return;
         }
-        if window.pass().is_none() && window.pass_is_due() && self.not_before <= now {
+        if window.pass().is_none() && window.pass_is_due(reached) && self.not_before <= now {
             self.begun = now;
             window.begin_pass(reached);
         }

@@ -86,8 +86,9 @@ impl LeftBehind {
         self.may_return = true;
     }
 
-    pub(super) fn pass_is_due(&self) -> bool {
-        self.may_return && self.first.is_some() && self.pass.is_none()
+    /// Whether a pass is due where everything up to `reached` was read. What is above that is read in any case.
+    pub(super) fn pass_is_due(&self, reached: i64) -> bool {
+        self.may_return && self.first.is_some_and(|first| first <= reached) && self.pass.is_none()
     }
 
     /// Begins a pass that reads the rows up to `to`.
@@ -95,9 +96,6 @@ impl LeftBehind {
         let Some(first) = self.first.take() else { return };
         self.may_return = false;
         self.pass = Some(Pass { at: first.saturating_sub(1), to, oldest: self.oldest.take() });
-        if to < first {
-            self.pass_reached(to);
-        }
     }
 
     /// The numbers that the pass still has to read: above the first, and not above the second.

@@ -136,7 +136,7 @@ impl Model {
                 self.cursor = event.seq;
             }
         }
-        if self.window.pass_is_due() && self.window.room().0 > 0 {
+        if self.window.pass_is_due(self.cursor) && self.window.room().0 > 0 {
             self.window.begin_pass(self.cursor);
         }
         if let Some((from, to)) = self.window.pass().filter(|_| 0 < self.window.room().0) {

@@ -443,9 +443,9 @@ impl Window {
         self.left.may_return();
     }
 
-    /// Whether rows that were left behind should be read again.
-    pub(in crate::relay) fn pass_is_due(&self) -> bool {
-        self.left.pass_is_due()
+    /// Whether rows that were left behind should be read again, where everything up to `reached` was read.
+    pub(in crate::relay) fn pass_is_due(&self, reached: i64) -> bool {
+        self.left.pass_is_due(reached)
     }
 
     pub(in crate::relay) fn begin_pass(&mut self, to: i64) {
