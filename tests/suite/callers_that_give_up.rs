@@ -48,7 +48,10 @@ async fn polled(publishing: impl Future<Output = Result<Uuid, EventError>>, poll
     poll_fn(|context| {
         polled += 1;
         match publishing.as_mut().poll(context) {
-            Poll::Ready(answer) => Poll::Ready(Some(drop(answer.expect("kept or delivered")))),
+            Poll::Ready(answer) => {
+                answer.expect("kept or delivered");
+                Poll::Ready(Some(()))
+            }
             Poll::Pending if polls <= polled => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
