@@ -7,6 +7,8 @@ mod journey;
 mod live;
 mod outstanding;
 mod registration;
+#[cfg(all(test, feature = "sqlite"))]
+mod tests;
 
 use std::{fmt, sync::Arc};
 

@@ -36,7 +36,7 @@ pub async fn init_with(config: EventConfig) -> Result<Events, EventError> {
     }
     let live = Arc::new(Live::new(&config)?);
     REGISTERED.set(live.clone()).map_err(|_| EventError::AlreadyInitialized)?;
-    Ok(Events { live, limit: config.shutdown_timeout(), drained: false })
+    Ok(Events::of(live, config.shutdown_timeout()))
 }
 
 pub(crate) fn current() -> Result<EventPublisher, EventError> {
@@ -58,6 +58,10 @@ pub struct Events {
 }
 
 impl Events {
+    pub(super) fn of(live: Arc<Live>, limit: Duration) -> Self {
+        Self { live, limit, drained: false }
+    }
+
     /// The registered publisher.
     #[must_use]
     pub fn publisher(&self) -> EventPublisher {

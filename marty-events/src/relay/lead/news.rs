@@ -52,11 +52,11 @@ impl<S: Store> Term<'_, S> {
             return;
         };
         match Verdict::of(&error) {
-            verdict @ (Verdict::Refused | Verdict::BatchRefused) => {
+            verdict @ (Verdict::Refused | Verdict::TopicRefused | Verdict::BatchRefused) => {
                 let with_batch = verdict == Verdict::BatchRefused;
                 self.refusals.push(Refusal { seq, reason: error.to_string(), with_batch });
             }
-            verdict @ (Verdict::Outage | Verdict::ProducerLost) => {
+            verdict @ (Verdict::Outage | Verdict::Unclear | Verdict::ProducerLost) => {
                 self.window.put_back(seq);
                 self.metrics.sends_again(Again::Outage);
                 self.send_at = Instant::now() + self.broker.failed(&self.producer.outage(&error));
