@@ -76,7 +76,7 @@ pub enum EventError {
         id: Uuid,
         /// Where it was bound for.
         topic: String,
-        /// Its size in bytes: key, headers and value.
+        /// Its size in bytes, as a record batch of its own: the size that a broker measures.
         size: usize,
         /// The limit in bytes.
         limit: usize,

@@ -1,6 +1,8 @@
 //! Behaviour of the outbox, the relay and both roads on a real PostgreSQL and a real Apache Kafka.
 
+mod announcements;
 mod caller;
+mod callers_that_give_up;
 mod chaos;
 mod command_line;
 mod contract;
@@ -12,6 +14,7 @@ mod faults;
 mod kill;
 mod lanes;
 mod late;
+mod longest_events;
 mod mariadb;
 mod memory;
 mod observed;

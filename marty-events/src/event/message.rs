@@ -64,11 +64,29 @@ impl Message {
         self.trace.as_deref()
     }
 
-    /// Bytes of key, headers and value.
+    /// Bytes of the record batch that has this event alone: the size that a broker measures by `message.max.bytes`. It is above
+    /// the size that librdkafka measures (`rd_kafka_msg_max_wire_size`: key, headers, value and 36 bytes).
     pub(crate) fn size(&self) -> usize {
-        let headers: usize = self.headers().map(|(name, value)| name.len() + value.len()).sum();
-        self.key.as_ref().map_or(0, String::len) + headers + self.payload.len()
+        let text = |text: &str| varint(text.len()) + text.len();
+        let (number, headers) =
+            self.headers().fold((0, 0), |(number, size), (name, value)| (number + 1, size + text(name) + text(value)));
+        // An absent key has the length -1, which takes one byte.
+        let key = self.key.as_deref().map_or(1, text);
+        let value = varint(self.payload.len()) + self.payload.len();
+        let record = FIXED_PARTS + key + value + varint(number) + headers;
+        BATCH_HEADER + varint(record) + record
     }
+}
+
+/// The header of a record batch (Kafka documentation, "Record Batch").
+const BATCH_HEADER: usize = 61;
+/// Attributes, time and offset of a batch's first record.
+const FIXED_PARTS: usize = 3;
+
+/// How many bytes a length takes in a record: 7 bits a byte, one of them for the sign.
+fn varint(length: usize) -> usize {
+    let bits = (usize::BITS - length.leading_zeros()) as usize + 1;
+    bits.div_ceil(7)
 }
 
 /// Who publishes: what all the events of a process have in common.

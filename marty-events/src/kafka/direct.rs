@@ -1,11 +1,8 @@
-//! One event at a time, acknowledged: what a call of `publish` waits for.
+//! One event at a time, acknowledged: the client behind a call of `publish`.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use rdkafka::{
@@ -16,7 +13,6 @@ use rdkafka::{
     producer::{BaseRecord, Producer, ProducerContext},
     types::RDKafkaErrorCode,
 };
-use tokio::sync::oneshot;
 
 use super::{Complaint, Served, is_permanent};
 use crate::{EventError, config::EventConfig, event::message::Message};
@@ -25,146 +21,125 @@ use crate::{EventError, config::EventConfig, event::message::Message};
 /// acknowledgement, which `KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS` changes.
 const DEFAULTS: [(&str, &str); 2] = [("linger.ms", "0"), ("message.timeout.ms", "10000")];
 
-/// A producer whose every send is awaited.
-#[derive(Clone)]
-pub(crate) struct DirectProducer(Arc<Renewable>);
+/// A message on its way through the client, and who hears of its end.
+pub(crate) trait Passenger: Send + Sync + 'static {
+    fn message(&self) -> &Arc<Message>;
 
-type Client = Served<Context>;
-
-/// What became of a message.
-type Answer = Result<(), KafkaError>;
-
-/// A client that a new one takes the place of once it can send nothing more.
-struct Renewable {
-    config: ClientConfig,
-    complaint: Complaint,
-    client: Mutex<Client>,
-    /// How many messages somebody follows.
-    followed: Arc<AtomicUsize>,
+    /// Is called once, by the caller of [`DirectProducer::send`] or by the client's thread, and must not block.
+    fn answered(self: Box<Self>, answer: Result<(), EventError>);
 }
 
-/// Passes on what the client says of itself.
-struct Context(Complaint);
+/// A producer that answers for every message.
+pub(crate) struct DirectProducer<P: Passenger>(Arc<Renewable<P>>);
 
-impl DirectProducer {
+type Client<P> = Served<Context<P>>;
+
+/// A client that a new one takes the place of once it can send nothing more.
+struct Renewable<P: Passenger> {
+    config: ClientConfig,
+    complaint: Complaint,
+    client: Mutex<Client<P>>,
+}
+
+/// Passes on messages from the client: about itself, and about each message that it was given.
+struct Context<P> {
+    complaint: Complaint,
+    passenger: std::marker::PhantomData<fn(P)>,
+}
+
+/// A message in the client. It keeps its client alive: a client that is dropped may forget its messages without an answer.
+struct Ride<P: Passenger> {
+    passenger: Box<P>,
+    _client: Client<P>,
+}
+
+impl<P: Passenger> DirectProducer<P> {
     pub(crate) fn new(config: &EventConfig) -> Result<Self, EventError> {
         let (config, complaint) = (super::producer_config(config, &DEFAULTS)?, Complaint::default());
         let client = Mutex::new(client(&config, &complaint)?);
-        Ok(Self(Arc::new(Renewable { config, complaint, client, followed: Arc::default() })))
+        Ok(Self(Arc::new(Renewable { config, complaint, client })))
     }
 
-    /// Hands the message to the client. From here on it is sent, whether or not anybody waits for it.
-    pub(crate) fn begin(&self, message: &Message) -> Result<Delivery, EventError> {
+    /// Hands the message to the client, which sends it whether or not anybody waits. The passenger is answered in any case.
+    pub(crate) fn send(&self, passenger: Box<P>) {
+        let message = passenger.message().clone();
+        if let Err((error, passenger)) = self.hand_over(passenger, &message) {
+            passenger.answered(Err(error));
+        }
+    }
+
+    fn hand_over(&self, passenger: Box<P>, message: &Message) -> Result<(), (EventError, Box<P>)> {
+        let client = match self.0.client() {
+            Ok(client) => client,
+            Err(error) => return Err((error, passenger)),
+        };
         let headers = message
             .headers()
             .fold(super::no_headers(), |headers, (name, value)| super::with_header(headers, name, value));
-        let (tell, future) = oneshot::channel();
-        let mut record = BaseRecord::<str, [u8], _>::with_opaque_to(&message.topic, Box::new(tell))
-            .payload(&message.payload)
-            .headers(headers);
+        let ride = Box::new(Ride { passenger, _client: client.clone() });
+        let mut record =
+            BaseRecord::<str, [u8], _>::with_opaque_to(&message.topic, ride).payload(&message.payload).headers(headers);
         if let Some(key) = &message.key {
             record = record.key(key);
         }
-        let handed = self.0.client()?.send(record);
-        match handed {
-            Ok(()) => {
-                let followed = Followed::new(&self.0.followed);
-                Ok(Delivery { future, complaint: self.0.complaint.clone(), _followed: followed })
+        let Err((mut error, mut record)) = client.send(record) else { return Ok(()) };
+        // The client was lost between the question and the sending. It takes nothing more then, so nothing is sent twice.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal)
+            && let Ok(client) = self.0.client()
+        {
+            record.delivery_opaque._client = client.clone();
+            match client.send(record) {
+                Ok(()) => return Ok(()),
+                Err(refused) => (error, record) = refused,
             }
-            Err((error, _)) => Err(failed(message, error, &self.0.complaint)),
         }
-    }
-
-    /// Waits until nothing is under way any more, or `limit` has passed; answers how many messages are left then.
-    /// Blocks the thread.
-    pub(crate) fn flush(&self, limit: Duration) -> usize {
-        let client = self.0.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if client.flush(limit).is_ok() {
-            return 0;
-        }
-        // The client counts what it has to say among its messages (`rd_kafka_outq_len`), and whoever follows a message may not have
-        // looked yet: each of them may be too many.
-        let queued = usize::try_from(client.in_flight_count()).unwrap_or_default();
-        queued.min(self.0.followed.load(Ordering::Acquire))
+        Err((failed(message, error, &self.0.complaint), record.delivery_opaque.passenger))
     }
 }
 
-impl Renewable {
-    /// The client, or a new one where it has met an error that it cannot go on after: it was denied what an idempotent
-    /// producer needs, or lost its place in the brokers' count (librdkafka, INTRODUCTION.md, "Fatal error handling").
-    fn client(&self) -> Result<Client, EventError> {
+impl<P: Passenger> Renewable<P> {
+    /// The client, or a new one where it has met an error that it cannot go on after: it was denied the rights of an
+    /// idempotent producer, or lost its place in the brokers' count (librdkafka, INTRODUCTION.md, "Fatal error handling").
+    fn client(&self) -> Result<Client<P>, EventError> {
         let mut current = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         if current.client().fatal_error().is_some() {
             let lost = std::mem::replace(&mut *current, client(&self.config, &self.complaint)?);
-            // Whoever waits for one of its messages learns at once that it was not sent.
+            // The passengers in it learn at once that they were not sent.
             lost.purge();
         }
         Ok(current.clone())
     }
 }
 
-fn client(config: &ClientConfig, complaint: &Complaint) -> Result<Client, EventError> {
-    Served::new(config, Context(complaint.clone()))
+fn client<P: Passenger>(config: &ClientConfig, complaint: &Complaint) -> Result<Client<P>, EventError> {
+    Served::new(config, Context { complaint: complaint.clone(), passenger: std::marker::PhantomData })
 }
 
-impl ClientContext for Context {
+impl<P: Passenger> ClientContext for Context<P> {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.0.overhear(facility, message);
+        self.complaint.overhear(facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.0.take_down(&error, reason);
+        self.complaint.take_down(&error, reason);
     }
 }
 
-impl ProducerContext for Context {
-    type DeliveryOpaque = Box<oneshot::Sender<Answer>>;
+impl<P: Passenger> ProducerContext for Context<P> {
+    type DeliveryOpaque = Box<Ride<P>>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, tell: Box<oneshot::Sender<Answer>>) {
-        // Where nobody waits for it any more, nobody is told.
-        let _ = tell.send(result.as_ref().map(drop).map_err(|(error, _)| error.clone()));
-    }
-}
-
-/// A message under way.
-pub(crate) struct Delivery {
-    future: oneshot::Receiver<Answer>,
-    complaint: Complaint,
-    _followed: Followed,
-}
-
-/// Counts for as long as it lives.
-struct Followed(Arc<AtomicUsize>);
-
-impl Followed {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self(count.clone())
-    }
-}
-
-impl Drop for Followed {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-impl Delivery {
-    /// Ends when the broker has the message, or has refused it. Cancel safe: it can be asked again.
-    pub(crate) async fn ended(&mut self, message: &Message) -> Result<(), EventError> {
-        let error = match (&mut self.future).await {
-            Ok(Ok(())) => {
+    fn delivery(&self, result: &DeliveryResult<'_>, ride: Box<Ride<P>>) {
+        let answer = match result {
+            Ok(_) => {
                 self.complaint.withdraw();
-                return Ok(());
+                Ok(())
             }
-            Ok(Err(error)) => error,
-            Err(_) => KafkaError::MessageProduction(RDKafkaErrorCode::PurgeInflight),
+            Err((error, _)) => Err(failed(ride.passenger.message(), error.clone(), &self.complaint)),
         };
-        Err(failed(message, error, &self.complaint))
-    }
-
-    pub(crate) async fn done(mut self, message: &Message) -> Result<(), EventError> {
-        self.ended(message).await
+        // The client's one thread must go on for the others: a panic here is that of a subscriber or recorder of the program.
+        if catch_unwind(AssertUnwindSafe(|| ride.passenger.answered(answer))).is_err() {
+            tracing::error!("a log or a metric of a direct event panicked");
+        }
     }
 }
 
@@ -173,7 +148,12 @@ fn failed(message: &Message, source: KafkaError, complaint: &Complaint) -> Event
     EventError::Delivery { id: message.id, topic: message.topic.clone(), connection, source: Box::new(source) }
 }
 
-impl std::fmt::Debug for DirectProducer {
+/// The error of a message whose end nobody knows.
+pub(crate) fn abandoned(message: &Message) -> EventError {
+    failed(message, KafkaError::MessageProduction(RDKafkaErrorCode::PurgeInflight), &Complaint::default())
+}
+
+impl<P: Passenger> std::fmt::Debug for DirectProducer<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("DirectProducer")
     }

@@ -16,7 +16,7 @@ use rdkafka::{
 };
 
 pub(crate) use complaint::{Complaint, Outage};
-pub(crate) use direct::{Delivery, DirectProducer};
+pub(crate) use direct::{DirectProducer, Passenger, abandoned};
 pub(crate) use partition::Partitioner;
 pub(crate) use served::Served;
 pub(crate) use verdict::{Verdict, is_permanent};
@@ -85,7 +85,7 @@ pub(crate) fn with_header(headers: OwnedHeaders, name: &str, value: &str) -> Own
 /// librdkafka's default of `message.max.bytes` (CONFIGURATION.md).
 const LONGEST_MESSAGE: usize = 1_000_000;
 
-/// How many bytes of key, headers and value the producer takes.
+/// How many bytes the producer takes: the size of the record batch that has one event alone.
 pub(crate) fn longest_message(config: &EventConfig) -> usize {
     config
         .producer_properties()

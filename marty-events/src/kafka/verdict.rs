@@ -1,31 +1,69 @@
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
-/// What a failed delivery says about the event.
+#[cfg(test)]
+mod tests;
+
+/// The meaning of a failed delivery for the event, and for others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The broker is away or busy; the event is as good as before and nothing counts against it.
+    /// The brokers are away, or do not let this client in. Nothing goes through, and nothing counts against the event.
     Outage,
+    /// The failure says nothing about the connection, nor against the event: a partition without a leader or without enough
+    /// replicas, another record's fault, a code that is not known. This event is tried again after a pause; others go on.
+    Unclear,
     /// The broker refused this event.
     Refused,
+    /// The topic is refused as a whole: it does not exist, or this client may not write to it. Its other events fare alike.
+    TopicRefused,
     /// The broker refused the batch that this event was part of; alone it may pass.
     BatchRefused,
-    /// The broker refused the topic.
-    TopicRefused,
-    /// Says nothing about the connection.
-    Unclear,
     /// The producer cannot go on; a new one can.
     ProducerLost,
 }
 
 impl Verdict {
-    /// Error codes as in librdkafka's `rdkafka.h` (`rd_kafka_resp_err_t`) and Kafka's protocol guide, "Error Codes".
-    /// What is not listed counts as an outage: it is tried again and never given up, which loses nothing.
+    /// Error codes as in librdkafka's `rdkafka.h` (`rd_kafka_resp_err_t`) and Kafka's protocol guide, "Error Codes". librdkafka
+    /// reports every code that it does not try again by itself (`rd_kafka_handle_Produce_error`). A code that is not listed
+    /// is unclear: the event is tried again and never given up, which loses nothing.
     pub(crate) fn of(error: &KafkaError) -> Self {
         if let KafkaError::Nul(_) = error {
             return Self::Refused;
         }
-        let Some(code) = error.rdkafka_error_code() else { return Self::Outage };
+        error.rdkafka_error_code().map_or(Self::Unclear, Self::of_code)
+    }
+
+    fn of_code(code: Code) -> Self {
         match code {
+            // No connection, or none that lasts; the client's own queue, which is full while nothing leaves it.
+            Code::BrokerDestroy
+            | Code::BrokerTransportFailure
+            | Code::Resolve
+            | Code::MessageTimedOut
+            | Code::AllBrokersDown
+            | Code::OperationTimedOut
+            | Code::TimedOutQueue
+            | Code::QueueFull
+            | Code::CriticalSystemResource
+            | Code::UnknownBroker
+            | Code::DestroyBroker
+            | Code::BrokerNotAvailable
+            | Code::NetworkException
+            | Code::RebootstrapRequired
+            // The brokers and the client do not understand each other.
+            | Code::UnknownProtocol
+            | Code::UnsupportedFeature
+            | Code::UnsupportedVersion
+            // The brokers do not let this user in, or the user may write nothing.
+            | Code::SSL
+            | Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::UnsupportedSASLMechanism
+            | Code::IllegalSASLState
+            | Code::SecurityDisabled
+            | Code::PrincipalDeserializationFailure
+            | Code::UnacceptableCredential
+            | Code::DelegationTokenExpired
+            | Code::ClusterAuthorizationFailed => Self::Outage,
             Code::MessageSizeTooLarge
             | Code::InvalidMessageSize
             | Code::MessageBatchTooLarge
@@ -33,23 +71,30 @@ impl Verdict {
             | Code::InvalidRecord
             | Code::BadMessage
             | Code::InvalidTimestamp
-            | Code::UnsupportedForMessageFormat
             | Code::PolicyViolation => Self::BatchRefused,
+            Code::InvalidArgument | Code::InvalidRequiredAcks => Self::Refused,
             Code::InvalidTopic
             | Code::UnknownTopic
             | Code::UnknownTopicOrPartition
+            | Code::UnknownTopicId
             | Code::UnknownPartition
             | Code::TopicAuthorizationFailed
-            | Code::ClusterAuthorizationFailed
-            | Code::InvalidArgument
-            | Code::InvalidRequiredAcks => Self::Refused,
-            Code::Fatal | Code::Fenced | Code::InvalidProducerEpoch | Code::State => Self::ProducerLost,
-            _ => Self::Outage,
+            // The topic's format is older than headers.
+            | Code::UnsupportedForMessageFormat => Self::TopicRefused,
+            Code::Fatal
+            | Code::GaplessGuarantee
+            | Code::Fenced
+            | Code::ProducerFenced
+            | Code::InvalidProducerEpoch
+            | Code::State => Self::ProducerLost,
+            _ => Self::Unclear,
         }
     }
 }
 
 /// Whether another try of the same event is pointless until somebody changes something.
 pub(crate) fn is_permanent(error: &KafkaError) -> bool {
-    matches!(Verdict::of(error), Verdict::Refused | Verdict::BatchRefused)
+    // For the relay this is an outage, since it counts against no event.
+    let may_write_nothing = error.rdkafka_error_code() == Some(Code::ClusterAuthorizationFailed);
+    may_write_nothing || matches!(Verdict::of(error), Verdict::Refused | Verdict::TopicRefused | Verdict::BatchRefused)
 }

@@ -1,8 +1,11 @@
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use uuid::Uuid;
 
-use super::{DeadLetter, OutboxPool, OutboxStats, OutboxTable, PendingEvent, RelayStatus, store::Store};
+use super::{Appender, DeadLetter, OutboxPool, OutboxStats, OutboxTable, PendingEvent, RelayStatus, store::Store};
 use crate::{Event, EventError, event::message::Message};
 
 /// Looks into the outbox and repairs it.
@@ -22,6 +25,8 @@ use crate::{Event, EventError, event::message::Message};
 pub struct OutboxRepository {
     pub(super) pool: OutboxPool,
     pub(super) table: OutboxTable,
+    /// Made when it is first needed. Clones share it, and so the pause between its announcements to other processes.
+    appender: Arc<OnceLock<Appender>>,
 }
 
 /// Calls a method of the store behind a pool, whatever its database.
@@ -58,17 +63,21 @@ impl OutboxRepository {
     /// The outbox in the default table of `pool`'s database.
     #[must_use]
     pub fn new(pool: impl Into<OutboxPool>) -> Self {
-        Self { pool: pool.into(), table: OutboxTable::default() }
+        Self { pool: pool.into(), table: OutboxTable::default(), appender: Arc::default() }
     }
 
     /// The same in another table.
     #[must_use]
     pub fn table(mut self, table: OutboxTable) -> Self {
         self.table = table;
+        self.appender = Arc::default();
         self
     }
 
     /// Writes an event in a transaction of its own, for work that has none; answers the event's id.
+    ///
+    /// Keep the repository, or clones of it, for many events: on PostgreSQL they announce events to other processes at most every
+    /// 25 ms together, and each announcement takes a lock of the whole server.
     ///
     /// Dropping the future may leave the event written or not.
     ///
@@ -153,7 +162,7 @@ impl OutboxRepository {
 
     /// Writes a complete message in a transaction of its own.
     pub(crate) async fn keep(&self, message: &Message) -> Result<(), EventError> {
-        let appender = super::append::Appender::new(&self.table);
+        let appender = self.appender.get_or_init(|| Appender::new(&self.table));
         let messages = std::slice::from_ref(message);
         let failed = |source: sqlx::Error| EventError::Outbox { operation: "keep the event", source };
         match &self.pool {

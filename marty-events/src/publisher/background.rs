@@ -1,111 +1,48 @@
-//! Events that no caller waits for: records of failures, and direct events whose caller went away.
+//! A thread with a runtime of its own: for events that no caller waits for, and for callers that do not run on tokio.
 //!
-//! A thread with a runtime of its own delivers them, so that handing one over neither waits nor needs a runtime, and takes
-//! no lock and no connection that the caller may hold.
+//! So handing an event over neither waits nor needs a runtime, and takes no lock and no connection that the caller may hold.
 
-use std::{
-    sync::{Arc, Condvar, Mutex, PoisonError},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, io, thread};
 
 use tokio::{
-    runtime::Runtime,
-    sync::{Semaphore, mpsc},
+    runtime::{EnterGuard, Handle, Runtime},
+    sync::mpsc,
+    task::JoinHandle,
 };
 
-use super::direct::{Delivery, Direct};
-use crate::{error::cause, event::message::Message};
-
-/// How many events wait at the most; one more is logged, counted and gone.
-const LONGEST_QUEUE: usize = 1024;
-/// How many are under way at a time.
-const UNDER_WAY: usize = 64;
-
-/// Hands events to the background thread.
-#[derive(Clone)]
+/// The background's runtime. It ends when this and all tasks that hold it are gone.
 pub(super) struct Background {
-    queue: mpsc::Sender<Handed>,
-    outstanding: Arc<Outstanding>,
-}
-
-/// An event, and its way to the broker where it has begun.
-pub(super) struct Handed {
-    pub(super) message: Message,
-    pub(super) delivery: Option<Delivery>,
-    /// When it was recorded.
-    pub(super) begun: Instant,
-}
-
-/// How many events were handed over and are not done.
-#[derive(Default)]
-struct Outstanding {
-    count: Mutex<usize>,
-    done: Condvar,
+    runtime: Handle,
+    _alive: mpsc::Sender<Infallible>,
 }
 
 impl Background {
-    /// Starts the thread; it ends when the last handle is dropped and everything is done. Nothing where it cannot be
-    /// started.
-    pub(super) fn start(direct: Direct) -> std::io::Result<Self> {
-        let (queue, handed) = mpsc::channel(LONGEST_QUEUE);
-        let outstanding = Arc::new(Outstanding::default());
-        let counted = outstanding.clone();
+    /// Starts the thread.
+    pub(super) fn start() -> io::Result<Self> {
+        let (alive, mut ended) = mpsc::channel::<Infallible>(1);
         // The thread comes first: a runtime that is dropped with it where the caller is in an asynchronous context, panics.
         let (given, awaited) = std::sync::mpsc::sync_channel::<Runtime>(1);
         thread::Builder::new().name("marty-events".to_owned()).spawn(move || {
             if let Ok(runtime) = awaited.recv() {
-                runtime.block_on(work(handed, Arc::new(direct), counted));
+                runtime.block_on(ended.recv());
             }
         })?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        given.send(runtime).map_err(std::io::Error::other)?;
-        Ok(Self { queue, outstanding })
+        let handle = runtime.handle().clone();
+        given.send(runtime).map_err(io::Error::other)?;
+        Ok(Self { runtime: handle, _alive: alive })
     }
 
-    /// Accepts an event without waiting; answers whether there was room.
-    pub(super) fn hand_over(&self, handed: Handed) -> bool {
-        self.outstanding.begin();
-        let accepted = self.queue.try_send(handed);
-        if accepted.is_err() {
-            self.outstanding.end();
-        }
-        accepted.is_ok()
+    /// Runs a task, which must hold this handle for as long as it runs. Needs no runtime of the caller.
+    pub(super) fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.runtime.spawn(task)
     }
 
-    /// Waits until everything is done or `limit` has passed; answers how many events are left then. Blocks the thread.
-    pub(super) fn drain(&self, limit: Duration) -> usize {
-        let count = self.outstanding.count.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.outstanding.done.wait_timeout_while(count, limit, |count| 0 < *count);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+    /// For the making of connection pools, whose housekeeping runs here then.
+    pub(super) fn enter(&self) -> EnterGuard<'_> {
+        self.runtime.enter()
     }
-}
-
-impl Outstanding {
-    fn begin(&self) {
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-    }
-
-    fn end(&self) {
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        self.done.notify_all();
-    }
-}
-
-async fn work(mut handed: mpsc::Receiver<Handed>, direct: Arc<Direct>, outstanding: Arc<Outstanding>) {
-    let room = Arc::new(Semaphore::new(UNDER_WAY));
-    while let Some(Handed { message, delivery, begun }) = handed.recv().await {
-        let Ok(place) = room.clone().acquire_owned().await else { return };
-        let (direct, outstanding) = (direct.clone(), outstanding.clone());
-        tokio::spawn(async move {
-            if let Err(error) = direct.finish(&message, delivery, begun).await {
-                let cause = cause(&error);
-                tracing::error!(event_id = %message.id, topic = %message.topic, %error, cause, "an event is lost");
-            }
-            outstanding.end();
-            drop(place);
-        });
-    }
-    // The last handle is gone: what is under way is finished before the runtime is dropped.
-    let _ = room.acquire_many(u32::try_from(UNDER_WAY).unwrap_or(u32::MAX)).await;
 }

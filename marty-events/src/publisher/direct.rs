@@ -1,87 +1,96 @@
 //! The direct road: to the broker, or else into the outbox.
 
-use std::{
-    io,
-    time::{Duration, Instant},
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Semaphore;
+
+use super::{
+    background::Background,
+    journey::{Journey, Waiter},
+    outstanding::Place,
 };
-
-use tracing::Instrument;
-
 use crate::{
     EventError,
-    error::cause,
+    config::EventConfig,
     event::message::Message,
-    kafka::DirectProducer,
-    observe::{self, Outcome, PublisherMetrics},
-    outbox::OutboxRepository,
+    kafka::{self, DirectProducer},
+    observe::PublisherMetrics,
+    outbox::{OutboxPool, OutboxRepository},
 };
 
-pub(super) use crate::kafka::Delivery;
+/// How many events without a waiting caller are under way at the most; one more is logged, counted and gone.
+const MOST_UNATTENDED: usize = 1024;
+/// How long a caller waits for the outbox to keep an event that the broker did not take.
+const KEPT_WITHIN: Duration = Duration::from_secs(5);
+/// The same where no caller waits.
+const KEPT_UNATTENDED_WITHIN: Duration = Duration::from_secs(30);
 
-/// What a direct event needs on its way.
-#[derive(Clone)]
+/// Everything that a direct event needs on its way.
 pub(super) struct Direct {
-    pub(super) producer: DirectProducer,
-    /// Where an event is kept that Kafka did not take.
-    pub(super) refuge: Option<OutboxRepository>,
-    /// How long the outbox may take to keep it: one that is locked or out of reach would hold its caller up for longer.
-    pub(super) kept_within: Duration,
+    pub(super) producer: DirectProducer<Journey>,
+    pub(super) background: Background,
+    /// The outbox that keeps events which Kafka did not take.
+    pub(super) refuge: Option<Refuge>,
+    /// Room for events without a waiting caller.
+    pub(super) unattended: Arc<Semaphore>,
     pub(super) metrics: PublisherMetrics,
     /// Whether there are spans.
     pub(super) traces: bool,
 }
 
+/// The outbox that keeps events, with connections of its own; connected to when it is first needed.
+pub(super) struct Refuge {
+    /// For callers that wait, who do not stand in line behind events that nobody waits for.
+    pub(super) attended: OutboxRepository,
+    pub(super) unattended: OutboxRepository,
+    /// An outbox that is locked or out of reach would hold its caller up for longer.
+    pub(super) attended_within: Duration,
+    pub(super) unattended_within: Duration,
+}
+
 impl Direct {
-    /// Sees an event that was recorded at `begun` to its end, from where `delivery` has begun. Ends when the broker or the
-    /// outbox has it.
-    pub(super) async fn finish(
-        &self,
-        message: &Message,
-        delivery: Option<Delivery>,
-        begun: Instant,
-    ) -> Result<(), EventError> {
-        let span = observe::send_span(message, self.traces);
-        let delivery = delivery.map_or_else(|| self.producer.begin(message), Ok);
-        let sent = match delivery {
-            Ok(delivery) => delivery.done(message).instrument(span.clone()).await,
-            Err(error) => Err(error),
-        };
-        observe::end(span, &sent);
-        self.settle(message, sent, begun).await
+    pub(super) fn new(config: &EventConfig, metrics: PublisherMetrics) -> Result<Arc<Self>, EventError> {
+        let producer = DirectProducer::new(config)?;
+        let background = Background::start().map_err(|source| EventError::Background { source })?;
+        let refuge = Refuge::new(config, &background)?;
+        let unattended = Arc::new(Semaphore::new(MOST_UNATTENDED));
+        Ok(Arc::new(Self { producer, background, refuge, unattended, metrics, traces: config.traces() }))
     }
 
-    /// Keeps in the outbox what the broker did not take.
-    pub(super) async fn settle(
-        &self,
-        message: &Message,
-        sent: Result<(), EventError>,
-        begun: Instant,
-    ) -> Result<(), EventError> {
-        let ended = |outcome| self.metrics.sent(message.kind, outcome, begun);
-        let Err(error) = sent else {
-            ended(Outcome::Accepted);
-            return Ok(());
-        };
-        let Some(refuge) = &self.refuge else {
-            ended(Outcome::Failed);
-            return Err(error);
-        };
-        // Boxed, because it is rare and large: every future that publishes would carry it.
-        if let Err(refused) = Box::pin(self.keep(refuge, message)).await {
-            let cause = cause(&refused);
-            tracing::error!(event_id = %message.id, error = %refused, cause, "the outbox could not keep a direct event either");
-            ended(Outcome::Failed);
-            return Err(error);
-        }
-        tracing::warn!(event_id = %message.id, topic = %message.topic, %error, "kept in the outbox, to be delivered later");
-        ended(Outcome::Kept);
-        Ok(())
+    /// Ends when the broker or the outbox has the event. Where this future is dropped before, the event goes on.
+    pub(super) async fn send(self: &Arc<Self>, message: Arc<Message>, place: Place) -> Result<(), EventError> {
+        let (caller, answer) = tokio::sync::oneshot::channel();
+        Journey::begin(self, message.clone(), place, Waiter::Caller(caller));
+        // Without an answer the journey broke off; it has said so in the log.
+        answer.await.unwrap_or_else(|_| Err(kafka::abandoned(&message)))
     }
 
-    async fn keep(&self, refuge: &OutboxRepository, message: &Message) -> Result<(), EventError> {
-        tokio::time::timeout(self.kept_within, refuge.keep(message)).await.unwrap_or_else(|_| {
-            let source = sqlx::Error::Io(io::ErrorKind::TimedOut.into());
-            Err(EventError::Outbox { operation: "keep the event", source })
-        })
+    /// Accepts an event that nobody waits for; never blocks.
+    pub(super) fn hand_over(self: &Arc<Self>, message: Arc<Message>, place: Place) {
+        let Ok(room) = self.unattended.clone().try_acquire_owned() else {
+            let (id, topic) = (message.id, message.topic.as_str());
+            tracing::error!(event_id = %id, topic, "too many events wait in the background; this one is lost");
+            self.metrics.lost(message.kind);
+            return;
+        };
+        let direct = self.clone();
+        self.background.spawn(async move { Journey::begin(&direct, message, place, Waiter::Nobody(room)) });
+    }
+}
+
+impl Refuge {
+    fn new(config: &EventConfig, background: &Background) -> Result<Option<Self>, EventError> {
+        let Some(url) = config.database_url() else { return Ok(None) };
+        let _runtime = background.enter();
+        let outbox = || {
+            let pool = OutboxPool::connect_lazy(url)?;
+            Ok::<_, EventError>(OutboxRepository::new(pool).table(config.outbox_table().clone()))
+        };
+        Ok(Some(Self {
+            attended: outbox()?,
+            unattended: outbox()?,
+            attended_within: KEPT_WITHIN,
+            unattended_within: KEPT_UNATTENDED_WITHIN,
+        }))
     }
 }

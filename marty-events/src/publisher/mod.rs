@@ -1,43 +1,30 @@
 //! How an event leaves the process: the registered publisher, and its two roads.
 
+mod annotated;
 mod background;
 mod direct;
+mod journey;
+mod live;
+mod outstanding;
 mod registration;
+#[cfg(all(test, feature = "sqlite"))]
+mod tests;
 
-use std::{
-    collections::VecDeque,
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{fmt, sync::Arc};
 
-use tracing::Instrument;
 use uuid::Uuid;
 
+pub(crate) use annotated::{record_direct, record_failure, record_in};
 pub(crate) use registration::current;
 pub use registration::{Events, init, init_with};
 
 use crate::{
     Event, EventError, OutboxTransaction,
     config::EventConfig,
-    event::{
-        EventKind,
-        message::{Message, Source},
-    },
-    kafka::{Delivery, DirectProducer},
-    observe::{self, PublisherMetrics},
-    outbox::Appender,
+    event::{EventKind, message::Message},
 };
-use background::{Background, Handed};
-use direct::Direct;
-
-/// How long a caller waits for the outbox to keep an event that the broker did not take.
-const KEPT_WITHIN: Duration = Duration::from_secs(5);
-/// The same where no caller waits.
-const KEPT_IN_BACKGROUND_WITHIN: Duration = Duration::from_secs(30);
+use live::Live;
+use outstanding::Place;
 
 /// Publishes events; a cheap clone of the one that [`init`] registered.
 ///
@@ -63,17 +50,11 @@ enum Sink {
     Recorder(crate::testing::EventRecorder),
 }
 
-struct Live {
-    source: Source,
-    bootstrap: String,
-    direct: Direct,
-    background: Background,
-    appender: Appender,
-    /// The longest envelope that the producer will take, so that an event too large is refused in the caller's hands.
-    longest: usize,
-    use_outbox: bool,
-    metrics: PublisherMetrics,
-    shut_down: AtomicBool,
+/// A direct event that a shutdown waits for.
+struct Accepted {
+    message: Arc<Message>,
+    /// Nothing in a test's scope.
+    place: Option<Place>,
 }
 
 /// The registered publisher.
@@ -105,7 +86,8 @@ impl EventPublisher {
     /// event's id. Where an outbox database is configured (`DATABASE_URL`), an event that the broker does not take is
     /// kept there, and a relay delivers it later.
     ///
-    /// Dropping the future does not take the event back: what the client has accepted is sent.
+    /// Runs on any executor. Dropping the future does not take the event back: once it was polled, the event is delivered or
+    /// kept as if its caller still waited.
     ///
     /// # Errors
     ///
@@ -113,9 +95,10 @@ impl EventPublisher {
     /// is wrong with the event itself ([`EventError::InvalidEvent`], [`EventError::InvalidTopic`],
     /// [`EventError::TooLarge`]).
     pub async fn publish(&self, event: impl Into<Event>) -> Result<Uuid, EventError> {
-        let message = self.complete(event.into())?;
-        self.send(&message).await?;
-        Ok(message.id)
+        let accepted = self.accept(self.complete(event.into())?)?;
+        let id = accepted.message.id;
+        self.send(accepted).await?;
+        Ok(id)
     }
 
     /// Writes one event in the caller's transaction; answers the event's id. It is delivered if, and only if, that
@@ -132,8 +115,9 @@ impl EventPublisher {
         T: OutboxTransaction + ?Sized,
     {
         let message = self.complete(event.into())?;
-        self.append(&mut { transaction }, std::slice::from_ref(&message)).await?;
-        Ok(message.id)
+        let id = message.id;
+        self.append(&mut { transaction }, vec![message]).await?;
+        Ok(id)
     }
 
     /// Writes events in the caller's transaction, in their order, in one round trip; answers their ids.
@@ -149,8 +133,9 @@ impl EventPublisher {
             .into_iter()
             .map(|event| self.complete(event.into()))
             .collect::<Result<Vec<Message>, EventError>>()?;
-        self.append(&mut { transaction }, &messages).await?;
-        Ok(messages.iter().map(|message| message.id).collect())
+        let ids = messages.iter().map(|message| message.id).collect();
+        self.append(&mut { transaction }, messages).await?;
+        Ok(ids)
     }
 
     /// The Kafka bootstrap list in use: the configured one, or the in-process broker's address. Empty in a test's scope.
@@ -171,16 +156,17 @@ impl EventPublisher {
         }
     }
 
-    /// Counts a direct event of an annotated method that could not be made: its caller may not hear of it.
-    fn counted(&self, kind: EventKind, made: Result<Message, EventError>) -> Result<Message, EventError> {
-        made.inspect_err(|_| match &self.0 {
+    /// Accepts a direct event of an annotated method. One that cannot be is counted: its caller may not hear of it.
+    fn accept_counted(&self, kind: EventKind, event: Result<Event, EventError>) -> Result<Accepted, EventError> {
+        let accepted = event.and_then(|event| self.accept(self.complete(event)?));
+        accepted.inspect_err(|_| match &self.0 {
             Sink::Live(live) => live.metrics.lost(kind),
             #[cfg(feature = "testing")]
             Sink::Recorder(_) => {}
         })
     }
 
-    async fn append(&self, transaction: &mut dyn OutboxTransaction, messages: &[Message]) -> Result<(), EventError> {
+    async fn append(&self, transaction: &mut dyn OutboxTransaction, messages: Vec<Message>) -> Result<(), EventError> {
         match &self.0 {
             Sink::Live(live) => live.append(transaction, messages).await,
             #[cfg(feature = "testing")]
@@ -190,12 +176,24 @@ impl EventPublisher {
         }
     }
 
-    /// Accepts an event that nobody waits for.
-    fn hand_over(&self, message: Message) {
-        match &self.0 {
-            Sink::Live(live) => live.hand_over(message, None, Instant::now()),
+    /// Counts a direct event, so that a shutdown waits for it.
+    fn accept(&self, message: Message) -> Result<Accepted, EventError> {
+        let place = match &self.0 {
+            Sink::Live(live) => Some(live.outstanding.accept().ok_or(EventError::ShutDown)?),
             #[cfg(feature = "testing")]
-            Sink::Recorder(recorder) => {
+            Sink::Recorder(_) => None,
+        };
+        Ok(Accepted { message: Arc::new(message), place })
+    }
+
+    /// Sends an event that nobody waits for.
+    fn hand_over(&self, accepted: Accepted) {
+        let Accepted { message, place } = accepted;
+        match (&self.0, place) {
+            (Sink::Live(live), Some(place)) => live.direct.hand_over(message, place),
+            (Sink::Live(_), None) => {}
+            #[cfg(feature = "testing")]
+            (Sink::Recorder(recorder), _) => {
                 if let Err(error) = recorder.record(&message, crate::testing::Route::Direct) {
                     tracing::error!(%error, "an event was not recorded");
                 }
@@ -203,110 +201,13 @@ impl EventPublisher {
         }
     }
 
-    async fn send(&self, message: &Message) -> Result<(), EventError> {
-        match &self.0 {
-            Sink::Live(live) => live.send(message).await,
+    async fn send(&self, accepted: Accepted) -> Result<(), EventError> {
+        let Accepted { message, place } = accepted;
+        match (&self.0, place) {
+            (Sink::Live(live), Some(place)) => live.direct.send(message, place).await,
+            (Sink::Live(_), None) => Err(EventError::ShutDown),
             #[cfg(feature = "testing")]
-            Sink::Recorder(recorder) => recorder.record(message, crate::testing::Route::Direct),
-        }
-    }
-}
-
-impl Live {
-    fn new(config: &EventConfig) -> Result<Self, EventError> {
-        let metrics = PublisherMetrics::new(config.counts());
-        let producer = DirectProducer::new(config)?;
-        let direct = Direct {
-            producer,
-            refuge: registration::refuge(config)?,
-            kept_within: KEPT_WITHIN,
-            metrics,
-            traces: config.traces(),
-        };
-        // With connections of its own.
-        let unattended =
-            Direct { refuge: registration::refuge(config)?, kept_within: KEPT_IN_BACKGROUND_WITHIN, ..direct.clone() };
-        Ok(Self {
-            source: config.source(),
-            bootstrap: crate::kafka::bootstrap(config)?,
-            background: Background::start(unattended).map_err(|source| EventError::Background { source })?,
-            direct,
-            appender: Appender::new(config.outbox_table()),
-            longest: crate::kafka::longest_message(config),
-            use_outbox: config.uses_outbox(),
-            metrics,
-            shut_down: AtomicBool::new(false),
-        })
-    }
-
-    fn complete(&self, event: Event) -> Result<Message, EventError> {
-        if self.shut_down.load(Ordering::Acquire) {
-            return Err(EventError::ShutDown);
-        }
-        let message = self.source.message(event)?;
-        let size = message.size();
-        if self.longest < size {
-            return Err(EventError::TooLarge { id: message.id, topic: message.topic, size, limit: self.longest });
-        }
-        Ok(message)
-    }
-
-    async fn append(&self, transaction: &mut dyn OutboxTransaction, messages: &[Message]) -> Result<(), EventError> {
-        if !self.use_outbox {
-            // Accepted in so many words by the configuration: sent before the commit.
-            for message in messages {
-                self.send(message).await?;
-            }
-            return Ok(());
-        }
-        let begun = Instant::now();
-        let result = self.appender.append(transaction.connection(), messages).await;
-        self.metrics.inserted(messages, result.is_ok(), begun);
-        result
-    }
-
-    /// Ends when the broker or the outbox has the event. Where this future is dropped before, the background sees it
-    /// through.
-    async fn send(&self, message: &Message) -> Result<(), EventError> {
-        let begun = Instant::now();
-        let mut attended = Attended { live: self, message, delivery: None, begun, is_over: false };
-        let span = observe::send_span(message, self.source.tracing);
-        let sent = match self.direct.producer.begin(message) {
-            Ok(delivery) => attended.delivery.insert(delivery).ended(message).instrument(span.clone()).await,
-            Err(error) => Err(error),
-        };
-        observe::end(span, &sent);
-        if sent.is_ok() {
-            attended.is_over = true;
-        }
-        let settled = self.direct.settle(message, sent, begun).await;
-        attended.is_over = true;
-        settled
-    }
-
-    /// Accepts an event that nobody waits for; never blocks.
-    fn hand_over(&self, message: Message, delivery: Option<Delivery>, begun: Instant) {
-        let (id, kind, topic) = (message.id, message.kind, message.topic.clone());
-        if !self.background.hand_over(Handed { message, delivery, begun }) {
-            tracing::error!(event_id = %id, topic, "too many events wait in the background; this one is lost");
-            self.metrics.lost(kind);
-        }
-    }
-}
-
-/// A direct event whose caller waits for it.
-struct Attended<'a> {
-    live: &'a Live,
-    message: &'a Message,
-    delivery: Option<Delivery>,
-    begun: Instant,
-    is_over: bool,
-}
-
-impl Drop for Attended<'_> {
-    fn drop(&mut self) {
-        if !self.is_over {
-            self.live.hand_over(self.message.clone(), self.delivery.take(), self.begun);
+            (Sink::Recorder(recorder), _) => recorder.record(&message, crate::testing::Route::Direct),
         }
     }
 }
@@ -314,55 +215,5 @@ impl Drop for Attended<'_> {
 impl fmt::Debug for EventPublisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventPublisher").field("bootstrap_servers", &self.bootstrap_servers()).finish_non_exhaustive()
-    }
-}
-
-/// Writes an annotated method's events in its transaction.
-pub(crate) async fn record_in(transaction: &mut dyn OutboxTransaction, events: Vec<Event>) -> Result<(), EventError> {
-    publisher()?.publish_all_in(transaction, events).await.map(drop)
-}
-
-/// Sends an annotated method's events, all of them whatever becomes of the others; answers for each. Where this future is
-/// dropped before, the background sees them all through.
-pub(crate) async fn record_direct(
-    events: Vec<(EventKind, Result<Event, EventError>)>,
-) -> Result<Vec<Result<(), EventError>>, EventError> {
-    let publisher = publisher()?;
-    let mut waiting = Waiting { publisher: &publisher, messages: VecDeque::with_capacity(events.len()) };
-    for (kind, event) in events {
-        waiting.messages.push_back(publisher.counted(kind, event.and_then(|event| publisher.complete(event))));
-    }
-    let mut results = Vec::with_capacity(waiting.messages.len());
-    while let Some(message) = waiting.messages.pop_front() {
-        results.push(match message {
-            Ok(message) => publisher.send(&message).await,
-            Err(error) => Err(error),
-        });
-    }
-    Ok(results)
-}
-
-/// Direct events whose turn has not come.
-struct Waiting<'a> {
-    publisher: &'a EventPublisher,
-    messages: VecDeque<Result<Message, EventError>>,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        for message in self.messages.drain(..).flatten() {
-            self.publisher.hand_over(message);
-        }
-    }
-}
-
-/// Hands over an annotated method's records of a failure, without waiting: never in the caller's transaction.
-pub(crate) fn record_failure(events: Vec<Event>) {
-    for event in events {
-        let (kind, event_type) = (event.kind(), event.event_type().to_owned());
-        match publisher().and_then(|publisher| Ok((publisher.counted(kind, publisher.complete(event))?, publisher))) {
-            Ok((message, publisher)) => publisher.hand_over(message),
-            Err(error) => tracing::error!(%error, event_type, "a failure was not recorded"),
-        }
     }
 }

@@ -1,19 +1,12 @@
 //! The one publisher of a process: registered once, shut down once.
 
-use std::{
-    fmt,
-    sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant},
-};
+use std::{fmt, sync::Arc, thread, time::Duration};
 
 use once_cell::sync::OnceCell;
+use tokio::sync::oneshot;
 
-use super::{EventPublisher, Live, Sink};
-use crate::{
-    EventError,
-    config::EventConfig,
-    outbox::{OutboxPool, OutboxRepository},
-};
+use super::{EventPublisher, Sink, live::Live};
+use crate::{EventError, config::EventConfig};
 
 static REGISTERED: OnceCell<Arc<Live>> = OnceCell::new();
 
@@ -22,7 +15,7 @@ const DROP_LIMIT: Duration = Duration::from_secs(1);
 
 /// Registers the process's publisher, configured by the environment.
 ///
-/// It makes no connection: a broker that is down at start-up is found by the first event, and waited for by the relay.
+/// Runs on any executor. It makes no connection: a broker that is down at start-up is found by the first event, and waited for by the relay.
 ///
 /// # Errors
 ///
@@ -43,12 +36,12 @@ pub async fn init_with(config: EventConfig) -> Result<Events, EventError> {
     }
     let live = Arc::new(Live::new(&config)?);
     REGISTERED.set(live.clone()).map_err(|_| EventError::AlreadyInitialized)?;
-    Ok(Events { live, limit: config.shutdown_timeout(), drained: false })
+    Ok(Events::of(live, config.shutdown_timeout()))
 }
 
 pub(crate) fn current() -> Result<EventPublisher, EventError> {
     let live = REGISTERED.get().ok_or(EventError::NotInitialized)?;
-    if live.shut_down.load(Ordering::Acquire) {
+    if live.outstanding.is_closed() {
         return Err(EventError::ShutDown);
     }
     Ok(EventPublisher(Sink::Live(live.clone())))
@@ -65,39 +58,39 @@ pub struct Events {
 }
 
 impl Events {
+    pub(super) fn of(live: Arc<Live>, limit: Duration) -> Self {
+        Self { live, limit, drained: false }
+    }
+
     /// The registered publisher.
     #[must_use]
     pub fn publisher(&self) -> EventPublisher {
         EventPublisher(Sink::Live(self.live.clone()))
     }
 
-    /// Accepts nothing more, and waits until everything that was accepted is acknowledged by the broker.
+    /// Accepts nothing more, and waits until every direct event that was accepted is acknowledged by the broker, kept in the
+    /// outbox or reported as lost, also where its caller still waits. Runs on any executor.
     ///
     /// Dropping the future leaves the wait to a background thread, which ends within the limit.
     ///
     /// # Errors
     ///
-    /// [`EventError::Undelivered`] with the number of events that are not known to be delivered when the limit
-    /// (`EVENT_SHUTDOWN_TIMEOUT`, 10 s unless set) is over.
+    /// [`EventError::Undelivered`] with the number of events that are not known to be delivered or kept when the limit
+    /// (`EVENT_SHUTDOWN_TIMEOUT`, 10 s unless set) is over. [`EventError::Background`] when no thread can be had for the wait.
     pub async fn shutdown(mut self) -> Result<(), EventError> {
         self.drained = true;
         let (live, limit) = (self.live.clone(), self.limit);
-        let drained = tokio::task::spawn_blocking(move || live.drain(limit)).await;
-        match drained {
-            Ok(0) => Ok(()),
-            Ok(undelivered) => Err(EventError::Undelivered { undelivered, limit }),
-            // The runtime is going down and did not run it.
-            Err(_) => Err(EventError::Undelivered { undelivered: 0, limit }),
+        live.outstanding.close();
+        let (tell, left) = oneshot::channel();
+        let waiting = live.clone();
+        thread::Builder::new()
+            .name("marty-events shutdown".to_owned())
+            .spawn(move || tell.send(waiting.drain(limit)))
+            .map_err(|source| EventError::Background { source })?;
+        match left.await.unwrap_or_else(|_| live.outstanding.len()) {
+            0 => Ok(()),
+            undelivered => Err(EventError::Undelivered { undelivered, limit }),
         }
-    }
-}
-
-impl Live {
-    fn drain(&self, limit: Duration) -> usize {
-        self.shut_down.store(true, Ordering::Release);
-        let begin = Instant::now();
-        let unattended = self.background.drain(limit);
-        self.direct.producer.flush(limit.saturating_sub(begin.elapsed())).max(unattended)
     }
 }
 
@@ -119,11 +112,4 @@ impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Events").field("limit", &self.limit).finish_non_exhaustive()
     }
-}
-
-/// The outbox that keeps direct events which Kafka did not take; connected to when it is first needed.
-pub(super) fn refuge(config: &EventConfig) -> Result<Option<OutboxRepository>, EventError> {
-    let Some(url) = config.database_url() else { return Ok(None) };
-    let pool = OutboxPool::connect_lazy(url)?;
-    Ok(Some(OutboxRepository::new(pool).table(config.outbox_table().clone())))
 }

@@ -53,6 +53,9 @@ pub(super) struct Delivery {
     pub(super) settle_at: Option<Instant>,
     /// Since when there has been something to deliver, and no answer from the broker.
     unanswered: Option<Instant>,
+    /// Events that were not taken for a reason that is not clear, since a line in the log said so.
+    unclear: usize,
+    warned_at: Option<Instant>,
     vitals: Vitals,
 }
 
@@ -71,6 +74,8 @@ impl Delivery {
             send_at: Instant::now(),
             settle_at: None,
             unanswered: None,
+            unclear: 0,
+            warned_at: None,
             vitals: vitals.clone(),
         }
     }
@@ -160,10 +165,15 @@ impl Delivery {
                     self.metrics.sends_again(Again::Refusal);
                 }
             }
+            // What was purged with a lost producer comes with its successor.
+            Verdict::Unclear if self.producer_lost => {
+                self.window.put_back(seq);
+                self.metrics.sends_again(Again::Outage);
+            }
             Verdict::Unclear => {
                 self.answered(broker);
                 self.metrics.sends_again(Again::Outage);
-                tracing::warn!(seq, %error, "an event was not taken; it is tried again");
+                self.warn_of_unclear(&error);
                 self.window.postpone(seq, Instant::now() + UNCLEAR_PAUSE);
             }
             verdict @ (Verdict::Outage | Verdict::ProducerLost) => {
@@ -176,6 +186,16 @@ impl Delivery {
                 }
             }
         }
+    }
+
+    /// Thousands of events may meet the same.
+    fn warn_of_unclear(&mut self, error: &rdkafka::error::KafkaError) {
+        self.unclear += 1;
+        if self.warned_at.is_some_and(|at| at.elapsed() < ANSWER_TIME) {
+            return;
+        }
+        tracing::warn!(events = self.unclear, %error, "events were not taken; they are tried again, and others go on");
+        (self.unclear, self.warned_at) = (0, Some(Instant::now()));
     }
 
     /// The broker has answered, whatever it said.

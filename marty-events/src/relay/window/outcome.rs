@@ -34,6 +34,8 @@ impl Window {
         self.land(seq);
         if self.hold(seq) {
             self.park(seq, retry_at);
+        } else {
+            self.left.may_return();
         }
     }
 

@@ -1,0 +1,75 @@
+use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
+
+use super::{Verdict, is_permanent};
+
+/// A table of all codes that the client knows.
+macro_rules! table {
+    ($($verdict:ident: $($code:ident)*;)*) => {
+        const TABLE: &[(Code, Verdict)] = &[$($((Code::$code, Verdict::$verdict),)*)*];
+    };
+}
+
+table! {
+    Outage: BrokerDestroy BrokerTransportFailure Resolve MessageTimedOut AllBrokersDown OperationTimedOut
+        TimedOutQueue QueueFull CriticalSystemResource UnknownBroker DestroyBroker BrokerNotAvailable
+        NetworkException RebootstrapRequired UnknownProtocol UnsupportedFeature UnsupportedVersion SSL
+        Authentication SaslAuthenticationFailed UnsupportedSASLMechanism IllegalSASLState SecurityDisabled
+        PrincipalDeserializationFailure UnacceptableCredential DelegationTokenExpired ClusterAuthorizationFailed;
+    Refused: InvalidArgument InvalidRequiredAcks;
+    TopicRefused: InvalidTopic UnknownTopic UnknownTopicOrPartition UnknownTopicId UnknownPartition
+        TopicAuthorizationFailed UnsupportedForMessageFormat;
+    BatchRefused: MessageSizeTooLarge InvalidMessageSize MessageBatchTooLarge InvalidMessage InvalidRecord
+        BadMessage InvalidTimestamp PolicyViolation;
+    ProducerLost: Fatal GaplessGuarantee Fenced ProducerFenced InvalidProducerEpoch State;
+    Unclear: Begin BadCompression Fail PartitionEOF FileSystem ISRInsufficient NodeUpdate WaitingForCoordinator
+        UnknownGroup InProgress PreviousInProgress ExistingSubscription AssignPartitions RevokePartitions Conflict
+        NotImplemented NoOffset Outdated WaitCache Interrupted KeySerialization ValueSerialization
+        KeyDeserialization ValueDeserialization Partial ReadOnly NoEnt Underflow InvalidType Retry PurgeQueue
+        PurgeInflight Inconsistent PollExceeded NotConfigured Application AssignmentLost Noop AutoOffsetReset
+        LogTruncation InvalidDifferentRecord End Unknown NoError OffsetOutOfRange LeaderNotAvailable
+        NotLeaderForPartition RequestTimedOut ReplicaNotAvailable StaleControllerEpoch OffsetMetadataTooLarge
+        CoordinatorLoadInProgress CoordinatorNotAvailable NotCoordinator NotEnoughReplicas
+        NotEnoughReplicasAfterAppend IllegalGeneration InconsistentGroupProtocol InvalidGroupId UnknownMemberId
+        InvalidSessionTimeout RebalanceInProgress InvalidCommitOffsetSize GroupAuthorizationFailed
+        TopicAlreadyExists InvalidPartitions InvalidReplicationFactor InvalidReplicaAssignment InvalidConfig
+        NotController InvalidRequest OutOfOrderSequenceNumber DuplicateSequenceNumber InvalidTransactionalState
+        InvalidProducerIdMapping InvalidTransactionTimeout ConcurrentTransactions TransactionCoordinatorFenced
+        TransactionalIdAuthorizationFailed OperationNotAttempted KafkaStorageError LogDirNotFound UnknownProducerId
+        ReassignmentInProgress DelegationTokenAuthDisabled DelegationTokenNotFound DelegationTokenOwnerMismatch
+        DelegationTokenRequestNotAllowed DelegationTokenAuthorizationFailed InvalidPrincipalType NonEmptyGroup
+        GroupIdNotFound FetchSessionIdNotFound InvalidFetchSessionEpoch ListenerNotFound TopicDeletionDisabled
+        FencedLeaderEpoch UnknownLeaderEpoch UnsupportedCompressionType StaleBrokerEpoch OffsetNotAvailable
+        MemberIdRequired PreferredLeaderNotAvailable GroupMaxSizeReached FencedInstanceId
+        EligibleLeadersNotAvailable ElectionNotNeeded NoReassignmentInProgress GroupSubscribedToTopic
+        UnstableOffsetCommit ThrottlingQuotaExceeded ResourceNotFound DuplicateResource InconsistentVoterSet
+        InvalidUpdateVersion FeatureUpdateFailed FencedMemberEpoch UnreleasedInstanceId UnsupportedAssignor
+        StaleMemberEpoch UnknownSubscriptionId TelemetryTooLarge EndAll;
+}
+
+#[test]
+fn every_code_has_the_verdict_of_the_table() {
+    for &(code, verdict) in TABLE {
+        assert_eq!(Verdict::of(&KafkaError::MessageProduction(code)), verdict, "{code:?}");
+    }
+}
+
+#[test]
+fn a_failure_without_a_code_is_unclear() {
+    assert_eq!(Verdict::of(&KafkaError::Canceled), Verdict::Unclear);
+}
+
+#[test]
+fn a_call_need_not_be_made_again_where_somebody_has_to_change_something_first() {
+    let permanent = |code| is_permanent(&KafkaError::MessageProduction(code));
+    for code in [
+        Code::MessageSizeTooLarge,
+        Code::UnknownTopicOrPartition,
+        Code::TopicAuthorizationFailed,
+        Code::ClusterAuthorizationFailed,
+    ] {
+        assert!(permanent(code), "{code:?}");
+    }
+    for code in [Code::MessageTimedOut, Code::QueueFull, Code::NotEnoughReplicas, Code::Fatal, Code::PurgeInflight] {
+        assert!(!permanent(code), "{code:?}");
+    }
+}

@@ -1,0 +1,70 @@
+//! The events of annotated methods.
+
+use std::collections::VecDeque;
+
+use super::{Accepted, EventPublisher, publisher};
+use crate::{Event, EventError, OutboxTransaction, error::cause, event::EventKind};
+
+/// Writes an annotated method's events in its transaction.
+pub(crate) async fn record_in(transaction: &mut dyn OutboxTransaction, events: Vec<Event>) -> Result<(), EventError> {
+    publisher()?.publish_all_in(transaction, events).await.map(drop)
+}
+
+/// Sends an annotated method's events, all of them whatever becomes of the others; answers for each. Where this future is
+/// dropped before, the background sees them all through.
+pub(crate) async fn record_direct(
+    events: Vec<(EventKind, Result<Event, EventError>)>,
+) -> Result<Vec<Result<(), EventError>>, EventError> {
+    let publisher = publisher()?;
+    let mut waiting =
+        Waiting { publisher: &publisher, events: VecDeque::with_capacity(events.len()), results: Vec::new() };
+    for (kind, event) in events {
+        waiting.events.push_back(publisher.accept_counted(kind, event));
+    }
+    while let Some(event) = waiting.events.pop_front() {
+        let result = match event {
+            Ok(accepted) => publisher.send(accepted).await,
+            Err(error) => Err(error),
+        };
+        waiting.results.push(result);
+    }
+    Ok(std::mem::take(&mut waiting.results))
+}
+
+/// Direct events whose turn has not come, and the ends of those before them.
+struct Waiting<'a> {
+    publisher: &'a EventPublisher,
+    events: VecDeque<Result<Accepted, EventError>>,
+    results: Vec<Result<(), EventError>>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        // The caller will not hear of these.
+        for error in self.results.drain(..).filter_map(Result::err) {
+            log(&error);
+        }
+        for event in self.events.drain(..) {
+            match event {
+                Ok(accepted) => self.publisher.hand_over(accepted),
+                Err(error) => log(&error),
+            }
+        }
+    }
+}
+
+fn log(error: &EventError) {
+    let cause = cause(error);
+    tracing::error!(%error, cause, "an event was not published");
+}
+
+/// Hands over an annotated method's records of a failure, without waiting: never in the caller's transaction.
+pub(crate) fn record_failure(events: Vec<Event>) {
+    for event in events {
+        let (kind, event_type) = (event.kind(), event.event_type().to_owned());
+        match publisher().and_then(|publisher| Ok((publisher.accept_counted(kind, Ok(event))?, publisher))) {
+            Ok((accepted, publisher)) => publisher.hand_over(accepted),
+            Err(error) => tracing::error!(%error, event_type, "a failure was not recorded"),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The publisher of a process: Kafka and the outbox.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{direct::Direct, outstanding::Outstanding};
+use crate::{
+    Event, EventError, OutboxTransaction,
+    config::EventConfig,
+    event::message::{Message, Source},
+    observe::PublisherMetrics,
+    outbox::Appender,
+};
+
+pub(super) struct Live {
+    source: Source,
+    pub(super) bootstrap: String,
+    pub(super) direct: Arc<Direct>,
+    pub(super) outstanding: Arc<Outstanding>,
+    appender: Appender,
+    /// The longest event that the producer will take, so that an event too large is refused in the caller's hands.
+    longest: usize,
+    use_outbox: bool,
+    pub(super) metrics: PublisherMetrics,
+}
+
+impl Live {
+    /// Needs no runtime.
+    pub(super) fn new(config: &EventConfig) -> Result<Self, EventError> {
+        let metrics = PublisherMetrics::new(config.counts());
+        Ok(Self {
+            direct: Direct::new(config, metrics)?,
+            source: config.source(),
+            bootstrap: crate::kafka::bootstrap(config)?,
+            outstanding: Arc::default(),
+            appender: Appender::new(config.outbox_table()),
+            longest: crate::kafka::longest_message(config),
+            use_outbox: config.uses_outbox(),
+            metrics,
+        })
+    }
+
+    pub(super) fn complete(&self, event: Event) -> Result<Message, EventError> {
+        if self.outstanding.is_closed() {
+            return Err(EventError::ShutDown);
+        }
+        let message = self.source.message(event)?;
+        let size = message.size();
+        if self.longest < size {
+            return Err(EventError::TooLarge { id: message.id, topic: message.topic, size, limit: self.longest });
+        }
+        Ok(message)
+    }
+
+    pub(super) async fn append(
+        &self,
+        transaction: &mut dyn OutboxTransaction,
+        messages: Vec<Message>,
+    ) -> Result<(), EventError> {
+        if !self.use_outbox {
+            // Accepted in so many words by the configuration: sent before the commit.
+            for message in messages {
+                let place = self.outstanding.accept().ok_or(EventError::ShutDown)?;
+                self.direct.send(Arc::new(message), place).await?;
+            }
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let result = self.appender.append(transaction.connection(), &messages).await;
+        self.metrics.inserted(&messages, result.is_ok(), begun);
+        result
+    }
+
+    /// Accepts nothing more, and waits until every direct event is over or `limit` has passed; answers how many are left
+    /// then. Blocks the thread.
+    pub(super) fn drain(&self, limit: Duration) -> usize {
+        self.outstanding.close();
+        self.outstanding.wait(limit)
+    }
+}

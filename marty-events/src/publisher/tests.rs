@@ -1,0 +1,124 @@
+//! Direct events from inside: what is outstanding at a shutdown, and what a panic leaves behind.
+
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Waker},
+    time::{Duration, Instant},
+};
+
+use sqlx::{SqlitePool, sqlite::SqlitePoolOptions};
+
+use super::{
+    EventPublisher, Sink,
+    direct::{Direct, Refuge},
+    live::Live,
+    registration::Events,
+};
+use crate::{AuditEvent, AuditEventType, EventConfig, EventError, OutboxRepository};
+
+fn login(id: u32) -> AuditEvent {
+    AuditEvent::new(AuditEventType::UserLogin, "login", "account").resource_id(id)
+}
+
+/// A database with an outbox, in a file.
+struct Database {
+    _folder: tempfile::TempDir,
+    url: String,
+    pool: SqlitePool,
+}
+
+impl Database {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a directory");
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("db").display());
+        let pool = SqlitePool::connect(&url).await.expect("a database");
+        crate::outbox::migrate(&pool).await.expect("the outbox");
+        Self { _folder: folder, url, pool }
+    }
+
+    async fn kept(&self) -> usize {
+        OutboxRepository::new(&self.pool).pending(100).await.expect("the outbox").len()
+    }
+}
+
+fn without_broker() -> crate::config::EventConfigBuilder {
+    EventConfig::builder().service_name("users").brokers("127.0.0.1:1").producer_property("message.timeout.ms", "200")
+}
+
+/// A publisher whose refuge is `pool`.
+fn publisher(pool: &SqlitePool) -> (EventPublisher, Arc<Live>) {
+    let mut live = Live::new(&without_broker().build().expect("a configuration")).expect("a publisher");
+    let direct = Arc::get_mut(&mut live.direct).expect("nothing is on its way");
+    let Direct { refuge, .. } = direct;
+    let outbox = OutboxRepository::new(pool);
+    *refuge = Some(Refuge {
+        attended: outbox.clone(),
+        unattended: outbox,
+        attended_within: Duration::from_secs(5),
+        unattended_within: Duration::from_secs(30),
+    });
+    let live = Arc::new(live);
+    (EventPublisher(Sink::Live(live.clone())), live)
+}
+
+/// Begins to publish, and gives up.
+fn abandon(publisher: &EventPublisher, id: u32) {
+    let publishing = pin!(publisher.publish(login(id)));
+    assert!(publishing.poll(&mut Context::from_waker(Waker::noop())).is_pending(), "nobody answers there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_waits_for_an_event_whose_caller_still_waits_for_the_outbox() {
+    let database = Database::new().await;
+    let config = without_broker().database_url(&database.url).build().expect("a configuration");
+    let live = Arc::new(Live::new(&config).expect("a publisher"));
+    let publisher = EventPublisher(Sink::Live(live.clone()));
+    let locking = database.pool.begin_with("BEGIN IMMEDIATE").await.expect("the one writer");
+    let publishing = tokio::spawn(async move { publisher.publish(login(1)).await });
+    let begin = Instant::now();
+    while live.outstanding.len() == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(60), "the event was accepted");
+        tokio::task::yield_now().await;
+    }
+    let hurried = Events::of(live.clone(), Duration::from_millis(500)).shutdown().await;
+    assert!(matches!(hurried, Err(EventError::Undelivered { undelivered: 1, .. })), "{hurried:?}");
+    let patient = tokio::spawn(Events::of(live, Duration::from_secs(20)).shutdown());
+    locking.rollback().await.expect("an end");
+    patient.await.expect("an end").expect("nothing is outstanding");
+    assert_eq!(database.kept().await, 1);
+    publishing.await.expect("an end").expect("it is kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_kept_where_the_first_try_panics() {
+    let database = Database::new().await;
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = tries.clone();
+    let panicking = SqlitePoolOptions::new().after_connect(move |_, _| {
+        assert!(0 < counted.fetch_add(1, Ordering::AcqRel), "the first connection panics");
+        Box::pin(async { Ok(()) })
+    });
+    let panicking = panicking.connect_lazy(&database.url).expect("a pool");
+    let (publisher, live) = publisher(&panicking);
+    publisher.publish(login(1)).await.expect("it is kept");
+    assert_eq!((database.kept().await, tries.load(Ordering::Acquire)), (1, 2));
+    assert_eq!(live.drain(Duration::from_secs(20)), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_whose_every_try_panics_is_reported_and_over() {
+    let database = Database::new().await;
+    let panicking = SqlitePoolOptions::new().after_connect(|_, _| panic!("every connection panics"));
+    let panicking = panicking.connect_lazy(&database.url).expect("a pool");
+    let (publisher, live) = publisher(&panicking);
+    let refused = publisher.publish(login(1)).await;
+    assert!(matches!(refused, Err(EventError::Delivery { .. })), "{refused:?}");
+    abandon(&publisher, 2);
+    assert_eq!(live.drain(Duration::from_secs(20)), 0, "also the event that nobody waits for is over");
+    assert_eq!(database.kept().await, 0);
+}
