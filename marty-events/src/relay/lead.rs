@@ -82,6 +82,9 @@ pub(super) async fn lead<S: Store>(
         drain_until: None,
     };
     term.work(stop).await;
+    if 0 < term.settled {
+        let _ = in_time(term.stand()).await;
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -313,9 +316,6 @@ impl<S: Store> Term<'_, S> {
             tracing::warn!(events = left, "stopped before all that was sent was settled; it is sent again later");
         }
         self.producer.purge();
-        if 0 < self.settled {
-            let _ = in_time(self.stand()).await;
-        }
         if !self.leaving.is_empty() {
             tracing::info!(relay = %self.relay, lanes = self.leaving.len(), "relay gives lanes to another");
             // Where this fails the leases are renewed, and given away later.
