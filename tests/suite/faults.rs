@@ -186,10 +186,8 @@ async fn a_settlement_whose_answer_is_lost_is_made_again_in_time() {
     wire.turn(Weather::Deaf);
     let lost = Instant::now();
     lock.rollback().await.unwrap();
-    wait::until("a settlement", || async {
-        (trial.outbox.stats().await.ok()?.pending < KEYS as u64).then_some(())
-    })
-    .await;
+    wait::until("a settlement", || async { (trial.outbox.stats().await.ok()?.pending < KEYS as u64).then_some(()) })
+        .await;
     // The database has settled, and the relay does not know.
     wire.turn(Weather::Fair);
     trial.write().await;

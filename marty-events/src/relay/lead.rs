@@ -197,14 +197,13 @@ impl<S: Store> Term<'_, S> {
 
     async fn stand(&mut self) -> Result<Tenure, EventError> {
         let asked = Instant::now();
-        let beat =
-            Heartbeat {
-                relay: self.relay,
-                lease: self.settings.lease_time,
-                delivers: true,
-                mark: None,
-                settled: self.settled,
-            };
+        let beat = Heartbeat {
+            relay: self.relay,
+            lease: self.settings.lease_time,
+            delivers: true,
+            mark: None,
+            settled: self.settled,
+        };
         let look = (!self.position.is_new()).then_some(&self.position);
         let Holding { lanes, surplus, has_news, .. } = self.store.heartbeat(&beat, look).await?;
         self.settled = 0;

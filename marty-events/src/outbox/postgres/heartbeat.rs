@@ -182,8 +182,7 @@ impl PostgresStore {
         }
         let (numbers, terms): (Vec<i32>, Vec<i64>) = (row.try_get("lanes")?, row.try_get("terms")?);
         let next_expiry: Option<i64> = row.try_get("next_expiry")?;
-        let lanes: Vec<Lane> =
-            numbers.into_iter().zip(terms).map(|(number, term)| Lane { number, term }).collect();
+        let lanes: Vec<Lane> = numbers.into_iter().zip(terms).map(|(number, term)| Lane { number, term }).collect();
         self.remember(heartbeat.relay, &lanes);
         Ok(Holding {
             lanes,

@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn a_mark_stays_short_and_goes_below_what_it_leaves_out() {
-        let named: Vec<(u64, i64)> = (0..100).map(|number| (number, i64::try_from(number).expect("small") * 5)).collect();
+        let named: Vec<(u64, i64)> =
+            (0..100).map(|number| (number, i64::try_from(number).expect("small") * 5)).collect();
         let short = mark(600, &named).bounded();
         assert_eq!((short.named.len(), short.low, short.behind), (32, 160, 160));
         let few = mark(12, &[(1, 10), (2, 12)]).bounded();

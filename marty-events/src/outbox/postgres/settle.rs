@@ -91,10 +91,7 @@ pub(super) fn judgement() -> String {
 }
 
 pub(super) fn with_parts(template: &str) -> String {
-    template
-        .replace("{tenure}", TENURE)
-        .replace("{delivered}", DELIVERED)
-        .replace("{lock_timeout}", LOCK_TIMEOUT)
+    template.replace("{tenure}", TENURE).replace("{delivered}", DELIVERED).replace("{lock_timeout}", LOCK_TIMEOUT)
 }
 
 /// 55P03: `lock_not_available`

@@ -144,7 +144,8 @@ impl Model {
         assert_eq!(self.position.recognises(&sight), Recognition::Same);
         self.position.advance(&sight, bounds.reached(&extent), extent.last);
         for row in &page {
-            let missed = self.rows.iter().find(|other| other.committed < row.inserted && !self.seen.contains(&other.seq));
+            let missed =
+                self.rows.iter().find(|other| other.committed < row.inserted && !self.seen.contains(&other.seq));
             assert!(missed.is_none(), "{missed:?} was overtaken by {row:?}");
             self.seen.insert(row.seq);
         }
@@ -170,11 +171,12 @@ impl Model {
                 self.mark = self.position.mark(lowest).or(self.mark.take());
             }
             18 => {
-                self.position = PostgresPosition::resume(&[self.mark.clone()]);
+                self.position = PostgresPosition::resume(std::slice::from_ref(&self.mark));
                 self.seen.clone_from(&self.settled);
             }
             _ => {
-                let seq = i64::try_from(self.chance.below(usize::try_from(self.next_seq).expect("small"))).expect("small");
+                let seq =
+                    i64::try_from(self.chance.below(usize::try_from(self.next_seq).expect("small"))).expect("small");
                 self.position.go_back(seq);
             }
         }

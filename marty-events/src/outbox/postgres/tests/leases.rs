@@ -99,9 +99,9 @@ async fn a_heartbeat_that_was_held_up_does_not_bring_a_relay_back() {
     let mut lock = scene.pool.begin().await.unwrap();
     sqlx::raw_sql("LOCK TABLE event_outbox_relays").execute(&mut *lock).await.unwrap();
     let begun = Instant::now();
-    let beat =
-        tokio::spawn(async move { store.heartbeat(&Heartbeat { settled: 7, ..alive(relay) }, None).await });
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let beat = tokio::spawn(async move { store.heartbeat(&Heartbeat { settled: 7, ..alive(relay) }, None).await });
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     while scene.number(waiting).await == 0 {}
     sqlx::query("SELECT pg_sleep(2.2)").execute(&mut *lock).await.unwrap();
     lock.rollback().await.unwrap();

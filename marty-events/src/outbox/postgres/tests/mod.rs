@@ -77,7 +77,7 @@ fn insert(count: i64) -> String {
 }
 
 fn alive(relay: Uuid) -> Heartbeat {
-    Heartbeat { relay, lease: Duration::from_secs(60), delivers: true, mark: None, settled: 0 }
+    Heartbeat { relay, lease: Duration::from_mins(1), delivers: true, mark: None, settled: 0 }
 }
 
 fn marked(relay: Uuid, mark: &str) -> Heartbeat {

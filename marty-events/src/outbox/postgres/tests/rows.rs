@@ -44,7 +44,9 @@ async fn a_settlement_passes_over_a_row_that_stays_locked() {
 /// The lock that a settlement has on its lanes, for as long as it may last.
 #[tokio::test]
 async fn a_heartbeat_waits_for_no_settlement_and_takes_no_lane_from_it() {
-    let Some(scene) = Scene::start("a_heartbeat_waits_for_no_settlement_and_takes_no_lane_from_it").await else { return };
+    let Some(scene) = Scene::start("a_heartbeat_waits_for_no_settlement_and_takes_no_lane_from_it").await else {
+        return;
+    };
     let (relay, other) = (Uuid::now_v7(), Uuid::now_v7());
     let lanes = scene.beat(relay).await.lanes;
     scene.store.release(relay, &lanes[10..], None).await.unwrap();
