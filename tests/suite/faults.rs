@@ -173,7 +173,7 @@ async fn a_settlement_whose_answer_is_lost_is_made_again_in_time() {
     trial.until_pending(0).await;
 
     let mut lock = trial.database.pool.begin().await.unwrap();
-    // Of a row it would wait for a moment only.
+    // It would wait for a row's lock for a moment only.
     sqlx::query("LOCK TABLE event_outbox_lanes").execute(&mut *lock).await.unwrap();
     trial.write().await;
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()

@@ -146,7 +146,7 @@ pub(super) const RELEASE: &str = "
     )
     SELECT pg_notify('{channel}', '{lanes_are_free}')";
 
-/// What the relay has settled is counted by one of its lanes, or by the first where it has none. Its row comes first, as with the heartbeat.
+/// The relay's count goes to one of its lanes, or to the first one where it has none. Its row is locked first, as by the heartbeat.
 pub(super) const LEAVE: &str = "
     WITH gone AS (
         DELETE FROM {relays} WHERE relay = $1 RETURNING published, mark

@@ -184,7 +184,7 @@ async fn what_a_relay_has_settled_is_counted_when_it_is_gone() {
     assert_eq!((published().await, scene.number("SELECT count(*) FROM event_outbox_relays").await), (881, 1));
 }
 
-/// Whatever the others do at the same time, no lane has two owners, and none is taken from a relay that is alive.
+/// No lane has two owners, and none is taken from a relay that renews its lease at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heartbeats_at_the_same_time_agree_about_the_lanes() {
     let Some(scene) = Scene::start("heartbeats_at_the_same_time_agree_about_the_lanes").await else { return };

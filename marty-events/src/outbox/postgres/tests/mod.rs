@@ -63,7 +63,7 @@ impl Scene {
         self.run(&insert(count)).await;
     }
 
-    /// What a relay of this store holds after a heartbeat.
+    /// The lanes of a relay of this store after a heartbeat.
     async fn beat(&self, relay: Uuid) -> Holding {
         self.store.heartbeat(&alive(relay), None).await.expect("a heartbeat")
     }
