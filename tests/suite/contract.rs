@@ -55,7 +55,9 @@ macro_rules! execute {
 
 /// Gives all lanes to a relay that is not there.
 const TAKE_OVER: &str = "UPDATE event_outbox_lanes SET owner = '00000000-0000-4000-8000-000000000000', term = term + 1";
-/// Strikes the relays off the list; one that asks anew for its lanes is on it again.
+/// Puts that relay in the place of the one on the list, whose lease it has; one that asks anew for its lanes is on it again.
+const REPLACE: &str = "UPDATE event_outbox_relays SET relay = '00000000-0000-4000-8000-000000000000'";
+/// Strikes it off the list.
 const FORGET: &str = "DELETE FROM event_outbox_relays";
 /// Gives all lanes to whoever asks for them first.
 const FREE: &str = "UPDATE event_outbox_lanes SET owner = NULL";
@@ -221,13 +223,14 @@ where
             };
             wait::until("a refusal", || async { (attempts().await == Some(1)).then_some(()) }).await;
             (self.execute)(self.pool.clone(), TAKE_OVER).await;
-            (self.execute)(self.pool.clone(), FORGET).await;
+            (self.execute)(self.pool.clone(), REPLACE).await;
             // It tries again, is refused again, and finds out.
-            wait::until("it to ask anew", || async { (!self.outbox.relays().await.ok()?.is_empty()).then_some(()) })
+            wait::until("it to ask anew", || async { (self.outbox.relays().await.ok()?.len() == 2).then_some(()) })
                 .await;
             relay.stop().await;
             assert_eq!(attempts().await, Some(1), "it is the new owner's to judge");
             (self.execute)(self.pool.clone(), FREE).await;
+            (self.execute)(self.pool.clone(), FORGET).await;
         }
         assert_eq!(self.outbox.stats().await.expect("the counts").dead, 0);
     }

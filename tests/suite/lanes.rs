@@ -18,8 +18,8 @@ const KEYS: usize = 40;
 
 /// How many lanes each relay has whose lease has not run out, the largest number first.
 async fn shares(pool: &PgPool) -> Vec<i64> {
-    let sql = "SELECT count(*) FROM event_outbox_lanes WHERE clock_timestamp() <= expires_at AND owner IS NOT NULL
-        GROUP BY owner ORDER BY 1 DESC";
+    let sql = "SELECT count(*) FROM event_outbox_lanes JOIN event_outbox_relays ON relay = owner
+        WHERE clock_timestamp() <= expires_at GROUP BY owner ORDER BY 1 DESC";
     sqlx::query_scalar(sql).fetch_all(pool).await.expect("the lanes")
 }
 
@@ -85,8 +85,9 @@ async fn relays_share_the_lanes_as_they_come_and_go_and_every_key_keeps_its_orde
     assert_in_order(&records, rounds);
     third.stop().await;
     assert_eq!(shares(pool).await, [] as [i64; 0], "nothing is held by one that has stopped");
-    let stats = OutboxRepository::new(pool).stats().await.unwrap();
-    assert_eq!((stats.pending, stats.published), (0, (rounds * KEYS) as u64));
+    let (stats, written) = (OutboxRepository::new(pool).stats().await.unwrap(), (rounds * KEYS) as u64);
+    // The relay that was aborted has not told of what it settled since its last heartbeat.
+    assert!(stats.pending == 0 && stats.published <= written && written / 2 < stats.published, "{stats:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -173,14 +174,15 @@ async fn a_relay_whose_lanes_were_taken_settles_nothing_by_its_old_terms() {
     let relay = RunningRelay::start(service.relay().lease_time(hour).idle_poll(hour));
     until_shares(pool, &[16]).await;
     let registered = async || {
-        let sql = "SELECT expires_at::text FROM event_outbox_relays";
+        let sql = "SELECT expires_at::text FROM event_outbox_relays WHERE expires_at < 'infinity'";
         sqlx::query_scalar::<_, String>(sql).fetch_one(pool).await.expect("one relay")
     };
     let before = registered().await;
-    sqlx::query("UPDATE event_outbox_lanes SET owner = gen_random_uuid(), term = term + 1")
-        .execute(pool)
-        .await
-        .unwrap();
+    let taken = "WITH other AS (
+            INSERT INTO event_outbox_relays (relay, expires_at) VALUES (gen_random_uuid(), 'infinity') RETURNING relay
+        )
+        UPDATE event_outbox_lanes SET owner = relay, term = term + 1 FROM other";
+    sqlx::query(taken).execute(pool).await.unwrap();
     write_one(&service).await;
     service.reader.events(1).await;
     // Then it asks anew, and there is no lane for it.

@@ -195,8 +195,12 @@ async fn an_embedded_relay_tells_how_it_is() {
     let Some(service) = Service::start("an_embedded_relay_tells_how_it_is").await else { return };
     let pool = &service.database.pool;
     let others = |time: &'static str| async move {
-        let sql = "UPDATE event_outbox_lanes SET owner = '00000000-0000-7000-8000-000000000001',
-            expires_at = clock_timestamp() + $1::text::interval";
+        let sql = "WITH other AS (
+                INSERT INTO event_outbox_relays (relay, expires_at, lease)
+                VALUES ('00000000-0000-7000-8000-000000000001', clock_timestamp() + $1::text::interval, 3600000)
+                ON CONFLICT (relay) DO UPDATE SET expires_at = excluded.expires_at RETURNING relay
+            )
+            UPDATE event_outbox_lanes SET owner = relay, term = term + 1 FROM other";
         sqlx::query(sql).bind(time).execute(pool).await.expect("the lanes");
     };
     others("1 hour").await;

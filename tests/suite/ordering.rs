@@ -56,6 +56,36 @@ async fn events_in_commit_order_wait_for_the_transactions_before_them() {
     relay.stop().await;
 }
 
+/// The same table with and without its schema.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_that_spell_the_table_in_different_ways_wait_for_each_other() {
+    let test = "writers_that_spell_the_table_in_different_ways_wait_for_each_other";
+    let Some(service) = Service::start(test).await else { return };
+    let pool = service.database.pool.clone();
+    let spelled = marty_events::EventConfig::builder()
+        .service_name("suite")
+        .brokers(service.publisher.bootstrap_servers())
+        .topic_prefix(&service.prefix)
+        .outbox_table("public.event_outbox");
+    let spelled = marty_events::EventPublisher::unregistered(&spelled.build().unwrap()).unwrap();
+    let mut first = pool.begin().await.unwrap();
+    service.publisher.publish_in(&mut first, in_commit_order("k", 0)).await.unwrap();
+    let second = tokio::spawn({
+        let pool = pool.clone();
+        async move {
+            let mut second = pool.begin().await.unwrap();
+            spelled.publish_in(&mut second, in_commit_order("k", 1)).await.unwrap();
+            second.commit().await.unwrap();
+        }
+    });
+    wait::until("the second to wait", || async { (waiting(&pool).await == 1).then_some(()) }).await;
+    first.commit().await.unwrap();
+    second.await.unwrap();
+    let relay = service.run_relay();
+    assert_eq!(histories(&service.reader.events(2).await)["k"], [0, 1]);
+    relay.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_transactions_that_order_the_same_keys_the_other_way_round_get_a_conflict_that_can_be_tried_again() {
     let test = "two_transactions_that_order_the_same_keys_the_other_way_round_get_a_conflict_that_can_be_tried_again";

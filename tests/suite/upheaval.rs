@@ -14,7 +14,8 @@ use crate::{
 
 /// Waits until no relay has a lane by a lease that has not run out.
 async fn until_idle(pool: &PgPool) {
-    let sql = "SELECT count(*) FROM event_outbox_lanes WHERE clock_timestamp() <= expires_at AND owner IS NOT NULL";
+    let sql = "SELECT count(*) FROM event_outbox_lanes JOIN event_outbox_relays ON relay = owner
+        WHERE clock_timestamp() <= expires_at";
     wait::until("lanes without an owner", || async {
         let owned: i64 = sqlx::query_scalar(sql).fetch_one(pool).await.ok()?;
         (owned == 0).then_some(())

@@ -14,6 +14,12 @@ impl OutboxRepository {
         on_store!(&self.pool, self.table, store => store.clock().await)
     }
 
+    /// Whether commits on this connection pool do not wait for the disk, so that a crash of the database can undo a transaction whose
+    /// events were delivered: PostgreSQL with `synchronous_commit = off`. Says `false` of other databases.
+    pub async fn may_lose_commits(&self) -> Result<bool, EventError> {
+        on_store!(&self.pool, self.table, store => store.may_lose_commits().await)
+    }
+
     /// The oldest `limit` events that wait behind the number `seq`. An event with a lower number that is committed later is not
     /// among them.
     pub async fn pending_after(&self, seq: i64, limit: u32) -> Result<Vec<PendingEvent>, EventError> {
@@ -89,6 +95,11 @@ impl OutboxRepository {
 pub(crate) trait Inspect {
     /// The database's clock.
     fn clock(&self) -> impl Future<Output = Result<Timestamp, EventError>> + Send;
+
+    /// Whether a crash can undo what was committed.
+    fn may_lose_commits(&self) -> impl Future<Output = Result<bool, EventError>> + Send {
+        async { Ok(false) }
+    }
 
     /// The oldest events that wait, of those with higher numbers than `seq`.
     fn pending_after(&self, seq: i64, limit: i64)

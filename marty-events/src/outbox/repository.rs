@@ -94,7 +94,7 @@ impl OutboxRepository {
     ///
     /// # Errors
     ///
-    /// [`EventError::OutboxTableMissing`] and [`EventError::OutboxForbidden`], which say what to run.
+    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`] and [`EventError::CachedSequence`], which say what to run.
     pub async fn validate(&self) -> Result<(), EventError> {
         on_store!(&self.pool, self.table, store => store.validate().await)
     }

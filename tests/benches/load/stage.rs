@@ -93,7 +93,8 @@ impl Stage {
 
     /// How many events relays have settled; the outbox itself is not walked through.
     pub(crate) async fn delivered(&self) -> Result<usize, Failure> {
-        let sql = "SELECT sum(published)::bigint FROM event_outbox_lanes";
+        let sql = "SELECT sum(published)::bigint FROM (
+            SELECT published FROM event_outbox_lanes UNION ALL SELECT published FROM event_outbox_relays) AS settled";
         let delivered: i64 = sqlx::query_scalar(sql).fetch_one(&self.database.pool).await?;
         Ok(usize::try_from(delivered)?)
     }

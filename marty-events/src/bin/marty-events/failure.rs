@@ -57,6 +57,7 @@ impl From<EventError> for Failure {
             EventError::OutboxForbidden { .. } => {
                 Some("let the tables' owner run the GRANT, or connect as another user")
             }
+            EventError::CachedSequence { .. } => Some("let the tables' owner run the ALTER SEQUENCE"),
             EventError::UnsupportedDatabase { .. } => Some(
                 "write postgres://.., mysql://.. or sqlite://.., and build the command with that database's feature",
             ),

@@ -75,7 +75,7 @@ pub(super) const FILE: &str = "coalesce(pg_relation_filenode('{outbox}')::bigint
 /// The bytes of a row's headers and payload, which PostgreSQL knows without reading them.
 pub(super) const SIZE: &str = "(octet_length(headers) + octet_length(payload))";
 
-/// What stands before a record.
+/// The columns before those of a record.
 const IS_LATE_PLACE: usize = 5;
 const AFTER_SIGHT: usize = 6;
 

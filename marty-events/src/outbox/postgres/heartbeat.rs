@@ -113,8 +113,8 @@ pub(super) const HEARTBEAT: &str = "
         coalesce((SELECT array_agg(term ORDER BY lane) FROM held), '{}') AS terms,
         coalesce((SELECT array_agg(DISTINCT coalesce((SELECT mark FROM relay_mark), mark)) FROM held), '{}') AS marks,
         (SELECT CASE WHEN $3 THEN greatest(held - lanes, 0) WHEN 0 < others THEN held ELSE 0 END FROM share) AS surplus,
-        (SELECT greatest((extract(epoch FROM least(min(expires_at), clock_timestamp() + interval '1 day')
-                - clock_timestamp()) * 1000)::bigint, 0)
+        (SELECT (extract(epoch FROM min(least(greatest(expires_at, clock_timestamp()), clock_timestamp() + interval '1 day'))
+                - clock_timestamp()) * 1000)::bigint
             FROM {relays} WHERE relay <> $1 AND (0 < (SELECT wanted FROM wish) OR clock_timestamp() <= expires_at)
             AND relay IN (SELECT owner FROM {lanes} WHERE lane NOT IN (SELECT lane FROM free))) AS next_expiry,
         {has_news} AS has_news";
@@ -146,7 +146,7 @@ pub(super) const RELEASE: &str = "
     )
     SELECT pg_notify('{channel}', '{lanes_are_free}')";
 
-/// What the relay has settled is counted by one of its lanes, or by the first where it has none. Its row comes first, as with the heartbeat.
+/// The relay's count goes to one of its lanes, or to the first one where it has none. Its row is locked first, as by the heartbeat.
 pub(super) const LEAVE: &str = "
     WITH gone AS (
         DELETE FROM {relays} WHERE relay = $1 RETURNING published, mark

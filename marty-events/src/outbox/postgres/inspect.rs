@@ -52,6 +52,10 @@ impl Inspect for PostgresStore {
         timestamp(now).map_err(|problem| self.error(operation)(sqlx::Error::Decode(problem.into())))
     }
 
+    async fn may_lose_commits(&self) -> Result<bool, EventError> {
+        self.commits_may_be_lost().await.map_err(self.error("tell its settings"))
+    }
+
     async fn pending_after(&self, seq: i64, limit: i64) -> Result<Vec<PendingEvent>, EventError> {
         let sql = self.inspecting("SELECT {event} FROM {outbox} WHERE $1 < seq ORDER BY seq LIMIT $2");
         let rows = sqlx::query(sql).bind(seq).bind(limit).fetch_all(&self.pool).await;

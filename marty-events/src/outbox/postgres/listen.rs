@@ -84,6 +84,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_channel_is_that_of_the_table_however_it_is_written() {
+        let spelled = OutboxTable::parse("public.event_outbox").expect("a name");
+        assert_eq!(channel(&spelled), channel(&OutboxTable::default()));
+    }
+
+    #[test]
     fn announcements_keep_a_pause() {
         let announcements = Announcements::new();
         assert!(announcements.is_due());

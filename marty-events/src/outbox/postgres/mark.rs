@@ -29,7 +29,7 @@ impl Mark {
             self.low = *floor;
         }
         self.named.retain(|_, floor| *floor < self.low);
-        // What was left out began above it, as those did that no snapshot has named.
+        // The transactions that are left out draw numbers above it, as those do that no snapshot has named.
         self.behind = self.behind.min(self.low);
         self
     }

@@ -114,7 +114,7 @@ impl Position for PostgresPosition {
     }
 }
 
-/// What a statement needs to find the next rows, and those that came late.
+/// The bounds by which a statement finds the next rows and the late ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bounds {
     pub(super) cursor: i64,
@@ -158,7 +158,7 @@ impl Bounds {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Recognition {
     Same,
-    /// Of another one: the rows must not be taken, and the position has gone back.
+    /// It is another one. The rows must not be taken, and the position has gone back.
     Other,
     /// The same, and the transactions' ids fell back.
     SetBack,

@@ -1,4 +1,4 @@
-//! What a read shows besides the rows.
+//! The snapshot of a read, and the table that was read.
 
 /// The snapshot of a read, and where it was.
 #[derive(Debug, Clone, PartialEq, Eq)]

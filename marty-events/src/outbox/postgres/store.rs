@@ -81,7 +81,7 @@ impl PostgresStore {
         link.end(done, is_read_only).map(|done| done.rows_affected())
     }
 
-    /// Of a crash of a server whose commits do not wait for the disk, a relay knows nothing: it delivers what is undone.
+    /// A relay delivers what it can read. If commits do not wait for the disk, a crash can undo what was delivered.
     async fn warn_of_lost_commits(&self) -> Result<(), sqlx::Error> {
         if self.commits_may_be_lost().await? {
             tracing::warn!(

@@ -71,7 +71,7 @@ fn a_relay_resumes_at_the_lowest_mark_or_at_the_beginning() {
     assert_eq!((resumed.cursor, resumed.seen, resumed.is_new()), (110, 120, true));
     assert_eq!(named(&resumed), [(10, i64::MIN), (13, i64::MIN)]);
     assert_eq!(resumed.mark(None), None, "its own mark is as good");
-    assert_eq!(PostgresPosition::resume(&[settled.clone()]).cursor, 120);
+    assert_eq!(PostgresPosition::resume(std::slice::from_ref(&settled)).cursor, 120);
     for unknown in [vec![], vec![settled.clone(), None], vec![settled, Some("0 1".to_owned())]] {
         assert_eq!(PostgresPosition::resume(&unknown), PostgresPosition::default());
     }

@@ -90,15 +90,19 @@ async fn a_mark_is_not_taken_for_that_of_lanes_whose_taking_was_never_answered()
 async fn a_heartbeat_that_was_held_up_does_not_bring_a_relay_back() {
     let Some(scene) = Scene::start("a_heartbeat_that_was_held_up_does_not_bring_a_relay_back").await else { return };
     let relay = Uuid::now_v7();
-    scene.beat(relay).await;
+    // A single connection, which has the statement prepared: it is the heartbeat itself that waits.
+    let options = (*scene.pool.connect_options()).clone();
+    let alone = PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    let store = PostgresStore::new(alone, OutboxTable::default());
+    store.heartbeat(&alive(relay), None).await.unwrap();
     scene.store.leave(relay).await.unwrap();
     let mut lock = scene.pool.begin().await.unwrap();
     sqlx::raw_sql("LOCK TABLE event_outbox_relays").execute(&mut *lock).await.unwrap();
     let begun = Instant::now();
-    let beat = tokio::spawn({
-        let store = scene.store.clone();
-        async move { store.heartbeat(&Heartbeat { settled: 7, ..alive(relay) }, None).await }
-    });
+    let beat = tokio::spawn(async move { store.heartbeat(&Heartbeat { settled: 7, ..alive(relay) }, None).await });
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while scene.number(waiting).await == 0 {}
     sqlx::query("SELECT pg_sleep(2.2)").execute(&mut *lock).await.unwrap();
     lock.rollback().await.unwrap();
     let error = beat.await.unwrap().unwrap_err();
@@ -180,7 +184,7 @@ async fn what_a_relay_has_settled_is_counted_when_it_is_gone() {
     assert_eq!((published().await, scene.number("SELECT count(*) FROM event_outbox_relays").await), (881, 1));
 }
 
-/// Whatever the others do at the same time, no lane has two owners, and none is taken from a relay that is alive.
+/// No lane has two owners, and none is taken from a relay that renews its lease at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heartbeats_at_the_same_time_agree_about_the_lanes() {
     let Some(scene) = Scene::start("heartbeats_at_the_same_time_agree_about_the_lanes").await else { return };

@@ -63,7 +63,7 @@ impl Scene {
         self.run(&insert(count)).await;
     }
 
-    /// What a relay of this store holds after a heartbeat.
+    /// The lanes of a relay of this store after a heartbeat.
     async fn beat(&self, relay: Uuid) -> Holding {
         self.store.heartbeat(&alive(relay), None).await.expect("a heartbeat")
     }
@@ -77,7 +77,7 @@ fn insert(count: i64) -> String {
 }
 
 fn alive(relay: Uuid) -> Heartbeat {
-    Heartbeat { relay, lease: Duration::from_secs(60), delivers: true, mark: None, settled: 0 }
+    Heartbeat { relay, lease: Duration::from_mins(1), delivers: true, mark: None, settled: 0 }
 }
 
 fn marked(relay: Uuid, mark: &str) -> Heartbeat {

@@ -46,16 +46,36 @@ pub(super) async fn check(outbox: &Outbox, max_age: Duration, report: &mut Repor
             report.add(Check::failed("privileges", words(&error), advice));
             return None;
         }
+        Err(error @ EventError::CachedSequence { .. }) => {
+            report.add(Check::ok("tables", "they are there, and of this version"));
+            report.add(Check::ok("privileges", "all that a relay needs"));
+            let advice = "let the tables' owner run the ALTER SEQUENCE; order is not kept until then";
+            report.add(Check::failed("numbers", words(&error), advice));
+        }
         Err(error) => {
             report.add(Check::failed("tables", words(&error), "read what the database said"));
             return None;
         }
     }
+    durability(outbox, report).await;
     if let Err(error) = events(outbox, max_age, report).await {
         let advice = "read what the database said";
         report.add(Check::failed("backlog", words(&error), advice));
     }
     Some(outbox.clone())
+}
+
+/// Says nothing where all is well: most databases have no such setting.
+async fn durability(outbox: &OutboxRepository, report: &mut Report) {
+    match outbox.may_lose_commits().await {
+        Ok(false) => {}
+        Ok(true) => report.add(Check::warning(
+            "durability",
+            "`synchronous_commit` is off: a crash of the database can undo a transaction whose events were delivered",
+            "turn it on for the roles that write events, unless that is what you want",
+        )),
+        Err(error) => report.add(Check::warning("durability", words(&error), "read what the database said")),
+    }
 }
 
 async fn clock(outbox: &OutboxRepository, report: &mut Report) {
