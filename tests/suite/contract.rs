@@ -55,8 +55,13 @@ macro_rules! execute {
 
 /// Gives all lanes to a relay that is not there.
 const TAKE_OVER: &str = "UPDATE event_outbox_lanes SET owner = '00000000-0000-4000-8000-000000000000', term = term + 1";
-/// Strikes the relays off the list; one that asks anew for its lanes is on it again.
-const FORGET: &str = "DELETE FROM event_outbox_relays";
+/// Puts that relay on the list, with as long a lease as the others have.
+const NEIGHBOUR: &str = "INSERT INTO event_outbox_relays (relay, expires_at)
+    SELECT '00000000-0000-4000-8000-000000000000', max(expires_at) FROM event_outbox_relays";
+/// Strikes the other relays off the list; one that asks anew for its lanes is on it again.
+const FORGET: &str = "DELETE FROM event_outbox_relays WHERE relay <> '00000000-0000-4000-8000-000000000000'";
+/// Strikes that relay off.
+const NO_NEIGHBOUR: &str = "DELETE FROM event_outbox_relays WHERE relay = '00000000-0000-4000-8000-000000000000'";
 /// Gives all lanes to whoever asks for them first.
 const FREE: &str = "UPDATE event_outbox_lanes SET owner = NULL";
 
@@ -191,9 +196,11 @@ where
         let relays = self.outbox.relays().await.expect("the relays");
         let [known] = &relays[..] else { panic!("{relays:?}") };
         assert!(known.is_alive && known.lanes == (1..=16).collect::<Vec<_>>(), "{known:?}");
+        let known = known.relay;
+        (self.execute)(self.pool.clone(), NEIGHBOUR).await;
         (self.execute)(self.pool.clone(), TAKE_OVER).await;
         let relays = self.outbox.relays().await.expect("the relays");
-        assert!(relays.len() == 1 && relays[0].lanes.is_empty(), "{relays:?}");
+        assert!(relays.iter().any(|relay| relay.relay == known && relay.lanes.is_empty()), "{relays:?}");
         // One: the settlement that finds out purges what is under way besides.
         self.write([numbered("k-0", 1)]).await;
         self.reader.events(21).await;
@@ -201,6 +208,7 @@ where
         relay.stop().await;
         let stats = self.outbox.stats().await.expect("the counts");
         assert_eq!((stats.pending, stats.published), (1, 20), "the later one is the new owner's to settle");
+        (self.execute)(self.pool.clone(), NO_NEIGHBOUR).await;
         assert_eq!(self.outbox.relays().await.expect("the relays"), [], "it said that it is gone");
     }
 
@@ -220,14 +228,16 @@ where
                 pending.iter().filter(|event| event.key.as_ref() == Some(&key)).map(|event| event.attempts).next()
             };
             wait::until("a refusal", || async { (attempts().await == Some(1)).then_some(()) }).await;
+            (self.execute)(self.pool.clone(), NEIGHBOUR).await;
             (self.execute)(self.pool.clone(), TAKE_OVER).await;
             (self.execute)(self.pool.clone(), FORGET).await;
             // It tries again, is refused again, and finds out.
-            wait::until("it to ask anew", || async { (!self.outbox.relays().await.ok()?.is_empty()).then_some(()) })
+            wait::until("it to ask anew", || async { (self.outbox.relays().await.ok()?.len() == 2).then_some(()) })
                 .await;
             relay.stop().await;
             assert_eq!(attempts().await, Some(1), "it is the new owner's to judge");
             (self.execute)(self.pool.clone(), FREE).await;
+            (self.execute)(self.pool.clone(), NO_NEIGHBOUR).await;
         }
         assert_eq!(self.outbox.stats().await.expect("the counts").dead, 0);
     }

@@ -12,6 +12,7 @@ mod faults;
 mod kill;
 mod lanes;
 mod late;
+mod locked_rows;
 mod mariadb;
 mod memory;
 mod observed;

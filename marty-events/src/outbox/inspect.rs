@@ -14,6 +14,11 @@ impl OutboxRepository {
         on_store!(&self.pool, self.table, store => store.clock().await)
     }
 
+    /// Sentences on settings of the database's server that weaken what the outbox promises; none where it has none of them.
+    pub async fn cautions(&self) -> Result<Vec<&'static str>, EventError> {
+        on_store!(&self.pool, self.table, store => store.cautions().await)
+    }
+
     /// The oldest `limit` events that wait behind the number `seq`. An event with a lower number that is committed later is not
     /// among them.
     pub async fn pending_after(&self, seq: i64, limit: u32) -> Result<Vec<PendingEvent>, EventError> {
@@ -89,6 +94,11 @@ impl OutboxRepository {
 pub(crate) trait Inspect {
     /// The database's clock.
     fn clock(&self) -> impl Future<Output = Result<Timestamp, EventError>> + Send;
+
+    /// What of the server's settings weakens a promise.
+    fn cautions(&self) -> impl Future<Output = Result<Vec<&'static str>, EventError>> + Send {
+        async { Ok(Vec::new()) }
+    }
 
     /// The oldest events that wait, of those with higher numbers than `seq`.
     fn pending_after(&self, seq: i64, limit: i64)

@@ -64,6 +64,7 @@ pub(super) async fn lead<S: Store>(
         metrics: RelayMetrics::new(config.counts()),
         spans: SendSpans::new(config.traces()),
         position: S::Position::default(),
+        uncounted: 0,
         window: Window::default(),
         refusals: Vec::new(),
         housekeeping: Housekeeping::new(settings),
@@ -109,6 +110,8 @@ struct Term<'a, S: Store> {
     metrics: RelayMetrics,
     spans: SendSpans,
     position: S::Position,
+    /// How many events were settled since the last heartbeat.
+    uncounted: u64,
     window: Window,
     /// Refused rows whose refusal is not in the database yet.
     refusals: Vec<Refusal>,
@@ -151,7 +154,7 @@ impl<S: Store> Term<'_, S> {
                         } else {
                             tracing::warn!(relay = %self.relay, "another relay has taken over");
                         }
-                        return;
+                        return self.count().await;
                     }
                     Err(error) => {
                         self.database_at = Instant::now() + self.database.failed(&error);
@@ -190,12 +193,25 @@ impl<S: Store> Term<'_, S> {
         Ok(Tenure::Held)
     }
 
+    fn beat(&self) -> Heartbeat {
+        let lease = self.settings.lease_time;
+        Heartbeat { relay: self.relay, lease, delivers: true, mark: None, settled: self.uncounted }
+    }
+
+    /// The last heartbeat of a term.
+    async fn count(&self) {
+        if 0 < self.uncounted
+            && let Err(error) = in_time(self.store.heartbeat(&self.beat(), None)).await
+        {
+            tracing::debug!(%error, events = self.uncounted, "settled events were not counted");
+        }
+    }
+
     async fn stand(&mut self) -> Result<Tenure, EventError> {
         let asked = Instant::now();
-        let beat =
-            Heartbeat { relay: self.relay, lease: self.settings.lease_time, delivers: true, mark: None, settled: 0 };
         let look = (!self.position.is_new()).then_some(&self.position);
-        let Holding { lanes, surplus, has_news, .. } = self.store.heartbeat(&beat, look).await?;
+        let Holding { lanes, surplus, has_news, .. } = self.store.heartbeat(&self.beat(), look).await?;
+        self.uncounted = 0;
         if !self.lanes.iter().all(|lane| lanes.contains(lane)) {
             return Ok(Tenure::Lost);
         }
@@ -239,6 +255,7 @@ impl<S: Store> Term<'_, S> {
         let settled = settled.map(|(tenure, time)| {
             if tenure == Tenure::Held && !rows.is_empty() {
                 self.window.settled(rows.len());
+                self.uncounted += rows.len() as u64;
                 self.metrics.settled(rows.len(), time);
                 self.settle_at = None;
             }
@@ -298,6 +315,7 @@ impl<S: Store> Term<'_, S> {
             tracing::warn!(events = left, "stopped before all that was sent was settled; it is sent again later");
         }
         self.producer.purge();
+        self.count().await;
         if !self.leaving.is_empty() {
             tracing::info!(relay = %self.relay, lanes = self.leaving.len(), "relay gives lanes to another");
             // Where this fails the leases are renewed, and given away later.

@@ -51,6 +51,13 @@ impl Gaps {
         }
     }
 
+    /// All of them are as if they had been found now.
+    pub(super) fn renew(&mut self, now: Instant) {
+        for gap in self.0.values_mut() {
+            (gap.since, gap.patience) = (now, PATIENCE);
+        }
+    }
+
     pub(super) fn close(&mut self, number: i64) {
         self.remove(number, number);
     }

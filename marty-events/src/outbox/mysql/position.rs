@@ -98,10 +98,12 @@ impl Position for MySqlPosition {
 impl MySqlPosition {
     /// The table was made at `created`, and is about to give the number `next`. A mark of another table, or of one that has been
     /// emptied since, is void.
-    pub(super) fn begin(&mut self, created: i64, next: i64) {
+    pub(super) fn begin(&mut self, created: i64, next: i64, now: Instant) {
         if self.created.is_some_and(|marked| marked != created) || next <= self.top {
             *self = Self::default();
         }
+        // For how long they have been gaps, a mark does not tell.
+        self.gaps.renew(now);
         self.created = Some(created);
         self.top = self.top.max(next - 1);
     }

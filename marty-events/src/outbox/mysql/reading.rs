@@ -114,7 +114,7 @@ impl MySqlStore {
         );
         let rows = work::rows(&self.pool, statement(&sql, &self.table)).await?;
         let [created, table] = &rows[..] else { return Err(sqlx::Error::RowNotFound) };
-        position.begin(created.try_get("created")?, next_number(table.try_get(1)?));
+        position.begin(created.try_get("created")?, next_number(table.try_get(1)?), Instant::now());
         Ok(())
     }
 

@@ -52,7 +52,7 @@ fn late_rows_come_in_pages_and_nothing_overtakes_them() {
 #[test]
 fn numbers_that_were_given_already_are_looked_through_in_bounded_ranges() {
     let mut position = MySqlPosition::default();
-    position.begin(7, 250_001);
+    position.begin(7, 250_001, Instant::now());
     let mut ends = Vec::new();
     while position.is_behind() {
         let ask = position.ask(100);
@@ -69,12 +69,12 @@ fn numbers_that_were_given_already_are_looked_through_in_bounded_ranges() {
 fn a_mark_leads_back_to_the_same_place() {
     let mut position = MySqlPosition::default();
     assert_eq!(position.mark(None), None, "nothing was read");
-    position.begin(7, 1);
+    position.begin(7, 1, Instant::now());
     read(&mut position, &[], &[3, 4, 8]);
     assert_eq!(position.mark(None).as_deref(), Some("1 7 8 8 1-2,5-7"));
     assert_eq!(position.mark(Some(6)).as_deref(), Some("1 7 5 8 1-2,5-5"));
     let mut next = resumed("1 7 5 8 1-2,5-5");
-    next.begin(7, 9);
+    next.begin(7, 9, Instant::now());
     assert!(next.is_new() && next.is_behind());
     assert_eq!((next.cursor(), next.gaps().all(), next.low()), (5, vec![(1, 2), (5, 5)], i64::MIN));
     read(&mut next, &[], &[8]);
@@ -101,7 +101,7 @@ fn several_marks_lead_to_the_lowest_of_them() {
 fn a_mark_of_a_table_that_was_emptied_is_void() {
     for (created, next) in [(8, 61), (7, 1), (7, 60)] {
         let mut position = resumed("1 7 50 60 3-4");
-        position.begin(created, next);
+        position.begin(created, next, Instant::now());
         assert_eq!((position.cursor(), position.gaps().all()), (0, vec![]), "{created} {next}");
     }
 }

@@ -51,6 +51,13 @@ pub(super) async fn check(outbox: &Outbox, max_age: Duration, report: &mut Repor
             return None;
         }
     }
+    for caution in outbox.cautions().await.unwrap_or_default() {
+        report.add(Check::warning(
+            "settings",
+            caution.to_owned(),
+            "see \"What each database gives\" in the documentation",
+        ));
+    }
     if let Err(error) = events(outbox, max_age, report).await {
         let advice = "read what the database said";
         report.add(Check::failed("backlog", words(&error), advice));
