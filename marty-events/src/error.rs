@@ -140,6 +140,16 @@ pub enum EventError {
         #[source]
         source: sqlx::Error,
     },
+    /// The transaction read before it wrote, and SQLite cannot let it write any more: another connection has written since, or writes
+    /// just now. Begun with `BEGIN IMMEDIATE`, a transaction waits for its turn instead.
+    #[error(
+        "the transaction read before it wrote, and another connection writes; begin it with `BEGIN IMMEDIATE` (`pool.begin_with(\"BEGIN IMMEDIATE\")`); roll back, and do it again"
+    )]
+    WriteConflict {
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
     /// The outbox database refused or broke off an operation.
     #[error("the outbox could not {operation}")]
     Outbox {
@@ -225,7 +235,7 @@ impl EventError {
             Self::Delivery { source, .. } => !crate::kafka::is_permanent(source),
             Self::Kafka(source) => !crate::kafka::is_permanent(source),
             Self::Outbox { source, .. } => is_retryable_database_error(source),
-            Self::OrderingConflict { .. } => true,
+            Self::OrderingConflict { .. } | Self::WriteConflict { .. } => true,
             _ => false,
         }
     }

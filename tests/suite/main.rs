@@ -14,6 +14,7 @@ mod faults;
 mod kill;
 mod lanes;
 mod late;
+mod locked_rows;
 mod longest_events;
 mod mariadb;
 mod memory;

@@ -14,10 +14,9 @@ impl OutboxRepository {
         on_store!(&self.pool, self.table, store => store.clock().await)
     }
 
-    /// Whether commits on this connection pool do not wait for the disk, so that a crash of the database can undo a transaction whose
-    /// events were delivered: PostgreSQL with `synchronous_commit = off`. Says `false` of other databases.
-    pub async fn may_lose_commits(&self) -> Result<bool, EventError> {
-        on_store!(&self.pool, self.table, store => store.may_lose_commits().await)
+    /// Sentences on settings of the database's server that weaken what the outbox promises; none where it has none of them.
+    pub async fn cautions(&self) -> Result<Vec<&'static str>, EventError> {
+        on_store!(&self.pool, self.table, store => store.cautions().await)
     }
 
     /// The oldest `limit` events that wait behind the number `seq`. An event with a lower number that is committed later is not
@@ -96,9 +95,9 @@ pub(crate) trait Inspect {
     /// The database's clock.
     fn clock(&self) -> impl Future<Output = Result<Timestamp, EventError>> + Send;
 
-    /// Whether a crash can undo what was committed.
-    fn may_lose_commits(&self) -> impl Future<Output = Result<bool, EventError>> + Send {
-        async { Ok(false) }
+    /// What of the server's settings weakens a promise.
+    fn cautions(&self) -> impl Future<Output = Result<Vec<&'static str>, EventError>> + Send {
+        async { Ok(Vec::new()) }
     }
 
     /// The oldest events that wait, of those with higher numbers than `seq`.

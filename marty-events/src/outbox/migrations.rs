@@ -14,13 +14,17 @@ const POSTGRES: [(&str, &str); 3] = [
     ("marks", include_str!("../../migrations/postgres/0003_marks.sql")),
 ];
 #[cfg(feature = "sqlite")]
-const SQLITE: [(&str, &str); 2] = [
+const SQLITE: [(&str, &str); 3] = [
     ("outbox", include_str!("../../migrations/sqlite/0001_outbox.sql")),
     ("lanes", include_str!("../../migrations/sqlite/0002_lanes.sql")),
+    ("leases", include_str!("../../migrations/sqlite/0003_leases.sql")),
 ];
 
 #[cfg(feature = "mysql")]
-const MYSQL: [(&str, &str); 1] = [("outbox", include_str!("../../migrations/mysql/0001_outbox.sql"))];
+const MYSQL: [(&str, &str); 2] = [
+    ("outbox", include_str!("../../migrations/mysql/0001_outbox.sql")),
+    ("leases", include_str!("../../migrations/mysql/0002_leases.sql")),
+];
 
 /// Creates the outbox's tables in the default place, `event_outbox`, or brings them up to date.
 ///

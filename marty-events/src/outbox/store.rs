@@ -203,10 +203,7 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
         lanes: &[Lane],
         limit: i64,
         bytes: i64,
-    ) -> impl Future<Output = Result<Page, EventError>> + Send {
-        let _ = (from, to, lanes, limit, bytes);
-        async { Ok(Page::default()) }
-    }
+    ) -> impl Future<Output = Result<Page, EventError>> + Send;
 
     /// The lowest number of a row of any lane that is above `from` and not above `to`: for rows below the position, which came by a
     /// way that knows nothing of it, such as a restore.

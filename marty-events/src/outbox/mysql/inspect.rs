@@ -16,7 +16,7 @@ use super::{
         row::timestamp,
         store::{count, milliseconds},
     },
-    rows,
+    rows, server,
     statements::statement,
     store::MySqlStore,
 };
@@ -56,6 +56,10 @@ impl Inspect for MySqlStore {
             .await
             .map_err(self.error(operation))?;
         timestamp(now).map_err(|problem| self.error(operation)(sqlx::Error::Decode(problem.into())))
+    }
+
+    async fn cautions(&self) -> Result<Vec<&'static str>, EventError> {
+        server::cautions(&self.pool).await.map_err(self.error("tell its settings"))
     }
 
     async fn pending_after(&self, seq: i64, limit: i64) -> Result<Vec<PendingEvent>, EventError> {

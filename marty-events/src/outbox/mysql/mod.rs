@@ -1,15 +1,20 @@
 //! The outbox in MySQL and MariaDB.
 //!
 //! These databases have no arrays, so lists of numbers are written into the statements; no announcements, so relays poll;
-//! and no snapshot that one could look at, so the position keeps the numbers that are missing. Statements that change
-//! something begin with a locking read of the lanes: it comes before any snapshot, and puts relays in one order.
+//! and no snapshot that one could look at, so the position keeps the numbers that are missing.
 
 mod append;
+mod gaps;
+mod holding;
 mod inspect;
 mod position;
+mod reading;
 mod rows;
+mod server;
+mod settling;
 mod statements;
 mod store;
+mod work;
 
 use sqlx::mysql::MySqlDatabaseError;
 

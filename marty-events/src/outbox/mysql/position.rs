@@ -6,54 +6,81 @@
 //! UNCOMMITTED`, which shows rows of open transactions (MySQL, "Transaction Isolation Levels"): a number that is not even
 //! there is given up; one that is there stays a gap however long its transaction takes.
 //!
-//! Between drawing a number and inserting its row a server takes microseconds, in which not even that shows it. So nothing
-//! is asked about a gap before it has been one for [`PATIENCE`]; and a relay reads the whole outbox anew every few
-//! minutes, so that whatever a stalled server may do here can cost a row its order, and never its delivery.
+//! Between drawing a number and inserting its row a server takes microseconds, and for the last row of a large statement as
+//! long as that statement takes; in that time not even this look shows the row. So a gap is given up only once it has been one
+//! for [`PATIENCE`](super::gaps::PATIENCE). A statement that is stalled for longer can cost a row its order, and not its
+//! delivery: [`first_between`](super::super::store::Store::first_between) finds it.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+mod mark;
 
-use super::super::store::Position;
+use std::time::{Duration, Instant};
 
-/// Before a gap is that old, its row may be in the middle of being inserted.
-const PATIENCE: Duration = Duration::from_secs(3);
+use super::{super::store::Position, gaps::Gaps};
 
-/// Gaps are not asked about more often than this: it takes a connection of its own.
-const PAUSE: Duration = Duration::from_secs(1);
-
-/// More gaps are joined to fewer and wider ones: those hold numbers that were read already, which does no harm.
-const MOST_GAPS: usize = 512;
-
+/// How many numbers a read looks through at first where the rows may be gone already.
+const WIDTH: i64 = 100_000;
+/// A read names no more ranges of missing numbers, and gets no more rows that lie between gaps that were joined.
+pub(super) const MOST_RANGES: usize = 512;
+const MOST_BESIDES: i64 = 5_000;
+const NARROWEST: i64 = 1_000;
+const WIDEST: i64 = 1 << 30;
+/// A read that takes less time may look through twice as many numbers, and one that takes more than [`SLOW`] through half of them.
+const FAST: Duration = Duration::from_millis(100);
+const SLOW: Duration = Duration::from_millis(500);
 /// Position of a relay in the outbox.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MySqlPosition {
-    /// The highest number that was read; the database begins at 1.
+    /// Everything up to this number was read, but for the gaps; the database begins at 1.
     cursor: i64,
+    /// The highest number that is known to have been given. Below it there may be any number of dead rows, so reads are bounded.
+    top: i64,
+    /// How many numbers such a read looks through.
+    width: i64,
     /// Whether a page was read, which may have been empty.
     is_begun: bool,
-    /// The first number of each gap.
-    gaps: BTreeMap<i64, Gap>,
+    gaps: Gaps,
+    /// When the table was made: numbers of another table mean nothing here.
+    created: Option<i64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Gap {
-    last: i64,
-    since: Instant,
+/// What a read asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ask {
+    /// Rows behind the first of these numbers, up to the second one.
+    pub(super) cursor: i64,
+    pub(super) end: i64,
+    /// Whether all numbers up to the end were given already.
+    pub(super) is_bounded: bool,
+    /// Late rows in these ranges.
+    pub(super) gaps: Vec<(i64, i64)>,
+    pub(super) limit: i64,
+    pub(super) late_limit: i64,
+}
+
+impl Default for MySqlPosition {
+    fn default() -> Self {
+        Self { cursor: 0, top: 0, width: WIDTH, is_begun: false, gaps: Gaps::default(), created: None }
+    }
 }
 
 impl Position for MySqlPosition {
-    fn resume(_: &[Option<String>]) -> Self {
-        Self::default()
+    fn resume(marks: &[Option<String>]) -> Self {
+        let marks = marks.iter().map(|mark| mark::read(mark.as_deref()?)).collect::<Option<Vec<_>>>();
+        let lowest = marks.and_then(|marks| {
+            let mut marks = marks.into_iter();
+            let first = marks.next()?;
+            marks.try_fold(first, mark::lower)
+        });
+        lowest.unwrap_or_default()
     }
 
-    fn mark(&self, _: Option<i64>) -> Option<String> {
-        None
+    fn mark(&self, lowest: Option<i64>) -> Option<String> {
+        mark::write(self, lowest)
     }
 
     fn low(&self) -> i64 {
-        i64::MIN
+        let low = self.gaps.first().map_or(self.cursor, |first| self.cursor.min(first - 1));
+        if low <= 0 { i64::MIN } else { low }
     }
 
     fn reached(&self) -> i64 {
@@ -66,137 +93,103 @@ impl Position for MySqlPosition {
 }
 
 impl MySqlPosition {
+    /// The table was made at `created`, and is about to give the number `next`. A mark of another table, or of one that has been
+    /// emptied since, is void.
+    pub(super) fn begin(&mut self, created: i64, next: i64, now: Instant) {
+        if self.created.is_some_and(|marked| marked != created) || next <= self.top {
+            *self = Self::default();
+        }
+        // For how long they have been gaps, a mark does not tell.
+        self.gaps.renew(now);
+        self.created = Some(created);
+        self.top = self.top.max(next - 1);
+    }
+
     pub(super) fn cursor(&self) -> i64 {
         self.cursor
     }
 
-    /// The gaps, each from its first number to its last.
-    pub(super) fn gaps(&self) -> Vec<(i64, i64)> {
-        self.gaps.iter().map(|(first, gap)| (*first, gap.last)).collect()
+    pub(super) fn gaps(&self) -> &Gaps {
+        &self.gaps
     }
 
-    /// Those that are old enough to be asked about; none unless that is due.
-    pub(super) fn old_gaps(&self, now: Instant) -> Vec<(i64, i64)> {
-        let age = |gap: &Gap| now.duration_since(gap.since);
-        if !self.gaps.values().any(|gap| PATIENCE + PAUSE <= age(gap)) {
-            return Vec::new();
+    /// Whether there are numbers behind the cursor that were given already.
+    pub(super) fn is_behind(&self) -> bool {
+        self.cursor < self.top
+    }
+
+    /// How many numbers one statement looks through.
+    pub(super) fn width(&self) -> i64 {
+        self.width
+    }
+
+    /// A statement over about [`width`](Self::width) numbers took this long.
+    pub(super) fn took(&mut self, time: Duration) {
+        if time < FAST {
+            self.width = (2 * self.width).min(WIDEST);
+        } else if SLOW < time {
+            self.width = (self.width / 2).max(NARROWEST);
         }
-        let old = self.gaps.iter().filter(|(_, gap)| PATIENCE <= age(gap));
-        old.map(|(first, gap)| (*first, gap.last)).collect()
+    }
+
+    /// What the next read asks for, `limit` rows of each kind.
+    pub(super) fn ask(&self, limit: i64) -> Ask {
+        let (gaps, besides) = self.gaps.covered(MOST_RANGES);
+        let is_bounded = self.is_behind();
+        let end = if is_bounded { self.cursor.saturating_add(self.width).min(self.top) } else { i64::MAX };
+        let late_limit =
+            limit.saturating_add(besides).saturating_add(1).min(limit.saturating_mul(4).saturating_add(MOST_BESIDES));
+        Ask { cursor: self.cursor, end, is_bounded, gaps, limit, late_limit }
+    }
+
+    /// Takes the answer in: the rows in gaps and those behind the cursor, each in ascending order of its numbers, as one snapshot
+    /// shows them. Leaves those that the page is to have, and answers whether there is more to read at once.
+    pub(super) fn take<R>(
+        &mut self,
+        ask: &Ask,
+        late: &mut Vec<(i64, R)>,
+        next: &mut Vec<(i64, R)>,
+        now: Instant,
+    ) -> bool {
+        self.is_begun = true;
+        let limit = usize::try_from(ask.limit).unwrap_or(usize::MAX);
+        let mut is_cut = usize::try_from(ask.late_limit).is_ok_and(|most| most <= late.len());
+        // Between gaps that were joined there are rows that were read already.
+        late.retain(|(number, _)| self.gaps.contains(*number));
+        is_cut |= limit < late.len();
+        late.truncate(limit);
+        for (number, _) in late.iter() {
+            self.gaps.close(*number);
+        }
+        if is_cut {
+            // A row behind the cursor could overtake one that is late.
+            next.clear();
+            return true;
+        }
+        for (number, _) in next.iter() {
+            self.read_on(number - 1, now);
+            self.cursor = *number;
+        }
+        let is_all = next.len() < limit;
+        if is_all && ask.is_bounded {
+            self.read_on(ask.end, now);
+        }
+        !is_all || self.is_behind()
+    }
+
+    /// All numbers behind the cursor are missing up to this one.
+    fn read_on(&mut self, last: i64, now: Instant) {
+        if self.cursor < last {
+            self.gaps.open(self.cursor + 1, last, now);
+            self.cursor = last;
+        }
     }
 
     /// Of the gaps `asked` about, only the numbers `there` are left; they are in ascending order.
     pub(super) fn narrow(&mut self, asked: &[(i64, i64)], there: &[i64], now: Instant) {
-        for (first, _) in asked {
-            self.gaps.remove(first);
-        }
-        for number in there {
-            self.open(*number, *number, now);
-        }
-        self.join();
-    }
-
-    /// The numbers `late` were read, and all behind the cursor up to the last of `next`, of which those that are not among
-    /// `next` are missing. Both are in ascending order.
-    pub(super) fn advance(&mut self, late: &[i64], next: &[i64], now: Instant) {
-        self.is_begun = true;
-        for number in late {
-            self.close(*number);
-        }
-        for number in next {
-            if self.cursor + 1 < *number {
-                self.open(self.cursor + 1, number - 1, now);
-            }
-            self.cursor = *number;
-        }
-        self.join();
-    }
-
-    fn open(&mut self, first: i64, last: i64, since: Instant) {
-        if let Some((_, before)) = self.gaps.range_mut(..first).next_back()
-            && before.last + 1 == first
-            && before.since == since
-        {
-            before.last = last;
-        } else {
-            self.gaps.insert(first, Gap { last, since });
-        }
-    }
-
-    fn close(&mut self, number: i64) {
-        let Some((&first, &gap)) = self.gaps.range(..=number).next_back() else { return };
-        if gap.last < number {
-            return;
-        }
-        self.gaps.remove(&first);
-        if first < number {
-            self.gaps.insert(first, Gap { last: number - 1, ..gap });
-        }
-        if number < gap.last {
-            self.gaps.insert(number + 1, gap);
-        }
-    }
-
-    fn join(&mut self) {
-        while MOST_GAPS < self.gaps.len() {
-            let mut joined = BTreeMap::new();
-            let mut gaps = std::mem::take(&mut self.gaps).into_iter();
-            while let Some((first, gap)) = gaps.next() {
-                let wider = match gaps.next() {
-                    Some((_, next)) => Gap { last: next.last, since: gap.since.max(next.since) },
-                    None => gap,
-                };
-                joined.insert(first, wider);
-            }
-            self.gaps = joined;
-        }
+        self.gaps.narrow(asked, there, now);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_missing_below_the_cursor_is_a_gap_until_it_comes() {
-        let now = Instant::now();
-        let mut position = MySqlPosition::default();
-        position.advance(&[], &[3, 4, 8], now);
-        assert_eq!((position.cursor(), position.gaps()), (8, vec![(1, 2), (5, 7)]));
-        position.advance(&[6], &[], now);
-        assert_eq!(position.gaps(), [(1, 2), (5, 5), (7, 7)]);
-        position.advance(&[1, 2, 5, 7], &[9], now);
-        assert_eq!((position.cursor(), position.gaps()), (9, vec![]));
-    }
-
-    #[test]
-    fn a_gap_is_asked_about_in_time_and_lives_on_while_its_transaction_does() {
-        let begin = Instant::now();
-        let mut position = MySqlPosition::default();
-        position.advance(&[], &[5], begin);
-        assert_eq!(position.old_gaps(begin + PATIENCE), [], "not before it is due");
-        position.advance(&[], &[7], begin + PAUSE / 2);
-        let due = begin + PATIENCE + PAUSE;
-        position.advance(&[], &[9], due);
-        let old = position.old_gaps(due);
-        assert_eq!(old, [(1, 4), (6, 6)], "the youngest one waits");
-        position.narrow(&old, &[2, 3], due);
-        assert_eq!(position.gaps(), [(2, 3), (8, 8)]);
-        let later = due + PATIENCE + PAUSE;
-        position.narrow(&position.old_gaps(later), &[], later);
-        assert_eq!(position.gaps(), []);
-    }
-
-    #[test]
-    fn many_gaps_are_joined_without_leaving_any_out() {
-        let now = Instant::now();
-        let mut position = MySqlPosition::default();
-        let every_second: Vec<i64> = (1..=5_000).map(|number| 2 * number).collect();
-        position.advance(&[], &every_second, now);
-        let gaps = position.gaps();
-        assert!(gaps.len() <= MOST_GAPS);
-        for missing in every_second.iter().map(|number| number - 1) {
-            assert!(gaps.iter().any(|(first, last)| (*first..=*last).contains(&missing)), "{missing}");
-        }
-    }
-}
+mod tests;

@@ -1,24 +1,19 @@
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
-use sqlx::{Connection, MySql, MySqlConnection, MySqlPool, Row, SqlStr, Transaction, mysql::MySqlRow};
+use sqlx::{MySqlPool, Row, SqlStr};
 use uuid::Uuid;
 
 use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
-        lanes::{Lane, lane_of, longest, share, span},
-        store::{
-            Heartbeat, Holding, Page, Position, Refused, RowId, Settled, Store, count, database_error, milliseconds,
-        },
+        lanes::Lane,
+        store::{Heartbeat, Holding, Page, Refused, RowId, Settled, Store, count, database_error},
         wake::Wake,
     },
-    number,
     position::MySqlPosition,
-    rows,
-    statements::Statements,
+    rows, server,
+    statements::{Statements, statement},
+    work,
 };
 use crate::EventError;
 
@@ -32,7 +27,7 @@ pub(crate) struct MySqlStore {
 
 /// So many numbers in a list are looked up by the primary key one by one; from 1,000 on MariaDB makes a table of them
 /// (`in_predicate_conversion_threshold`).
-const LONGEST_LIST: usize = 500;
+pub(super) const LONGEST_LIST: usize = 500;
 
 impl MySqlStore {
     pub(crate) fn new(pool: MySqlPool, table: OutboxTable) -> Self {
@@ -40,178 +35,52 @@ impl MySqlStore {
         Self { pool, table, sql }
     }
 
-    /// Asks about the gaps that are old enough: those with no row, not even one of an open transaction, will never have one.
-    async fn narrow(&self, position: &mut MySqlPosition) -> Result<(), sqlx::Error> {
-        let now = Instant::now();
-        let old = position.old_gaps(now);
-        if old.is_empty() {
-            return Ok(());
-        }
-        let mut connection = self.pool.acquire().await?;
-        // Whatever becomes of this future, nobody else gets a connection that reads what is not committed.
-        connection.close_on_drop();
-        let isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED";
-        sqlx::raw_sql(isolation).execute(&mut *connection).await?;
-        let there = sqlx::query_scalar(self.sql.gaps(&old)).persistent(false).fetch_all(&mut *connection).await?;
-        position.narrow(&old, &there, now);
-        Ok(())
+    pub(super) fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
+        move |error| database_error(operation, &self.table, error)
     }
 
-    fn page<'r>(&self, rows: impl IntoIterator<Item = &'r MySqlRow>, is_full: bool) -> Result<Page, EventError> {
-        let columns = rows.into_iter().map(rows::columns).collect::<Result<Vec<_>, _>>();
-        Ok(Page::of(columns.map_err(self.error("read a row"))?, is_full))
-    }
-
-    /// A transaction under the relay's lanes, or none where another relay has taken one of them over.
-    async fn begin_under(
-        &self,
-        relay: Uuid,
-        lanes: &[Lane],
-        operation: &'static str,
-    ) -> Result<Option<Transaction<'static, MySql>>, EventError> {
-        let mut transaction = self.pool.begin().await.map_err(self.error(operation))?;
-        let numbers: Vec<i32> = lanes.iter().map(|lane| lane.number).collect();
-        let rows = sqlx::query(self.sql.held(&numbers)).bind(relay.to_string()).fetch_all(&mut *transaction).await;
-        let mut held = 0;
-        for row in rows.map_err(self.error(operation))? {
-            let is_own: bool = row.try_get("is_own").map_err(self.error(operation))?;
-            held += usize::from(is_own && lanes.contains(&lane(&row).map_err(self.error(operation))?));
-        }
-        Ok((held == lanes.len()).then_some(transaction))
-    }
-
-    async fn delete_old(&self, sql: &SqlStr, age: Duration, limit: i64) -> Result<u64, sqlx::Error> {
+    async fn delete_old(&self, from: &str, age: Duration, limit: i64) -> Result<u64, sqlx::Error> {
         let microseconds = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
-        let done = sqlx::query(sql.clone()).bind(microseconds).bind(limit).execute(&self.pool).await?;
-        Ok(done.rows_affected())
+        let sql = format!("DELETE FROM {from} < {{now}} - {microseconds} LIMIT {limit}; SELECT row_count() AS done");
+        let rows = work::rows(&self.pool, statement(&sql, &self.table)).await?;
+        rows.first().map_or(Ok(0), |row| row.try_get("done")).map(count)
     }
 
     async fn repair(&self, sql: SqlStr, operation: &'static str) -> Result<u64, EventError> {
         let done = sqlx::query(sql).persistent(false).execute(&self.pool).await.map_err(self.error(operation))?;
         Ok(done.rows_affected())
     }
-
-    async fn try_stand(
-        &self,
-        connection: &mut MySqlConnection,
-        relay: &str,
-        lease: i64,
-        look: Option<&MySqlPosition>,
-    ) -> Result<Holding, sqlx::Error> {
-        let mut transaction = connection.begin().await?;
-        let rows = sqlx::query(self.sql.lanes.clone()).bind(relay).fetch_all(&mut *transaction).await?;
-        sqlx::query(self.sql.register.clone()).bind(relay).bind(lease).execute(&mut *transaction).await?;
-        let crowd = sqlx::query(self.sql.crowd.clone()).fetch_one(&mut *transaction).await?;
-        if crowd.try_get("has_old")? {
-            sqlx::query(self.sql.sweep_relays.clone()).execute(&mut *transaction).await?;
-        }
-        let share = usize::try_from(share(crowd.try_get("relays")?)).unwrap_or_default();
-
-        let (mut own, mut free, mut next_expiry) = (Vec::new(), Vec::new(), None);
-        for row in &rows {
-            let lane = lane(row)?;
-            if row.try_get("is_own")? {
-                own.push(lane);
-            } else if row.try_get("is_free")? {
-                // The term that it is about to get.
-                free.push(Lane { term: lane.term + 1, ..lane });
-            } else {
-                let lease = Duration::from_millis(count(row.try_get("lease")?));
-                next_expiry = Some(next_expiry.map_or(lease, |next: Duration| next.min(lease)));
-            }
-        }
-        let surplus = own.len().saturating_sub(share);
-        let taken = share.saturating_sub(own.len());
-        let mut lanes = own;
-        lanes.extend(free.into_iter().take(taken));
-        lanes.sort_unstable();
-        sqlx::query(self.sql.hold.clone())
-            .bind(relay)
-            .bind(relay)
-            .bind(lease)
-            .bind(set(&lanes))
-            .execute(&mut *transaction)
-            .await?;
-        let has_news = match look {
-            Some(position) => {
-                let is_behind = sqlx::query_scalar(self.sql.has_news.clone()).bind(position.cursor());
-                is_behind.fetch_one(&mut *transaction).await? || !position.gaps().is_empty()
-            }
-            None => false,
-        };
-        transaction.commit().await?;
-        Ok(Holding { lanes, marks: Vec::new(), surplus, next_expiry, has_news })
-    }
-
-    pub(super) fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
-        move |error| database_error(operation, &self.table, error)
-    }
-}
-
-/// `ER_OPTION_PREVENTS_STATEMENT` (of `read_only`), `ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION`, `ER_READ_ONLY_MODE`
-fn is_read_only(error: &sqlx::Error) -> bool {
-    number(error).is_some_and(|number| [1290, 1792, 1836].contains(&number))
-}
-
-fn lane(row: &MySqlRow) -> Result<Lane, sqlx::Error> {
-    Ok(Lane { number: row.try_get("lane")?, term: row.try_get("term")? })
-}
-
-/// Lanes as `FIND_IN_SET` takes them.
-fn set(lanes: &[Lane]) -> String {
-    lanes.iter().map(|lane| lane.number.to_string()).collect::<Vec<_>>().join(",")
 }
 
 impl Store for MySqlStore {
     type Position = MySqlPosition;
 
     async fn validate(&self) -> Result<(), EventError> {
-        for statement in &self.sql.validate {
-            let checked = sqlx::query(statement.clone()).persistent(false).execute(&self.pool).await;
-            checked.map_err(self.error("be looked at"))?;
-        }
+        let checked = work::rows(&self.pool, self.sql.validate.clone()).await;
+        checked.map_err(self.error("be looked at"))?;
+        server::warn(&self.pool).await;
         Ok(())
     }
 
     async fn heartbeat(&self, heartbeat: &Heartbeat, look: Option<&MySqlPosition>) -> Result<Holding, EventError> {
-        let operation = "renew the leases";
-        let mut connection = self.pool.acquire().await.map_err(self.error(operation))?;
-        let standing =
-            self.try_stand(&mut connection, &heartbeat.relay.to_string(), milliseconds(heartbeat.lease), look).await;
-        if standing.as_ref().is_err_and(is_read_only) {
-            // To a server that was failed over from: the pool would keep it for as long as it lives.
-            connection.close_on_drop();
+        let mut holding = self.renew(heartbeat).await.map_err(self.error("renew the leases"))?;
+        // The lanes are held by now, whatever comes of the look: where it fails, the next read says why.
+        if let Some(position) = look {
+            holding.has_news = self.has_news(position).await.unwrap_or(true);
         }
-        standing.map_err(self.error(operation))
+        Ok(holding)
     }
 
     async fn listen(&self, _: &Wake) -> Result<(), EventError> {
         std::future::pending().await
     }
 
-    async fn release(&self, relay: Uuid, lanes: &[Lane], _: Option<&str>) -> Result<(), EventError> {
-        let operation = "give lanes back";
-        let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else { return Ok(()) };
-        sqlx::query(self.sql.release.clone())
-            .bind(relay.to_string())
-            .bind(set(lanes))
-            .execute(&mut *transaction)
-            .await
-            .map_err(self.error(operation))?;
-        transaction.commit().await.map_err(self.error(operation))
+    async fn release(&self, relay: Uuid, lanes: &[Lane], mark: Option<&str>) -> Result<(), EventError> {
+        self.give_back(relay, lanes, mark).await.map_err(self.error("give lanes back"))
     }
 
     async fn leave(&self, relay: Uuid) -> Result<(), EventError> {
-        let operation = "give the lanes back";
-        let mut transaction = self.pool.begin().await.map_err(self.error(operation))?;
-        for statement in [&self.sql.release_all, &self.sql.unregister] {
-            sqlx::query(statement.clone())
-                .bind(relay.to_string())
-                .execute(&mut *transaction)
-                .await
-                .map_err(self.error(operation))?;
-        }
-        transaction.commit().await.map_err(self.error(operation))
+        self.go(relay).await.map_err(self.error("give the lanes back"))
     }
 
     async fn fetch(
@@ -221,104 +90,27 @@ impl Store for MySqlStore {
         limit: i64,
         bytes: i64,
     ) -> Result<Page, EventError> {
-        let operation = "read the backlog";
-        self.narrow(position).await.map_err(self.error(operation))?;
-        let gaps = position.gaps();
-        let (limit, longest) = (span(limit, lanes), longest(bytes, limit, lanes));
-        let rows = sqlx::query(self.sql.fetch(&gaps))
-            .bind(set(lanes))
-            .bind(longest)
-            .bind(set(lanes))
-            .bind(longest)
-            .bind(position.cursor())
-            .bind(limit)
-            .persistent(gaps.is_empty())
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.error(operation))?;
-        let (mut late, mut next) = (Vec::new(), Vec::new());
-        for row in rows {
-            let seq: i64 = row.try_get("seq").map_err(self.error(operation))?;
-            let is_late = row.try_get("is_late").map_err(self.error(operation))?;
-            if is_late { &mut late } else { &mut next }.push((seq, row));
-        }
-        // A union has no order, whatever its parts have.
-        late.sort_unstable_by_key(|(seq, _)| *seq);
-        next.sort_unstable_by_key(|(seq, _)| *seq);
-        let seqs = |rows: &[(i64, MySqlRow)]| rows.iter().map(|(seq, _)| *seq).collect::<Vec<i64>>();
-        position.advance(&seqs(&late), &seqs(&next), Instant::now());
-        let is_full = i64::try_from(next.len()) == Ok(limit);
-        let is_whole =
-            |row: &MySqlRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
-        let (whole, numbers): (Vec<&MySqlRow>, Vec<&MySqlRow>) =
-            late.iter().chain(&next).map(|(_, row)| row).partition(|row| is_whole(row));
-        let mut page = self.page(whole, is_full)?;
-        for row in numbers {
-            let number = lane_of(row.try_get("key_hash").map_err(self.error(operation))?);
-            if lanes.iter().any(|lane| lane.number == number) {
-                page.numbers.push(rows::number(row).map_err(self.error(operation))?);
-            }
-        }
-        Ok(page)
+        self.read(position, lanes, limit, bytes).await.map_err(self.error("read the backlog"))
+    }
+
+    async fn reread(&self, from: i64, to: i64, lanes: &[Lane], limit: i64, bytes: i64) -> Result<Page, EventError> {
+        self.read_range((from, to), lanes, limit, bytes).await.map_err(self.error("read the backlog"))
     }
 
     async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {
-        let mut rows = Vec::new();
-        for some in seqs.chunks(LONGEST_LIST) {
-            let loaded = sqlx::query(self.sql.load(some)).persistent(false).fetch_all(&self.pool).await;
-            rows.extend(loaded.map_err(self.error("read the backlog"))?);
-        }
-        self.page(&rows, false)
+        self.read_again(seqs).await.map_err(self.error("read the backlog"))
     }
 
-    async fn first_between(&self, _: i64, _: i64) -> Result<Option<i64>, EventError> {
-        Ok(None)
+    async fn first_between(&self, from: i64, to: i64) -> Result<Option<i64>, EventError> {
+        self.lowest_between(from, to).await.map_err(self.error("read the backlog"))
     }
 
     async fn settle(&self, relay: Uuid, lanes: &[Lane], rows: &[RowId], keep: bool) -> Result<Settled, EventError> {
-        let operation = "settle delivered events";
-        let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else {
-            return Ok(Settled::Lost);
-        };
-        let mut settled = 0;
-        for some in rows.chunks(LONGEST_LIST) {
-            let kept = keep.then(|| self.sql.keep_delivered(some));
-            let mut deleted = 0;
-            for statement in kept.into_iter().chain([self.sql.delete_delivered(some)]) {
-                let done = sqlx::query(statement).persistent(false).execute(&mut *transaction).await;
-                deleted = done.map_err(self.error(operation))?.rows_affected();
-            }
-            settled += deleted;
-        }
-        sqlx::query(self.sql.count_published.clone())
-            .bind(settled)
-            .bind(lanes.first().map(|lane| lane.number))
-            .execute(&mut *transaction)
-            .await
-            .map_err(self.error(operation))?;
-        transaction.commit().await.map_err(self.error(operation))?;
-        Ok(Settled::Except(Vec::new()))
+        self.settle_rows(relay, lanes, rows, keep).await.map_err(self.error("settle delivered events"))
     }
 
     async fn judge(&self, relay: Uuid, lanes: &[Lane], refused: &[Refused]) -> Result<Settled, EventError> {
-        let operation = "write refusals down";
-        let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else { return Ok(Settled::Lost) };
-        for refused in refused {
-            let statements: &[&SqlStr] =
-                if refused.is_buried { &[&self.sql.bury, &self.sql.delete_buried] } else { &[&self.sql.refuse] };
-            for &statement in statements {
-                sqlx::query(statement.clone())
-                    .bind(refused.attempts)
-                    .bind(&refused.reason)
-                    .bind(refused.row.seq)
-                    .bind(refused.row.event_id.to_string())
-                    .execute(&mut *transaction)
-                    .await
-                    .map_err(self.error(operation))?;
-            }
-        }
-        transaction.commit().await.map_err(self.error(operation))?;
-        Ok(Settled::Except(Vec::new()))
+        self.judge_rows(relay, lanes, refused).await.map_err(self.error("write refusals down"))
     }
 
     async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {
@@ -371,11 +163,13 @@ impl Store for MySqlStore {
     }
 
     async fn cleanup(&self, age: Duration, limit: i64) -> Result<u64, EventError> {
-        self.delete_old(&self.sql.cleanup, age, limit).await.map_err(self.error("clean up"))
+        self.delete_old("{dead} WHERE died_at", age, limit).await.map_err(self.error("clean up"))
     }
 
     async fn forget(&self, age: Duration, limit: i64) -> Result<u64, EventError> {
-        self.delete_old(&self.sql.forget, age, limit).await.map_err(self.error("forget delivered events"))
+        self.delete_old("{published} WHERE published_at", age, limit)
+            .await
+            .map_err(self.error("forget delivered events"))
     }
 
     async fn redact(&self, ids: &[Uuid]) -> Result<u64, EventError> {
@@ -384,7 +178,8 @@ impl Store for MySqlStore {
 
     async fn stats(&self) -> Result<OutboxStats, EventError> {
         let error = "count the events";
-        let row = sqlx::query(self.sql.stats.clone()).fetch_one(&self.pool).await.map_err(self.error(error))?;
+        let rows = work::rows(&self.pool, self.sql.stats.clone()).await.map_err(self.error(error))?;
+        let row = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(self.error(error))?;
         let number = |column: &str| row.try_get::<i64, _>(column).map_err(self.error(error));
         let oldest: Option<i64> = row.try_get("oldest_age").map_err(self.error(error))?;
         Ok(OutboxStats {

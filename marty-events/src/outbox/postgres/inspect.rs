@@ -17,7 +17,7 @@ use super::{
         store::{count, milliseconds},
     },
     rows::{self, DIED_AT, EVENT},
-    store::PostgresStore,
+    store::{LOST_COMMITS, PostgresStore},
 };
 use crate::EventError;
 
@@ -52,8 +52,9 @@ impl Inspect for PostgresStore {
         timestamp(now).map_err(|problem| self.error(operation)(sqlx::Error::Decode(problem.into())))
     }
 
-    async fn may_lose_commits(&self) -> Result<bool, EventError> {
-        self.commits_may_be_lost().await.map_err(self.error("tell its settings"))
+    async fn cautions(&self) -> Result<Vec<&'static str>, EventError> {
+        let may_be_lost = self.commits_may_be_lost().await.map_err(self.error("tell its settings"))?;
+        Ok(may_be_lost.then_some(LOST_COMMITS).into_iter().collect())
     }
 
     async fn pending_after(&self, seq: i64, limit: i64) -> Result<Vec<PendingEvent>, EventError> {

@@ -45,6 +45,10 @@ const FORBIDDEN: &str = "
     FROM unnest($1::text[]) AS of (name), unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS needed (privilege)
     WHERE NOT has_table_privilege(name, privilege) LIMIT 1";
 
+/// A relay knows nothing of a crash of a server whose commits do not wait for the disk.
+pub(super) const LOST_COMMITS: &str =
+    "`synchronous_commit` is off: a crash of the database can undo a transaction whose events were delivered";
+
 impl PostgresStore {
     pub(crate) fn new(pool: PgPool, table: OutboxTable) -> Self {
         let sql = Arc::new(Statements::new(&table));
@@ -81,12 +85,9 @@ impl PostgresStore {
         link.end(done, is_read_only).map(|done| done.rows_affected())
     }
 
-    /// A relay delivers what it can read. If commits do not wait for the disk, a crash can undo what was delivered.
     async fn warn_of_lost_commits(&self) -> Result<(), sqlx::Error> {
         if self.commits_may_be_lost().await? {
-            tracing::warn!(
-                "`synchronous_commit` is off: a crash of the database can undo a transaction whose events were delivered"
-            );
+            tracing::warn!("{LOST_COMMITS}");
         }
         Ok(())
     }

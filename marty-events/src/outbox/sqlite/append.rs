@@ -12,6 +12,9 @@ const INSERT: &str = "
     INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
+/// `SQLITE_BUSY`, and `SQLITE_BUSY_SNAPSHOT` for a transaction that has read what is not the newest any more.
+const BUSY: [&str; 2] = ["5", "517"];
+
 #[derive(Debug, Clone)]
 pub(crate) struct Append {
     table: OutboxTable,
@@ -42,9 +45,17 @@ impl Append {
                 .bind(&message.payload)
                 .execute(&mut *connection)
                 .await
-                .map_err(|error| database_error("write the event", &self.table, error))?;
+                .map_err(|error| self.refused(error))?;
         }
         Ok(())
+    }
+
+    fn refused(&self, source: sqlx::Error) -> EventError {
+        let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        if code.is_some_and(|code| BUSY.contains(&&*code)) {
+            return EventError::WriteConflict { source };
+        }
+        database_error("write the event", &self.table, source)
     }
 
     /// A connection that commits every statement by itself would separate the event from the work it is about.

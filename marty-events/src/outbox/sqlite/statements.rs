@@ -10,21 +10,28 @@ use super::{
 pub(super) struct Statements {
     pub(super) validate: SqlStr,
     pub(super) register: SqlStr,
+    pub(super) clamp: SqlStr,
+    pub(super) count_old: SqlStr,
     pub(super) sweep_relays: SqlStr,
     pub(super) crowd: SqlStr,
-    pub(super) renew: SqlStr,
+    pub(super) keep_marks: SqlStr,
+    pub(super) clear_mark: SqlStr,
     pub(super) take: SqlStr,
+    pub(super) free: SqlStr,
+    pub(super) own: SqlStr,
     pub(super) next_expiry: SqlStr,
     pub(super) has_news: SqlStr,
+    pub(super) first_between: SqlStr,
     pub(super) release: SqlStr,
-    pub(super) unregister: SqlStr,
     pub(super) release_all: SqlStr,
+    pub(super) count_own: SqlStr,
+    pub(super) unregister: SqlStr,
     pub(super) held: SqlStr,
     pub(super) fetch: SqlStr,
     pub(super) load: SqlStr,
     pub(super) keep_delivered: SqlStr,
-    pub(super) count_published: SqlStr,
     pub(super) delete_delivered: SqlStr,
+    pub(super) settle: SqlStr,
     pub(super) refuse: SqlStr,
     pub(super) bury: SqlStr,
     pub(super) delete_buried: SqlStr,
@@ -50,6 +57,12 @@ const SIZE: &str = "(length(headers) + length(payload))";
 /// Of the rows with these numbers, those that are these events.
 const DELIVERED: &str = "seq IN (SELECT value FROM json_each(?1)) AND event_id IN (SELECT value FROM json_each(?2))";
 
+/// Lanes without an owner, or with one that has no lease any more.
+const FREE: &str = "(owner IS NULL OR owner NOT IN (SELECT relay FROM {relays} WHERE {now} <= expires_at))";
+
+/// Relays that were silent for an hour.
+const OLD: &str = "expires_at < {now} - 3600000000";
+
 const COLUMNS: &str =
     "event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
         created_at, attempts";
@@ -62,32 +75,60 @@ impl Statements {
                 .replace("{columns}", COLUMNS)
                 .replace("{delivered}", DELIVERED)
                 .replace("{size}", SIZE)
+                .replace("{free}", FREE)
+                .replace("{old}", OLD)
                 .replace("{now}", NOW)
                 .replace("{lane_of}", LANE_OF);
             Quotes::Double.statement(&text, table)
         };
         Self {
-            validate: of("SELECT 1 FROM {outbox}, {dead}, {published}, {relays}, {lanes} LIMIT 0"),
+            validate: of("
+                SELECT 1 FROM {outbox}, {dead}, {published}, {relays} AS relays, {lanes} AS lanes
+                WHERE relays.mark = lanes.mark LIMIT 0"),
             register: of("
-                INSERT INTO {relays} (relay, expires_at) VALUES (?1, {now} + ?2 * 1000)
-                ON CONFLICT (relay) DO UPDATE SET expires_at = excluded.expires_at"),
-            sweep_relays: of("DELETE FROM {relays} WHERE expires_at < {now} - 3600000000"),
-            crowd: of("SELECT count(*) FROM {relays} WHERE {now} <= expires_at"),
-            renew: of("UPDATE {lanes} SET expires_at = {now} + ?2 * 1000 WHERE owner = ?1 RETURNING lane, term"),
+                INSERT INTO {relays} (relay, expires_at, lease, delivers, mark, published)
+                VALUES (?1, {now} + ?2 * 1000, ?2, ?3, ?4, ?5)
+                ON CONFLICT (relay) DO UPDATE SET expires_at = excluded.expires_at, lease = excluded.lease,
+                    delivers = excluded.delivers, mark = coalesce(excluded.mark, mark),
+                    published = published + excluded.published"),
+            // A lease that ends later than a heartbeat of now would make it end: the clock went back.
+            clamp: of("
+                UPDATE {relays} SET expires_at = {now} + lease * 1000
+                WHERE relay <> ?1 AND {now} + lease * 1000 < expires_at"),
+            count_old: of("
+                UPDATE {lanes} SET published = published + (SELECT sum(published) FROM {relays} WHERE {old})
+                WHERE lane = 1 AND EXISTS (SELECT 1 FROM {relays} WHERE {old})"),
+            sweep_relays: of("DELETE FROM {relays} WHERE {old}"),
+            crowd: of("SELECT count(*) FROM {relays} WHERE {now} <= expires_at AND delivers"),
+            // The relay's mark holds for the lanes that it has, and not for those that it is about to take.
+            keep_marks: of("
+                UPDATE {lanes} SET mark = coalesce((SELECT mark FROM {relays} WHERE relay = ?1), mark) WHERE owner = ?1"),
+            clear_mark: of("UPDATE {relays} SET mark = NULL WHERE relay = ?1"),
             take: of("
-                UPDATE {lanes} SET owner = ?1, term = term + 1, expires_at = {now} + ?2 * 1000
-                WHERE lane IN (
-                    SELECT lane FROM {lanes} WHERE owner IS NULL OR owner <> ?1 AND expires_at < {now}
-                    ORDER BY lane LIMIT ?3)
-                RETURNING lane, term"),
-            next_expiry: of("SELECT max(min(expires_at) - {now}, 0) / 1000 FROM {lanes} WHERE owner <> ?1"),
+                UPDATE {lanes} SET mark = coalesce((SELECT mark FROM {relays} WHERE relay = owner), mark),
+                    owner = ?1, term = term + 1
+                WHERE lane IN (SELECT lane FROM {lanes} WHERE {free} ORDER BY lane LIMIT ?2)"),
+            free: of("SELECT count(*) FROM {lanes} WHERE {free}"),
+            own: of("
+                SELECT lane, term, coalesce((SELECT mark FROM {relays} WHERE relay = ?1), mark) AS mark
+                FROM {lanes} WHERE owner = ?1 ORDER BY lane"),
+            next_expiry: of("
+                SELECT (min(expires_at) - {now}) / 1000 FROM {relays}
+                WHERE relay <> ?1 AND {now} <= expires_at AND relay IN (SELECT owner FROM {lanes})"),
             has_news: of("SELECT EXISTS (SELECT 1 FROM {outbox} WHERE ?1 < seq)"),
+            first_between: of("SELECT min(seq) FROM {outbox} WHERE ?1 < seq AND seq <= ?2"),
             release: of("
-                UPDATE {lanes} SET owner = NULL
+                UPDATE {lanes} SET owner = NULL,
+                    mark = coalesce(?3, (SELECT mark FROM {relays} WHERE relay = ?1), mark)
                 WHERE owner = ?1 AND (lane, term) IN
                     (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2))"),
+            release_all: of("
+                UPDATE {lanes} SET owner = NULL, mark = coalesce((SELECT mark FROM {relays} WHERE relay = ?1), mark)
+                WHERE owner = ?1"),
+            count_own: of("
+                UPDATE {lanes} SET published = published + (SELECT published FROM {relays} WHERE relay = ?1)
+                WHERE lane = 1 AND EXISTS (SELECT 1 FROM {relays} WHERE relay = ?1)"),
             unregister: of("DELETE FROM {relays} WHERE relay = ?1"),
-            release_all: of("UPDATE {lanes} SET owner = NULL WHERE owner = ?1"),
             held: of("
                 SELECT count(*) FROM {lanes}
                 WHERE owner = ?1 AND (lane, term) IN
@@ -98,14 +139,19 @@ impl Statements {
                     CASE WHEN {size} <= ?4 THEN payload END AS payload,
                     encoding, created_at, attempts, {size} AS size
                 FROM {outbox}
-                WHERE ?1 < seq AND {lane_of} IN (SELECT value FROM json_each(?2))
+                WHERE ?1 < seq AND seq <= ?5 AND {lane_of} IN (SELECT value FROM json_each(?2))
                 ORDER BY seq LIMIT ?3"),
             load: of("SELECT {event} FROM {outbox} WHERE seq IN (SELECT value FROM json_each(?1)) ORDER BY seq"),
             keep_delivered: of("
                 INSERT OR IGNORE INTO {published} ({columns})
                 SELECT {columns} FROM {outbox} WHERE {delivered}"),
-            count_published: of("UPDATE {lanes} SET published = published + ?1 WHERE lane = 1"),
             delete_delivered: of("DELETE FROM {outbox} WHERE {delivered}"),
+            // In one statement, which is a transaction by itself and holds the write lock for the shortest time.
+            settle: of("
+                DELETE FROM {outbox} WHERE {delivered}
+                AND json_array_length(?4) = (
+                    SELECT count(*) FROM {lanes} WHERE owner = ?3 AND (lane, term) IN
+                        (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?4)))"),
             refuse: of("UPDATE {outbox} SET attempts = ?3, last_error = ?4 WHERE seq = ?1 AND event_id = ?2"),
             bury: of("
                 INSERT INTO {dead} (event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
@@ -124,7 +170,7 @@ impl Statements {
                 SELECT relays.relay, relays.started_at AS started_at,
                     {now} <= relays.expires_at AS is_alive, lanes.lane
                 FROM {relays} AS relays
-                LEFT JOIN {lanes} AS lanes ON lanes.owner = relays.relay AND {now} <= lanes.expires_at
+                LEFT JOIN {lanes} AS lanes ON lanes.owner = relays.relay AND {now} <= relays.expires_at
                 ORDER BY relays.started_at, relays.relay, lanes.lane"),
             requeue: of("
                 INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
@@ -148,7 +194,8 @@ impl Statements {
                 SELECT (SELECT count(*) FROM {outbox}) AS pending,
                     (SELECT ({now} - min(created_at)) / 1000 FROM {outbox}) AS oldest_age,
                     (SELECT count(*) FROM {dead}) AS dead,
-                    (SELECT coalesce(sum(published), 0) FROM {lanes}) AS published"),
+                    (SELECT coalesce(sum(published), 0) FROM {lanes})
+                        + (SELECT coalesce(sum(published), 0) FROM {relays}) AS published"),
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{Row, SqlStr, Sqlite, SqlitePool, Transaction, sqlite::SqliteRow};
+use sqlx::{Row, SqlStr, Sqlite, SqliteConnection, SqliteExecutor, SqlitePool, Transaction, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
@@ -68,6 +68,34 @@ impl SqliteStore {
         Ok(Page::of(columns.map_err(self.error("read a row"))?, is_full))
     }
 
+    async fn read_range(
+        &self,
+        (from, to): (i64, i64),
+        lanes: &[Lane],
+        limit: i64,
+        bytes: i64,
+    ) -> Result<Page, EventError> {
+        let numbers: Vec<i32> = lanes.iter().map(|lane| lane.number).collect();
+        let rows = sqlx::query(self.sql.fetch.clone())
+            .bind(from)
+            .bind(json(&numbers)?)
+            .bind(limit)
+            .bind(bytes / limit.max(1))
+            .bind(to)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.error("read the backlog"))?;
+        let last = rows.last().map(|row| row.try_get("seq")).transpose().map_err(self.error("read a row"))?;
+        let is_whole =
+            |row: &SqliteRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
+        let (whole, numbers): (Vec<&SqliteRow>, Vec<&SqliteRow>) = rows.iter().partition(|row| is_whole(row));
+        let mut page = self.page(whole, i64::try_from(rows.len()) == Ok(limit))?;
+        for row in numbers {
+            page.numbers.push(rows::number(row).map_err(self.error("read a row"))?);
+        }
+        Ok(Page { last, ..page })
+    }
+
     async fn delete_old(&self, sql: &SqlStr, age: Duration, limit: i64) -> Result<u64, sqlx::Error> {
         let done = sqlx::query(sql.clone()).bind(milliseconds(age)).bind(limit).execute(&self.pool).await?;
         Ok(done.rows_affected())
@@ -85,13 +113,76 @@ impl SqliteStore {
         operation: &'static str,
     ) -> Result<Option<Transaction<'static, Sqlite>>, EventError> {
         let mut transaction = self.begin(operation).await?;
+        Ok(self.holds(&mut *transaction, relay, lanes, operation).await?.then_some(transaction))
+    }
+
+    /// Whether all of these lanes are the relay's.
+    async fn holds(
+        &self,
+        database: impl SqliteExecutor<'_>,
+        relay: Uuid,
+        lanes: &[Lane],
+        operation: &'static str,
+    ) -> Result<bool, EventError> {
         let held: i64 = sqlx::query_scalar(self.sql.held.clone())
             .bind(relay.to_string())
             .bind(json(&pairs(lanes))?)
-            .fetch_one(&mut *transaction)
+            .fetch_one(database)
             .await
             .map_err(self.error(operation))?;
-        Ok((usize::try_from(held) == Ok(lanes.len())).then_some(transaction))
+        Ok(usize::try_from(held) == Ok(lanes.len()))
+    }
+
+    /// Renews the lease, does what is seldom to be done, and takes free lanes.
+    async fn hold(
+        &self,
+        connection: &mut SqliteConnection,
+        Heartbeat { relay, lease, delivers, mark, settled }: &Heartbeat,
+    ) -> Result<Holding, sqlx::Error> {
+        let relay = relay.to_string();
+        sqlx::query(self.sql.register.clone())
+            .bind(&relay)
+            .bind(milliseconds(*lease))
+            .bind(delivers)
+            .bind(mark)
+            .bind(i64::try_from(*settled).unwrap_or(i64::MAX))
+            .execute(&mut *connection)
+            .await?;
+        sqlx::query(self.sql.clamp.clone()).bind(&relay).execute(&mut *connection).await?;
+        sqlx::query(self.sql.count_old.clone()).execute(&mut *connection).await?;
+        sqlx::query(self.sql.sweep_relays.clone()).execute(&mut *connection).await?;
+        let delivering: i64 = sqlx::query_scalar(self.sql.crowd.clone()).fetch_one(&mut *connection).await?;
+        let own = sqlx::query(self.sql.own.clone()).bind(&relay);
+        let mut rows = own.fetch_all(&mut *connection).await?;
+        let own = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        let wanted = share(delivering) - own;
+        if *delivers && 0 < wanted {
+            let free: i64 = sqlx::query_scalar(self.sql.free.clone()).fetch_one(&mut *connection).await?;
+            if 0 < free {
+                for statement in [&self.sql.keep_marks, &self.sql.clear_mark] {
+                    sqlx::query(statement.clone()).bind(&relay).execute(&mut *connection).await?;
+                }
+                sqlx::query(self.sql.take.clone()).bind(&relay).bind(wanted).execute(&mut *connection).await?;
+                rows = sqlx::query(self.sql.own.clone()).bind(&relay).fetch_all(&mut *connection).await?;
+            }
+        }
+        let next: Option<i64> =
+            sqlx::query_scalar(self.sql.next_expiry.clone()).bind(&relay).fetch_one(&mut *connection).await?;
+        let mut marks = rows.iter().map(|row| row.try_get("mark")).collect::<Result<Vec<_>, _>>()?;
+        marks.sort_unstable();
+        marks.dedup();
+        let surplus = match (*delivers, delivering) {
+            (_, 0) => 0,
+            (true, _) => own - share(delivering),
+            (false, _) => own,
+        };
+        Ok(Holding {
+            lanes: rows.iter().map(lane).collect::<Result<_, _>>()?,
+            marks,
+            surplus: usize::try_from(surplus).unwrap_or_default(),
+            next_expiry: next.map(|time| Duration::from_millis(count(time))),
+            has_news: false,
+        })
     }
 
     /// A transaction that holds the write lock from its beginning: a later upgrade would fail where another writer has
@@ -130,52 +221,25 @@ impl Store for SqliteStore {
     async fn heartbeat(&self, heartbeat: &Heartbeat, look: Option<&SqlitePosition>) -> Result<Holding, EventError> {
         let operation = "renew the leases";
         let mut transaction = self.begin(operation).await?;
-        let (relay, lease) = (heartbeat.relay.to_string(), milliseconds(heartbeat.lease));
-        let standing = async {
-            sqlx::query(self.sql.register.clone()).bind(&relay).bind(lease).execute(&mut *transaction).await?;
-            sqlx::query(self.sql.sweep_relays.clone()).execute(&mut *transaction).await?;
-            let relays: i64 = sqlx::query_scalar(self.sql.crowd.clone()).fetch_one(&mut *transaction).await?;
-            let renewed =
-                sqlx::query(self.sql.renew.clone()).bind(&relay).bind(lease).fetch_all(&mut *transaction).await?;
-            let own = i64::try_from(renewed.len()).unwrap_or(i64::MAX);
-            let taken = sqlx::query(self.sql.take.clone())
-                .bind(&relay)
-                .bind(lease)
-                .bind((share(relays) - own).max(0))
-                .fetch_all(&mut *transaction)
-                .await?;
-            let mut lanes = renewed.iter().chain(&taken).map(lane).collect::<Result<Vec<_>, _>>()?;
-            lanes.sort_unstable();
-            let next: Option<i64> =
-                sqlx::query_scalar(self.sql.next_expiry.clone()).bind(&relay).fetch_one(&mut *transaction).await?;
-            let has_news = match look {
-                Some(position) => {
-                    let is_behind = sqlx::query_scalar(self.sql.has_news.clone()).bind(position.cursor());
-                    is_behind.fetch_one(&mut *transaction).await?
-                }
-                None => false,
-            };
-            Ok(Holding {
-                lanes,
-                marks: Vec::new(),
-                surplus: usize::try_from(own - share(relays)).unwrap_or_default(),
-                next_expiry: next.map(|time| Duration::from_millis(count(time))),
-                has_news,
-            })
-        };
-        let standing = standing.await.map_err(self.error(operation))?;
+        let mut holding = self.hold(&mut transaction, heartbeat).await.map_err(self.error(operation))?;
         transaction.commit().await.map_err(self.error(operation))?;
-        Ok(standing)
+        if let Some(position) = look {
+            let is_behind = sqlx::query_scalar(self.sql.has_news.clone()).bind(position.cursor());
+            // The lanes are held by now, whatever comes of the look: where it fails, the next read says why.
+            holding.has_news = is_behind.fetch_one(&self.pool).await.unwrap_or(true);
+        }
+        Ok(holding)
     }
 
     async fn listen(&self, _: &Wake) -> Result<(), EventError> {
         std::future::pending().await
     }
 
-    async fn release(&self, relay: Uuid, lanes: &[Lane], _: Option<&str>) -> Result<(), EventError> {
+    async fn release(&self, relay: Uuid, lanes: &[Lane], mark: Option<&str>) -> Result<(), EventError> {
         sqlx::query(self.sql.release.clone())
             .bind(relay.to_string())
             .bind(json(&pairs(lanes))?)
+            .bind(mark)
             .execute(&self.pool)
             .await
             .map(drop)
@@ -185,7 +249,7 @@ impl Store for SqliteStore {
     async fn leave(&self, relay: Uuid) -> Result<(), EventError> {
         let operation = "give the lanes back";
         let mut transaction = self.begin(operation).await?;
-        for statement in [&self.sql.unregister, &self.sql.release_all] {
+        for statement in [&self.sql.release_all, &self.sql.count_own, &self.sql.unregister] {
             sqlx::query(statement.clone())
                 .bind(relay.to_string())
                 .execute(&mut *transaction)
@@ -202,25 +266,13 @@ impl Store for SqliteStore {
         limit: i64,
         bytes: i64,
     ) -> Result<Page, EventError> {
-        let numbers: Vec<i32> = lanes.iter().map(|lane| lane.number).collect();
-        let rows = sqlx::query(self.sql.fetch.clone())
-            .bind(position.cursor())
-            .bind(json(&numbers)?)
-            .bind(limit)
-            .bind(bytes / limit.max(1))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.error("read the backlog"))?;
-        let last = rows.last().map(|row| row.try_get("seq")).transpose().map_err(self.error("read a row"))?;
-        position.0 = last.or(Some(position.cursor()));
-        let is_whole =
-            |row: &SqliteRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
-        let (whole, numbers): (Vec<&SqliteRow>, Vec<&SqliteRow>) = rows.iter().partition(|row| is_whole(row));
-        let mut page = self.page(whole, i64::try_from(rows.len()) == Ok(limit))?;
-        for row in numbers {
-            page.numbers.push(rows::number(row).map_err(self.error("read a row"))?);
-        }
+        let page = self.read_range((position.cursor(), i64::MAX), lanes, limit, bytes).await?;
+        position.0 = page.last.or(Some(position.cursor()));
         Ok(page)
+    }
+
+    async fn reread(&self, from: i64, to: i64, lanes: &[Lane], limit: i64, bytes: i64) -> Result<Page, EventError> {
+        self.read_range((from, to), lanes, limit, bytes).await
     }
 
     async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {
@@ -232,27 +284,38 @@ impl Store for SqliteStore {
         self.page(&rows, false)
     }
 
-    async fn first_between(&self, _: i64, _: i64) -> Result<Option<i64>, EventError> {
-        Ok(None)
+    async fn first_between(&self, from: i64, to: i64) -> Result<Option<i64>, EventError> {
+        let first = sqlx::query_scalar(self.sql.first_between.clone()).bind(from).bind(to);
+        first.fetch_one(&self.pool).await.map_err(self.error("read the backlog"))
     }
 
     async fn settle(&self, relay: Uuid, lanes: &[Lane], rows: &[RowId], keep: bool) -> Result<Settled, EventError> {
         let operation = "settle delivered events";
-        let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else { return Ok(Settled::Lost) };
         let seqs = json(&rows.iter().map(|row| row.seq).collect::<Vec<_>>())?;
         let ids = json(&rows.iter().map(|row| row.event_id.to_string()).collect::<Vec<_>>())?;
-        let kept = keep.then_some(&self.sql.keep_delivered);
-        let mut settled = 0;
-        for statement in kept.into_iter().chain([&self.sql.delete_delivered]) {
-            let done = sqlx::query(statement.clone()).bind(&seqs).bind(&ids).execute(&mut *transaction).await;
-            settled = done.map_err(self.error(operation))?.rows_affected();
+        if keep {
+            let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else {
+                return Ok(Settled::Lost);
+            };
+            for statement in [&self.sql.keep_delivered, &self.sql.delete_delivered] {
+                let done = sqlx::query(statement.clone()).bind(&seqs).bind(&ids).execute(&mut *transaction).await;
+                done.map_err(self.error(operation))?;
+            }
+            transaction.commit().await.map_err(self.error(operation))?;
+            return Ok(Settled::Except(Vec::new()));
         }
-        sqlx::query(self.sql.count_published.clone())
-            .bind(i64::try_from(settled).unwrap_or(i64::MAX))
-            .execute(&mut *transaction)
+        let done = sqlx::query(self.sql.settle.clone())
+            .bind(&seqs)
+            .bind(&ids)
+            .bind(relay.to_string())
+            .bind(json(&pairs(lanes))?)
+            .execute(&self.pool)
             .await
             .map_err(self.error(operation))?;
-        transaction.commit().await.map_err(self.error(operation))?;
+        // Where some are deleted the lanes were held; where none is, they may have been gone before.
+        if done.rows_affected() == 0 && !self.holds(&self.pool, relay, lanes, operation).await? {
+            return Ok(Settled::Lost);
+        }
         Ok(Settled::Except(Vec::new()))
     }
 

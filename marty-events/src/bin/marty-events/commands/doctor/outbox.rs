@@ -57,25 +57,18 @@ pub(super) async fn check(outbox: &Outbox, max_age: Duration, report: &mut Repor
             return None;
         }
     }
-    durability(outbox, report).await;
+    for caution in outbox.cautions().await.unwrap_or_default() {
+        report.add(Check::warning(
+            "settings",
+            caution.to_owned(),
+            "see \"What each database gives\" in the documentation",
+        ));
+    }
     if let Err(error) = events(outbox, max_age, report).await {
         let advice = "read what the database said";
         report.add(Check::failed("backlog", words(&error), advice));
     }
     Some(outbox.clone())
-}
-
-/// Says nothing where all is well: most databases have no such setting.
-async fn durability(outbox: &OutboxRepository, report: &mut Report) {
-    match outbox.may_lose_commits().await {
-        Ok(false) => {}
-        Ok(true) => report.add(Check::warning(
-            "durability",
-            "`synchronous_commit` is off: a crash of the database can undo a transaction whose events were delivered",
-            "turn it on for the roles that write events, unless that is what you want",
-        )),
-        Err(error) => report.add(Check::warning("durability", words(&error), "read what the database said")),
-    }
 }
 
 async fn clock(outbox: &OutboxRepository, report: &mut Report) {
