@@ -1,4 +1,5 @@
-//! The publisher of a program that does not run on tokio, from `init` to `shutdown`; a process of its own, so one test.
+//! The publisher of a program that does not run on tokio, from `init` to `shutdown`, and its counts; a process of its own, so
+//! one test.
 
 use std::{
     future::Future,
@@ -10,6 +11,7 @@ use std::{
 };
 
 use marty_events::{AuditEvent, AuditEventType, EventConfig, EventError, EventPublisher, OutboxRepository};
+use marty_events_tests::{counters::Counters, wait};
 use sqlx::SqlitePool;
 
 struct Unpark(Thread);
@@ -36,8 +38,14 @@ fn login(id: u32) -> AuditEvent {
     AuditEvent::new(AuditEventType::UserLogin, "login", "account").resource_id(id)
 }
 
+fn abandon(publisher: &EventPublisher, id: u32) {
+    let publishing = pin!(publisher.publish(login(id)));
+    assert!(publishing.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+}
+
 #[test]
-fn a_publisher_works_and_ends_without_tokio() {
+fn a_publisher_works_ends_and_counts_each_event_once_without_tokio() {
+    let counters = Counters::install();
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}?mode=rwc", folder.path().join("db").display());
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -62,9 +70,8 @@ fn a_publisher_works_and_ends_without_tokio() {
     let publisher = marty_events::publisher().unwrap();
     block_on(publisher.publish(login(2))).unwrap();
     // Accepted, and not waited for: `shutdown` sees it through.
-    let mut abandoned = Box::pin(publisher.publish(login(3)));
-    assert!(abandoned.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    drop(abandoned);
+    abandon(&publisher, 3);
+    abandon(&alone, 5);
     let begin = Instant::now();
     block_on(events.shutdown()).unwrap();
     assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
@@ -73,4 +80,10 @@ fn a_publisher_works_and_ends_without_tokio() {
 
     let kept = runtime.block_on(OutboxRepository::new(&pool).pending(9)).unwrap();
     assert_eq!(kept.iter().map(|event| event.key.as_deref()).collect::<Vec<_>>(), [Some("2"), Some("3")]);
+    let counted = |outcome| {
+        let name = format!("marty_events_published_total audit direct {outcome}");
+        counters.counts().get(&name).copied().unwrap_or_default()
+    };
+    runtime.block_on(wait::until("two lost events", || async { (2 <= counted("failed")).then_some(()) }));
+    assert_eq!((counted("accepted"), counted("kept"), counted("failed")), (0, 2, 2));
 }

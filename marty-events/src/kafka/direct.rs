@@ -87,7 +87,8 @@ impl<P: Passenger> DirectProducer<P> {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal)
             && let Ok(client) = self.0.client()
         {
-            record.delivery_opaque._client = client.clone();
+            record.delivery_opaque =
+                Box::new(Ride { passenger: record.delivery_opaque.passenger, _client: client.clone() });
             match client.send(record) {
                 Ok(()) => return Ok(()),
                 Err(refused) => (error, record) = refused,

@@ -110,7 +110,7 @@ impl Journey {
     }
 
     /// Counts the event once, and tells its caller, or the log where nobody hears of a loss.
-    fn end(mut self: Box<Self>, outcome: Outcome, result: Result<(), EventError>) {
+    fn end(mut self, outcome: Outcome, result: Result<(), EventError>) {
         let place = self.place.take();
         self.direct.metrics.sent(self.message.kind, outcome, self.begun);
         let unheard = match mem::replace(&mut self.waiter, Waiter::Over) {
@@ -163,7 +163,7 @@ async fn keep(outbox: &OutboxRepository, message: &Arc<Message>) -> Result<(), E
         match AbortOnDropHandle::new(keeping).await {
             Ok(kept) => return kept,
             Err(error) => {
-                tracing::error!(event_id = %id, is_panic = error.is_panic(), "keeping a direct event broke off")
+                tracing::error!(event_id = %id, is_panic = error.is_panic(), "keeping a direct event broke off");
             }
         }
     }
