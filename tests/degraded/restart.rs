@@ -1,0 +1,99 @@
+//! A PostgreSQL that is started again, and a table that is rewritten: what a relay says of it.
+
+use std::{fs, sync::Arc, time::Duration};
+
+use marty_events_tests::{http, own::Server, process::Watched, servers, wait};
+
+use crate::{
+    figures::{SOON, say},
+    relays,
+    scene::Scene,
+};
+
+/// A relay process with its log and its metrics.
+struct Observed {
+    log: tempfile::NamedTempFile,
+    address: String,
+    _relay: Watched,
+}
+
+impl Observed {
+    async fn start(scene: &Scene) -> Self {
+        let log = tempfile::NamedTempFile::new().expect("a file");
+        let mut command = relays::process(scene);
+        command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "info").stderr(log.reopen().expect("the same file"));
+        let relay = Watched::start(&mut command);
+        let address = wait::until("its address", || async {
+            let log = fs::read_to_string(log.path()).ok()?;
+            let (_, rest) = log.split_once("served at ")?;
+            Some(rest.split_whitespace().next()?.to_owned())
+        })
+        .await;
+        Self { log, address, _relay: relay }
+    }
+
+    /// How many relays of the process say that this neighbour does not answer.
+    fn open(&self, neighbour: &str) -> Option<f64> {
+        let (_, page) = http::get(&format!("{}/metrics", self.address));
+        let name = format!("marty_events_circuit_open{{neighbour=\"{neighbour}\"}} ");
+        page.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok())
+    }
+
+    /// Lines of the log with all of these words.
+    fn lines(&self, words: &[&str]) -> usize {
+        let log = fs::read_to_string(self.log.path()).expect("the log").to_lowercase();
+        log.lines().filter(|line| words.iter().all(|word| line.contains(word))).count()
+    }
+
+    /// Lines that take the database for another one, or for one that lost something.
+    fn alarms(&self) -> usize {
+        ["set back", "another database", "another server", "other database"]
+            .iter()
+            .map(|words| self.lines(&[words]))
+            .sum()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_was_started_again_is_seen_to_work_again() {
+    let test = "a_database_that_was_started_again_is_seen_to_work_again";
+    let (Some(brokers), Some(_)) = (servers::kafka(test), servers::postgres(test)) else { return };
+    let (server, admin) = tokio::task::spawn_blocking(Server::postgres).await.expect("a server");
+    let server = Arc::new(server);
+    let scene = Scene::on_postgres(admin, &brokers).await;
+    let relay = Observed::start(&scene).await;
+    scene.tally.until_all(&scene.write_healthy(10).await).await;
+    // It listens, and knows that it does.
+    wait::until("a listener", || async { (relay.open("listener")? == 0.0).then_some(()) }).await;
+
+    scene.sql("VACUUM FULL event_outbox").await;
+    let rewritten = scene.tally.await_all(&scene.write_healthy(10).await, SOON).await;
+    let alarms = relay.alarms();
+    let restart = move || (server.kill(), server.up(), server);
+    let (_, _, _server) = tokio::task::spawn_blocking(restart).await.expect("it is there again");
+    wait::until("a connection", || async { scene.outbox.stats().await.ok() }).await;
+    let restarted = scene.tally.await_all(&scene.write_healthy(10).await, SOON).await;
+    let neighbours = ["database", "listener"];
+    let begin = std::time::Instant::now();
+    // What the metrics show in the end.
+    let mut open = [Some(1.0); 2];
+    while begin.elapsed() < Duration::from_secs(45) && open != [Some(0.0); 2] {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        open = neighbours.map(|neighbour| relay.open(neighbour));
+    }
+    let [away, back] = ["does not work", "works again"].map(|text| neighbours.map(|name| relay.lines(&[text, name])));
+    say(
+        "restart",
+        "PostgreSQL",
+        format_args!(
+            "rewritten: events {rewritten}, {alarms} alarms; restarted: events {restarted}, circuit_open of database and \
+             listener {open:?}, lines `does not work` {away:?} and `works again` {back:?}, {} alarms",
+            relay.alarms() - alarms
+        ),
+    );
+    rewritten.assert_all("events after VACUUM FULL");
+    restarted.assert_all("events after a restart");
+    assert_eq!(open, [Some(0.0); 2], "the circuits are closed");
+    assert_eq!(away, back, "each line about an outage has one about its end");
+    assert_eq!(relay.alarms(), 0, "a restart is not another database");
+}
