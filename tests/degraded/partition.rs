@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use marty_events_tests::{database::TestDatabase, kafka, own::Cluster, servers, topics};
+use marty_events_tests::{database::TestDatabase, kafka, own::Cluster, servers, topics, wait};
 
 use crate::{
     figures::{Arrived, SOON, say},
@@ -47,7 +47,19 @@ impl Trial {
         topics::alter(&self.scene.brokers, &narrow, &settings).await;
         self.scene.write([event(SPREAD, &self.lost[0], 1)]).await;
         self.scene.write([large("narrow", "large", 5_000)]).await;
-        self.scene.tally.await_all(&self.scene.write_healthy(10).await, SOON).await
+        // From its first refusal on it waits for a try of its own.
+        wait::within(SOON, "a refusal", || async {
+            let sql = "SELECT coalesce(max(attempts), 0)::bigint + (SELECT count(*) FROM event_outbox_dead_letters)
+                FROM event_outbox";
+            (0 < self.scene.number(sql).await).then_some(())
+        })
+        .await;
+        let mut healthy = Vec::new();
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            healthy.extend(self.scene.write_healthy(1).await);
+        }
+        self.scene.tally.await_all(&healthy, SOON).await
     }
 }
 

@@ -33,7 +33,6 @@ struct Arrivals {
     /// The numbers of each key in the order of their first deliveries.
     histories: HashMap<String, Vec<u64>>,
     partitions: HashMap<String, i32>,
-    last: Option<Instant>,
 }
 
 impl Tally {
@@ -89,11 +88,6 @@ impl Tally {
         ids.iter().filter(|id| arrivals.times.contains_key(*id)).count()
     }
 
-    /// How many different events came.
-    pub(crate) fn total(&self) -> usize {
-        lock(&self.arrivals).times.len()
-    }
-
     /// When an event came first.
     pub(crate) fn time(&self, id: Uuid) -> Option<Instant> {
         lock(&self.arrivals).times.get(&id).copied()
@@ -121,7 +115,6 @@ impl Arrivals {
         let id = message.headers().and_then(|headers| headers.iter().find(|header| header.key == "ce_id"));
         let id = id.and_then(|header| std::str::from_utf8(header.value?).ok()?.parse().ok());
         let Some(id) = id else { return };
-        self.last = Some(Instant::now());
         if self.times.contains_key(&id) {
             return;
         }
