@@ -82,11 +82,12 @@ impl Server {
             let named = addresses.iter().enumerate().map(|(place, address)| format!("PROXY{place}://{address}"));
             named.collect::<Vec<_>>().join(",")
         };
-        let protocols: String = (0..proxies.len()).map(|place| format!(",PROXY{place}:PLAINTEXT")).collect();
+        let protocols: Vec<String> = (0..proxies.len()).map(|place| format!("PROXY{place}:PLAINTEXT")).collect();
+        let protocols = protocols.join(",");
         let folder = tempfile::tempdir().expect("a directory");
         let properties = folder.path().join("properties");
         let text = format!(
-            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}\n\
+            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,{protocols}\n\
              inter.broker.listener.name=PLAINTEXT\n"
         );
         fs::write(&properties, text).expect("a file");
