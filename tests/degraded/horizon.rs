@@ -71,14 +71,16 @@ async fn relays_begin_again(scene: Scene, rows: usize, holder: Holder) {
     scene.until_working(1, 2 * SOON).await;
     scene.tally.until_all(&scene.write_healthy(10).await).await;
     let open = hold(&scene, holder).await;
-    // The relay follows, as it does where it delivers them itself.
-    let mut followed = 0;
-    for _ in 0..rows / CHUNK {
+    // The relay follows, as it does where it delivers them itself. There are enough of them where it does not.
+    let (mut piled, mut followed) = (0, true);
+    while followed && piled < rows {
         leave_dead_rows(&scene, CHUNK).await;
-        followed += scene.tally.await_all(&scene.write_healthy(1).await, SOON).await.count;
+        piled += CHUNK;
+        let arrived = scene.tally.await_all(&scene.write_healthy(1).await, SOON).await;
+        followed = arrived.count == arrived.of;
     }
     let begin = Instant::now();
-    while begin.elapsed() < HEARTBEATS {
+    while followed && begin.elapsed() < HEARTBEATS {
         scene.tally.await_all(&scene.write_healthy(1).await, SOON).await;
     }
     let mut results = Vec::new();
@@ -99,15 +101,11 @@ async fn relays_begin_again(scene: Scene, rows: usize, holder: Holder) {
     deliver("two were started at once").await;
     drop((open, both));
     let held = format!("{}, {rows} dead rows, {holder:?}", scene.kind.name());
-    say(
-        "horizon",
-        format_args!("{held}: one event after every {CHUNK}"),
-        format_args!("{followed} of {}", rows / CHUNK),
-    );
+    say("horizon", format_args!("{held}: a relay follows"), format_args!("up to {piled} of {rows}"));
     for (change, arrived) in &results {
         say("horizon", format_args!("{held}: {change}"), arrived);
     }
-    assert_eq!(followed, rows / CHUNK, "a relay that works goes on");
+    assert!(followed, "a relay that works goes on: {piled} of {rows}");
     for (change, arrived) in results {
         arrived.assert_all(change);
     }
