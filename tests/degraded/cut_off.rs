@@ -63,12 +63,12 @@ impl Trial {
         }
     }
 
-    /// How often lanes changed hands so far.
+    /// The number of times that lanes changed hands so far.
     async fn terms(&self) -> i64 {
         self.scene.number("SELECT sum(term)::bigint FROM event_outbox_lanes").await
     }
 
-    /// How many lanes the relay has that began first.
+    /// The number of lanes of the relay that began first.
     async fn lanes_of_first(&self) -> usize {
         self.scene.outbox.relays().await.expect("the relays")[0].lanes.len()
     }
@@ -118,7 +118,7 @@ async fn relays_that_are_all_cut_off_wait_and_go_on() {
     let before = trial.terms().await;
     let ids = trial.write().await;
     let not_ready = until_all_ready(&trial.relays, false, SOON).await;
-    // After one change of mind each keeps to what it has.
+    // Each may give its lanes up once. Then it keeps those that it has.
     let (settled, begin) = (trial.terms().await, Instant::now());
     wait::within(SOON, "a quarter of a minute", || async { (Duration::from_secs(15) < begin.elapsed()).then_some(()) })
         .await;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-/// How long a healthy event may take on a busy machine, whatever else suffers.
+/// The time that a healthy event may take on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// One of the two sizes of a case.
@@ -26,7 +26,7 @@ pub(crate) fn say(row: &str, case: impl Display, figures: impl Display) {
     }
 }
 
-/// How many of the events that were waited for came, and when the waiting was over.
+/// The number of awaited events that came, and the time of the waiting.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrived {
     pub(crate) count: usize,

@@ -10,7 +10,7 @@ use crate::{
     scene::{HEALTHY, Kind, Open, Scene, event},
 };
 
-/// What holds the horizon back.
+/// A transaction that holds the horizon back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holder {
     /// A reader that does nothing any more.
@@ -20,7 +20,7 @@ enum Holder {
 }
 
 const CHUNK: usize = 50_000;
-/// How many events are written after each change.
+/// Events that are written after each change.
 const EVENTS: usize = 150;
 /// Several heartbeats, in which relays may note how far they are.
 const HEARTBEATS: Duration = Duration::from_secs(6);

@@ -10,7 +10,7 @@ use crate::{
     scene::{HEALTHY, Kind, Scene, event},
 };
 
-/// How many events of the key must come within [`TIME`]: 200 a second.
+/// Events of the key that must come within [`TIME`]: 200 a second.
 const ENOUGH: i64 = 2_000;
 const TIME: Duration = Duration::from_secs(10);
 

@@ -1,4 +1,4 @@
-//! A PostgreSQL that is started again, and a table that is rewritten: what a relay says of it.
+//! A PostgreSQL that is started again, a table that is rewritten, and the relay's words about both.
 
 use std::{
     fs,
@@ -39,7 +39,7 @@ impl Observed {
         Self { log, address, _relay: relay }
     }
 
-    /// How many relays of the process say that this neighbour does not answer.
+    /// The number of the process's relays that this neighbour does not answer.
     fn open(&self, neighbour: &str) -> Option<f64> {
         let (_, page) = http::get(&format!("{}/metrics", self.address));
         let name = format!("marty_events_circuit_open{{neighbour=\"{neighbour}\"}} ");

@@ -1,4 +1,4 @@
-//! A database with an outbox, the topics of its events, and a tally of what reached them.
+//! A database with an outbox, the topics of its events, and a tally of the events that reached them.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::tally::Tally;
 
 /// The topic of events that nothing is wrong with.
 pub(crate) const HEALTHY: &str = "healthy";
-/// How many partitions a topic has here.
+/// The partitions of a topic.
 pub(crate) const PARTITIONS: i32 = 3;
-/// How many rows one insert writes.
+/// The rows of one insert.
 const CHUNK: usize = 5_000;
 
-/// Which database an outbox is in.
+/// The kind of an outbox's database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Postgres,

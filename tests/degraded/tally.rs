@@ -28,7 +28,7 @@ pub(crate) struct Tally {
 
 #[derive(Default)]
 struct Arrivals {
-    /// When each event came first.
+    /// The time of each event's first delivery.
     times: HashMap<Uuid, Instant>,
     /// The numbers of each key in the order of their first deliveries.
     histories: HashMap<String, Vec<u64>>,
@@ -82,13 +82,13 @@ impl Tally {
         self.await_all(ids, 2 * wait::DEADLINE).await.assert_all("before anything suffers");
     }
 
-    /// How many of these events came.
+    /// The number of these events that came.
     pub(crate) fn count(&self, ids: &[Uuid]) -> usize {
         let arrivals = lock(&self.arrivals);
         ids.iter().filter(|id| arrivals.times.contains_key(*id)).count()
     }
 
-    /// When an event came first.
+    /// The time of an event's first delivery.
     pub(crate) fn time(&self, id: Uuid) -> Option<Instant> {
         lock(&self.arrivals).times.get(&id).copied()
     }
@@ -98,7 +98,7 @@ impl Tally {
         lock(&self.arrivals).partitions.clone()
     }
 
-    /// How many keys came out of order.
+    /// The number of keys that came out of order.
     pub(crate) fn disordered(&self) -> usize {
         lock(&self.arrivals).histories.values().filter(|history| !history.is_sorted()).count()
     }
