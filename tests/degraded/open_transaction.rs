@@ -19,27 +19,32 @@ async fn flows(test: &str, kind: Kind, relays: usize, burst: usize) {
     // 60 events a second.
     let mut ticks = tokio::time::interval(Duration::from_secs(1) * u32::try_from(burst).expect("a few") / 60);
     let (begin, time) = (Instant::now(), Duration::from_secs(size(12, 50)));
-    let mut written = Vec::new();
+    let (mut written, mut ids) = (Vec::new(), Vec::new());
     while begin.elapsed() < time {
         ticks.tick().await;
-        let first = written.len();
-        written.extend(scene.write((0..burst).map(|place| event(HEALTHY, &format!("k-{}", first + place), 0))).await);
+        let events = (0..burst).map(|place| event(HEALTHY, &format!("k-{}", ids.len() + place), 0));
+        let some = scene.write(events.collect::<Vec<_>>()).await;
+        written.extend(some.iter().map(|id| (*id, Instant::now())));
+        ids.extend(some);
     }
-    let meanwhile = scene.tally.count(&written);
-    let arrived = scene.tally.await_all(&written, SOON).await;
+    let meanwhile = scene.tally.count(&ids);
+    let arrived = scene.tally.await_all(&ids, SOON).await;
+    // A server that gives up waiting for a lock lets them pass in the end, and too late.
+    let in_time = scene.tally.in_time(&written, SOON);
     open.commit().await;
     let late = scene.tally.await_all(&held, SOON).await;
     say(
         "open_transaction",
         format_args!("{}, {relays} relays, {burst} events a transaction", kind.name()),
         format_args!(
-            "{meanwhile} of {} within {} s, {arrived} more; after the commit {late}",
-            written.len(),
+            "{meanwhile} of {} within {} s, {arrived} more, {in_time} in time; after the commit {late}",
+            ids.len(),
             time.as_secs()
         ),
     );
     drop(running);
     arrived.assert_all("events beside an open transaction");
+    assert_eq!(in_time, ids.len(), "events beside an open transaction are in time");
     late.assert_all("the event of the open transaction");
 }
 

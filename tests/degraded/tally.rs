@@ -88,6 +88,14 @@ impl Tally {
         ids.iter().filter(|id| arrivals.times.contains_key(*id)).count()
     }
 
+    /// The number of these events that came within `limit` after they were written.
+    pub(crate) fn in_time(&self, written: &[(Uuid, Instant)], limit: Duration) -> usize {
+        let is_in_time = |(id, at): &&(Uuid, Instant)| {
+            self.time(*id).is_some_and(|time| time.saturating_duration_since(*at) <= limit)
+        };
+        written.iter().filter(is_in_time).count()
+    }
+
     /// The time of an event's first delivery.
     pub(crate) fn time(&self, id: Uuid) -> Option<Instant> {
         lock(&self.arrivals).times.get(&id).copied()
