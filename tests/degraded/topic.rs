@@ -14,7 +14,7 @@ use marty_events_tests::{
 };
 
 use crate::{
-    figures::{Arrived, SOON, say, size},
+    figures::{Arrived, SOON, say},
     relays::Relay,
     scene::{HEALTHY, Kind, PARTITIONS, Scene, event, large},
     tally::Tally,
@@ -143,7 +143,8 @@ async fn a_narrow_topic(test: &str, give_up: bool) {
     let small = Tally::start(&scene.brokers, &[(narrow, PARTITIONS)]);
     let relay = Relay::start(scene.relay().give_up(give_up));
     scene.tally.until_all(&scene.write_healthy(1).await).await;
-    let events = size(600, 6_000);
+    // More than a window has room for.
+    let events = 6_000;
     scene.write((0..events).map(|key| large("narrow", &format!("large-{key}"), 5_000))).await;
     let beside = scene.write((0..100).map(|key| event("narrow", &format!("small-{key}"), 0))).await;
     let healthy = scene.write_healthy(100).await;
