@@ -73,11 +73,13 @@ kafka_java() { printf '%s\n' env LC_ALL=C.UTF-8 "$JAVA" -cp "$KAFKA_JARS/*" -Dlo
 #   MARTY_EVENTS_KAFKA_VOTERS        the controllers of a cluster, as `1@HOST:PORT,2@HOST:PORT,3@HOST:PORT`; topics have a copy on each
 #   MARTY_EVENTS_KAFKA_NODE          which of them this one is
 #   MARTY_EVENTS_KAFKA_LISTENERS     further listeners, as `NAME://HOST:PORT,NAME://HOST:PORT`
+#   MARTY_EVENTS_KAFKA_LISTENERS_ADVERTISED  the addresses that clients of those are sent to, where they are not their own
 #   MARTY_EVENTS_KAFKA_PROPERTIES    a file of further properties: what those listeners need
 #   MARTY_EVENTS_KAFKA_SCRAM         the users known by SCRAM, a line each, as `kafka-storage format --add-scram` takes them
 kafka_properties() {
   local broker controller quorum copies=1 in_sync=1 voters=${MARTY_EVENTS_KAFKA_VOTERS:-} node=${MARTY_EVENTS_KAFKA_NODE:-1}
   local further=${MARTY_EVENTS_KAFKA_LISTENERS:+,$MARTY_EVENTS_KAFKA_LISTENERS}
+  local sent_to=${MARTY_EVENTS_KAFKA_LISTENERS_ADVERTISED:+,$MARTY_EVENTS_KAFKA_LISTENERS_ADVERTISED}
   broker=127.0.0.1:$(port kafka)
   if [[ -n $voters ]]; then
     controller=$(tr ',' '\n' <<<"$voters" | sed -n "s/^$node@//p")
@@ -91,7 +93,7 @@ kafka_properties() {
 process.roles=broker,controller
 node.id=$node
 listeners=PLAINTEXT://$broker,CONTROLLER://$controller$further
-advertised.listeners=PLAINTEXT://${MARTY_EVENTS_KAFKA_ADVERTISED:-$broker},CONTROLLER://$controller$further
+advertised.listeners=PLAINTEXT://${MARTY_EVENTS_KAFKA_ADVERTISED:-$broker},CONTROLLER://$controller${sent_to:-$further}
 controller.listener.names=CONTROLLER
 $quorum
 log.dirs=data

@@ -56,6 +56,50 @@ impl Server {
         Self::start("kafka", variables.map(|(name, value)| (name, value.to_owned())).into())
     }
 
+    /// Starts an Apache Kafka that makes no topic by itself, and answers its address.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn kafka_of_given_topics() -> (Self, String) {
+        Self::start("kafka", vec![("MARTY_EVENTS_KAFKA_MAKES_TOPICS", "false".to_owned())])
+    }
+
+    /// Starts an Apache Kafka with a listener of its own for each of these proxies' addresses, to which the listener sends its
+    /// clients; answers its address and those of the listeners.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn kafka_behind_each(proxies: &[String]) -> (Self, String, Vec<String>) {
+        let free: Vec<_> = proxies.iter().map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
+        let ports = free.iter().map(|listener| listener.local_addr().expect("an address").port());
+        let addresses: Vec<String> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
+        drop(free);
+        let named = |addresses: &[String]| {
+            let named = addresses.iter().enumerate().map(|(place, address)| format!("PROXY{place}://{address}"));
+            named.collect::<Vec<_>>().join(",")
+        };
+        let protocols: Vec<String> = (0..proxies.len()).map(|place| format!("PROXY{place}:PLAINTEXT")).collect();
+        let protocols = protocols.join(",");
+        let folder = tempfile::tempdir().expect("a directory");
+        let properties = folder.path().join("properties");
+        let text = format!(
+            "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,{protocols}\n\
+             inter.broker.listener.name=PLAINTEXT\n"
+        );
+        fs::write(&properties, text).expect("a file");
+        let variables = vec![
+            ("MARTY_EVENTS_KAFKA_LISTENERS", named(&addresses)),
+            ("MARTY_EVENTS_KAFKA_LISTENERS_ADVERTISED", named(proxies)),
+            ("MARTY_EVENTS_KAFKA_PROPERTIES", properties.display().to_string()),
+        ];
+        let (server, address) = Self::start("kafka", variables);
+        (server, address, addresses)
+    }
+
     /// Starts a PostgreSQL, and answers its URL.
     ///
     /// # Panics

@@ -20,7 +20,16 @@ use crate::secured::tls_in_this_build;
 /// When it cannot be built.
 #[must_use]
 pub fn binary(package: &str, name: &str, arguments: &[&str]) -> PathBuf {
-    let built = Command::new(env!("CARGO"))
+    let mut cargo = Command::new(env!("CARGO"));
+    // The cargo that runs the tests names their package here. Build scripts that look at these would run again, and again when it
+    // is that one's turn.
+    for (name, _) in std::env::vars_os() {
+        let of_a_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(of_a_package) {
+            cargo.env_remove(&name);
+        }
+    }
+    let built = cargo
         .args(["build", "--quiet", "--locked", "--message-format", "json", "--package", package, "--bin", name])
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))

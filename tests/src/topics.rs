@@ -33,6 +33,39 @@ pub async fn create(bootstrap: &str, topic: &str, longest: u32) {
     }
 }
 
+/// Makes a topic of `partitions` partitions with one copy each, and with these settings.
+///
+/// # Panics
+///
+/// When the broker refuses.
+pub async fn make(bootstrap: &str, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
+    let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+    let new = settings.iter().fold(new, |new, (name, value)| new.set(name, value));
+    let answers = admin(bootstrap).create_topics([&new], &AdminOptions::new()).await.expect("an answer");
+    for created in answers {
+        created.expect("a new topic");
+    }
+}
+
+/// Makes a topic with a partition on each of these nodes, which has no copy elsewhere.
+///
+/// # Panics
+///
+/// When the cluster refuses.
+pub async fn place(bootstrap: &str, topic: &str, nodes: &[i32]) {
+    let copies: Vec<[i32; 1]> = nodes.iter().map(|node| [*node]).collect();
+    let copies: Vec<&[i32]> = copies.iter().map(|node| &node[..]).collect();
+    let partitions = i32::try_from(nodes.len()).expect("a few nodes");
+    let new = NewTopic::new(topic, partitions, TopicReplication::Variable(&copies)).set("min.insync.replicas", "1");
+    let answers = wait::until("the answer of a controller", || async {
+        admin(bootstrap).create_topics([&new], &AdminOptions::new()).await.ok()
+    })
+    .await;
+    for created in answers {
+        created.expect("a new topic");
+    }
+}
+
 /// Deletes a topic.
 ///
 /// # Panics

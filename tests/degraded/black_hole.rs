@@ -1,0 +1,51 @@
+//! A network that loses everything between a relay and its database.
+
+use std::time::{Duration, Instant};
+
+use marty_events_tests::{
+    wait,
+    wire::{Weather, Wire},
+};
+
+use crate::{
+    figures::{SOON, say},
+    relays::Relay,
+    scene::{Kind, Scene},
+};
+
+const TIME: Duration = Duration::from_secs(20);
+
+async fn goes_on(test: &str, kind: Kind) {
+    let Some(scene) = Scene::new(test, kind).await else { return };
+    let wire = Wire::start().await;
+    let url = wire.url(&scene.url);
+    let relay = Relay::start(scene.relay_by(&url, &scene.brokers, 2));
+    scene.tally.until_all(&scene.write_healthy(10).await).await;
+    let begin = Instant::now();
+    wire.turn(Weather::Silent);
+    let ids = scene.write_healthy(100).await;
+    let not_ready = relay.until_ready(false, TIME).await;
+    wait::until("the end of the outage", || async { (TIME <= begin.elapsed()).then_some(()) }).await;
+    // The connections that lost something stay silent for good.
+    wire.turn(Weather::Fair);
+    let arrived = scene.tally.await_all(&ids, SOON).await;
+    let ready = relay.until_ready(true, SOON).await;
+    say(
+        "black_hole",
+        format_args!("{}, a pool of 2, {} s", kind.name(), TIME.as_secs()),
+        format_args!("not ready: {not_ready}; healed: events {arrived}, ready {ready} more"),
+    );
+    not_ready.assert_all("it is not ready");
+    arrived.assert_all("events after the outage");
+    ready.assert_all("it is ready again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgresql_that_was_out_of_reach_is_relayed_from_again() {
+    goes_on("a_postgresql_that_was_out_of_reach_is_relayed_from_again", Kind::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mariadb_that_was_out_of_reach_is_relayed_from_again() {
+    goes_on("a_mariadb_that_was_out_of_reach_is_relayed_from_again", Kind::MariaDb).await;
+}

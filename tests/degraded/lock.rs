@@ -1,0 +1,91 @@
+//! Locks of somebody else: on the table of the dead letters, and on one row of the outbox.
+
+use marty_events_tests::topics;
+
+use crate::{
+    figures::{SOON, say},
+    relays::Relay,
+    scene::{HEALTHY, Kind, Scene, event, large},
+};
+
+async fn dead_letters_are_locked(test: &str, kind: Kind) {
+    let Some(scene) = Scene::new(test, kind).await else { return };
+    topics::make(&scene.brokers, &scene.topic("narrow"), 1, &[("max.message.bytes", "2000")]).await;
+    let relay = Relay::start(scene.relay().max_attempts(1));
+    scene.tally.until_all(&scene.write_healthy(3).await).await;
+    let mut lock = scene.begin().await;
+    match kind {
+        Kind::Postgres => lock.sql("LOCK TABLE event_outbox_dead_letters IN ACCESS EXCLUSIVE MODE").await,
+        Kind::MariaDb => lock.sql("LOCK TABLES event_outbox_dead_letters WRITE").await,
+    }
+    scene.write([large("narrow", "poison", 5_000)]).await;
+    // 15 s and longer: the lock is held until they are there.
+    let mut ids = Vec::new();
+    for _ in 0..75 {
+        ids.extend(scene.write_healthy(5).await);
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    let meanwhile = scene.tally.count(&ids);
+    let arrived = scene.tally.await_all(&ids, SOON).await;
+    lock.sql(if kind == Kind::MariaDb { "UNLOCK TABLES" } else { "ROLLBACK" }).await;
+    let died = marty_events_tests::wait::within(2 * SOON, "the poison among the dead letters", || async {
+        (scene.outbox.stats().await.ok()?.dead == 1).then_some(())
+    });
+    died.await;
+    say(
+        "lock",
+        format_args!("{}, the table of the dead letters is locked, one event is poison", kind.name()),
+        format_args!("{meanwhile} of {} within 15 s, {arrived} more", ids.len()),
+    );
+    drop(relay);
+    arrived.assert_all("events beside a locked table");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_flow_while_the_dead_letters_are_locked_in_postgresql() {
+    dead_letters_are_locked("events_flow_while_the_dead_letters_are_locked_in_postgresql", Kind::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_flow_while_the_dead_letters_are_locked_in_mariadb() {
+    dead_letters_are_locked("events_flow_while_the_dead_letters_are_locked_in_mariadb", Kind::MariaDb).await;
+}
+
+async fn a_row_is_locked(test: &str, kind: Kind) {
+    let Some(scene) = Scene::new(test, kind).await else { return };
+    // Before a relay runs, so that there is a row to lock.
+    let locked = scene.write([event(HEALTHY, "locked", 0)]).await;
+    let mut lock = scene.begin().await;
+    // By its number, or MariaDB would lock the gap behind it too, and with it every insert.
+    let seq = scene.number("SELECT min(seq) FROM event_outbox").await;
+    lock.sql(&format!("SELECT seq FROM event_outbox WHERE seq = {seq} FOR UPDATE")).await;
+    let relay = Relay::start(scene.relay());
+    let first = scene.tally.await_all(&locked, SOON).await;
+    // More than a window has room for.
+    let mut ids = Vec::new();
+    for round in 0..60 {
+        ids.extend(scene.write((0..100).map(|key| event(HEALTHY, &format!("k-{key}"), round))).await);
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let arrived = scene.tally.await_all(&ids, SOON).await;
+    let stats = scene.outbox.stats().await.expect("the counts");
+    lock.sql("ROLLBACK").await;
+    say(
+        "lock",
+        format_args!("{}, one row of the outbox is locked", kind.name()),
+        format_args!("the row's event {first}; others {arrived}; then {} wait to be settled", stats.pending),
+    );
+    drop(relay);
+    first.assert_all("the event whose row is locked");
+    arrived.assert_all("events beside a locked row");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_flow_while_a_row_is_locked_in_postgresql() {
+    a_row_is_locked("events_flow_while_a_row_is_locked_in_postgresql", Kind::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_flow_while_a_row_is_locked_in_mariadb() {
+    a_row_is_locked("events_flow_while_a_row_is_locked_in_mariadb", Kind::MariaDb).await;
+}

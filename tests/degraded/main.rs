@@ -1,0 +1,20 @@
+//! A relay beside neighbours that work badly: only the events that suffer themselves may wait.
+//!
+//! Each case prints a line with its figures, so that two versions can be compared. A case has a size for every test run;
+//! `MARTY_EVENTS_FULL=1`, which `scripts/degraded` sets, makes it as large as a bad day.
+
+mod black_hole;
+mod cut_off;
+mod figures;
+mod horizon;
+mod hot_key;
+mod late_commit;
+mod lock;
+mod open_transaction;
+mod partition;
+mod relays;
+mod restart;
+mod scene;
+mod take_over;
+mod tally;
+mod topic;
