@@ -29,5 +29,6 @@ mod secrets;
 mod secured_kafka;
 mod secured_postgres;
 mod setup;
+mod sqlite;
 mod upheaval;
 mod upkeep;

@@ -9,6 +9,8 @@ mod append;
 mod filter;
 mod inspect;
 mod lanes;
+#[cfg(test)]
+mod leases;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod link;
 mod migrations;

@@ -242,7 +242,8 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
 
 /// Whether nothing but somebody's doing helps.
 fn is_for_good(error: &EventError) -> bool {
-    matches!(error, EventError::OutboxTableMissing { .. } | EventError::OutboxForbidden { .. })
+    use EventError::{CachedSequence, OutboxForbidden, OutboxTableMissing};
+    matches!(error, OutboxTableMissing { .. } | OutboxForbidden { .. } | CachedSequence { .. })
 }
 
 /// Until one can be made, as it could before: no thread is left, or a certificate is just being replaced. Others have the lanes

@@ -81,9 +81,9 @@ impl MySqlStore {
             let mut last = vec![];
             if !view.lanes.is_empty() {
                 let mark = view.mark().map_or_else(|| "mark".to_owned(), text);
-                let list = numbers(view.lanes.iter().map(|held| held.lane.number));
+                let own = numbers(view.lanes.iter().map(|held| held.lane.number));
                 last.push(format!(
-                    "UPDATE {{lanes}} FORCE INDEX (PRIMARY) SET owner = NULL, mark = {mark} WHERE lane IN ({list})"
+                    "UPDATE {{lanes}} FORCE INDEX (PRIMARY) SET owner = NULL, mark = {mark} WHERE lane IN ({own})"
                 ));
             }
             let own = view.relays.iter().find(|other| other.id == view.relay);
@@ -129,8 +129,7 @@ async fn hold(work: &mut Work, view: &View, delivers: bool) -> Result<Holding, s
     if is_busy {
         clamp(work, view).await?;
         if takes {
-            let taken = take(work, view, &held, &free, wanted).await?;
-            held.extend(taken);
+            held.extend(take(work, view, &held, &free, wanted).await?);
         }
         sweep(work, view).await?;
     }

@@ -36,14 +36,14 @@ impl MySqlStore {
             let rest = still_there(&mut work, rows, &locked).await?;
             let mut last = Vec::new();
             for some in locked.chunks(LONGEST_LIST) {
-                let list = numbers(some);
+                let settled = numbers(some);
                 if keep {
                     last.push(format!(
                         "INSERT IGNORE INTO {{published}} ({{columns}})
-                        SELECT {{columns}} FROM {{outbox}} FORCE INDEX (PRIMARY) WHERE seq IN ({list})"
+                        SELECT {{columns}} FROM {{outbox}} FORCE INDEX (PRIMARY) WHERE seq IN ({settled})"
                     ));
                 }
-                last.push(delete(&list));
+                last.push(delete(&settled));
             }
             work.commit(&last.join("; ")).await?;
             Ok(Settled::Except(rest))

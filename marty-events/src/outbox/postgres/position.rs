@@ -27,8 +27,10 @@
 //!
 //! **Another server.** Numbers and ids can fall back where a server starts anew that has lost its last commits: by a crash with
 //! `synchronous_commit = off`, or as a standby that lagged behind. So after a start the numbers of the last moments are read once more, and
-//! only from below them are numbers taken for drawn. Where the ids did fall back, and where the table has another file (it was emptied,
-//! rewritten or made anew, and has no dead rows), the outbox is read from its beginning.
+//! only from below them are numbers taken for drawn. Ids fall back a little by every crash, since a transaction that wrote nothing leaves
+//! no trace: from the new server's next id on any transaction may have such numbers. Where ids fall back without a start or by very many
+//! (a restore), and where the table has another file (it was emptied, rewritten or made anew, and has no dead rows), the outbox is read from
+//! its beginning.
 
 use std::collections::BTreeMap;
 
@@ -192,7 +194,7 @@ impl PostgresPosition {
         if place.file != sight.place.file {
             *self = Self::default();
             Recognition::Other
-        } else if sight.snapshot.next_xid < self.next_xid {
+        } else if sight.snapshot.next_xid.saturating_add(lost_ids(place, sight)) < self.next_xid {
             *self = Self::default();
             Recognition::SetBack
         } else if place.started != sight.place.started {
@@ -200,6 +202,9 @@ impl PostgresPosition {
             self.seen = self.seen.saturating_sub(LOST);
             self.cursor = self.cursor.min(self.seen);
             self.behind = self.behind.min(self.seen);
+            // Ids that wrote nothing are given again after a crash.
+            self.next_xid = self.next_xid.min(sight.snapshot.next_xid);
+            self.named.retain(|xid, _| *xid < sight.snapshot.next_xid);
             Recognition::Other
         } else {
             Recognition::Same
@@ -231,6 +236,11 @@ impl PostgresPosition {
         };
         self.width = self.width.clamp(WIDTHS.0, WIDTHS.1);
     }
+}
+
+/// How many ids the same server may give again.
+fn lost_ids(place: Place, sight: &Sight) -> u64 {
+    if place.started == sight.place.started { 0 } else { LOST.unsigned_abs() }
 }
 
 #[cfg(test)]

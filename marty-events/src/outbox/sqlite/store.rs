@@ -1,12 +1,12 @@
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{Row, SqlStr, Sqlite, SqliteConnection, SqliteExecutor, SqlitePool, Transaction, sqlite::SqliteRow};
+use sqlx::{Row, SqlStr, Sqlite, SqliteExecutor, SqlitePool, Transaction, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
-        lanes::{Lane, share},
+        lanes::Lane,
         store::{
             Heartbeat, Holding, Page, Position, Refused, RowId, Settled, Store, count, database_error, milliseconds,
         },
@@ -22,7 +22,7 @@ use crate::EventError;
 pub(crate) struct SqliteStore {
     pub(super) pool: SqlitePool,
     pub(super) table: OutboxTable,
-    sql: Arc<Statements>,
+    pub(super) sql: Arc<Statements>,
 }
 
 /// The highest number that was read, once a page was: numbers are given in the order of commits, so nothing comes below it.
@@ -133,58 +133,6 @@ impl SqliteStore {
         Ok(usize::try_from(held) == Ok(lanes.len()))
     }
 
-    /// Renews the lease, does what is seldom to be done, and takes free lanes.
-    async fn hold(
-        &self,
-        connection: &mut SqliteConnection,
-        Heartbeat { relay, lease, delivers, mark, settled }: &Heartbeat,
-    ) -> Result<Holding, sqlx::Error> {
-        let relay = relay.to_string();
-        sqlx::query(self.sql.register.clone())
-            .bind(&relay)
-            .bind(milliseconds(*lease))
-            .bind(delivers)
-            .bind(mark)
-            .bind(i64::try_from(*settled).unwrap_or(i64::MAX))
-            .execute(&mut *connection)
-            .await?;
-        sqlx::query(self.sql.clamp.clone()).bind(&relay).execute(&mut *connection).await?;
-        sqlx::query(self.sql.count_old.clone()).execute(&mut *connection).await?;
-        sqlx::query(self.sql.sweep_relays.clone()).execute(&mut *connection).await?;
-        let delivering: i64 = sqlx::query_scalar(self.sql.crowd.clone()).fetch_one(&mut *connection).await?;
-        let own = sqlx::query(self.sql.own.clone()).bind(&relay);
-        let mut rows = own.fetch_all(&mut *connection).await?;
-        let own = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        let wanted = share(delivering) - own;
-        if *delivers && 0 < wanted {
-            let free: i64 = sqlx::query_scalar(self.sql.free.clone()).fetch_one(&mut *connection).await?;
-            if 0 < free {
-                for statement in [&self.sql.keep_marks, &self.sql.clear_mark] {
-                    sqlx::query(statement.clone()).bind(&relay).execute(&mut *connection).await?;
-                }
-                sqlx::query(self.sql.take.clone()).bind(&relay).bind(wanted).execute(&mut *connection).await?;
-                rows = sqlx::query(self.sql.own.clone()).bind(&relay).fetch_all(&mut *connection).await?;
-            }
-        }
-        let next: Option<i64> =
-            sqlx::query_scalar(self.sql.next_expiry.clone()).bind(&relay).fetch_one(&mut *connection).await?;
-        let mut marks = rows.iter().map(|row| row.try_get("mark")).collect::<Result<Vec<_>, _>>()?;
-        marks.sort_unstable();
-        marks.dedup();
-        let surplus = match (*delivers, delivering) {
-            (_, 0) => 0,
-            (true, _) => own - share(delivering),
-            (false, _) => own,
-        };
-        Ok(Holding {
-            lanes: rows.iter().map(lane).collect::<Result<_, _>>()?,
-            marks,
-            surplus: usize::try_from(surplus).unwrap_or_default(),
-            next_expiry: next.map(|time| Duration::from_millis(count(time))),
-            has_news: false,
-        })
-    }
-
     /// A transaction that holds the write lock from its beginning: a later upgrade would fail where another writer has
     /// come in between.
     async fn begin(&self, operation: &'static str) -> Result<Transaction<'static, Sqlite>, EventError> {
@@ -195,10 +143,6 @@ impl SqliteStore {
 /// Lanes as pairs of number and term.
 fn pairs(lanes: &[Lane]) -> Vec<(i32, i64)> {
     lanes.iter().map(|lane| (lane.number, lane.term)).collect()
-}
-
-fn lane(row: &SqliteRow) -> Result<Lane, sqlx::Error> {
-    Ok(Lane { number: row.try_get("lane")?, term: row.try_get("term")? })
 }
 
 /// A JSON array, which `json_each` takes apart: SQLite has no array parameters.

@@ -24,6 +24,7 @@ pub(super) struct View {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column")]
 pub(super) struct Relay {
     pub(super) id: String,
     pub(super) is_alive: bool,

@@ -58,6 +58,15 @@ fn another_table_and_ids_that_fell_back_begin_anew_and_a_start_of_the_server_rea
     assert_eq!(position.recognises(&started), Recognition::Other);
     assert_eq!((position.cursor, position.seen, named(&position)), (900_000, 900_000, vec![(10, i64::MIN)]));
     assert_eq!(position.recognises(&started), Recognition::Same, "once");
+    // A crash forgets ids that wrote nothing, and a restore all that came after it.
+    let mut position = read();
+    let crashed = Sight { place: Place { started: 2, file: 1 }, ..sight("11:11:") };
+    assert_eq!(position.recognises(&crashed), Recognition::Other);
+    assert_eq!((position.cursor, position.next_xid), (900_000, 11));
+    let mut position = read();
+    position.advance(&sight("900000:900000:"), 1_000_001, Some(1_000_001));
+    let restored = Sight { place: Place { started: 2, file: 1 }, ..sight("12:12:") };
+    assert_eq!((position.recognises(&restored), position), (Recognition::SetBack, PostgresPosition::default()));
 }
 
 #[test]
