@@ -99,6 +99,8 @@ struct Running<'a, S> {
 struct Neighbours {
     database: Circuit,
     broker: Circuit,
+    /// How many events were settled that no heartbeat has reported.
+    settled: u64,
 }
 
 impl<S> Clone for Running<'_, S> {
@@ -184,6 +186,7 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
     let mut neighbours = Neighbours {
         database: Circuit::new(Neighbour::Database, vitals),
         broker: Circuit::new(Neighbour::Broker, vitals),
+        settled: 0,
     };
     // One is made before anything is asked for: a relay that can make none takes no lanes from those that can.
     let mut producer = Some(RelayProducer::new(config)?);
@@ -204,7 +207,11 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
                 Err(_) => producer = None,
             }
         }
-        let pause = match tenure::stand_by(running, relay, delivers).await {
+        let stood_by = tenure::stand_by(running, delivers, neighbours.settled).await;
+        if stood_by.is_ok() {
+            neighbours.settled = 0;
+        }
+        let pause = match stood_by {
             Ok(holding) if holding.lanes.is_empty() => {
                 neighbours.database.works_for("heartbeats");
                 vitals.stands(0);

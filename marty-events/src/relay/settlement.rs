@@ -99,7 +99,7 @@ impl<'a> Settlement<'a> {
                 let settled = rows - locked.len().min(rows);
                 delivery.window.settled(rows, &locked, now);
                 delivery.metrics.settled(settled, begun.elapsed());
-                tenure.settled(settled);
+                tenure.has_settled(settled);
                 // What was delivered meanwhile has its own pause.
                 delivery.settle_at =
                     (!delivery.window.unsettled().is_empty()).then_some(now + super::delivery::SETTLE_PAUSE);

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use uuid::Uuid;
-
 use super::{Running, job::Job, within};
 use crate::{
     EventError,
@@ -24,7 +22,7 @@ pub(super) struct Tenure<'a> {
     /// The last heartbeat was not answered: the next one asks for nothing but the lease.
     failed: bool,
     /// How many events were settled that no heartbeat has reported yet.
-    settled: u64,
+    pub(super) settled: u64,
 }
 
 /// What came of a heartbeat.
@@ -69,7 +67,7 @@ impl<'a> Tenure<'a> {
     }
 
     /// So many events are out of the outbox.
-    pub(super) fn settled(&mut self, count: usize) {
+    pub(super) fn has_settled(&mut self, count: usize) {
         self.settled += count as u64;
     }
 
@@ -150,10 +148,10 @@ pub(super) async fn release<S: Store>(running: Running<'_, S>, lanes: &[Lane], m
 
 /// The first heartbeat of a relay without lanes.
 pub(super) async fn stand_by<S: Store>(
-    Running { store, settings, .. }: Running<'_, S>,
-    relay: Uuid,
+    Running { store, settings, relay, .. }: Running<'_, S>,
     delivers: bool,
+    settled: u64,
 ) -> Result<Holding, EventError> {
-    let heartbeat = Heartbeat { relay, lease: settings.lease_time, delivers, mark: None, settled: 0 };
+    let heartbeat = Heartbeat { relay, lease: settings.lease_time, delivers, mark: None, settled };
     super::in_time(store.heartbeat(&heartbeat, None)).await
 }

@@ -55,7 +55,9 @@ pub(super) async fn work<S: Store>(
         drain_until: None,
         end: End::Over,
     };
-    term.work(stop).await
+    let end = term.work(stop).await;
+    term.neighbours.settled = term.tenure.settled;
+    end
 }
 
 struct Term<'a, 'n, S: Store> {
