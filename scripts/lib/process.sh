@@ -100,7 +100,10 @@ await() {
   local name=$1 deadline=$((SECONDS + TIMEOUT)) attempts=10
   until answers "$name"; do
     ((SECONDS < deadline)) || fail "$name" "did not answer within $TIMEOUT s"
-    if ! runs "$name"; then
+    if ! runs "$name" && [[ " ${STARTED[*]} " != *" $name "* ]]; then
+      # It was there a moment ago: a server that was killed ends when its process does, and not with the signal.
+      start "$name"
+    elif ! runs "$name"; then
       # Between choosing a port and binding it another process can take it.
       if grep -qi 'address already in use' "$STATE/$name/log"; then
         rm -f -- "$STATE/$name"/*port

@@ -169,8 +169,11 @@ async fn a_settlement_whose_answer_is_lost_is_made_again_in_time() {
     // It says seldom that it is alive, so what waits for a lock is its settlement.
     let relay = trial.relay(&pool_by(&wire, &trial.database)).listen(false).lease_time(Duration::from_mins(10));
     let relay = RunningRelay::start(relay.idle_poll(Duration::from_mins(3)));
-    trial.write().await;
-    trial.until_pending(0).await;
+    // By then each of its connections has the statement prepared, and has nothing to ask before it settles.
+    for _ in 0..12 {
+        trial.write().await;
+        trial.until_pending(0).await;
+    }
 
     let mut lock = trial.database.pool.begin().await.unwrap();
     // It would wait for a row's lock for a moment only.

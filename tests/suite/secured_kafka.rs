@@ -239,8 +239,12 @@ async fn a_topic_that_may_not_be_written_to_holds_up_no_other() {
     wait::until("the dead letters", || async { (trial.outbox.stats().await.ok()?.dead == 20).then_some(()) }).await;
     relay.stop().await;
     let dead = trial.outbox.dead_letters(99).await.unwrap();
+    // One of them was tried for the topic, and the others once when that was given up.
+    let mut attempts: Vec<i32> = dead.iter().map(|dead| dead.event.attempts).collect();
+    attempts.sort_unstable();
+    assert_eq!(attempts, [vec![1; 19], vec![2]].concat());
     for dead in &dead {
-        assert_eq!((dead.event.topic.as_str(), dead.event.attempts), (&*format!("{}.closed", trial.prefix), 2));
+        assert_eq!(dead.event.topic, format!("{}.closed", trial.prefix));
         says(&dead.reason, &["TopicAuthorizationFailed"]);
     }
 

@@ -37,7 +37,7 @@ use term::End;
 use crate::{
     EventError,
     config::EventConfig,
-    observe::Neighbour,
+    observe::{self, Neighbour},
     outbox::{OutboxPool, OutboxTable, Store, Wake, on_store},
 };
 
@@ -182,7 +182,7 @@ async fn listen<S: Store>(Running { store, wake, vitals, .. }: Running<'_, S>) -
 }
 
 async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Result<(), EventError> {
-    let Running { store, config, settings, wake, vitals, relay, .. } = running;
+    let Running { store, config, settings, wake, vitals, table, relay } = running;
     let mut neighbours = Neighbours {
         database: Circuit::new(Neighbour::Database, vitals),
         broker: Circuit::new(Neighbour::Broker, vitals),
@@ -190,6 +190,9 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
     };
     // One is made before anything is asked for: a relay that can make none takes no lanes from those that can.
     let mut producer = Some(RelayProducer::new(config)?);
+    if config.counts() {
+        observe::show_oldest(table, 0.0);
+    }
     let (mut is_valid, mut delivers) = (false, true);
     tracing::info!(%relay, "relay started");
     while !stop.is_cancelled() {
@@ -241,6 +244,11 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
             () = wake.lanes_came() => {}
             () = tokio::time::sleep(pause) => {}
         }
+    }
+    if 0 < neighbours.settled
+        && let Err(error) = tenure::stand_by(running, false, neighbours.settled).await
+    {
+        tracing::warn!(%relay, events = neighbours.settled, %error, "settled events are not counted");
     }
     tenure::leave(running).await;
     tracing::info!(%relay, "relay stopped");

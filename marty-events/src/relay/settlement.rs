@@ -48,8 +48,9 @@ impl<'a> Settlement<'a> {
         let window = &delivery.window;
         let is_batch = settings.batch_size as usize <= window.unsettled().len();
         let at_once = at_once || is_batch || window.room().0 == 0;
-        let fresh = delivery.settle_at.filter(|_| !window.unsettled().is_empty());
-        let fresh = fresh.map(|at| if at_once { self.not_before } else { at.max(self.not_before) });
+        // Rows that were locked, and whose settlement failed then, have no pause of their own.
+        let pause = delivery.settle_at.filter(|_| !at_once).unwrap_or(self.not_before);
+        let fresh = (!window.unsettled().is_empty()).then_some(pause.max(self.not_before));
         let locked = (0 < window.locked()).then_some(self.locked_at.max(self.not_before));
         fresh.into_iter().chain(locked).min()
     }
