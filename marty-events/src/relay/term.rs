@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Neighbours, Running,
-    delivery::{ANSWER_TIME, Delivery, Judgement, RelayProducer},
+    delivery::{ANSWER_TIME, Delivery, Judgement, RelayProducer, delivers},
     intake::Intake,
     job::Job,
     maintenance::{Retention, Sweep},
@@ -142,10 +142,10 @@ impl<S: Store> Term<'_, '_, S> {
     }
 
     fn beat(&mut self) {
-        let delivers = self.delivery.delivers(&self.neighbours.broker);
+        let reaches_broker = delivers(&self.neighbours.broker);
         let mark = self.intake.mark(&self.delivery.window);
         let look = self.intake.quiet().filter(|_| self.drain_until.is_none());
-        self.tenure.beat(self.running, delivers, mark, look);
+        self.tenure.beat(self.running, reaches_broker, mark, look);
     }
 
     /// Takes in what has happened; answers `false` where the term is over because of it.
@@ -208,7 +208,7 @@ impl<S: Store> Term<'_, '_, S> {
     /// does not.
     fn share(&mut self, surplus: usize) {
         self.tenure.leaving = self.tenure.lanes.iter().rev().take(surplus).copied().collect();
-        if self.delivery.delivers(&self.neighbours.broker) {
+        if delivers(&self.neighbours.broker) {
             self.drain();
         } else {
             tracing::warn!(relay = %self.running.relay, "the broker is out of this relay's reach, and others reach it");
@@ -280,7 +280,7 @@ impl<S: Store> Term<'_, '_, S> {
             took = self.intake.took() => Next::Took(took),
             done = self.settlement.done() => Next::Settled(done),
             judgement = self.judging.done() => Next::Judged(judgement),
-            step = self.sweep.done() => Next::Swept(step),
+            swept = self.sweep.done() => Next::Swept(swept),
             () = self.retention.done() => Next::Due,
             Some(event) = self.delivery.event() => Next::Told(event),
             () = tokio::time::sleep_until(due.into()) => Next::Due,

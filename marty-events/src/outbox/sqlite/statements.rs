@@ -68,6 +68,7 @@ const COLUMNS: &str =
         created_at, attempts";
 
 impl Statements {
+    #[expect(clippy::too_many_lines, reason = "one statement after the other")]
     pub(super) fn new(table: &OutboxTable) -> Self {
         let of = |template: &str| {
             let text = template

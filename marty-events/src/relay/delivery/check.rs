@@ -64,10 +64,7 @@ impl BrokerCheck {
 impl Delivery {
     pub(super) fn checked(&mut self, answer: Checked, broker: &mut Circuit) {
         let now = Instant::now();
-        let then = match self.check {
-            BrokerCheck::Asked(then) => then,
-            _ => return,
-        };
+        let BrokerCheck::Asked(then) = self.check else { return };
         match answer {
             Err(error) => {
                 let pause = broker.failed(&self.producer.outage(&error));

@@ -80,11 +80,6 @@ impl Delivery {
         }
     }
 
-    /// Whether records reach the broker, as far as is known.
-    pub(super) fn delivers(&self, broker: &Circuit) -> bool {
-        broker.open_since().is_none_or(|since| since.elapsed() < CUT_OFF)
-    }
-
     /// What comes next from the client. Cancel safe.
     pub(super) async fn event(&mut self) -> Option<ClientEvent> {
         self.producer.event().await
@@ -236,6 +231,11 @@ impl Delivery {
         let now = jiff::Timestamp::now();
         self.window.oldest().map_or(0.0, |oldest| now.duration_since(oldest).as_secs_f64().max(0.0))
     }
+}
+
+/// Whether records reach the broker, as far as is known.
+pub(super) fn delivers(broker: &Circuit) -> bool {
+    broker.open_since().is_none_or(|since| since.elapsed() < CUT_OFF)
 }
 
 /// One more look at the broker for a relay that has left its lanes, because it did not reach it.

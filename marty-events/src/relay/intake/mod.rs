@@ -51,8 +51,11 @@ pub(super) struct Read<S: Store> {
     wanted: Vec<i64>,
     loaded: Result<Page, EventError>,
     /// A page of those behind the position, and the position after it.
-    page: Option<Result<(Page, S::Position, Duration), EventError>>,
+    page: Option<Result<Fetched<S::Position>, EventError>>,
 }
+
+/// A page, the position after it, and how long it took.
+type Fetched<P> = (Page, P, Duration);
 
 /// Something that was read.
 pub(super) enum Took<S: Store> {

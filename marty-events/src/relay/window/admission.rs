@@ -226,7 +226,8 @@ impl Window {
         let Some(key) = self.keys.get_mut(name) else { return };
         let mut left = None;
         for (seq, noted) in &mut key.numbers {
-            if noted.suffers || !(key.is_blocked || !self.destinations.is_open(noted.place)) {
+            let goes_on = !key.is_blocked && self.destinations.is_open(noted.place);
+            if noted.suffers || goes_on {
                 continue;
             }
             if self.limits.numbers <= self.suffering {

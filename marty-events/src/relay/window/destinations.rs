@@ -67,14 +67,13 @@ impl Destinations {
 
     /// The place of a record.
     pub(super) fn place(&mut self, topic: &str, key: Option<&str>, partitioner: Partitioner) -> Place {
-        let topic = match self.names.get(topic) {
-            Some(topic) => *topic,
-            None => {
-                let name: Arc<str> = topic.into();
-                self.names.insert(name.clone(), self.topics.len());
-                self.topics.push(Topic { name, partitions: None, here: 0, most: None, is_lost: false });
-                self.topics.len() - 1
-            }
+        let topic = if let Some(topic) = self.names.get(topic) {
+            *topic
+        } else {
+            let name: Arc<str> = topic.into();
+            self.names.insert(name.clone(), self.topics.len());
+            self.topics.push(Topic { name, partitions: None, here: 0, most: None, is_lost: false });
+            self.topics.len() - 1
         };
         let partition = self.topics[topic].partitions.and_then(|count| partitioner.partition(key?.as_bytes(), count));
         let list = &mut self.list;
@@ -276,7 +275,8 @@ impl Destinations {
 
     fn give_turn(&mut self, place: Place) {
         let destination = &mut self.list[place];
-        if !destination.has_turn && !(destination.ready.is_empty() && destination.alone.is_empty()) {
+        let has_rows = !destination.ready.is_empty() || !destination.alone.is_empty();
+        if has_rows && !destination.has_turn {
             destination.has_turn = true;
             self.turns.push_back(place);
         }

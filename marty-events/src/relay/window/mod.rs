@@ -14,6 +14,8 @@ mod key;
 mod left_behind;
 mod outcome;
 mod row;
+mod settling;
+mod suffering;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
