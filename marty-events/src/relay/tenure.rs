@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Running, job::Job, within};
+use super::{PATIENCE, Running, job::Job, within};
 use crate::{
     EventError,
     outbox::{Heartbeat, Holding, Lane, Store},
@@ -37,8 +37,8 @@ pub(super) struct Beaten {
 /// What follows from it.
 #[derive(Debug)]
 pub(super) enum Kept {
-    /// The lanes are the relay's own for another lease.
-    Held(Holding),
+    /// The lanes are the relay's own for another lease; whether the heartbeat before had no answer.
+    Held(Holding, bool),
     /// One of them is another relay's.
     Lost,
     Failed(EventError),
@@ -84,7 +84,8 @@ impl<'a> Tenure<'a> {
         let heartbeat = Heartbeat { relay, lease: settings.lease_time, delivers, mark, settled };
         let look = look.filter(|_| !self.failed);
         self.heartbeat.start(async move {
-            let answer = within(settings.lease_time / 2, store.heartbeat(&heartbeat, look.as_ref())).await;
+            let limit = (settings.lease_time / 2).min(PATIENCE);
+            let answer = within(limit, store.heartbeat(&heartbeat, look.as_ref())).await;
             Beaten { asked, settled, answer }
         });
     }
@@ -104,7 +105,7 @@ impl<'a> Tenure<'a> {
                 return Kept::Failed(error);
             }
         };
-        self.failed = false;
+        let is_back = std::mem::take(&mut self.failed);
         self.settled -= settled;
         if !self.lanes.iter().all(|lane| holding.lanes.contains(lane)) {
             return Kept::Lost;
@@ -113,7 +114,7 @@ impl<'a> Tenure<'a> {
         let takes_over = holding.next_expiry.map_or(beat, |expiry| beat.min(expiry + MOMENT));
         self.beat_at = asked + takes_over;
         self.lease_ends = asked + lease;
-        Kept::Held(holding)
+        Kept::Held(holding, is_back)
     }
 
     /// The lanes with these numbers, each once.

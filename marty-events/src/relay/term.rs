@@ -174,7 +174,12 @@ impl<S: Store> Term<'_, '_, S> {
     fn beaten(&mut self, beaten: Beaten) -> bool {
         let Running { settings, vitals, relay, config, table, .. } = self.running;
         let holding = match self.tenure.take_in(beaten, settings.beat(), settings.lease_time) {
-            Kept::Held(holding) => holding,
+            Kept::Held(holding, is_back) => {
+                if is_back {
+                    self.intake.ask_anew();
+                }
+                holding
+            }
             Kept::Lost => return false,
             Kept::Failed(error) => {
                 self.tenure.beat_at = Instant::now() + self.neighbours.database.failed_for("heartbeats", &error);
@@ -244,7 +249,7 @@ impl<S: Store> Term<'_, '_, S> {
         let beaten = self.tenure.beaten().await;
         let Running { settings, .. } = self.running;
         let kept = self.tenure.take_in(beaten, settings.beat(), settings.lease_time);
-        if matches!(kept, Kept::Held(_)) {
+        if matches!(kept, Kept::Held(..)) {
             tenure::release(self.running, &self.tenure.leaving, mark.as_deref()).await;
         }
     }
@@ -257,7 +262,7 @@ impl<S: Store> Term<'_, '_, S> {
             self.tenure.due(),
             self.settlement.due(settings, &self.delivery, drains),
             self.delivery.refusals.due().filter(|_| self.judging.is_idle()),
-            self.delivery.due(),
+            self.delivery.due(drains),
             self.drain_until,
         ];
         let reading = [

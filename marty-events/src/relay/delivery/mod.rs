@@ -127,13 +127,14 @@ impl Delivery {
         }
     }
 
-    /// When there is something to do but for an answer.
-    pub(super) fn due(&mut self) -> Option<Instant> {
+    /// When there is something to do but for an answer. A relay on its way out tries nothing again, and asks nobody.
+    pub(super) fn due(&mut self, is_draining: bool) -> Option<Instant> {
         let now = Instant::now();
         let oldest = self.window.oldest_awaited();
         let answer = self.unanswered.map(|since| since + ANSWER_TIME).filter(|at| now < *at);
         let send = Some(self.send_at).filter(|at| now < *at);
-        [self.window.next_retry(), send, answer, self.check.due(oldest)].into_iter().flatten().min()
+        let again = [self.window.next_retry(), self.check.due(oldest)].into_iter().filter(|_| !is_draining);
+        again.chain([send, answer]).flatten().min()
     }
 
     fn report(&mut self, report: Report, broker: &mut Circuit) {

@@ -25,8 +25,10 @@ const USUAL_SIZE: usize = 16 << 10;
 const BUSY_POLL: Duration = Duration::from_millis(2);
 /// The longest such pause: after it the outbox is quiet, and looked into when something says so or at the next heartbeat.
 const LAST_POLL: Duration = Duration::from_secs(1);
-/// How long one read may take. A heartbeat goes on beside it.
+/// How long one read may take at first, and after reads that took longer. A heartbeat goes on beside it; a connection that the network has
+/// forgotten never answers; and the first read of an outbox that no relay has read may walk over very many dead rows.
 const PATIENCE: Duration = Duration::from_secs(30);
+const LONGEST_PATIENCE: Duration = Duration::from_mins(15);
 
 /// How far the relay has read in one term, and what it is reading.
 pub(super) struct Intake<'a, S: Store> {
@@ -43,6 +45,8 @@ pub(super) struct Intake<'a, S: Store> {
     poll_at: Option<Instant>,
     /// Not before this is anything read again.
     not_before: Instant,
+    /// How long the next read may take.
+    patience: Duration,
 }
 
 /// What came of a read.
@@ -76,6 +80,7 @@ impl<'a, S: Store> Intake<'a, S> {
             poll_pause: BUSY_POLL,
             poll_at: Some(now),
             not_before: now,
+            patience: PATIENCE,
         }
     }
 
@@ -84,6 +89,14 @@ impl<'a, S: Store> Intake<'a, S> {
         self.position = S::Position::resume(marks);
         self.is_doubtful = false;
         self.was_replaced = true;
+        self.poll_soon();
+    }
+
+    /// The database answers again: what was asked before may have gone where nobody answers.
+    pub(super) fn ask_anew(&mut self) {
+        self.reading = Job::idle();
+        self.catch_up.ask_anew();
+        self.patience = PATIENCE;
         self.poll_soon();
     }
 
@@ -140,7 +153,7 @@ impl<'a, S: Store> Intake<'a, S> {
             }
         }
         let (rows, bytes) = room(&settings, window, 0, 0);
-        self.catch_up.start(running, lanes, window, self.position.reached(), (rows, bytes));
+        self.catch_up.start(running, lanes, window, self.patience, self.position.reached(), (rows, bytes));
     }
 
     fn read(
@@ -150,16 +163,16 @@ impl<'a, S: Store> Intake<'a, S> {
         wanted: Vec<i64>,
         page: Option<(usize, usize)>,
     ) {
-        let (begun, mut position) = (Instant::now(), self.position.clone());
+        let (begun, patience, mut position) = (Instant::now(), self.patience, self.position.clone());
         (self.since, self.was_replaced) = (begun, false);
         self.reading.start(async move {
             let loaded =
-                if wanted.is_empty() { Ok(Page::default()) } else { within(PATIENCE, store.load(&wanted)).await };
+                if wanted.is_empty() { Ok(Page::default()) } else { within(patience, store.load(&wanted)).await };
             let page = match page {
                 Some((rows, bytes)) if loaded.is_ok() => {
                     let begun = Instant::now();
                     let fetched = store.fetch(&mut position, &lanes, as_number(rows), as_number(bytes));
-                    let fetched = within(PATIENCE, fetched).await;
+                    let fetched = within(patience, fetched).await;
                     Some(fetched.map(|page| (page, position, begun.elapsed())))
                 }
                 _ => None,
@@ -190,8 +203,12 @@ impl<'a, S: Store> Intake<'a, S> {
             Took::Pass(passed) => self.catch_up.take_in(passed, window).err(),
         };
         match failed {
-            None => database.works_for("reading"),
+            None => {
+                self.patience = PATIENCE;
+                database.works_for("reading");
+            }
             Some(error) => {
+                self.patience = (self.patience * 2).min(LONGEST_PATIENCE);
                 self.not_before = Instant::now() + database.failed_for("reading", &error);
                 self.doubt();
                 self.poll_soon();

@@ -9,7 +9,7 @@ use super::{
         window::{Source, Window},
         within,
     },
-    PATIENCE, admit, as_number,
+    admit, as_number,
 };
 use crate::{
     EventError,
@@ -22,6 +22,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const SHARE: u32 = 4;
 /// How many numbers one statement looks through at first. Dead rows may be among them.
 const FIRST_RANGE: i64 = 100_000;
+const LONGEST_RANGE: i64 = 1 << 30;
 /// A statement that takes less looks through twice as many next time; one that takes more than [`LONG`], through half as many.
 const SHORT: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_millis(500);
@@ -48,6 +49,11 @@ impl<'a> CatchUp<'a> {
         Self { reading: Job::idle(), since: now, range: FIRST_RANGE, begun: now, not_before: now }
     }
 
+    /// The step that is under way begins once more.
+    pub(super) fn ask_anew(&mut self) {
+        self.reading = Job::idle();
+    }
+
     /// Since when a step has been under way.
     pub(super) fn since(&self) -> Option<Instant> {
         (!self.reading.is_idle()).then_some(self.since)
@@ -69,6 +75,7 @@ impl<'a> CatchUp<'a> {
         Running { store, .. }: Running<'a, S>,
         lanes: &[Lane],
         window: &mut Window,
+        patience: Duration,
         reached: i64,
         (rows, bytes): (usize, usize),
     ) {
@@ -81,10 +88,12 @@ impl<'a> CatchUp<'a> {
             window.begin_pass(reached);
         }
         let Some((from, to)) = window.pass() else { return };
-        let (to, lanes) = (to.min(from.saturating_add(self.range)), lanes.to_vec());
+        // Below the numbers that a database gives there is next to nothing.
+        let end = if from < 0 { 0 } else { from.saturating_add(self.range) };
+        let (to, lanes) = (to.min(end), lanes.to_vec());
         self.since = now;
         self.reading.start(async move {
-            let page = within(PATIENCE, store.reread(from, to, &lanes, as_number(rows), as_number(bytes))).await;
+            let page = within(patience, store.reread(from, to, &lanes, as_number(rows), as_number(bytes))).await;
             Passed { begun: now, to, page }
         });
     }
@@ -97,7 +106,7 @@ impl<'a> CatchUp<'a> {
         let Passed { begun, to, page } = passed;
         let time = begun.elapsed();
         if time < SHORT {
-            self.range = self.range.saturating_mul(2);
+            self.range = (self.range * 2).min(LONGEST_RANGE);
         } else if LONG < time {
             self.range = (self.range / 2).max(FIRST_RANGE / 100);
         }
