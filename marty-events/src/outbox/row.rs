@@ -68,7 +68,7 @@ pub struct OutboxStats {
     pub oldest_pending_age: Option<Duration>,
     /// Events that the broker refused for good.
     pub dead: u64,
-    /// Events delivered since the outbox was made.
+    /// Events delivered since the outbox was made, as far as relays have told of them with their heartbeats.
     pub published: u64,
 }
 

@@ -68,7 +68,8 @@ impl OutboxRelayBuilder {
         self
     }
 
-    /// How many rows are held in memory at the most, sent or waiting; 5,000 unless set, at least 1.
+    /// How many rows are held in memory with their payloads at the most, sent or waiting; 5,000 unless set, at least 1. The
+    /// relay keeps the mere numbers of further ones, 100,000 at the most.
     pub fn in_flight(mut self, rows: u32) -> Self {
         self.settings.in_flight = rows.max(1);
         self
@@ -83,7 +84,10 @@ impl OutboxRelayBuilder {
     }
 
     /// How often the broker may refuse an event before it goes to the dead letters; 5 unless set, at least 1. An outage
-    /// is no refusal, and an event that was refused with its batch is tried once alone in any case.
+    /// is not a refusal, and an event that was refused with its batch is tried once alone in any case.
+    ///
+    /// A topic that is missing, or may not be written to, refuses all its events. Attempts are counted for one of them at a
+    /// time. Once that one was given up, the others are given up at their first refusal, until one gets through.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = attempts.max(1);
         self

@@ -99,7 +99,8 @@ impl RelayHealth {
     }
 
     /// Whether the relay does its work: it leads or stands by, the database has answered within the lease time (three
-    /// beats), and the broker has answered within 10 s where there is something to deliver. In an outage of the broker events wait and nothing is lost, but nothing is delivered either.
+    /// beats), and the broker has answered within 10 s where there is something to deliver. In an outage of the broker events
+    /// wait and nothing is lost, but nothing is delivered either.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let condition = self.0.borrow();

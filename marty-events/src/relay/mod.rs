@@ -2,8 +2,11 @@
 //!
 //! It promises delivery at least once, in the order of the inserts per ordering key. A row stays in the outbox until the
 //! broker has acknowledged its record, so there is no position to lose; whatever ends the relay, the next one begins with
-//! the rows that are there. Relays share the work by lanes, into which the ordering keys are divided: each lane has one
-//! owner at a time, by a lease in the database whose term every statement that removes rows checks.
+//! the rows that are there, and goes on reading by the mark of the one before. Relays share the work by lanes, into which
+//! the ordering keys are divided: each lane has one owner at a time, by a lease in the database and a term that every
+//! statement that removes rows checks.
+//!
+//! Nothing that merely degrades stops a relay: `docs/architecture.md` has its rooms and its words.
 
 mod builder;
 mod circuit;
@@ -120,6 +123,9 @@ impl Settings {
 
 impl OutboxRelay {
     /// A relay for the outbox in `pool`'s database.
+    ///
+    /// It makes up to five connections of its own with the pool's options, and in PostgreSQL one more that
+    /// [listens](OutboxRelayBuilder::listen). In SQLite it uses the pool itself.
     pub fn builder(pool: impl Into<OutboxPool>) -> OutboxRelayBuilder {
         OutboxRelayBuilder::new(pool.into())
     }
@@ -138,8 +144,8 @@ impl OutboxRelay {
     ///
     /// # Errors
     ///
-    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`], and [`EventError::Kafka`] or
-    /// [`EventError::Background`] (a producer that cannot be made), at the start.
+    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`], [`EventError::CachedSequence`], and
+    /// [`EventError::Kafka`] or [`EventError::Background`] (a producer that cannot be made), at the start.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EventError> {
         let Self { pool, table, config, settings, vitals } = self;
         // Connections of its own: what a service does with its pool keeps no heartbeat waiting.
