@@ -208,7 +208,9 @@ impl Window {
             return;
         };
         let key = self.keys.entry(name.clone()).or_default();
-        let suffers = key.is_blocked || !is_open;
+        let first = key.numbers.first_key_value().map(|(_, noted)| noted.place);
+        // Behind a row that does not go on, none does.
+        let suffers = key.is_blocked || !is_open || first.is_some_and(|first| !self.destinations.is_open(first));
         let count = if suffers { &mut self.suffering } else { &mut self.going };
         if *count < self.limits.numbers {
             *count += 1;
@@ -226,8 +228,7 @@ impl Window {
         let Some(key) = self.keys.get_mut(name) else { return };
         let mut left = None;
         for (seq, noted) in &mut key.numbers {
-            let goes_on = !key.is_blocked && self.destinations.is_open(noted.place);
-            if noted.suffers || goes_on {
+            if noted.suffers {
                 continue;
             }
             if self.limits.numbers <= self.suffering {
@@ -294,13 +295,18 @@ impl Window {
         let Some(key) = self.keys.get(name) else { return };
         let next = key.numbers.first_key_value().map(|(_, noted)| noted.place);
         let runs_dry = key.runs_dry(self.limits.of_key);
-        if runs_dry && next.is_some_and(|place| self.destinations.is_open(place)) {
+        let is_stuck = next.is_some_and(|place| !self.destinations.is_open(place));
+        let counts_as_going = key.numbers.last_key_value().is_some_and(|(_, noted)| !noted.suffers);
+        let is_empty = key.is_empty();
+        if runs_dry && next.is_some() && !is_stuck {
             self.hungry.insert(name.clone());
         } else {
             self.hungry.remove(name);
         }
-        if key.is_empty() {
+        if is_empty {
             self.keys.remove(name);
+        } else if is_stuck && counts_as_going {
+            self.count_as_suffering(name);
         }
     }
 
