@@ -10,9 +10,10 @@ use sqlx::SqlitePool;
 
 use crate::{EventError, error::OneLine};
 
-/// How many connections a relay has of its own.
+/// How many connections a relay has of its own: one for each kind of work that goes on at a time, so that none waits for another's.
+/// They are the heartbeat, a page, a pass, a settlement, a judgement, retention, the sweep and the count for the gauges.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-const OWN_CONNECTIONS: u32 = 5;
+const OWN_CONNECTIONS: u32 = 8;
 
 /// A connection pool of any database that has an outbox; made from the pool itself.
 #[derive(Debug, Clone)]
@@ -71,7 +72,7 @@ impl OutboxPool {
 }
 
 impl OutboxPool {
-    /// A pool of a relay's own, to the same database with the same options: five connections, made when they are needed and closed after a
+    /// A pool of a relay's own, to the same database with the same options: eight connections, made when they are needed and closed after a
     /// minute without use, besides the one that listens. The service's connections may all be busy, and some of them with what the relay
     /// would wait for. SQLite has one writer at a time anyway, and an in-memory database only the connections that it has: there it is the given
     /// pool.

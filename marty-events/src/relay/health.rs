@@ -198,7 +198,9 @@ impl Vitals {
             return;
         }
         if is {
-            tracing::warn!("reading the outbox takes long");
+            tracing::warn!("reading the outbox takes long, and nothing is delivered meanwhile");
+        } else {
+            tracing::info!("the outbox is read again, or events are delivered");
         }
         self.0.note(|condition| condition.reads_for_long = is.then(Timestamp::now));
     }

@@ -124,7 +124,7 @@ impl Settings {
 impl OutboxRelay {
     /// A relay for the outbox in `pool`'s database.
     ///
-    /// It makes up to five connections of its own with the pool's options, and in PostgreSQL one more that
+    /// It makes up to eight connections of its own with the pool's options, and in PostgreSQL one more that
     /// [listens](OutboxRelayBuilder::listen). In SQLite it uses the pool itself.
     pub fn builder(pool: impl Into<OutboxPool>) -> OutboxRelayBuilder {
         OutboxRelayBuilder::new(pool.into())
@@ -238,6 +238,9 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
                         delivers = end != End::CutOff;
                     }
                     Err(error) => producer = wait_for_producer(running, &mut neighbours.broker, error, stop).await,
+                }
+                if config.counts() {
+                    observe::show_oldest(table, 0.0);
                 }
                 vitals.is_unanswered(false);
                 vitals.is_reading_for_long(false);

@@ -61,6 +61,10 @@ impl<'a> Tenure<'a> {
         self.heartbeat.is_idle() && self.beat_at <= now
     }
 
+    pub(super) fn is_beating(&self) -> bool {
+        !self.heartbeat.is_idle()
+    }
+
     /// When there is something to do for the lanes.
     pub(super) fn due(&self) -> Option<Instant> {
         self.heartbeat.is_idle().then_some(self.beat_at)

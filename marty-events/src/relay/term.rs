@@ -136,9 +136,8 @@ impl<S: Store> Term<'_, '_, S> {
             }
         }
         self.delivery.look(&self.neighbours.broker, drains);
-        running
-            .vitals
-            .is_reading_for_long(self.intake.reading_since().is_some_and(|since| ANSWER_TIME <= since.elapsed()));
+        let reads_for_long = self.intake.reading_since().is_some_and(|since| ANSWER_TIME <= since.elapsed());
+        running.vitals.is_reading_for_long(reads_for_long && ANSWER_TIME <= self.delivery.silence());
     }
 
     fn beat(&mut self) {
@@ -244,10 +243,14 @@ impl<S: Store> Term<'_, '_, S> {
         }
         self.delivery.purge();
         let mark = self.intake.mark(&self.delivery.window);
+        let Running { settings, .. } = self.running;
+        if self.tenure.is_beating() {
+            let beaten = self.tenure.beaten().await;
+            let _ = self.tenure.take_in(beaten, settings.beat(), settings.lease_time);
+        }
         // Its count and its mark are in the outbox before the lanes are another's.
         self.beat();
         let beaten = self.tenure.beaten().await;
-        let Running { settings, .. } = self.running;
         let kept = self.tenure.take_in(beaten, settings.beat(), settings.lease_time);
         if matches!(kept, Kept::Held(..)) {
             tenure::release(self.running, &self.tenure.leaving, mark.as_deref()).await;

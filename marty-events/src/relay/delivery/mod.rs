@@ -53,6 +53,8 @@ pub(super) struct Delivery {
     pub(super) settle_at: Option<Instant>,
     /// Since when there has been something to deliver, and no answer from the broker.
     unanswered: Option<Instant>,
+    /// When the broker answered last; the term's beginning before that.
+    answered_at: Instant,
     /// Events that were not taken for a reason that is not clear, since a line in the log said so.
     unclear: usize,
     warned_at: Option<Instant>,
@@ -74,6 +76,7 @@ impl Delivery {
             send_at: Instant::now(),
             settle_at: None,
             unanswered: None,
+            answered_at: Instant::now(),
             unclear: 0,
             warned_at: None,
             vitals: vitals.clone(),
@@ -197,7 +200,13 @@ impl Delivery {
     /// The broker has answered, whatever it said.
     fn answered(&mut self, broker: &mut Circuit) {
         self.unanswered = None;
+        self.answered_at = Instant::now();
         broker.works();
+    }
+
+    /// How long the broker has answered nothing.
+    pub(super) fn silence(&self) -> Duration {
+        self.answered_at.elapsed()
     }
 
     fn refuse(&mut self, refusal: Refusal, broker: &mut Circuit) {

@@ -5,8 +5,8 @@
 //! whose turn is to come; the row is loaded when it does. A row that is *left behind* is not kept at all: the hash of its key is
 //! closed, so that no successor overtakes it, and the rows behind are read once more when their turn may have come.
 //!
-//! Each of them is bounded. A blocked key, a hot key, a topic that refuses everything and a partition that does not answer keep
-//! numbers, or are left behind, and crowd nobody out.
+//! Each of them is bounded, but for the hashes of closed keys, which take a few bytes a key. A blocked key, a hot key, a topic that
+//! refuses everything and a partition that does not answer keep numbers, or are left behind, and crowd nobody out.
 
 mod admission;
 mod destinations;
