@@ -14,8 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LOCKED_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub(super) struct Settlement<'a> {
-    job: Job<'a, Done>,
+pub(super) struct Settlement {
+    job: Job<Done>,
     /// Not before this is the database asked again.
     not_before: Instant,
     /// When locked rows are tried again.
@@ -29,7 +29,7 @@ pub(super) struct Done {
     answer: Result<Settled, EventError>,
 }
 
-impl<'a> Settlement<'a> {
+impl Settlement {
     pub(super) fn new() -> Self {
         let now = Instant::now();
         Self { job: Job::idle(), not_before: now, locked_at: now }
@@ -57,8 +57,8 @@ impl<'a> Settlement<'a> {
 
     pub(super) fn start<S: Store>(
         &mut self,
-        running: Running<'a, S>,
-        tenure: &Tenure<'_>,
+        running: Running<'_, S>,
+        tenure: &Tenure,
         delivery: &mut Delivery,
         at_once: bool,
     ) {
@@ -72,6 +72,7 @@ impl<'a> Settlement<'a> {
         }
         let (rows, lanes): (Vec<RowId>, Vec<i32>) = delivery.window.unsettled().iter().copied().unzip();
         let (lanes, keep) = (tenure.with_numbers(lanes), settings.keep_published.is_some());
+        let store = store.clone();
         self.job.start(async move {
             let answer = within(PATIENCE, store.settle(relay, &lanes, &rows, keep)).await;
             Done { begun, rows: rows.len(), answer }
@@ -87,7 +88,7 @@ impl<'a> Settlement<'a> {
     pub(super) fn take_in(
         &mut self,
         done: Done,
-        tenure: &mut Tenure<'_>,
+        tenure: &mut Tenure,
         delivery: &mut Delivery,
         database: &mut Circuit,
     ) -> bool {

@@ -10,11 +10,11 @@ use crate::{
 
 /// The relay's lanes in one term, and the heartbeat that keeps them.
 #[derive(Debug)]
-pub(super) struct Tenure<'a> {
+pub(super) struct Tenure {
     pub(super) lanes: Vec<Lane>,
     /// Those that are given to another relay once nothing of them is under way.
     pub(super) leaving: Vec<Lane>,
-    heartbeat: Job<'a, Beaten>,
+    heartbeat: Job<Beaten>,
     /// When the next heartbeat is due.
     pub(super) beat_at: Instant,
     /// By this process's clock, which may only make it give up too early: the database's clock decides.
@@ -44,7 +44,7 @@ pub(super) enum Kept {
     Failed(EventError),
 }
 
-impl<'a> Tenure<'a> {
+impl Tenure {
     pub(super) fn new(lanes: Vec<Lane>, asked: Instant, beat: Duration, lease: Duration) -> Self {
         Self {
             lanes,
@@ -78,7 +78,7 @@ impl<'a> Tenure<'a> {
     /// Sends a heartbeat; the answer to a `look` comes with it where the database answers at all.
     pub(super) fn beat<S: Store>(
         &mut self,
-        running: Running<'a, S>,
+        running: Running<'_, S>,
         delivers: bool,
         mark: Option<String>,
         look: Option<S::Position>,
@@ -87,6 +87,7 @@ impl<'a> Tenure<'a> {
         let (asked, settled) = (Instant::now(), self.settled);
         let heartbeat = Heartbeat { relay, lease: settings.lease_time, delivers, mark, settled };
         let look = look.filter(|_| !self.failed);
+        let store = store.clone();
         self.heartbeat.start(async move {
             let limit = (settings.lease_time / 2).min(PATIENCE);
             let answer = within(limit, store.heartbeat(&heartbeat, look.as_ref())).await;

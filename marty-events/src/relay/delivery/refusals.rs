@@ -84,12 +84,12 @@ impl Refusals {
     }
 
     /// Writes the refusals down that wait.
-    pub(in crate::relay) fn start<'a, S: Store>(
+    pub(in crate::relay) fn start<S: Store>(
         &mut self,
-        Running { store, relay, .. }: Running<'a, S>,
-        tenure: &Tenure<'_>,
+        Running { store, relay, .. }: Running<'_, S>,
+        tenure: &Tenure,
         window: &Window,
-        job: &mut Job<'a, Judgement>,
+        job: &mut Job<Judgement>,
     ) {
         if !job.is_idle() || self.waiting.is_empty() || Instant::now() < self.not_before {
             return;
@@ -110,6 +110,7 @@ impl Refusals {
             refused.push(Refused { row: row.id, attempts, reason: refusal.reason.clone(), is_buried: *is_buried });
         }
         let lanes: Vec<Lane> = tenure.with_numbers(lanes);
+        let store = store.clone();
         job.start(async move {
             let answer = within(PATIENCE, store.judge(relay, &lanes, &refused)).await;
             Judgement { refusals, answer }

@@ -31,15 +31,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LONGEST_PATIENCE: Duration = Duration::from_mins(15);
 
 /// How far the relay has read in one term, and what it is reading.
-pub(super) struct Intake<'a, S: Store> {
+pub(super) struct Intake<S: Store> {
     position: S::Position,
     /// The database may be another one than before, where the position means nothing: it is taken from the database anew.
     is_doubtful: bool,
     /// The position was replaced while a read was under way, whose own says nothing any more.
     was_replaced: bool,
-    reading: Job<'a, Read<S>>,
+    reading: Job<Read<S>>,
     since: Instant,
-    catch_up: CatchUp<'a>,
+    catch_up: CatchUp,
     poll_pause: Duration,
     /// Nothing while the outbox is quiet: the next heartbeat tells whether there is something.
     poll_at: Option<Instant>,
@@ -67,7 +67,7 @@ pub(super) enum Took<S: Store> {
     Pass(Passed),
 }
 
-impl<'a, S: Store> Intake<'a, S> {
+impl<S: Store> Intake<S> {
     pub(super) fn new(marks: &[Option<String>]) -> Self {
         let now = Instant::now();
         Self {
@@ -135,7 +135,7 @@ impl<'a, S: Store> Intake<'a, S> {
     }
 
     /// Reads what is due: rows whose turn has come, and a page once everything is here that was left behind for want of room.
-    pub(super) fn start(&mut self, running: Running<'a, S>, lanes: &[Lane], window: &mut Window) {
+    pub(super) fn start(&mut self, running: Running<'_, S>, lanes: &[Lane], window: &mut Window) {
         let now = Instant::now();
         if now < self.not_before {
             return;
@@ -158,13 +158,14 @@ impl<'a, S: Store> Intake<'a, S> {
 
     fn read(
         &mut self,
-        Running { store, .. }: Running<'a, S>,
+        Running { store, .. }: Running<'_, S>,
         lanes: Vec<Lane>,
         wanted: Vec<i64>,
         page: Option<(usize, usize)>,
     ) {
         let (begun, patience, mut position) = (Instant::now(), self.patience, self.position.clone());
         (self.since, self.was_replaced) = (begun, false);
+        let store = store.clone();
         self.reading.start(async move {
             let loaded =
                 if wanted.is_empty() { Ok(Page::default()) } else { within(patience, store.load(&wanted)).await };

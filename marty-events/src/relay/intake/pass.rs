@@ -27,8 +27,8 @@ const LONGEST_RANGE: i64 = 1 << 30;
 const SHORT: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_millis(500);
 
-pub(super) struct CatchUp<'a> {
-    reading: Job<'a, Passed>,
+pub(super) struct CatchUp {
+    reading: Job<Passed>,
     since: Instant,
     range: i64,
     /// When the pass began that is under way, and when the next one may.
@@ -43,7 +43,7 @@ pub(in crate::relay) struct Passed {
     page: Result<Page, EventError>,
 }
 
-impl<'a> CatchUp<'a> {
+impl CatchUp {
     pub(super) fn new() -> Self {
         let now = Instant::now();
         Self { reading: Job::idle(), since: now, range: FIRST_RANGE, begun: now, not_before: now }
@@ -72,7 +72,7 @@ impl<'a> CatchUp<'a> {
     /// Begins a pass where one is due, up to what the position has `reached`, or goes on with the one that is under way.
     pub(super) fn start<S: Store>(
         &mut self,
-        Running { store, .. }: Running<'a, S>,
+        Running { store, .. }: Running<'_, S>,
         lanes: &[Lane],
         window: &mut Window,
         patience: Duration,
@@ -92,6 +92,7 @@ impl<'a> CatchUp<'a> {
         let end = if from < 0 { 0 } else { from.saturating_add(self.range) };
         let (to, lanes) = (to.min(end), lanes.to_vec());
         self.since = now;
+        let store = store.clone();
         self.reading.start(async move {
             let page = within(patience, store.reread(from, to, &lanes, as_number(rows), as_number(bytes))).await;
             Passed { begun: now, to, page }

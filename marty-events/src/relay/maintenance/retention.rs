@@ -15,13 +15,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// When to look next.
 #[derive(Debug)]
-pub(in crate::relay) struct Retention<'a> {
+pub(in crate::relay) struct Retention {
     settings: Settings,
-    step: Job<'a, Result<u64, EventError>>,
+    step: Job<Result<u64, EventError>>,
     due: Instant,
 }
 
-impl<'a> Retention<'a> {
+impl Retention {
     pub(in crate::relay) fn new(settings: Settings) -> Self {
         Self { settings, step: Job::idle(), due: Instant::now() }
     }
@@ -33,11 +33,12 @@ impl<'a> Retention<'a> {
     }
 
     /// Begins one step, if it is time.
-    pub(in crate::relay) fn start<S: Store>(&mut self, store: &'a S) {
+    pub(in crate::relay) fn start<S: Store>(&mut self, store: &S) {
         if self.due().is_none_or(|due| Instant::now() < due) {
             return;
         }
         let Settings { keep_published, keep_dead_letters, .. } = self.settings;
+        let store = store.clone();
         self.step.start(within(PATIENCE, async move {
             let mut deleted = 0;
             if let Some(age) = keep_published {

@@ -19,8 +19,8 @@ const SHARE: u32 = 100;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
-pub(in crate::relay) struct Sweep<'a> {
-    step: Job<'a, Step>,
+pub(in crate::relay) struct Sweep {
+    step: Job<Step>,
     /// Everything above this number was looked through; nothing between two sweeps.
     above: Option<i64>,
     size: i64,
@@ -34,7 +34,7 @@ pub(in crate::relay) struct Step {
     found: Result<Option<i64>, EventError>,
 }
 
-impl<'a> Sweep<'a> {
+impl Sweep {
     pub(in crate::relay) fn new() -> Self {
         Self { step: Job::idle(), above: None, size: FIRST_STEP, at: Instant::now() + PAUSE }
     }
@@ -44,7 +44,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Begins a sweep or its next step, if it is time. `low` is where the relay's own reading begins.
-    pub(in crate::relay) fn start<S: Store>(&mut self, store: &'a S, low: i64, window: &mut Window) {
+    pub(in crate::relay) fn start<S: Store>(&mut self, store: &S, low: i64, window: &mut Window) {
         let now = Instant::now();
         if self.due().is_none_or(|at| now < at) {
             return;
@@ -58,6 +58,7 @@ impl<'a> Sweep<'a> {
             return;
         }
         let from = above.saturating_sub(self.size);
+        let store = store.clone();
         self.step.start(async move {
             let found = within(PATIENCE, store.first_between(from, above)).await;
             Step { begun: now, from, found }
