@@ -71,7 +71,7 @@ refuse! {
     leave(Uuid) -> ();
     fetch(&mut Nowhere, &[Lane], i64, i64) -> Page;
     load(&[i64]) -> Page;
-    reread(i64, i64, &[Lane], i64, i64) -> Page;
+    reread(&Nowhere, (i64, i64), &[Lane], i64, i64) -> Page;
     first_between(i64, i64) -> Option<i64>;
     settle(Uuid, &[Lane], &[RowId], bool) -> Settled;
     judge(Uuid, &[Lane], &[Refused]) -> Settled;

@@ -194,12 +194,13 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
     /// These rows, once more.
     fn load(&self, seqs: &[i64]) -> impl Future<Output = Result<Page, EventError>> + Send;
 
-    /// The rows of `lanes` above `from` and not above `to` that are visible now, whatever was read before; `limit` of them at the most, in
-    /// the order of their numbers, whole where `bytes` allow it.
+    /// The rows of `lanes` above the first number and not above the second that are visible now, but for those that may come late behind
+    /// the position: a successor must not come before them. `limit` of them at the most, in the order of their numbers, whole where
+    /// `bytes` allow it.
     fn reread(
         &self,
-        from: i64,
-        to: i64,
+        position: &Self::Position,
+        range: (i64, i64),
         lanes: &[Lane],
         limit: i64,
         bytes: i64,

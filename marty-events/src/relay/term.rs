@@ -195,9 +195,9 @@ impl<S: Store> Term<'_, '_, S> {
         if self.tenure.lanes.len() < lanes.len() {
             tracing::info!(%relay, lanes = lanes.len(), "relay took further lanes");
             self.tenure.lanes = lanes;
-            self.intake.resume(&marks);
+            self.intake.resume(&marks, &mut self.delivery.window);
         } else if self.intake.is_doubtful() {
-            self.intake.resume(&marks);
+            self.intake.resume(&marks, &mut self.delivery.window);
         }
         if 0 < surplus && self.drain_until.is_none() {
             self.share(surplus);
@@ -242,15 +242,17 @@ impl<S: Store> Term<'_, '_, S> {
             tracing::warn!(events = left, "stopped before all that was sent was settled; it is sent again later");
         }
         self.delivery.purge();
-        let mark = self.intake.mark(&self.delivery.window);
-        let Running { settings, .. } = self.running;
         if self.tenure.is_beating() {
             let beaten = self.tenure.beaten().await;
-            let _ = self.tenure.take_in(beaten, settings.beat(), settings.lease_time);
+            if !self.beaten(beaten) {
+                return;
+            }
         }
-        // Its count and its mark are in the outbox before the lanes are another's.
+        // Its count and its mark are in the outbox before the lanes are another's; no mark where it has just got further lanes.
+        let mark = self.intake.mark(&self.delivery.window);
         self.beat();
         let beaten = self.tenure.beaten().await;
+        let Running { settings, .. } = self.running;
         let kept = self.tenure.take_in(beaten, settings.beat(), settings.lease_time);
         if matches!(kept, Kept::Held(..)) {
             tenure::release(self.running, &self.tenure.leaving, mark.as_deref()).await;

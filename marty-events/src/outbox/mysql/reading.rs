@@ -45,6 +45,7 @@ const REREAD: &str = "
 impl MySqlStore {
     pub(super) async fn read_range(
         &self,
+        position: &MySqlPosition,
         (from, to): (i64, i64),
         lanes: &[Lane],
         limit: i64,
@@ -56,9 +57,18 @@ impl MySqlStore {
             .replace("{from}", &from.to_string())
             .replace("{to}", &to.to_string())
             .replace("{limit}", &limit.to_string());
-        let rows = work::rows(&self.pool, statement(&sql, &self.table)).await?;
+        let mut rows = work::rows(&self.pool, statement(&sql, &self.table)).await?;
         let last = rows.last().map(|row| row.try_get("seq")).transpose()?;
-        Ok(Page { last, ..page(&rows, lanes, i64::try_from(rows.len()) == Ok(limit))? })
+        let is_full = i64::try_from(rows.len()) == Ok(limit);
+        // A number in a gap comes by the position.
+        let gaps = position.gaps().all();
+        rows.retain(|row| {
+            row.try_get("seq").is_ok_and(|seq: i64| {
+                let next = gaps.partition_point(|(first, _)| *first <= seq);
+                next == 0 || gaps[next - 1].1 < seq
+            })
+        });
+        Ok(Page { last, ..page(&rows, lanes, is_full)? })
     }
 
     pub(super) async fn read(

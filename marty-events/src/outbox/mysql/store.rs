@@ -93,8 +93,15 @@ impl Store for MySqlStore {
         self.read(position, lanes, limit, bytes).await.map_err(self.error("read the backlog"))
     }
 
-    async fn reread(&self, from: i64, to: i64, lanes: &[Lane], limit: i64, bytes: i64) -> Result<Page, EventError> {
-        self.read_range((from, to), lanes, limit, bytes).await.map_err(self.error("read the backlog"))
+    async fn reread(
+        &self,
+        position: &MySqlPosition,
+        range: (i64, i64),
+        lanes: &[Lane],
+        limit: i64,
+        bytes: i64,
+    ) -> Result<Page, EventError> {
+        self.read_range(position, range, lanes, limit, bytes).await.map_err(self.error("read the backlog"))
     }
 
     async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {

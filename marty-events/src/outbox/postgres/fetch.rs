@@ -34,9 +34,13 @@ pub(super) const FETCH: &str = "
     (SELECT NULL, NULL, NULL, NULL, NULL, false, {own_record}, {size} FROM {outbox}
         WHERE (SELECT is_whole FROM whole) AND {cursor} < seq AND seq <= $10 ORDER BY seq LIMIT $8)";
 
-/// Rows of the lanes `$2` above `$1` and not above `$3`, at most `$4`; headers and payload are NULL for rows longer than `$5` bytes.
+/// Rows of the lanes `$2` above `$1` and not above `$3`, at most `$4`; headers and payload are NULL for rows longer than `$5` bytes. A row
+/// of a transaction that the position waits for (`$6`), or that it knows nothing of (above `$7` and from the id `$8` on), is left out: it
+/// comes by the position, and so before its successors.
 pub(super) const REREAD: &str = "
-    SELECT {short_record}, {size} FROM {outbox} WHERE $1 < seq AND seq <= $3 AND {is_own} ORDER BY seq LIMIT $4";
+    SELECT {short_record}, {size} FROM {outbox} WHERE $1 < seq AND seq <= $3 AND {is_own}
+        AND NOT (xid = ANY($6::text[]::xid8[]) OR $7 < seq AND $8::text::xid8 <= xid)
+    ORDER BY seq LIMIT $4";
 
 /// The numbers of the parameters of [`FETCH`].
 pub(super) const PARAMETERS: [(&str, &str); 6] = [
@@ -133,17 +137,22 @@ impl PostgresStore {
 
     pub(super) async fn page_again(
         &self,
+        position: &PostgresPosition,
         (from, to): (i64, i64),
         lanes: &[Lane],
         limit: i64,
         bytes: i64,
     ) -> Result<Page, EventError> {
+        let Bounds { named, behind, next_xid, .. } = position.bounds();
         let query = sqlx::query(self.sql.reread.clone())
             .bind(from)
             .bind(set(lanes))
             .bind(to)
             .bind(limit)
-            .bind(bytes / limit.max(1));
+            .bind(bytes / limit.max(1))
+            .bind(named)
+            .bind(behind)
+            .bind(next_xid);
         let rows = self.rows(query).await.map_err(self.error("read the backlog"))?;
         let mut page = Page { is_full: i64::try_from(rows.len()) == Ok(limit), ..Page::default() };
         for row in &rows {

@@ -169,8 +169,15 @@ impl Store for PostgresStore {
         self.page(position, lanes, limit, bytes).await
     }
 
-    async fn reread(&self, from: i64, to: i64, lanes: &[Lane], limit: i64, bytes: i64) -> Result<Page, EventError> {
-        self.page_again((from, to), lanes, limit, bytes).await
+    async fn reread(
+        &self,
+        position: &PostgresPosition,
+        range: (i64, i64),
+        lanes: &[Lane],
+        limit: i64,
+        bytes: i64,
+    ) -> Result<Page, EventError> {
+        self.page_again(position, range, lanes, limit, bytes).await
     }
 
     async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {

@@ -215,8 +215,15 @@ impl Store for SqliteStore {
         Ok(page)
     }
 
-    async fn reread(&self, from: i64, to: i64, lanes: &[Lane], limit: i64, bytes: i64) -> Result<Page, EventError> {
-        self.read_range((from, to), lanes, limit, bytes).await
+    async fn reread(
+        &self,
+        _: &SqlitePosition,
+        range: (i64, i64),
+        lanes: &[Lane],
+        limit: i64,
+        bytes: i64,
+    ) -> Result<Page, EventError> {
+        self.read_range(range, lanes, limit, bytes).await
     }
 
     async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {

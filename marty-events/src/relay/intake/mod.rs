@@ -85,7 +85,8 @@ impl<S: Store> Intake<S> {
     }
 
     /// Begins anew where relays before have come to, in lanes with these marks.
-    pub(super) fn resume(&mut self, marks: &[Option<String>]) {
+    pub(super) fn resume(&mut self, marks: &[Option<String>], window: &mut Window) {
+        window.cancel_pass();
         self.position = S::Position::resume(marks);
         self.is_doubtful = false;
         self.was_replaced = true;
@@ -153,7 +154,7 @@ impl<S: Store> Intake<S> {
             }
         }
         let (rows, bytes) = room(&settings, window, 0, 0);
-        self.catch_up.start(running, lanes, window, self.patience, self.position.reached(), (rows, bytes));
+        self.catch_up.start(running, lanes, window, self.patience, &self.position, (rows, bytes));
     }
 
     fn read(
@@ -234,11 +235,16 @@ impl<S: Store> Intake<S> {
         let Some(page) = page else { return Ok(()) };
         let (page, position, time) = page?;
         if !self.was_replaced {
+            if position.reached() < self.position.reached() {
+                // It reads once more what the pass would read, and in order.
+                window.cancel_pass();
+            }
             self.position = position;
         }
         metrics.fetched(page.rows.len() + page.numbers.len(), time);
-        let is_empty = page.rows.is_empty() && page.numbers.is_empty();
-        self.poll_pause = if is_empty { self.poll_pause * 2 } else { BUSY_POLL };
+        // A page of other relays' rows, or of dead ones, says nothing of what comes behind it.
+        let is_quiet = page.rows.is_empty() && page.numbers.is_empty() && !page.is_full;
+        self.poll_pause = if is_quiet { (self.poll_pause * 2).min(LAST_POLL) } else { BUSY_POLL };
         let pause = if page.is_full || self.was_replaced { Duration::ZERO } else { self.poll_pause };
         self.poll_at = (pause < LAST_POLL.min(settings.beat())).then(|| Instant::now() + pause);
         admit(page, window, Source::Position);
@@ -293,3 +299,6 @@ fn leave_out(row: &Unreadable, window: &mut Window) {
 fn as_number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests;

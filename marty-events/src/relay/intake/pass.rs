@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     EventError,
-    outbox::{Lane, Page, Store},
+    outbox::{Lane, Page, Position, Store},
 };
 
 /// The shortest pause between two passes.
@@ -39,6 +39,7 @@ pub(super) struct CatchUp {
 /// What a step of a pass has read.
 pub(in crate::relay) struct Passed {
     begun: Instant,
+    from: i64,
     to: i64,
     page: Result<Page, EventError>,
 }
@@ -76,10 +77,10 @@ impl CatchUp {
         lanes: &[Lane],
         window: &mut Window,
         patience: Duration,
-        reached: i64,
+        position: &S::Position,
         (rows, bytes): (usize, usize),
     ) {
-        let now = Instant::now();
+        let (now, reached) = (Instant::now(), position.reached());
         if !self.reading.is_idle() || rows == 0 {
             return;
         }
@@ -92,10 +93,10 @@ impl CatchUp {
         let end = if from < 0 { 0 } else { from.saturating_add(self.range) };
         let (to, lanes) = (to.min(end), lanes.to_vec());
         self.since = now;
-        let store = store.clone();
+        let (store, position) = (store.clone(), position.clone());
         self.reading.start(async move {
-            let page = within(patience, store.reread(from, to, &lanes, as_number(rows), as_number(bytes))).await;
-            Passed { begun: now, to, page }
+            let reread = store.reread(&position, (from, to), &lanes, as_number(rows), as_number(bytes));
+            Passed { begun: now, from, to, page: within(patience, reread).await }
         });
     }
 
@@ -104,7 +105,7 @@ impl CatchUp {
     }
 
     pub(super) fn take_in(&mut self, passed: Passed, window: &mut Window) -> Result<(), EventError> {
-        let Passed { begun, to, page } = passed;
+        let Passed { begun, from, to, page } = passed;
         let time = begun.elapsed();
         if time < SHORT {
             self.range = (self.range * 2).min(LONGEST_RANGE);
@@ -112,6 +113,10 @@ impl CatchUp {
             self.range = (self.range / 2).max(FIRST_RANGE / 100);
         }
         let page = page?;
+        if window.pass().is_none_or(|(at, _)| at != from) {
+            // It was cancelled meanwhile.
+            return Ok(());
+        }
         // A page that is full ends with its last row, one that is not with the range.
         let last = if page.is_full { page.last.unwrap_or(to) } else { to };
         admit(page, window, Source::Pass);

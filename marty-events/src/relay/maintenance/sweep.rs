@@ -50,7 +50,8 @@ impl Sweep {
             return;
         }
         let above = self.above.unwrap_or_else(|| {
-            window.look_from(low.saturating_add(1));
+            // Databases give no numbers below 1.
+            window.look_from(low.saturating_add(1).max(1));
             low
         });
         if above == i64::MIN {

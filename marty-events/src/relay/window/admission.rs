@@ -53,7 +53,18 @@ impl Window {
 
     /// Leaves out, until it is read again, a row that this version cannot read, and its key. Answers whether that is new.
     pub(in crate::relay) fn leave_unreadable(&mut self, seq: i64, ordering_key: Option<&str>) -> bool {
-        self.left.leave(seq, ordering_key.map(hash), Timestamp::now());
+        let now = Timestamp::now();
+        self.left.leave(seq, ordering_key.map(hash), now);
+        // One that is known already is not gone, and what follows it waits.
+        if self.due.remove(&seq) {
+            self.released();
+            self.leave(seq);
+        } else if let Some(Some(name)) = self.numbers.get(&seq).cloned() {
+            self.leave_from(seq, &name, now);
+            self.review(&name);
+        } else {
+            self.leave_number(seq);
+        }
         self.unreadable.len() < self.limits.numbers && self.unreadable.insert(seq)
     }
 
@@ -121,8 +132,8 @@ impl Window {
     }
 
     fn load_again(&mut self, seq: i64, event: Option<Record>) {
+        self.released();
         let Some(row) = self.rows.get_mut(&seq) else { return };
-        self.held -= 1;
         match event {
             Some(event) if event.event_id == row.id.event_id => {
                 row.attempts = attempts(&event).max(row.attempts);
@@ -243,6 +254,15 @@ impl Window {
             self.leave_from(seq, name, created_at);
         }
         self.make_room_known();
+    }
+
+    /// A refused row is not held any more.
+    pub(super) fn released(&mut self) {
+        self.held -= 1;
+        if self.held_overflowed && self.held <= self.limits.held / 2 {
+            self.held_overflowed = false;
+            self.left.may_return();
+        }
     }
 
     /// Numbers of keys that go on came free: what was left behind for want of them may come.

@@ -98,6 +98,15 @@ impl LeftBehind {
         self.pass = Some(Pass { at: first.saturating_sub(1), to, oldest: self.oldest.take() });
     }
 
+    /// Gives a pass up that is under way; a later one reads the rest.
+    pub(super) fn cancel_pass(&mut self) {
+        let Some(Pass { at, oldest, .. }) = self.pass.take() else { return };
+        self.closed.extend(std::mem::take(&mut self.shut));
+        self.closed.extend(std::mem::take(&mut self.behind));
+        self.oldest = oldest.into_iter().chain(self.oldest).min();
+        self.look_from(at.saturating_add(1));
+    }
+
     /// The numbers that the pass still has to read: above the first, and not above the second.
     pub(super) fn pass(&self) -> Option<(i64, i64)> {
         self.pass.as_ref().map(|pass| (pass.at, pass.to))

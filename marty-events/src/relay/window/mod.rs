@@ -81,6 +81,8 @@ pub(super) struct Window {
     due: BTreeSet<i64>,
     /// Refused rows: being judged, parked or due.
     held: usize,
+    /// A row was left behind for want of a place to hold it.
+    held_overflowed: bool,
     left: LeftBehind,
     /// Rows that cannot be read.
     unreadable: HashSet<i64>,
@@ -118,6 +120,7 @@ impl Window {
             parked: BTreeSet::new(),
             due: BTreeSet::new(),
             held: 0,
+            held_overflowed: false,
             left: LeftBehind::default(),
             unreadable: HashSet::new(),
             delivered: Vec::new(),
@@ -132,7 +135,9 @@ impl Window {
 
     /// How many further rows and bytes there is room for.
     pub(super) fn room(&self) -> (usize, usize) {
-        let held = self.whole + self.delivered.len();
+        // Locked rows take no room, as long as they are not very many.
+        let locked = self.locked.len().saturating_sub(10 * self.limits.rows);
+        let held = self.whole + self.delivered.len() + locked;
         (self.limits.rows.saturating_sub(held), self.limits.bytes.saturating_sub(self.bytes))
     }
 

@@ -19,6 +19,11 @@ impl Window {
             row.state = State::UnderWay { since: now };
             self.under_way += 1;
             self.sent.push_back((now, seq));
+            if 2 * self.under_way + 1_000 < self.sent.len() {
+                let rows = &self.rows;
+                self.sent
+                    .retain(|(at, seq)| rows.get(seq).is_some_and(|row| row.state == State::UnderWay { since: *at }));
+            }
             break self.rows.get(&seq).and_then(|row| row.event.as_ref());
         }
     }
@@ -120,6 +125,7 @@ impl Window {
             return false;
         }
         if self.limits.held <= self.held {
+            self.held_overflowed = true;
             self.leave(seq);
             return false;
         }
@@ -213,6 +219,11 @@ impl Window {
 
     pub(in crate::relay) fn pass(&self) -> Option<(i64, i64)> {
         self.left.pass()
+    }
+
+    /// Gives a pass up, because the position reads once more what it would read.
+    pub(in crate::relay) fn cancel_pass(&mut self) {
+        self.left.cancel_pass();
     }
 
     pub(in crate::relay) fn pass_reached(&mut self, seq: i64) {

@@ -1,14 +1,17 @@
 //! Rows that are done: delivered or buried, and then gone from the outbox.
 
-use std::time::Instant;
+use std::{collections::HashSet, time::Instant};
 
 use super::{State, Window};
 use crate::outbox::RowId;
 
+/// How many rows that somebody else has locked are tried at a time.
+const MOST_LOCKED: usize = 1_000;
+
 impl Window {
     /// The row is in the dead letters now: its key goes on.
     pub(in crate::relay) fn buried(&mut self, seq: i64, now: Instant) {
-        self.held -= 1;
+        self.released();
         self.leave_topic(seq);
         self.advance(seq);
         self.is_gone(seq, now);
@@ -21,7 +24,8 @@ impl Window {
 
     /// Delivered rows that were locked when they were last to be settled are settled with the next ones.
     pub(in crate::relay) fn settle_locked(&mut self) {
-        self.delivered.append(&mut self.locked);
+        let some = self.locked.len().min(MOST_LOCKED);
+        self.delivered.extend(self.locked.drain(..some));
     }
 
     /// How many delivered rows are locked by somebody else.
@@ -31,6 +35,7 @@ impl Window {
 
     /// The first `count` unsettled rows are out of the outbox, but for those in `except`.
     pub(in crate::relay) fn settled(&mut self, count: usize, except: &[i64], now: Instant) {
+        let except: HashSet<i64> = except.iter().copied().collect();
         for (row, lane) in self.delivered.drain(..count).collect::<Vec<_>>() {
             if except.contains(&row.seq) {
                 self.locked.push((row, lane));

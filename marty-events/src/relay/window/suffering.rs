@@ -68,7 +68,7 @@ impl Window {
         let mut places: Vec<_> = self.rows.values().filter(|row| late(row.state)).map(|row| row.place).collect();
         places.sort_unstable();
         places.dedup();
-        places.retain(|place| self.destinations.hangs(*place));
+        let new = places.iter().filter(|place| self.destinations.hangs(**place)).count();
         for place in &places {
             let under_way = |row: &Row| row.place == *place && matches!(row.state, State::UnderWay { .. });
             let seqs: Vec<i64> = self.rows.iter().filter(|(_, row)| under_way(row)).map(|(seq, _)| *seq).collect();
@@ -89,7 +89,7 @@ impl Window {
         if !places.is_empty() {
             self.count_waiting_as_suffering();
         }
-        !places.is_empty()
+        0 < new
     }
 
     /// The destination answers, whatever it says.

@@ -417,3 +417,71 @@ fn rows_that_somebody_else_has_locked_are_settled_later() {
     window.settle_locked();
     assert_eq!((window.unsettled().len(), window.locked()), (1, 0));
 }
+
+#[test]
+fn rows_put_back_to_a_destination_that_does_not_answer_are_set_aside_again() {
+    let limits = Limits { rows: 4, bytes: 10_000, of_key: 9, numbers: 99, held: 99, last_tries: 9 };
+    let mut window = small(limits);
+    for seq in 1..=4 {
+        window.admit(row(seq, Some(&format!("k{seq}"))), Source::Position);
+    }
+    assert_eq!(take_all(&mut window).len(), 4);
+    assert!(window.set_aside_late(Instant::now()));
+    assert_eq!(window.room().0, 4);
+    // MessageTimedOut, or a lost producer.
+    for seq in 1..=4 {
+        window.put_back(seq);
+    }
+    let wanted = wanted(&window);
+    let rows = wanted.iter().map(|seq| row(*seq, Some(&format!("k{seq}")))).collect();
+    window.loaded(&wanted, rows);
+    assert_eq!(take_all(&mut window).len(), 4);
+    let new = window.set_aside_late(Instant::now());
+    assert_eq!((new, window.room().0, window.awaited()), (false, 4, 0), "the window is full of rows that hang");
+}
+
+#[test]
+fn a_row_that_turns_out_unreadable_keeps_its_key_back() {
+    let mut window = empty();
+    for seq in [5, 6] {
+        window.note(number(seq, Some("a")), Source::Position);
+    }
+    let wanted = wanted(&window);
+    assert_eq!(wanted, [5, 6]);
+    window.leave_unreadable(5, Some("a"));
+    window.loaded(&wanted, vec![row(6, Some("a"))]);
+    assert_eq!(take_all(&mut window), [] as [i64; 0], "6 overtakes 5");
+}
+
+#[test]
+fn rows_left_behind_for_want_of_a_place_return_when_there_is_one() {
+    let mut window = small(Limits { rows: 9, bytes: 10_000, of_key: 9, numbers: 99, held: 1, last_tries: 9 });
+    window.admit(row(1, Some("a")), Source::Position);
+    window.admit(row(2, Some("b")), Source::Position);
+    window.admit(row(3, Some("b")), Source::Position);
+    take_all(&mut window);
+    assert!(window.judge(1));
+    assert!(!window.judge(2));
+    window.buried(1, Instant::now());
+    assert_eq!((window.held, window.left.lowest()), (0, Some(2)));
+    assert!(window.pass_is_due(9), "nothing brings 2 and 3 back");
+}
+
+#[test]
+fn a_pass_that_is_cancelled_leaves_its_keys_closed_and_begins_anew() {
+    let mut window = small(Limits { held: 0, ..Limits::new(5_000, 64 << 20) });
+    for (seq, key) in [(1, "a"), (2, "b")] {
+        window.admit(row(seq, Some(key)), Source::Position);
+    }
+    assert!(!take_all(&mut window).into_iter().any(|seq| window.judge(seq)), "both are left behind");
+    window.look_from(1);
+    window.begin_pass(9);
+    window.admit(row(1, Some("a")), Source::Pass);
+    window.pass_reached(1);
+    window.cancel_pass();
+    window.admit(row(3, Some("b")), Source::Position);
+    assert_eq!(take_all(&mut window), [1], "the successor of the row that the pass had not reached waits");
+    assert!(window.pass_is_due(9));
+    window.begin_pass(9);
+    assert_eq!(window.pass(), Some((1, 9)));
+}
