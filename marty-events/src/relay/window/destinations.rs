@@ -48,6 +48,8 @@ struct Destination {
     under_way: usize,
     /// Whether the row under way is one that must be sent alone.
     is_quiet: bool,
+    /// How many ready rows go before the next one that must be sent alone: many of those must not keep the others waiting.
+    credit: usize,
     /// What is under way gets no answer.
     hangs: bool,
     has_turn: bool,
@@ -85,6 +87,7 @@ impl Destinations {
                 here: 0,
                 under_way: 0,
                 is_quiet: false,
+                credit: 0,
                 hangs: false,
                 has_turn: false,
             });
@@ -230,21 +233,22 @@ impl Destinations {
         while let Some(place) = self.turns.pop_front() {
             let destination = &mut self.list[place];
             destination.has_turn = false;
-            let waits = destination.is_quiet || !destination.alone.is_empty() && 0 < destination.under_way;
+            let is_alones_turn =
+                !destination.alone.is_empty() && (destination.credit == 0 || destination.ready.is_empty());
+            let waits = destination.is_quiet || is_alones_turn && 0 < destination.under_way;
             // It has a turn again when what is under way has landed.
             if waits {
                 continue;
             }
-            let seq = match destination.alone.pop_front() {
-                Some(seq) => {
-                    destination.is_quiet = true;
-                    seq
-                }
-                None => match destination.ready.pop_front() {
-                    Some(seq) => seq,
-                    None => continue,
-                },
+            let next = if is_alones_turn {
+                destination.is_quiet = true;
+                destination.credit = destination.ready.len();
+                destination.alone.pop_front()
+            } else {
+                destination.credit = destination.credit.saturating_sub(1);
+                destination.ready.pop_front()
             };
+            let Some(seq) = next else { continue };
             destination.under_way += 1;
             self.give_turn(place);
             return Some((place, seq));

@@ -209,6 +209,27 @@ fn a_row_refused_with_its_batch_is_tried_with_nothing_else_under_way_to_its_topi
 }
 
 #[test]
+fn rows_that_are_tried_alone_take_turns_with_the_others() {
+    let mut window = empty();
+    for seq in 1..=3 {
+        window.admit(Record { attempts: 1, ..row(seq, Some(&format!("large{seq}"))) }, Source::Position);
+    }
+    for seq in 4..=6 {
+        window.admit(row(seq, None), Source::Position);
+    }
+    let mut order = Vec::new();
+    loop {
+        let taken = take_all(&mut window);
+        if taken.is_empty() {
+            break;
+        }
+        taken.iter().for_each(|seq| window.delivered(*seq));
+        order.push(taken);
+    }
+    assert_eq!(order, [vec![1], vec![4, 5, 6], vec![2], vec![3]]);
+}
+
+#[test]
 fn a_row_that_was_put_back_goes_before_its_successors() {
     let mut window = window(&[(1, Some("a")), (2, Some("a")), (3, None)]);
     assert_eq!(take_all(&mut window), [1, 3]);
@@ -273,9 +294,9 @@ fn a_row_that_was_refused_before_a_restart_is_tried_alone() {
     window.admit(Record { attempts: 1, ..row(3, None) }, Source::Position);
     assert_eq!(take_all(&mut window), [2]);
     window.delivered(2);
+    assert_eq!(take_all(&mut window), [1], "those that were not refused have their turn");
+    window.delivered(1);
     assert_eq!(take_all(&mut window), [3]);
-    window.delivered(3);
-    assert_eq!(take_all(&mut window), [1]);
 }
 
 #[test]
