@@ -16,12 +16,13 @@
 //! | `KAFKA_SASL_MECHANISM` | none | `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`, `GSSAPI`, `OAUTHBEARER` |
 //! | `KAFKA_SASL_USERNAME`, `KAFKA_SASL_PASSWORD` | none | for `PLAIN` and `SCRAM` |
 //! | `KAFKA_SSL_CA_LOCATION` | the system's | file or directory of CA certificates |
-//! | `KAFKA_PRODUCER_<PROPERTY>` | | any librdkafka producer property, `_` for `.` |
+//! | `KAFKA_PRODUCER_<PROPERTY>` | | a librdkafka producer property, `_` for `.`; one that breaks a promise of the library is refused |
 //! | `ENABLE_EVENT_TRACING`, `ENABLE_EVENT_METRICS` | `true` | spans, and the trace context in events; metrics |
 
 mod builder;
 mod fault;
 mod producer;
+mod properties;
 mod read;
 mod security;
 mod values;
