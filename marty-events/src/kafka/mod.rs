@@ -16,7 +16,7 @@ use rdkafka::{
 };
 
 pub(crate) use complaint::{Complaint, Outage};
-pub(crate) use direct::{DirectProducer, Passenger, abandoned};
+pub(crate) use direct::{DirectProducer, Passenger, abandoned, patience, unanswered};
 pub(crate) use partition::Partitioner;
 pub(crate) use served::Served;
 pub(crate) use verdict::{Verdict, is_permanent};
