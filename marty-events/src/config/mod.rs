@@ -5,7 +5,7 @@
 //! | `SERVICE_NAME` | required | first part of the domain topics, `service_name` in the metadata, CloudEvents source |
 //! | `SERVICE_VERSION` | `0.0.0` | `service_version` in the metadata |
 //! | `KAFKA_BROKERS` | `localhost:9092` | comma-separated bootstrap list; `embedded` starts the in-process broker (feature `embedded`) |
-//! | `EVENT_TOPIC_PREFIX` | `marty` | first segment of every topic; empty drops it |
+//! | `EVENT_TOPIC_PREFIX` | `marty` | first segment of every topic, in lower case; empty drops it |
 //! | `EVENT_DOMAIN_TOPIC` | `{service}.{aggregate}.{event_type}` | pattern of the domain topics |
 //! | `EVENT_OUTBOX_TABLE` | `event_outbox` | the outbox table, also `schema.table` |
 //! | `DATABASE_URL` | none | the outbox database that keeps direct events which Kafka did not take |

@@ -75,6 +75,16 @@ fn each_bad_value_is_a_fault_of_its_variable() {
         ("KAFKA_BROKERS", ":9092"),
         ("KAFKA_BROKERS", "::1:9092"),
         ("EVENT_TOPIC_PREFIX", "a b"),
+        ("EVENT_TOPIC_PREFIX", "Prod"),
+        ("EVENT_TOPIC_PREFIX", "prod."),
+        ("EVENT_TOPIC_PREFIX", ".prod"),
+        ("EVENT_TOPIC_PREFIX", "prod..eu"),
+        ("EVENT_DOMAIN_TOPIC", "{aggregate}."),
+        ("EVENT_DOMAIN_TOPIC", ".{aggregate}"),
+        ("EVENT_DOMAIN_TOPIC", "{service}..{aggregate}"),
+        ("SERVICE_NAME", "users."),
+        ("EVENT_SHUTDOWN_TIMEOUT", "inf"),
+        ("EVENT_SHUTDOWN_TIMEOUT", "nan"),
         ("EVENT_DOMAIN_TOPIC", "{service}"),
         ("EVENT_DOMAIN_TOPIC", "{aggregate}.{kind}"),
         ("EVENT_DOMAIN_TOPIC", "{aggregate}/x"),
@@ -88,6 +98,8 @@ fn each_bad_value_is_a_fault_of_its_variable() {
         ("EVENT_ALLOW_DUAL_WRITE", "maybe"),
         ("USE_OUTBOX_PATTERN", "false"),
         ("DATABASE_URL", "oracle://db"),
+        ("DATABASE_URL", "postgres://me:secret@[::1]:5432/users"),
+        ("DATABASE_URL", "postgres://[2001:db8::1]/users"),
         ("KAFKA_SECURITY_PROTOCOL", "tls"),
         ("KAFKA_PRODUCER_ACKS", "1"),
         ("KAFKA_PRODUCER_ENABLE_IDEMPOTENCE", "false"),
@@ -167,6 +179,24 @@ fn a_property_is_read_as_the_client_reads_it() {
     }
     assert_eq!(good(&[("KAFKA_PRODUCER_MESSAGE_MAX_BYTES", " 2000000\n")]).max_message_bytes(), 2_000_000);
     assert_eq!(good(&[("KAFKA_PRODUCER_MESSAGE_MAX_BYTES", " ")]).producer_properties().count(), 0);
+}
+
+#[test]
+fn white_space_is_as_if_absent_and_the_longest_time_is_a_long_one() {
+    let config = good(&[("SERVICE_VERSION", " "), ("KAFKA_BROKERS", "\n"), ("ENABLE_EVENT_TRACING", "  ")]);
+    assert_eq!(config.source().service_version, "0.0.0");
+    assert_eq!(bad(&[("SERVICE_NAME", "  ")]), ["SERVICE_NAME"]);
+    assert_eq!(good(&[("EVENT_TOPIC_PREFIX", " prod ")]).topic_prefix(), "prod");
+    let longest = EventConfig::builder().service_name("users").shutdown_timeout(Duration::MAX).build().unwrap();
+    assert!(Duration::from_hours(24 * 365) < longest.shutdown_timeout());
+    assert!(std::time::Instant::now().checked_add(longest.shutdown_timeout()).is_some());
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn an_address_of_a_database_is_taken_as_a_parameter() {
+    let url = "postgres://me@db/users?hostaddr=::1";
+    assert_eq!(good(&[("DATABASE_URL", url)]).database_url(), Some(url));
 }
 
 #[test]
