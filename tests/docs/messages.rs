@@ -5,10 +5,11 @@ use super::{files, read, root};
 const PAGE: &str = "docs/guide/troubleshooting.md";
 
 /// Where the texts of a wrong configuration, event, topic, table or row are.
-const PROSE: [&str; 7] = [
+const PROSE: [&str; 8] = [
     "config/read.rs",
     "config/security.rs",
     "config/producer.rs",
+    "config/properties.rs",
     "event/message.rs",
     "event/topic.rs",
     "outbox/row.rs",

@@ -22,6 +22,7 @@ mod observed;
 mod ordering;
 mod outage;
 mod outbox;
+mod partitions;
 mod policies;
 mod privileges;
 mod round_trips;

@@ -5,7 +5,7 @@
 //! | `SERVICE_NAME` | required | first part of the domain topics, `service_name` in the metadata, CloudEvents source |
 //! | `SERVICE_VERSION` | `0.0.0` | `service_version` in the metadata |
 //! | `KAFKA_BROKERS` | `localhost:9092` | comma-separated bootstrap list; `embedded` starts the in-process broker (feature `embedded`) |
-//! | `EVENT_TOPIC_PREFIX` | `marty` | first segment of every topic; empty drops it |
+//! | `EVENT_TOPIC_PREFIX` | `marty` | first segment of every topic, in lower case; empty drops it |
 //! | `EVENT_DOMAIN_TOPIC` | `{service}.{aggregate}.{event_type}` | pattern of the domain topics |
 //! | `EVENT_OUTBOX_TABLE` | `event_outbox` | the outbox table, also `schema.table` |
 //! | `DATABASE_URL` | none | the outbox database that keeps direct events which Kafka did not take |
@@ -16,12 +16,13 @@
 //! | `KAFKA_SASL_MECHANISM` | none | `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`, `GSSAPI`, `OAUTHBEARER` |
 //! | `KAFKA_SASL_USERNAME`, `KAFKA_SASL_PASSWORD` | none | for `PLAIN` and `SCRAM` |
 //! | `KAFKA_SSL_CA_LOCATION` | the system's | file or directory of CA certificates |
-//! | `KAFKA_PRODUCER_<PROPERTY>` | | any librdkafka producer property, `_` for `.` |
+//! | `KAFKA_PRODUCER_<PROPERTY>` | | a librdkafka producer property, `_` for `.`; one that breaks a promise of the library is refused |
 //! | `ENABLE_EVENT_TRACING`, `ENABLE_EVENT_METRICS` | `true` | spans, and the trace context in events; metrics |
 
 mod builder;
 mod fault;
 mod producer;
+mod properties;
 mod read;
 mod security;
 mod values;

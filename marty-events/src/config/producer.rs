@@ -2,7 +2,7 @@
 
 use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaConfRes};
 
-use super::{read::Reader, values::Secret};
+use super::{properties, read::Reader, values::Secret};
 
 pub(super) const PREFIX: &str = "KAFKA_PRODUCER_";
 
@@ -25,23 +25,57 @@ pub(super) fn is_of_connections(property: &str) -> bool {
     OF_CONNECTIONS.iter().any(|beginning| property.starts_with(beginning))
 }
 
+/// A property of the environment or the builder.
+struct Given {
+    property: String,
+    variable: String,
+    value: String,
+    /// The value as the client reads it: `t` is `true`.
+    meaning: String,
+}
+
 pub(super) fn read(reader: &mut Reader<'_>) -> Vec<(String, Secret)> {
-    let given: Vec<(String, &str)> =
-        reader.values.beginning(PREFIX).map(|(name, value)| (name.to_owned(), value)).collect();
-    let mut properties = Vec::new();
-    for (variable, value) in given {
-        let property = variable.to_lowercase().replace('_', ".");
-        let variable = format!("{PREFIX}{variable}");
-        match refusal(&property, value) {
-            // A misspelt name hides what the value is.
-            Some((problem, accepted)) if is_unknown(&property) => {
+    let (links, variables): (Vec<String>, Vec<String>) =
+        reader.values.beginning(PREFIX).map(str::to_owned).partition(|name| is_service_link(name));
+    if !links.is_empty() {
+        tracing::info!(?links, "variables of Kubernetes that describe a service are not Kafka's properties");
+    }
+    let mut properties: Vec<Given> = Vec::new();
+    for name in variables {
+        let variable = format!("{PREFIX}{name}");
+        let Some(value) = reader.optional(&variable) else { continue };
+        let property = properties::one_name(name.to_lowercase().replace('_', "."));
+        let meaning = match meaning(&property, value) {
+            Ok(meaning) => meaning,
+            // A misspelt name hides the kind of its value.
+            Err((problem, accepted)) if is_unknown(&property) => {
                 reader.fault_of_secret(&variable, &problem, &accepted);
+                continue;
             }
-            Some((problem, accepted)) => reader.fault(&variable, &problem, &accepted),
-            None => properties.push((property, Secret::new(value))),
+            Err((problem, accepted)) => {
+                reader.fault(&variable, &problem, &accepted);
+                continue;
+            }
+        };
+        match properties.iter().find(|other| other.property == property) {
+            None => properties.push(Given { property, variable, value: value.to_owned(), meaning }),
+            Some(other) if other.meaning == meaning => {}
+            Some(other) => {
+                let problem = format!("{} is the same property and has another value", other.variable);
+                reader.fault(&variable, &problem, "leave one of them out");
+            }
         }
     }
-    properties
+    properties.into_iter().map(|given| (given.property, Secret::new(given.value))).collect()
+}
+
+/// Whether Kubernetes sets such a variable for a service whose name begins with `kafka-producer`: `SERVICE_HOST`,
+/// `SERVICE_PORT_HTTP`, `PORT`, `PORT_8080_TCP_ADDR`. No property has such a name.
+fn is_service_link(name: &str) -> bool {
+    let name = format!("_{name}_");
+    let is_numbered =
+        name.split_once("_PORT_").is_some_and(|(_, rest)| rest.starts_with(|first: char| first.is_ascii_digit()));
+    name.contains("_SERVICE_HOST_") || name.contains("_SERVICE_PORT_") || name.ends_with("_PORT_") || is_numbered
 }
 
 /// Whether librdkafka has no such property.
@@ -50,44 +84,30 @@ fn is_unknown(property: &str) -> bool {
     matches!(set, Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)))
 }
 
-/// Why a property cannot be passed through, and what is accepted.
-fn refusal(property: &str, value: &str) -> Option<(String, String)> {
-    let number = value.parse::<i64>().ok();
-    let weakens = match property {
-        "acks" | "request.required.acks" => (!matches!(value, "all" | "-1")).then_some("leave it at all"),
-        "enable.idempotence" => (!value.eq_ignore_ascii_case("true")).then_some("leave it at true"),
-        "max.in.flight" | "max.in.flight.requests.per.connection" => {
-            number.is_some_and(|number| 5 < number).then_some("5 is the most that keeps the order")
-        }
-        "retries" | "message.send.max.retries" => {
-            number.is_some_and(|number| number < 1).then_some("leave it at its default")
-        }
-        _ => None,
-    };
-    if let Some(accepted) = weakens {
-        return Some((
-            "it would let acknowledged events be lost, doubled or reordered".to_owned(),
-            accepted.to_owned(),
-        ));
+/// The value as the client reads it, or the reason why it cannot be passed through, and what is accepted.
+fn meaning(property: &str, value: &str) -> Result<String, (String, String)> {
+    let meaning = as_read(property, value);
+    // A property with a variable of its own is refused with that variable's name, whatever its value is.
+    if let Some(refused) = properties::refusal(property, meaning.as_deref().unwrap_or(value)) {
+        return Err(refused);
     }
-    let own = match property {
-        "bootstrap.servers" | "metadata.broker.list" => Some("KAFKA_BROKERS"),
-        "security.protocol" => Some("KAFKA_SECURITY_PROTOCOL"),
-        "sasl.mechanism" | "sasl.mechanisms" => Some("KAFKA_SASL_MECHANISM"),
-        "sasl.username" => Some("KAFKA_SASL_USERNAME"),
-        "sasl.password" => Some("KAFKA_SASL_PASSWORD"),
-        "ssl.ca.location" => Some("KAFKA_SSL_CA_LOCATION"),
-        "client.id" => Some("SERVICE_NAME"),
-        _ => None,
-    };
-    if let Some(own) = own {
-        return Some((format!("`{property}` has a variable of its own"), format!("set {own}")));
+    let meaning = meaning.map_err(|refused| {
+        // librdkafka knows its properties and their ranges best.
+        let words = match refused {
+            KafkaError::ClientConfig(_, reason, ..) => reason,
+            other => other.to_string(),
+        };
+        (words, "see librdkafka's CONFIGURATION.md, with `_` for `.`".to_owned())
+    })?;
+    // The client takes `010` for 8, `0x10` for 16 and `10 s` for 10.
+    let is_number = meaning.parse::<i64>().is_ok()
+        && value.starts_with(['+', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+    if is_number && meaning != value {
+        return Err((format!("the client would read {meaning}"), "write a whole number in decimal digits".to_owned()));
     }
-    // librdkafka knows its properties and their ranges best.
-    let refused = ClientConfig::new().set(property, value).create_native_config().err()?;
-    let words = match refused {
-        KafkaError::ClientConfig(_, reason, ..) => reason,
-        other => other.to_string(),
-    };
-    Some((words, "see librdkafka's CONFIGURATION.md, with `_` for `.`".to_owned()))
+    Ok(meaning)
+}
+
+fn as_read(property: &str, value: &str) -> Result<String, KafkaError> {
+    ClientConfig::new().set(property, value).create_native_config()?.get(property)
 }

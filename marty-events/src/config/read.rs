@@ -16,6 +16,8 @@ use crate::{
 pub(super) const DEFAULT_VERSION: &str = "0.0.0";
 pub(super) const DEFAULT_PREFIX: &str = "marty";
 pub(super) const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Seconds; a hundred years. Longer times could not be added to a point in time.
+const LONGEST_TIMEOUT: f64 = 3.2e9;
 const DEFAULT_BROKERS: &str = "localhost:9092";
 
 pub(super) fn read(values: &Values) -> Result<EventConfig, ConfigError> {
@@ -96,7 +98,7 @@ fn service_name(reader: &mut Reader<'_>) -> String {
         reader.fault(name, "it is required", "name the service, for example users");
         return String::new();
     };
-    if let Some(problem) = topic::fault(service) {
+    if let Some(problem) = topic::fault_of_part(service) {
         reader.fault(
             name,
             &format!("it is part of topic names, and {problem}"),
@@ -137,8 +139,11 @@ fn is_address(text: &str) -> bool {
 fn topic_prefix(reader: &mut Reader<'_>) -> String {
     let name = "EVENT_TOPIC_PREFIX";
     let prefix = reader.given(name).unwrap_or(DEFAULT_PREFIX);
-    if let Some(problem) = (!prefix.is_empty()).then(|| topic::fault(prefix)).flatten() {
+    if let Some(problem) = (!prefix.is_empty()).then(|| topic::fault_of_part(prefix)).flatten() {
         reader.fault(name, &problem, "write letters, digits, `.`, `_` or `-`, or nothing");
+    } else if prefix.contains(|letter: char| letter.is_ascii_uppercase()) {
+        let problem = "domain topics are in lower case, so they would have another prefix than the other topics";
+        reader.fault(name, problem, "write it in lower case");
     }
     prefix.to_owned()
 }
@@ -184,7 +189,21 @@ fn database_url(reader: &mut Reader<'_>) -> Option<Secret> {
             &format!("enable the Cargo feature `{feature}`"),
         );
     }
+    if has_ipv6_host(url) {
+        reader.fault(
+            name,
+            "the database driver looks an IPv6 address up as a name, and finds none",
+            "write the name of the host; PostgreSQL takes the address as ?hostaddr=::1",
+        );
+    }
     Some(Secret::new(url))
+}
+
+/// Whether the host is an address in brackets. What stands before `@` is a user, with a password or without.
+fn has_ipv6_host(url: &str) -> bool {
+    let authority = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit('@').next().is_some_and(|host| host.starts_with('['))
 }
 
 fn use_outbox(reader: &mut Reader<'_>) -> bool {
@@ -203,7 +222,9 @@ fn use_outbox(reader: &mut Reader<'_>) -> bool {
 fn shutdown_timeout(reader: &mut Reader<'_>) -> Duration {
     let name = "EVENT_SHUTDOWN_TIMEOUT";
     let Some(text) = reader.optional(name) else { return DEFAULT_SHUTDOWN_TIMEOUT };
-    text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or_else(|| {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite());
+    let limit = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.min(LONGEST_TIMEOUT)).ok());
+    limit.unwrap_or_else(|| {
         reader.fault(name, "it is no time", "write a number of seconds, for example 10 or 2.5");
         DEFAULT_SHUTDOWN_TIMEOUT
     })

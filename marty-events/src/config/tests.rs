@@ -75,6 +75,16 @@ fn each_bad_value_is_a_fault_of_its_variable() {
         ("KAFKA_BROKERS", ":9092"),
         ("KAFKA_BROKERS", "::1:9092"),
         ("EVENT_TOPIC_PREFIX", "a b"),
+        ("EVENT_TOPIC_PREFIX", "Prod"),
+        ("EVENT_TOPIC_PREFIX", "prod."),
+        ("EVENT_TOPIC_PREFIX", ".prod"),
+        ("EVENT_TOPIC_PREFIX", "prod..eu"),
+        ("EVENT_DOMAIN_TOPIC", "{aggregate}."),
+        ("EVENT_DOMAIN_TOPIC", ".{aggregate}"),
+        ("EVENT_DOMAIN_TOPIC", "{service}..{aggregate}"),
+        ("SERVICE_NAME", "users."),
+        ("EVENT_SHUTDOWN_TIMEOUT", "inf"),
+        ("EVENT_SHUTDOWN_TIMEOUT", "nan"),
         ("EVENT_DOMAIN_TOPIC", "{service}"),
         ("EVENT_DOMAIN_TOPIC", "{aggregate}.{kind}"),
         ("EVENT_DOMAIN_TOPIC", "{aggregate}/x"),
@@ -88,6 +98,8 @@ fn each_bad_value_is_a_fault_of_its_variable() {
         ("EVENT_ALLOW_DUAL_WRITE", "maybe"),
         ("USE_OUTBOX_PATTERN", "false"),
         ("DATABASE_URL", "oracle://db"),
+        ("DATABASE_URL", "postgres://me:secret@[::1]:5432/users"),
+        ("DATABASE_URL", "postgres://[2001:db8::1]/users"),
         ("KAFKA_SECURITY_PROTOCOL", "tls"),
         ("KAFKA_PRODUCER_ACKS", "1"),
         ("KAFKA_PRODUCER_ENABLE_IDEMPOTENCE", "false"),
@@ -100,6 +112,107 @@ fn each_bad_value_is_a_fault_of_its_variable() {
         let also = if name == "EVENT_ALLOW_DUAL_WRITE" { ("USE_OUTBOX_PATTERN", "false") } else { (name, value) };
         assert!(bad(&[also, (name, value)]).contains(&name.to_owned()), "{name}={value}");
     }
+}
+
+#[test]
+fn a_property_that_breaks_a_promise_is_refused_with_the_reason() {
+    for (name, value, problem) in [
+        ("DELIVERY_REPORT_ONLY_ERROR", "true", "never hear that an event was delivered"),
+        ("DELIVERY_REPORT_ONLY_ERROR", "T", "never hear that an event was delivered"),
+        ("TRANSACTIONAL_ID", "users", "uses no Kafka transactions"),
+        ("TRANSACTION_TIMEOUT_MS", "1000", "uses no Kafka transactions"),
+        ("ENABLE_GAPLESS_GUARANTEE", "true", "stop the producer for all others"),
+        ("PARTITIONER", "random", "the events of one key over all partitions"),
+        ("QUEUING_STRATEGY", "lifo", "reordered"),
+        ("METADATA_BROKER_LIST", "x:1", "has a variable of its own"),
+        ("CLIENT_ID", "x", "has a variable of its own"),
+        ("TEST_MOCK_NUM_BROKERS", "1", "a simulated broker"),
+        ("PLUGIN_LIBRARY_PATHS", "/tmp/x.so", "change or withhold"),
+        ("TOPIC_BLACKLIST", "marty", "take these topics for missing"),
+        ("API_VERSION_REQUEST", "false", "no idempotent producer"),
+        ("INTERNAL_TERMINATION_SIGNAL", "15", "take a signal over"),
+        ("GROUP_ID", "users", "a property of consumers"),
+        ("AUTO_OFFSET_RESET", "earliest", "a property of consumers"),
+        ("MESSAGE_TIMEOUT_MS", "0", "`publish` would wait"),
+        ("DELIVERY_TIMEOUT_MS", "0", "`publish` would wait"),
+        ("REQUEST_REQUIRED_ACKS", "1", "lost, doubled or reordered"),
+        ("MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION", "6", "lost, doubled or reordered"),
+        ("MESSAGE_SEND_MAX_RETRIES", "0", "lost, doubled or reordered"),
+        // The callbacks are set by functions only.
+        ("DR_CB", "1", "No such configuration property"),
+    ] {
+        let variable = format!("KAFKA_PRODUCER_{name}");
+        let error = read::read(&environment(&[(&variable, value)])).expect_err(&variable);
+        assert!(error.to_string().contains(problem), "{error}");
+        assert_eq!(error.faults()[0].variable, variable);
+    }
+    for (name, value) in [
+        ("DELIVERY_REPORT_ONLY_ERROR", "false"),
+        ("ACKS", "all"),
+        ("ACKS", "-1"),
+        ("ENABLE_IDEMPOTENCE", "1"),
+        ("MAX_IN_FLIGHT", "5"),
+        ("PARTITIONER", "consistent_random"),
+    ] {
+        good(&[(&format!("KAFKA_PRODUCER_{name}"), value)]);
+    }
+}
+
+#[test]
+fn two_names_of_one_property_are_one_property() {
+    let one = |name: &str| {
+        let config = good(&[(name, "2000")]);
+        config.producer_properties().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+    };
+    assert_eq!(one("KAFKA_PRODUCER_DELIVERY_TIMEOUT_MS"), ["message.timeout.ms=2000"]);
+    assert_eq!(one("KAFKA_PRODUCER_QUEUE_BUFFERING_MAX_MS"), ["linger.ms=2000"]);
+    let same = [("KAFKA_PRODUCER_DELIVERY_TIMEOUT_MS", "2000"), ("KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS", "2000")];
+    assert_eq!(good(&same).producer_properties().count(), 1);
+    let different = [("KAFKA_PRODUCER_DELIVERY_TIMEOUT_MS", "2000"), ("KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS", "3000")];
+    assert_eq!(bad(&different), ["KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS"]);
+}
+
+#[test]
+fn a_property_is_read_as_the_client_reads_it() {
+    for number in ["0x200000", "010", "2000000 bytes", "+2000000", "2000000.5"] {
+        assert_eq!(bad(&[("KAFKA_PRODUCER_MESSAGE_MAX_BYTES", number)]), ["KAFKA_PRODUCER_MESSAGE_MAX_BYTES"]);
+    }
+    assert_eq!(good(&[("KAFKA_PRODUCER_MESSAGE_MAX_BYTES", " 2000000\n")]).max_message_bytes(), 2_000_000);
+    assert_eq!(good(&[("KAFKA_PRODUCER_MESSAGE_MAX_BYTES", " ")]).producer_properties().count(), 0);
+}
+
+#[test]
+fn white_space_is_as_if_absent_and_the_longest_time_is_a_long_one() {
+    let config = good(&[("SERVICE_VERSION", " "), ("KAFKA_BROKERS", "\n"), ("ENABLE_EVENT_TRACING", "  ")]);
+    assert_eq!(config.source().service_version, "0.0.0");
+    assert_eq!(bad(&[("SERVICE_NAME", "  ")]), ["SERVICE_NAME"]);
+    assert_eq!(good(&[("EVENT_TOPIC_PREFIX", " prod ")]).topic_prefix(), "prod");
+    let longest = EventConfig::builder().service_name("users").shutdown_timeout(Duration::MAX).build().unwrap();
+    assert!(Duration::from_hours(24 * 365) < longest.shutdown_timeout());
+    assert!(std::time::Instant::now().checked_add(longest.shutdown_timeout()).is_some());
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn an_address_of_a_database_is_taken_as_a_parameter() {
+    let url = "postgres://me@db/users?hostaddr=::1";
+    assert_eq!(good(&[("DATABASE_URL", url)]).database_url(), Some(url));
+}
+
+#[test]
+fn links_of_kubernetes_services_are_passed_over() {
+    let links = [
+        ("KAFKA_PRODUCER_SERVICE_HOST", "10.0.0.1"),
+        ("KAFKA_PRODUCER_SERVICE_PORT", "8080"),
+        ("KAFKA_PRODUCER_SERVICE_PORT_HTTP", "8080"),
+        ("KAFKA_PRODUCER_PORT", "tcp://10.0.0.1:8080"),
+        ("KAFKA_PRODUCER_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+        ("KAFKA_PRODUCER_PORT_8080_TCP_ADDR", "10.0.0.1"),
+        ("KAFKA_PRODUCER_BLUE_SERVICE_HOST", "10.0.0.1"),
+        ("KAFKA_PRODUCER_BLUE_PORT_8080_UDP_PROTO", "udp"),
+    ];
+    assert_eq!(good(&links).producer_properties().count(), 0);
+    assert_eq!(bad(&[("KAFKA_PRODUCER_PORTS", "1")]), ["KAFKA_PRODUCER_PORTS"]);
 }
 
 #[test]
@@ -223,9 +336,11 @@ fn no_secret_is_shown_where_it_does_not_belong_or_is_misspelt() {
 #[test]
 fn a_value_that_is_not_utf_8_is_named() {
     use std::os::unix::ffi::OsStringExt;
-    let values = [("SERVICE_NAME".into(), OsString::from_vec(vec![0xff]))];
-    let error = read::read(&Values::from_environment(values.into_iter())).unwrap_err();
-    assert!(error.to_string().contains("SERVICE_NAME: its value is not UTF-8"), "{error}");
+    for name in ["SERVICE_NAME", "KAFKA_PRODUCER_LINGER_MS"] {
+        let values = [(name.into(), OsString::from_vec(vec![0xff]))];
+        let error = read::read(&Values::from_environment(values.into_iter())).unwrap_err();
+        assert!(error.to_string().contains(&format!("{name}: its value is not UTF-8")), "{error}");
+    }
 }
 
 #[cfg(feature = "embedded")]

@@ -35,9 +35,9 @@ impl Values {
         self.garbled.iter().any(|garbled| garbled == name)
     }
 
-    /// The variables that begin with `prefix`, by what follows it.
-    pub(super) fn beginning(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
-        self.texts.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value.as_str())))
+    /// What follows `prefix` in the names of the variables that begin with it.
+    pub(super) fn beginning(&self, prefix: &str) -> impl Iterator<Item = &str> {
+        self.texts.keys().chain(&self.garbled).filter_map(move |name| name.strip_prefix(prefix))
     }
 }
 

@@ -49,6 +49,9 @@ impl TopicPattern {
         if let Some(refused) = literals.find_map(|text| text.chars().find(|&letter| !is_letter(letter))) {
             return Err(format!("`{refused}` is none of the letters of a Kafka topic (a-z A-Z 0-9 . _ -)"));
         }
+        if has_gap(pattern) {
+            return Err(GAP.to_owned());
+        }
         Ok(Self(pieces))
     }
 
@@ -135,6 +138,17 @@ fn joined<'a>(prefix: &'a str, name: impl IntoIterator<Item = &'a str>) -> Resul
         None => Ok(topic),
         Some(problem) => Err(EventError::InvalidTopic { topic, problem }),
     }
+}
+
+/// Why `part`, which stands between dots in a topic's name, does not suit there, if it does not.
+pub(crate) fn fault_of_part(part: &str) -> Option<String> {
+    fault(part).or_else(|| has_gap(part).then(|| GAP.to_owned()))
+}
+
+const GAP: &str = "there is nothing before, between or after its dots";
+
+fn has_gap(part: &str) -> bool {
+    part.split('.').any(str::is_empty)
 }
 
 /// What keeps `topic` from being a topic's name, if anything does.

@@ -3,6 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use rdkafka::{
@@ -19,7 +20,8 @@ use crate::{EventError, config::EventConfig, event::message::Message};
 
 /// A caller waits for each event, so none is held back in the hope of company; and for a limited time for the broker's
 /// acknowledgement, which `KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS` changes.
-const DEFAULTS: [(&str, &str); 2] = [("linger.ms", "0"), ("message.timeout.ms", "10000")];
+const DEFAULTS: [(&str, &str); 2] = [("linger.ms", "0"), (TIMEOUT, "10000")];
+const TIMEOUT: &str = "message.timeout.ms";
 
 /// A message on its way through the client, and who hears of its end.
 pub(crate) trait Passenger: Send + Sync + 'static {
@@ -147,6 +149,19 @@ impl<P: Passenger> ProducerContext for Context<P> {
 fn failed(message: &Message, source: KafkaError, complaint: &Complaint) -> EventError {
     let connection = complaint.text().filter(|_| !is_permanent(&source));
     EventError::Delivery { id: message.id, topic: message.topic.clone(), connection, source: Box::new(source) }
+}
+
+/// How long the client tries to deliver a message before it reports the failure.
+pub(crate) fn patience(config: &EventConfig) -> Duration {
+    let given = config.producer_properties().find(|(name, _)| *name == TIMEOUT);
+    let default = DEFAULTS.into_iter().find(|(name, _)| *name == TIMEOUT);
+    let milliseconds = given.or(default).and_then(|(_, value)| value.parse().ok());
+    milliseconds.map_or(Duration::MAX, Duration::from_millis)
+}
+
+/// The error of a message on which the client has not reported in time.
+pub(crate) fn unanswered(message: &Message) -> EventError {
+    failed(message, KafkaError::MessageProduction(RDKafkaErrorCode::OperationTimedOut), &Complaint::default())
 }
 
 /// The error of a message whose end nobody knows.

@@ -16,7 +16,7 @@ use rdkafka::{
 };
 
 pub(crate) use complaint::{Complaint, Outage};
-pub(crate) use direct::{DirectProducer, Passenger, abandoned};
+pub(crate) use direct::{DirectProducer, Passenger, abandoned, patience, unanswered};
 pub(crate) use partition::Partitioner;
 pub(crate) use served::Served;
 pub(crate) use verdict::{Verdict, is_permanent};
@@ -24,12 +24,12 @@ pub(crate) use verdict::{Verdict, is_permanent};
 use crate::EventError;
 use crate::config::{Brokers, EventConfig};
 
-/// Settings of every producer: nothing is acknowledged that a leader's failure could lose, and a retry inside the
-/// client neither duplicates nor reorders. `defaults` are those of one road. Configured properties come on top; those that
-/// would weaken this were refused with the configuration.
+/// Settings of every producer: nothing is acknowledged that a leader's failure could lose, a retry inside the
+/// client neither duplicates nor reorders, and a key has the partition that a Java client gives it. `defaults` are those of
+/// one road. Configured properties come on top; those that would weaken this were refused with the configuration.
 pub(crate) fn producer_config(config: &EventConfig, defaults: &[(&str, &str)]) -> Result<ClientConfig, EventError> {
     let mut client = config.client_config(&bootstrap(config)?);
-    client.set("acks", "all").set("enable.idempotence", "true");
+    client.set("acks", "all").set("enable.idempotence", "true").set("partitioner", partition::DEFAULT_PARTITIONER);
     for (name, value) in defaults.iter().copied().chain(config.producer_properties()) {
         client.set(name, value);
     }

@@ -1,11 +1,14 @@
 //! Which partition the client chooses for a key.
 
+/// The partitioner of both roads, and of the Java client: a key has the same partition whoever writes it.
+pub(super) const DEFAULT_PARTITIONER: &str = "murmur2_random";
+
 /// How the client chooses a partition, by the property `partitioner` (librdkafka, CONFIGURATION.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Partitioner {
     /// CRC-32 of the key: `consistent`, and `consistent_random`, librdkafka's default.
     Crc32,
-    /// `murmur2` and `murmur2_random`, which the Java client has.
+    /// `murmur2`, and [`DEFAULT_PARTITIONER`].
     Murmur2,
     /// Another one, by which this library foretells nothing.
     Other,
@@ -13,10 +16,10 @@ pub(crate) enum Partitioner {
 
 impl Partitioner {
     pub(crate) fn of(property: Option<&str>) -> Self {
-        match property {
-            None | Some("consistent" | "consistent_random") => Self::Crc32,
-            Some("murmur2" | "murmur2_random") => Self::Murmur2,
-            Some(_) => Self::Other,
+        match property.unwrap_or(DEFAULT_PARTITIONER) {
+            "consistent" | "consistent_random" => Self::Crc32,
+            "murmur2" | "murmur2_random" => Self::Murmur2,
+            _ => Self::Other,
         }
     }
 
@@ -78,8 +81,11 @@ mod tests {
 
     #[test]
     fn a_partition_is_foretold_where_it_is_not_left_to_chance() {
-        assert_eq!(Partitioner::of(None).partition(b"user-1", 8), Some((crc32fast::hash(b"user-1") % 8).cast_signed()));
-        assert_eq!(Partitioner::of(Some("murmur2_random")).partition(b"abc", 7), Some(479_470_107 % 7));
+        let crc32 = (crc32fast::hash(b"user-1") % 8).cast_signed();
+        assert_eq!(Partitioner::of(Some("consistent_random")).partition(b"user-1", 8), Some(crc32));
+        for murmur2 in [None, Some("murmur2_random")] {
+            assert_eq!(Partitioner::of(murmur2).partition(b"abc", 7), Some(479_470_107 % 7));
+        }
         assert_eq!(Partitioner::of(Some("random")).partition(b"abc", 7), None);
         assert_eq!((Partitioner::Crc32.partition(b"", 7), Partitioner::Crc32.partition(b"a", 0)), (None, None));
     }

@@ -25,6 +25,9 @@ const KEPT_WITHIN: Duration = Duration::from_secs(5);
 /// The same where no caller waits.
 const KEPT_UNATTENDED_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long a caller waits beyond the client's limit and the outbox's, until it is let go without a report.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// Everything that a direct event needs on its way.
 pub(super) struct Direct {
     pub(super) producer: DirectProducer<Journey>,
@@ -33,6 +36,8 @@ pub(super) struct Direct {
     pub(super) refuge: Option<Refuge>,
     /// Room for events without a waiting caller.
     pub(super) unattended: Arc<Semaphore>,
+    /// How long a caller waits, whatever the client and the outbox do.
+    pub(super) answered_within: Duration,
     pub(super) metrics: PublisherMetrics,
     /// Whether there are spans.
     pub(super) traces: bool,
@@ -54,15 +59,26 @@ impl Direct {
         let background = Background::start().map_err(|source| EventError::Background { source })?;
         let refuge = Refuge::new(config, &background)?;
         let unattended = Arc::new(Semaphore::new(MOST_UNATTENDED));
-        Ok(Arc::new(Self { producer, background, refuge, unattended, metrics, traces: config.traces() }))
+        let answered_within = kafka::patience(config).saturating_add(KEPT_WITHIN + GRACE);
+        let traces = config.traces();
+        Ok(Arc::new(Self { producer, background, refuge, unattended, answered_within, metrics, traces }))
     }
 
-    /// Ends when the broker or the outbox has the event. Where this future is dropped before, the event goes on.
+    /// Ends when the broker or the outbox has the event, and at the latest when its time is up. Where this future ends or is
+    /// dropped before the event is over, the event goes on.
     pub(super) async fn send(self: &Arc<Self>, message: Arc<Message>, place: Place) -> Result<(), EventError> {
         let (caller, answer) = tokio::sync::oneshot::channel();
         Journey::begin(self, message.clone(), place, Waiter::Caller(caller));
-        // Without an answer the journey broke off; it has said so in the log.
-        answer.await.unwrap_or_else(|_| Err(kafka::abandoned(&message)))
+        let answer = {
+            // The caller may have no timer of its own.
+            let _runtime = self.background.enter();
+            tokio::time::timeout(self.answered_within, answer)
+        };
+        match answer.await {
+            // Without an answer the journey broke off; it has said so in the log.
+            Ok(answer) => answer.unwrap_or_else(|_| Err(kafka::abandoned(&message))),
+            Err(_) => Err(kafka::unanswered(&message)),
+        }
     }
 
     /// Accepts an event that nobody waits for; never blocks.

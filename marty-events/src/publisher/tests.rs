@@ -122,3 +122,17 @@ async fn an_event_whose_every_try_panics_is_reported_and_over() {
     assert_eq!(live.drain(Duration::from_secs(20)), 0, "also the event that nobody waits for is over");
     assert_eq!(database.kept().await, 0);
 }
+
+#[tokio::test]
+async fn a_caller_is_let_go_where_the_client_reports_nothing() {
+    let patient = without_broker().producer_property("message.timeout.ms", "600000");
+    let mut live = Live::new(&patient.build().expect("a configuration")).expect("a publisher");
+    let direct = Arc::get_mut(&mut live.direct).expect("nothing is on its way");
+    assert_eq!(direct.answered_within, Duration::from_secs(610));
+    direct.answered_within = Duration::from_millis(200);
+    let live = Arc::new(live);
+    let publishing = EventPublisher(Sink::Live(live.clone())).publish(login(1)).await;
+    assert!(matches!(&publishing, Err(EventError::Delivery { .. })), "{publishing:?}");
+    assert!(publishing.is_err_and(|error| error.is_retryable()));
+    assert_eq!(live.outstanding.len(), 1, "the event goes on without its caller");
+}

@@ -102,3 +102,22 @@ fn a_relay_tells_every_fault_of_its_configuration() {
     assert!(answer.complaint.contains("the configuration has 2 faults:"), "{}", answer.complaint);
     assert!(!answer.complaint.contains("hunter2"), "{}", answer.complaint);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_variables_are_as_if_absent() {
+    let Some(service) = Service::start("empty_variables_are_as_if_absent").await else { return };
+    let operator = ["SERVICE_NAME", "MARTY_EVENTS_LISTEN", "EVENT_OUTBOX_TABLE", "KAFKA_SECURITY_PROTOCOL"]
+        .into_iter()
+        .fold(Operator::of(&service), |operator, variable| operator.with(variable, "  "));
+    let drained = operator.json(&["relay", "--drain"]);
+    assert_eq!(drained, [json!({"drained": true, "published": 0, "pending": 0, "dead": 0})]);
+    let found = operator.json(&["doctor"]);
+    assert!(found.iter().any(|check| check.to_string().contains("SERVICE_NAME is not set")), "{found:?}");
+}
+
+#[test]
+fn a_time_that_no_clock_reaches_is_refused() {
+    let answer = Operator::new([]).run(&["relay", "--lease-time", "2562047788015215h"]);
+    assert_eq!(answer.code, 2);
+    assert!(answer.complaint.contains("it is longer than 100 years"), "{}", answer.complaint);
+}

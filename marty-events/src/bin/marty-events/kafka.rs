@@ -25,7 +25,7 @@ const NAME: &str = "marty-events";
 /// The environment's configuration with the arguments over it. `SERVICE_NAME` may be absent.
 pub(crate) fn config(shared: &Shared) -> Result<EventConfig, ConfigError> {
     let mut config = EventConfig::builder_from_env();
-    if env::var_os("SERVICE_NAME").is_none_or(|name| name.is_empty()) {
+    if !has_service_name() {
         config = config.service_name(NAME);
     }
     if let Some(url) = shared.database_url() {
@@ -35,6 +35,11 @@ pub(crate) fn config(shared: &Shared) -> Result<EventConfig, ConfigError> {
         config = config.outbox_table(table);
     }
     config.build()
+}
+
+/// Whether the environment names a service. White space does not count, as in [`EventConfig`].
+pub(crate) fn has_service_name() -> bool {
+    env::var_os("SERVICE_NAME").is_some_and(|name| !name.to_string_lossy().trim().is_empty())
 }
 
 /// The last complaints of a client, in the order in which they came.

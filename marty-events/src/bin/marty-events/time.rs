@@ -7,8 +7,15 @@ use jiff::SignedDuration;
 /// For the argument parser: `4s`, `1h 30m`, `PT90M`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let time: SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
-    Duration::try_from(time).map_err(|_| "a time cannot be negative".to_owned())
+    let time = Duration::try_from(time).map_err(|_| "a time cannot be negative".to_owned())?;
+    if LONGEST < time {
+        return Err("it is longer than 100 years".to_owned());
+    }
+    Ok(time)
 }
+
+/// 100 years; a longer time could not be added to a point in time.
+const LONGEST: Duration = Duration::from_hours(24 * 365 * 100);
 
 /// `850 ms`, `12.5 s`, `3 min`, `2 h 5 min`, `4 d 2 h`.
 pub(crate) fn in_words(time: Duration) -> String {
@@ -30,6 +37,7 @@ mod tests {
     fn a_time_is_read_and_told() {
         assert_eq!(duration("1h 30m"), Ok(Duration::from_mins(90)));
         assert!(duration("-1s").is_err() && duration("soon").is_err());
+        assert_eq!(duration("2562047788015215h"), Err("it is longer than 100 years".to_owned()));
         let told = [0, 59, 61, 3_660, 90_000].map(|seconds| in_words(Duration::from_secs(seconds)));
         assert_eq!(told, ["0 ms", "59.0 s", "1 min", "1 h 1 min", "1 d 1 h"]);
     }

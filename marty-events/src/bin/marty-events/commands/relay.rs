@@ -60,7 +60,7 @@ struct Drained {
 
 pub(crate) async fn run(arguments: RelayArguments, shared: &Shared, output: Output) -> Result<Exit> {
     let outbox = Outbox::of(shared)?;
-    let listen = arguments.settings.listen.clone();
+    let listen = arguments.settings.listen().map(str::to_owned);
     // Before the relay describes its metrics.
     let metrics = listen.as_ref().map(|_| serve::count()).transpose();
     let metrics = metrics.map_err(|error| Failure::new(Exit::Failed, "metrics cannot be counted").because(&error))?;

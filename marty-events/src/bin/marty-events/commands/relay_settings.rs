@@ -11,7 +11,7 @@ pub(crate) struct RelaySettings {
     /// Serve metrics and health over HTTP at this address, for example `0.0.0.0:9464`: `/metrics`, `/health/live`,
     /// `/health/ready`.
     #[arg(long, env = "MARTY_EVENTS_LISTEN", value_name = "ADDRESS")]
-    pub(crate) listen: Option<String>,
+    listen: Option<String>,
     /// How long the other relays wait before they take over from one that went silent, for example `4s`.
     #[arg(long, value_parser = duration)]
     lease_time: Option<Duration>,
@@ -45,6 +45,11 @@ pub(crate) struct RelaySettings {
 }
 
 impl RelaySettings {
+    /// The address for metrics and health; an empty one counts as absent.
+    pub(crate) fn listen(&self) -> Option<&str> {
+        self.listen.as_deref().map(str::trim).filter(|address| !address.is_empty())
+    }
+
     pub(crate) fn apply(self, relay: OutboxRelayBuilder) -> OutboxRelayBuilder {
         fn set<T>(
             relay: OutboxRelayBuilder,

@@ -1,5 +1,3 @@
-use std::env;
-
 use marty_events::{ConfigFault, EventConfig};
 
 use super::{
@@ -15,7 +13,7 @@ pub(super) fn check(shared: &Shared, report: &mut Report) -> Option<EventConfig>
         Ok(config) => {
             let prefix = if config.topic_prefix().is_empty() { "none" } else { config.topic_prefix() };
             let mut found = format!("outbox `{}`, topic prefix {prefix}", config.outbox_table());
-            if env::var_os("SERVICE_NAME").is_none_or(|name| name.is_empty()) {
+            if !kafka::has_service_name() {
                 found += "; SERVICE_NAME is not set, which a service needs and this command does not";
             }
             report.add(Check::ok(name, found));
