@@ -104,6 +104,9 @@ fn entry(
             let content;
             parenthesized!(content in input);
             args.tags = Punctuated::<Expr, Token![,]>::parse_terminated(&content)?.into_iter().collect();
+            for tag in &args.tags {
+                errors.ok(expression::check(tag));
+            }
         }
         "crate" => {
             input.parse::<Token![=]>()?;
