@@ -1,39 +1,12 @@
 //! Expressions of the user's in an attribute.
 
 mod leaving;
+mod named;
 
-use proc_macro2::{Spacing, TokenStream, TokenTree};
-use quote::ToTokens;
-use syn::{Expr, Ident};
+use syn::Expr;
 
 pub(crate) use leaving::check;
-
-/// The `word` that an expression names, so that it can be bound under the user's own token.
-pub(crate) fn names(expression: &impl ToTokens, word: &str) -> Option<Ident> {
-    find(expression.to_token_stream(), word)
-}
-
-fn find(tokens: TokenStream, word: &str) -> Option<Ident> {
-    let mut behind_dot = false;
-    for token in tokens {
-        match token {
-            TokenTree::Ident(name) if name == word && !behind_dot => return Some(name),
-            TokenTree::Group(group) => {
-                if let Some(found) = find(group.stream(), word) {
-                    return Some(found);
-                }
-                behind_dot = false;
-            }
-            TokenTree::Punct(punct) => behind_dot = punct.as_char() == '.' && punct.spacing() == Spacing::Alone,
-            // A format string captures names too.
-            TokenTree::Literal(text) if captures(&text.to_string(), word) => {
-                return Some(Ident::new(word, text.span()));
-            }
-            _ => behind_dot = false,
-        }
-    }
-    None
-}
+pub(crate) use named::names;
 
 /// Whether `{word}` or `{word:..}` stands in a format string.
 pub(crate) fn captures(format: &str, word: &str) -> bool {
