@@ -80,7 +80,9 @@ pub(super) fn unknown(kind: Kind, name: &str, span: Span) -> (syn::Error, Option
     let own = keys::counterpart(kind, name);
     let hint = match (keys::owner(name), own) {
         (Some(owner), Some(own)) => format!(", which is a key of `{}`; write `{own}`", owner.name()),
-        (Some(owner), None) => format!(", which is a key of `{}`; leave it out", owner.name()),
+        (Some(owner), None) => {
+            format!(", which is a key of `{}`; leave it out, or write `#[{}(..)]`", owner.name(), owner.name())
+        }
         (None, _) => names::suggestion(name, keys::known(kind), "the keys are"),
     };
     let meant = own.or_else(|| names::nearest(name, keys::known(kind)));
