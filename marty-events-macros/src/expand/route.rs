@@ -148,7 +148,8 @@ fn by_argument(route: &mut Route, place: usize, argument: &Argument, private: &T
             let (mut #kept, #lent) = #tag.#split(#name);
         });
     } else {
-        route.keep.extend(quote_spanned!(span=> #(#conditions)* let #kept = #tag.not_a_handle();));
+        let allowed = mentions_impl(ty).then(|| quote!(#[allow(clippy::used_underscore_binding)]));
+        route.keep.extend(quote_spanned!(span=> #(#conditions)* #allowed let #kept = #tag.not_a_handle();));
     }
     if argument.resembles_handle && !argument.is_opaque {
         route.select.extend(quote_spanned!(span=> #(#conditions)* let #kept = #private::select::recognised(#kept);));
