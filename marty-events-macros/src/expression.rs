@@ -1,35 +1,12 @@
 //! Expressions of the user's in an attribute.
 
-use proc_macro2::{Spacing, TokenStream, TokenTree};
-use quote::ToTokens;
-use syn::{Expr, Ident, visit::Visit};
+mod leaving;
+mod named;
 
-/// The `word` that an expression names, so that it can be bound under the user's own token.
-pub(crate) fn names(expression: &impl ToTokens, word: &str) -> Option<Ident> {
-    find(expression.to_token_stream(), word)
-}
+use syn::Expr;
 
-fn find(tokens: TokenStream, word: &str) -> Option<Ident> {
-    let mut behind_dot = false;
-    for token in tokens {
-        match token {
-            TokenTree::Ident(name) if name == word && !behind_dot => return Some(name),
-            TokenTree::Group(group) => {
-                if let Some(found) = find(group.stream(), word) {
-                    return Some(found);
-                }
-                behind_dot = false;
-            }
-            TokenTree::Punct(punct) => behind_dot = punct.as_char() == '.' && punct.spacing() == Spacing::Alone,
-            // A format string captures names too.
-            TokenTree::Literal(text) if captures(&text.to_string(), word) => {
-                return Some(Ident::new(word, text.span()));
-            }
-            _ => behind_dot = false,
-        }
-    }
-    None
-}
+pub(crate) use leaving::check;
+pub(crate) use named::names;
 
 /// Whether `{word}` or `{word:..}` stands in a format string.
 pub(crate) fn captures(format: &str, word: &str) -> bool {
@@ -46,46 +23,5 @@ pub(crate) fn is_constant(expression: &Expr) -> bool {
         Expr::Path(_) | Expr::Lit(_) => true,
         Expr::Group(group) => is_constant(&group.expr),
         _ => false,
-    }
-}
-
-/// An error for what would leave or suspend the method from inside the attribute.
-pub(crate) fn check(expression: &Expr) -> syn::Result<()> {
-    let mut search = Leaving(None);
-    search.visit_expr(expression);
-    match search.0 {
-        None => Ok(()),
-        Some(error) => Err(error),
-    }
-}
-
-struct Leaving(Option<syn::Error>);
-
-impl Leaving {
-    fn found(&mut self, tokens: impl ToTokens, what: &str) {
-        let error = syn::Error::new_spanned(
-            tokens,
-            format!(
-                "{what} cannot stand in an event attribute; compute the value in the body or pass it as an argument"
-            ),
-        );
-        match &mut self.0 {
-            Some(errors) => errors.combine(error),
-            none => *none = Some(error),
-        }
-    }
-}
-
-impl Visit<'_> for Leaving {
-    fn visit_expr(&mut self, expression: &Expr) {
-        match expression {
-            Expr::Try(question) => self.found(question.question_token, "`?`"),
-            Expr::Return(leave) => self.found(leave.return_token, "`return`"),
-            Expr::Await(wait) => self.found(wait.await_token, "`.await`"),
-            // What stands in a closure or block of its own leaves only that.
-            Expr::Closure(_) | Expr::Async(_) => return,
-            _ => {}
-        }
-        syn::visit::visit_expr(self, expression);
     }
 }

@@ -10,6 +10,8 @@ mod expand;
 mod expression;
 mod fallback;
 mod method;
+#[cfg(test)]
+mod mistakes;
 mod model;
 mod names;
 #[cfg(test)]

@@ -62,6 +62,8 @@ pub(crate) enum Handle {
         arguments: Vec<Argument>,
         /// The receiver's type, which must not be a handle unless it is named; and where it stands.
         receiver: Option<(TokenStream, Span)>,
+        /// Arguments that a pattern takes apart or drops, and whose types resemble a handle.
+        unnamed: Vec<(Type, Vec<Attribute>)>,
     },
     /// `transaction = name`, an argument whose type is written `&mut ..`.
     Argument {
@@ -94,6 +96,8 @@ pub(crate) struct Argument {
     pub(crate) is_mutable: bool,
     /// `&mut T` without a bound, `impl Executor`, `impl Acquire`: it cannot be seen whether it is a handle.
     pub(crate) is_opaque: bool,
+    /// A name in the type says that it is a transaction or leads to one: it must turn out to be a handle.
+    pub(crate) resembles_handle: bool,
     /// What the method returns may borrow from it.
     pub(crate) is_returned: bool,
     /// An expression needs it after the body.

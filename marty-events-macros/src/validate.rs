@@ -26,17 +26,20 @@ pub(crate) fn model(kind: Kind, args: TokenStream, item: TokenStream) -> syn::Re
     let mut errors = Errors::default();
     let others = method.take_event_attributes();
     let absorbed = absorbed(&others);
-    let own = std::iter::once((kind, Span::call_site(), Some(args)));
-    let attributes: Vec<Args> = own
+    let own = std::iter::once((kind, Span::call_site(), args));
+    let given: Vec<Given> = own
         .chain(others.into_iter().map(|(kind, attribute)| {
             let span = syn::spanned::Spanned::span(attribute.path());
             let tokens = match attribute.meta {
-                syn::Meta::List(list) => Some(list.tokens),
-                _ => Some(TokenStream::new()),
+                syn::Meta::List(list) => list.tokens,
+                _ => TokenStream::new(),
             };
             (kind, span, tokens)
         }))
-        .filter_map(|(kind, span, tokens)| Args::parse(kind, span, tokens.unwrap_or_default(), &mut errors))
+        .collect();
+    let attributes: Vec<Args> = distinct(given, &mut errors)
+        .into_iter()
+        .filter_map(|(kind, span, tokens)| Args::parse(kind, span, tokens, &mut errors))
         .collect();
 
     let (inner, shape) = errors.ok(signature::shape(&method)).unzip();
@@ -63,6 +66,26 @@ pub(crate) fn model(kind: Kind, args: TokenStream, item: TokenStream) -> syn::Re
         logging_demanded,
         method,
     })
+}
+
+type Given = (Kind, Span, TokenStream);
+
+/// Each attribute publishes an event of its own: of two equal ones the second is a mistake.
+fn distinct(given: Vec<Given>, errors: &mut Errors) -> Vec<Given> {
+    let text = |tokens: &TokenStream| tokens.to_string().trim_end_matches([',', ' ']).to_owned();
+    let mut kept: Vec<Given> = Vec::new();
+    for (kind, span, tokens) in given {
+        if kept.iter().any(|(other, _, others)| *other == kind && text(others) == text(&tokens)) {
+            let message = format!(
+                "the same `{}` stands above, and the method would publish its event twice; remove one",
+                kind.name()
+            );
+            errors.push(syn::Error::new(span, message));
+        } else {
+            kept.push((kind, span, tokens));
+        }
+    }
+    kept
 }
 
 /// What an attribute's expressions may name.

@@ -75,6 +75,21 @@ async fn two_handles(id: &str, first: &mut Tx<'_>, second: &mut Tx<'_>) -> Resul
     Ok(())
 }
 
+/// Not a handle, and beside one.
+struct BankTransaction;
+
+#[domain_event(aggregate_type = "user", event_type = "routed", aggregate_id_field = "id")]
+async fn beside_another_transaction(id: &str, payment: &BankTransaction, tx: &mut Tx<'_>) -> Result<(), Failure> {
+    let _ = (id, payment, tx);
+    Ok(())
+}
+
+#[domain_event(aggregate_type = "user", event_type = "routed", aggregate_id_field = "id")]
+async fn callback(id: &str, _work: impl FnOnce(&mut sqlx::Transaction<'_, sqlx::Sqlite>)) -> Result<(), Failure> {
+    let _ = id;
+    Ok(())
+}
+
 impl UnitOfWork<'_> {
     #[domain_event(aggregate_type = "user", event_type = "routed", aggregate_id_field = "id", transaction = self.tx)]
     async fn of_its_own(&mut self, id: &str) -> Result<(), Failure> {
@@ -105,6 +120,7 @@ async fn a_handle_selects_the_outbox_whatever_it_is_called() {
         .scope(async {
             no_handle("no_handle", &pool).await.unwrap();
             stated_direct("stated_direct", &mut tx).await;
+            callback("callback", |_| ()).await.unwrap();
             full_name("full_name", &mut tx).await.unwrap();
             alias("alias", &mut tx).await.unwrap();
             connection("connection", &mut tx).await.unwrap();
@@ -115,6 +131,7 @@ async fn a_handle_selects_the_outbox_whatever_it_is_called() {
             any_database("any_database", &mut tx).await.unwrap();
             two_handles("two_handles", &mut tx, &mut other).await.unwrap();
             stated_outbox("stated_outbox", &mut tx).await.unwrap();
+            beside_another_transaction("beside", &BankTransaction, &mut tx).await.unwrap();
             let mut unit = UnitOfWork { tx, steps: 0 };
             wrapper("wrapper", &mut unit).await.unwrap();
             unit.of_its_own("of_its_own").await.unwrap();
@@ -126,7 +143,7 @@ async fn a_handle_selects_the_outbox_whatever_it_is_called() {
     let keys = |events: &[marty_events::testing::RecordedEvent]| -> Vec<String> {
         events.iter().map(|event| event.key.clone().unwrap()).collect()
     };
-    assert_eq!(keys(&direct), ["no_handle", "stated_direct"]);
+    assert_eq!(keys(&direct), ["no_handle", "stated_direct", "callback"]);
     assert_eq!(
         keys(&outbox),
         [
@@ -140,6 +157,7 @@ async fn a_handle_selects_the_outbox_whatever_it_is_called() {
             "any_database",
             "two_handles",
             "stated_outbox",
+            "beside",
             "wrapper",
             "of_its_own"
         ]

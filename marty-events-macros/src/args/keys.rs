@@ -33,6 +33,25 @@ pub(crate) fn known(kind: Kind) -> impl Iterator<Item = &'static str> {
     own.iter().chain(&SHARED).copied()
 }
 
+/// Another attribute that has the key.
+pub(super) fn owner(key: &str) -> Option<Kind> {
+    Kind::ALL.into_iter().find(|kind| known(*kind).any(|known| known == key))
+}
+
+/// The key of this attribute that says what `key` says in another one.
+pub(super) fn counterpart(kind: Kind, key: &str) -> Option<&'static str> {
+    let kinds_key = |kind| match kind {
+        Kind::Audit => "resource_type",
+        Kind::Domain => "aggregate_type",
+        Kind::Notification => "recipient_type",
+        Kind::Custom => "topic",
+    };
+    if Kind::ALL.into_iter().any(|other| other.id_key() == key) {
+        return Some(kind.id_key());
+    }
+    Kind::ALL.into_iter().any(|other| kinds_key(other) == key).then(|| kinds_key(kind))
+}
+
 /// The keys without which there is no event, with an example of each.
 pub(crate) fn required(kind: Kind) -> &'static [(&'static str, &'static str)] {
     match kind {

@@ -1,12 +1,17 @@
 //! The arguments of the attributes: `key = value`, `key(..)`.
 
+mod fields;
 mod keys;
 mod read;
+mod slips;
+mod words;
+mod written;
 
 use proc_macro2::{Span, TokenStream};
 use syn::{Expr, Ident, LitStr, Path};
 
-pub(crate) use read::{Errors, choice, literal};
+pub(crate) use read::Errors;
+pub(crate) use words::{choice, literal};
 
 /// Which of the attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,10 +23,12 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::Audit, Self::Domain, Self::Notification, Self::Custom];
+
     /// The kind of an attribute that is ours by its last segment; anything else comes to expand by itself.
     pub(crate) fn of(path: &Path) -> Option<Self> {
         let name = path.segments.last()?.ident.to_string();
-        [Self::Audit, Self::Domain, Self::Notification, Self::Custom].into_iter().find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
     pub(crate) fn name(self) -> &'static str {

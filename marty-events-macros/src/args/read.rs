@@ -2,16 +2,22 @@
 
 use proc_macro2::{Span, TokenStream};
 use syn::{
-    Expr, ExprLit, Ident, Lit, LitStr, Path, Token,
+    Expr, Ident, LitStr, Path, Token,
     ext::IdentExt,
     parenthesized,
     parse::{ParseStream, Parser},
     punctuated::Punctuated,
     spanned::Spanned,
+    token,
 };
 
-use super::{Args, Data, Delivery, IdField, Kind, On, OnPublishError, keys};
-use crate::{crate_path, expression, names};
+use super::{
+    Args, Data, Delivery, IdField, Kind, On, OnPublishError,
+    fields::fields,
+    keys, slips,
+    words::{choice, literal, text},
+};
+use crate::{crate_path, expression};
 
 /// Mistakes, collected.
 #[derive(Default)]
@@ -63,11 +69,10 @@ pub(super) fn args(kind: Kind, span: Span, tokens: TokenStream, errors: &mut Err
     // Behind a mistake of syntax nothing can be said of the rest.
     let parsed = parser.parse2(tokens);
     errors.ok(parsed)?;
-    for (key, example) in keys::required(kind) {
-        if !seen.given.iter().any(|name| name == key) && !seen.meant.contains(key) {
-            let message = format!("`{}` needs `{key}`; write `{example}`", kind.name());
-            errors.push(syn::Error::new(span, message));
-        }
+    let is_missing = |key: &str| !seen.given.iter().any(|name| name == key) && !seen.meant.contains(&key);
+    let missing: Vec<_> = keys::required(kind).iter().copied().filter(|(key, _)| is_missing(key)).collect();
+    if !missing.is_empty() {
+        errors.push(slips::missing(kind, &missing, span));
     }
     Some(args)
 }
@@ -89,32 +94,41 @@ fn entry(
 ) -> syn::Result<()> {
     let name = key.to_string();
     if !keys::known(args.kind).any(|known| known == name) {
-        let suggestion = names::suggestion(&name, keys::known(args.kind), "the keys are");
-        errors.push(syn::Error::new(key.span(), format!("`{}` has no key `{name}`{suggestion}", args.kind.name())));
-        seen.meant.extend(names::nearest(&name, keys::known(args.kind)));
-        return skip(input);
+        let (error, meant) = slips::unknown(args.kind, &name, key.span());
+        errors.push(error);
+        seen.meant.extend(meant);
+        return slips::skip(input);
     }
     if seen.given.contains(&name) {
         errors.push(syn::Error::new(key.span(), format!("`{name}` is given twice; leave one of them")));
-        return skip(input);
+        return slips::skip(input);
     }
     match name.as_str() {
-        "data" if input.peek(syn::token::Paren) => args.data = Some(Data::Fields(fields(input, errors)?)),
+        "data" if input.peek(token::Paren) => args.data = Some(Data::Fields(fields(input, errors)?)),
+        "data" if input.peek(token::Brace) || input.peek(token::Bracket) => errors.push(slips::data(key, input)?),
+        "compliance_tags" if !input.peek(token::Paren) => errors.push(slips::tags(key, input)?),
         "compliance_tags" => {
             let content;
             parenthesized!(content in input);
             args.tags = Punctuated::<Expr, Token![,]>::parse_terminated(&content)?.into_iter().collect();
+            for tag in &args.tags {
+                errors.ok(expression::check(tag));
+            }
         }
         "crate" => {
             input.parse::<Token![=]>()?;
-            let path = input.call(Path::parse_mod_style)?;
-            args.krate = errors.ok(crate_path::check(&path).map(|()| path));
+            if input.peek(LitStr) {
+                errors.push(slips::in_quotes(&name, &input.parse()?));
+            } else {
+                let path = input.call(Path::parse_mod_style)?;
+                args.krate = errors.ok(crate_path::check(&path).map(|()| path));
+            }
         }
         _ => {
-            input.parse::<Token![=]>()?;
-            let value: Expr = input.parse()?;
-            errors.ok(expression::check(&value));
-            value_of(args, key, value, errors);
+            if let Some(value) = slips::value(key, input, errors)? {
+                errors.ok(expression::check(&value));
+                value_of(args, key, value, errors);
+            }
         }
     }
     seen.given.push(name);
@@ -125,7 +139,10 @@ fn value_of(args: &mut Args, key: &Ident, value: Expr, errors: &mut Errors) {
     let name = key.to_string();
     match name.as_str() {
         "data" => args.data = Some(Data::Whole(value)),
-        "transaction" => args.transaction = Some(value),
+        "transaction" => match literal(&value) {
+            Some(text) => errors.push(slips::in_quotes(&name, &text)),
+            None => args.transaction = Some(value),
+        },
         "delivery" => {
             let choices = [("outbox", Delivery::Outbox), ("direct", Delivery::Direct)];
             args.delivery = errors.ok(choice(key, &value, &choices)).map(|delivery| (delivery, value.span()));
@@ -144,69 +161,4 @@ fn value_of(args: &mut Args, key: &Ident, value: Expr, errors: &mut Errors) {
         },
         _ => args.values.push((key.clone(), value)),
     }
-}
-
-/// `name = expr, name`
-fn fields(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<(Ident, Expr)>> {
-    let content;
-    parenthesized!(content in input);
-    let mut fields: Vec<(Ident, Expr)> = Vec::new();
-    while !content.is_empty() {
-        let name = content.call(Ident::parse_any)?;
-        let value: Expr = if content.peek(Token![=]) {
-            content.parse::<Token![=]>()?;
-            content.parse()?
-        } else {
-            syn::parse_quote!(#name)
-        };
-        errors.ok(expression::check(&value));
-        if fields.iter().any(|(other, _)| *other == name) {
-            errors.push(syn::Error::new(name.span(), format!("`{name}` is in the data twice; leave one of them")));
-        }
-        fields.push((name, value));
-        if !content.is_empty() {
-            content.parse::<Token![,]>()?;
-        }
-    }
-    Ok(fields)
-}
-
-/// Passes over a value that nothing is known of.
-fn skip(input: ParseStream<'_>) -> syn::Result<()> {
-    if input.peek(syn::token::Paren) {
-        let content;
-        parenthesized!(content in input);
-        content.parse::<TokenStream>()?;
-    } else if input.peek(Token![=]) {
-        input.parse::<Token![=]>()?;
-        input.parse::<Expr>()?;
-    }
-    Ok(())
-}
-
-/// A string literal.
-pub(super) fn text(key: &Ident, value: &Expr) -> syn::Result<LitStr> {
-    match literal(value) {
-        Some(text) => Ok(text),
-        None => Err(syn::Error::new_spanned(value, format!("`{key}` is a text; write it in quotes"))),
-    }
-}
-
-pub(crate) fn literal(value: &Expr) -> Option<LitStr> {
-    match value {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.clone()),
-        // What a `macro_rules!` passed on as an expression.
-        Expr::Group(group) => literal(&group.expr),
-        _ => None,
-    }
-}
-
-/// One of a few words.
-pub(crate) fn choice<T: Copy>(key: &Ident, value: &Expr, choices: &[(&str, T)]) -> syn::Result<T> {
-    let given = text(key, value)?;
-    let found = choices.iter().find(|(word, _)| *word == given.value());
-    found.map(|(_, choice)| *choice).ok_or_else(|| {
-        let words: Vec<String> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-        syn::Error::new(given.span(), format!("`{key}` cannot be \"{}\"; write {}", given.value(), words.join(" or ")))
-    })
 }

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Expr, Ident, Type, spanned::Spanned, visit::Visit};
+use syn::{Attribute, Expr, Ident, Type, spanned::Spanned, visit::Visit};
 
 use crate::model::{Argument, Binding, Handle, Model};
 
@@ -19,7 +19,7 @@ pub(super) struct Route {
 pub(super) fn route(model: &Model, private: &TokenStream) -> Route {
     let mixed = Span::mixed_site();
     let mut route = match &model.handle {
-        Handle::ByType { arguments, receiver } => by_type(arguments, receiver.as_ref(), private),
+        Handle::ByType { arguments, receiver, unnamed } => by_type(arguments, receiver.as_ref(), unnamed, private),
         Handle::Argument { name, is_mutable } => argument(name, *is_mutable, private),
         Handle::Place(place) => self::place(place, private),
         Handle::None => {
@@ -75,7 +75,12 @@ fn argument(name: &Ident, is_mutable: bool, private: &TokenStream) -> Route {
     }
 }
 
-fn by_type(arguments: &[Argument], receiver: Option<&(TokenStream, Span)>, private: &TokenStream) -> Route {
+fn by_type(
+    arguments: &[Argument],
+    receiver: Option<&(TokenStream, Span)>,
+    unnamed: &[(Type, Vec<Attribute>)],
+    private: &TokenStream,
+) -> Route {
     let mixed = Span::mixed_site();
     let mut route =
         Route { select: quote_spanned!(mixed=> let __handle = #private::select::Absent;), ..Route::default() };
@@ -88,8 +93,16 @@ fn by_type(arguments: &[Argument], receiver: Option<&(TokenStream, Span)>, priva
     for (place, argument) in arguments.iter().enumerate() {
         by_argument(&mut route, place, argument, private);
     }
-    if let Some(opaque) = arguments.iter().find(|argument| argument.is_opaque) {
-        let span = opaque.ty.span().resolved_at(mixed);
+    for (_, conditions) in unnamed {
+        route.select.extend(quote_spanned! {mixed=>
+            #(#conditions)*
+            let __handle = #private::select::or(__handle, #private::select::Opaque);
+        });
+    }
+    let is_in_doubt = |argument: &&Argument| argument.is_opaque || argument.resembles_handle;
+    let doubted = arguments.iter().filter(is_in_doubt).map(|argument| &argument.ty);
+    if let Some(ty) = doubted.chain(unnamed.iter().map(|(ty, _)| ty)).next() {
+        let span = ty.span().resolved_at(mixed);
         route.select.extend(quote_spanned!(span=> #private::select::seen(&__handle);));
     }
     let hidden = arguments.iter().filter(|argument| argument.may_hide_a_handle());
@@ -135,7 +148,11 @@ fn by_argument(route: &mut Route, place: usize, argument: &Argument, private: &T
             let (mut #kept, #lent) = #tag.#split(#name);
         });
     } else {
-        route.keep.extend(quote_spanned!(span=> #(#conditions)* let #kept = #tag.not_a_handle();));
+        let allowed = mentions_impl(ty).then(|| quote!(#[allow(clippy::used_underscore_binding)]));
+        route.keep.extend(quote_spanned!(span=> #(#conditions)* #allowed let #kept = #tag.not_a_handle();));
+    }
+    if argument.resembles_handle && !argument.is_opaque {
+        route.select.extend(quote_spanned!(span=> #(#conditions)* let #kept = #private::select::recognised(#kept);));
     }
     route.select.extend(quote_spanned! {span=>
         #(#conditions)*

@@ -182,13 +182,27 @@ fn error_message(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> ErrorMe
     match literal(value) {
         Some(word) if word.value() == "omit" => ErrorMessage::Omit,
         Some(word) => {
-            let message =
-                format!("`error` cannot be \"{}\"; write \"omit\", or an expression of `error`", word.value());
+            let message = format!(
+                "`error` cannot be \"{}\"; write `error = \"omit\"`, or an expression of `error`",
+                word.value()
+            );
             errors.push(syn::Error::new(word.span(), message));
+            ErrorMessage::Omit
+        }
+        None if is_word(value, scope) => {
+            errors.push(syn::Error::new(value.span(), "`error` has its word in quotes; write `error = \"omit\"`"));
             ErrorMessage::Omit
         }
         None => ErrorMessage::Given(Box::new(of_error("error_message", value, args.on(), scope, errors))),
     }
+}
+
+/// `omit` or `none` without quotes, and no argument of that name.
+fn is_word(value: &Expr, scope: &Scope<'_>) -> bool {
+    let Expr::Path(path) = value else { return false };
+    path.path.get_ident().is_some_and(|name| {
+        (name == "omit" || name == "none") && !scope.bindings.iter().any(|binding| binding.name == *name)
+    })
 }
 
 fn error_code(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> Option<Field> {

@@ -1,5 +1,8 @@
 //! Which arguments are needed after the body.
 
+use proc_macro2::TokenStream;
+use syn::Expr;
+
 use crate::{
     args::Args,
     expression::names,
@@ -7,34 +10,33 @@ use crate::{
     model::{Binding, Capture, ErrorMessage, Event, Moment, When},
 };
 
-/// The names that expressions mention which are evaluated after the body.
-pub(super) struct Needed(Vec<proc_macro2::TokenStream>);
+/// The expressions that are evaluated after the body.
+pub(super) struct Needed(Vec<Expr>);
 
 impl Needed {
     pub(super) fn contains(&self, name: &str) -> bool {
-        self.0.iter().any(|tokens| names(tokens, name).is_some())
+        self.0.iter().any(|expression| names(expression, name).is_some())
     }
 }
 
 pub(super) fn needed(events: &[Event], attributes: &[Args]) -> Needed {
-    use quote::ToTokens;
-    let mut tokens: Vec<_> =
-        attributes.iter().filter_map(|args| args.transaction.as_ref()).map(ToTokens::to_token_stream).collect();
+    let mut expressions: Vec<Expr> = attributes.iter().filter_map(|args| args.transaction.clone()).collect();
     for event in events {
         let given = match &event.error_message {
             ErrorMessage::Given(field) => Some(&**field),
             _ => None,
         };
         let fields = event.data.iter().chain(&event.states).chain(&event.error_code).chain(given);
-        tokens.extend(
-            fields.filter(|field| !matches!(field.when, When::Before)).map(|field| field.value.to_token_stream()),
-        );
+        expressions.extend(fields.filter(|field| !matches!(field.when, When::Before)).map(|field| field.value.clone()));
         let values = event.new.iter().chain(event.calls.iter().map(|call| &call.argument));
-        tokens.extend(
-            values.filter(|value| matches!(value.when, Moment::Success(_))).map(|value| value.expression.clone()),
-        );
+        let late = values.filter(|value| matches!(value.when, Moment::Success(_)));
+        expressions.extend(late.map(|value| parsed(&value.expression)));
     }
-    Needed(tokens)
+    Needed(expressions)
+}
+
+fn parsed(tokens: &TokenStream) -> Expr {
+    syn::parse2(tokens.clone()).unwrap_or_else(|_| Expr::Verbatim(tokens.clone()))
 }
 
 /// The body takes all by value, unless something of it is needed afterwards.

@@ -1,11 +1,12 @@
 //! Rules about the road: which argument is the transaction handle.
 
 mod bounds;
+mod resemblance;
 mod returned;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Expr, FnArg, Ident, Pat, PathArguments, ReceiverKind, Type, spanned::Spanned};
+use syn::{Attribute, Expr, FnArg, Ident, Pat, PathArguments, ReceiverKind, Type, spanned::Spanned};
 
 use super::{later::Needed, manifest};
 use crate::{
@@ -35,7 +36,8 @@ pub(super) fn handle(attributes: &[Args], method: &mut Method, needed: &Needed, 
     if attributes.iter().all(|args| args.is(Delivery::Direct) || !args.on().success()) {
         return Handle::None;
     }
-    Handle::ByType { arguments: arguments(method, needed), receiver: receiver(method) }
+    let unnamed = unnamed(method);
+    Handle::ByType { arguments: arguments(method, needed), receiver: receiver(method), unnamed }
 }
 
 pub(super) fn outbox_demanded(attributes: &[Args]) -> Option<Span> {
@@ -81,12 +83,26 @@ fn arguments(method: &mut Method, needed: &Needed) -> Vec<Argument> {
             is_mut_ref,
             is_mutable,
             is_opaque: bounds::is_opaque(&argument.ty, &generics),
+            resembles_handle: resemblance::resembles_handle(&argument.ty, &generics),
             is_returned: returned.borrows_from(&argument.ty),
             is_needed_later: needed.contains(&plain(&pattern.ident)),
             may_be_generic: may_be_generic(&argument.ty),
         });
     }
     arguments
+}
+
+/// `(tx, id): (&mut Transaction<'_, Postgres>, u64)`, `_: &mut Transaction<'_, Postgres>`
+fn unnamed(method: &Method) -> Vec<(Type, Vec<Attribute>)> {
+    let generics = &method.signature.generics;
+    let unnamed = method.signature.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(argument) if !matches!(*argument.pat, Pat::Ident(_)) => Some(argument),
+        _ => None,
+    });
+    unnamed
+        .filter(|argument| resemblance::resembles_handle(&argument.ty, generics))
+        .map(|argument| ((*argument.ty).clone(), conditions(&argument.attrs)))
+        .collect()
 }
 
 /// `self`, `&mut self`, `self: &mut Self`: a unit of work's own method.

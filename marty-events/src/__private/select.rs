@@ -149,7 +149,7 @@ pub fn seen<S: Seen>(_: &S) {}
 #[diagnostic::on_unimplemented(
     message = "it cannot be seen whether this argument is a transaction",
     label = "an event beside it could be sent before its commit",
-    note = "add the bound `marty_events::OutboxTransaction` and take it by `&mut`; or state `delivery = \"direct\"`"
+    note = "take `&mut` of a type with `marty_events::OutboxTransaction`, name the place with `transaction = ..`, or state `delivery = \"direct\"`"
 )]
 pub trait Seen {}
 
@@ -159,6 +159,37 @@ impl Seen for Absent {}
 impl<H: ?Sized> Seen for Held<'_, H> {}
 #[diagnostic::do_not_recommend]
 impl Seen for Rejected {}
+
+/// An argument whose type resembles a handle: if it is none, it cannot be seen what it is.
+pub fn recognised<R: Recognised>(kept: R) -> R::Out {
+    kept.recognised()
+}
+
+pub trait Recognised {
+    type Out;
+    fn recognised(self) -> Self::Out;
+}
+
+impl Recognised for Absent {
+    type Out = Opaque;
+    fn recognised(self) -> Opaque {
+        Opaque
+    }
+}
+
+impl<H: ?Sized> Recognised for Held<'_, H> {
+    type Out = Self;
+    fn recognised(self) -> Self {
+        self
+    }
+}
+
+impl Recognised for Rejected {
+    type Out = Self;
+    fn recognised(self) -> Self {
+        self
+    }
+}
 
 /// Takes into account what a generic type turned out to be.
 pub fn doubt<S: Doubt>(chosen: S, hidden: Option<&'static str>) -> S::Out {
@@ -220,6 +251,8 @@ impl<H: ?Sized> Transactional for Held<'_, H> {}
 #[diagnostic::do_not_recommend]
 impl<H: ?Sized> Transactional for Named<'_, H> {}
 #[diagnostic::do_not_recommend]
+impl Transactional for Opaque {}
+#[diagnostic::do_not_recommend]
 impl Transactional for Rejected {}
 
 /// `require-delivery = true` in the crate's manifest.
@@ -255,6 +288,8 @@ pub trait MayLog {}
 impl MayLog for Absent {}
 #[diagnostic::do_not_recommend]
 impl MayLog for Doubted {}
+#[diagnostic::do_not_recommend]
+impl MayLog for Opaque {}
 #[diagnostic::do_not_recommend]
 impl MayLog for Rejected {}
 

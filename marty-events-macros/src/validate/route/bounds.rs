@@ -7,9 +7,7 @@ use crate::method::peel;
 /// Whether the signature hides what the argument is.
 pub(super) fn is_opaque(ty: &Type, generics: &Generics) -> bool {
     match peel(ty) {
-        Type::Reference(reference) if reference.mutability.is_some() => {
-            parameter(&reference.elem, generics).is_some_and(|name| bounds(name, generics).is_empty())
-        }
+        Type::Reference(reference) if reference.mutability.is_some() => hides_all(&reference.elem, generics),
         Type::ImplTrait(of) => consumes_connection(of.bounds.iter()),
         other => parameter(other, generics).is_some_and(|name| consumes_connection(bounds(name, generics))),
     }
@@ -41,12 +39,34 @@ fn bounds<'a>(name: &Ident, generics: &'a Generics) -> Vec<&'a TypeParamBound> {
     inline.chain(behind).flat_map(Punctuated::iter).collect()
 }
 
-/// `Executor` and `Acquire` of sqlx: used up by the body, so that nothing is left for the event.
+/// `T`, `impl Send`: no bound tells more than that there is a value.
+fn hides_all(ty: &Type, generics: &Generics) -> bool {
+    match peel(ty) {
+        Type::ImplTrait(of) => of.bounds.iter().all(is_marker),
+        other => parameter(other, generics).is_some_and(|name| bounds(name, generics).into_iter().all(is_marker)),
+    }
+}
+
+fn is_marker(bound: &TypeParamBound) -> bool {
+    match bound {
+        TypeParamBound::Trait(bound) => bound
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| ["Send", "Sync", "Sized", "Unpin"].iter().any(|marker| last.ident == marker)),
+        TypeParamBound::Lifetime(_) => true,
+        _ => false,
+    }
+}
+
+/// `Executor` and `Acquire` of sqlx, and traits that are called after them: used up by the body, so that nothing is left
+/// for the event.
 fn consumes_connection<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> bool {
     bounds.into_iter().any(|bound| match bound {
-        TypeParamBound::Trait(bound) => {
-            bound.path.segments.last().is_some_and(|last| last.ident == "Executor" || last.ident == "Acquire")
-        }
+        TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|last| {
+            let name = last.ident.to_string();
+            name.ends_with("Executor") || name.ends_with("Acquire")
+        }),
         _ => false,
     })
 }
