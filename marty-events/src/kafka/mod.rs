@@ -24,12 +24,16 @@ pub(crate) use verdict::{Verdict, is_permanent};
 use crate::EventError;
 use crate::config::{Brokers, EventConfig};
 
+/// Java's pause. With librdkafka's, a broker that is back is left alone for up to 10 s while every key waits for it.
+const LONGEST_RECONNECT_PAUSE: &str = "1000";
+
 /// Settings of every producer: nothing is acknowledged that a leader's failure could lose, a retry inside the
 /// client neither duplicates nor reorders, and a key has the partition that a Java client gives it. `defaults` are those of
 /// one road. Configured properties come on top; those that would weaken this were refused with the configuration.
 pub(crate) fn producer_config(config: &EventConfig, defaults: &[(&str, &str)]) -> Result<ClientConfig, EventError> {
     let mut client = config.client_config(&bootstrap(config)?);
     client.set("acks", "all").set("enable.idempotence", "true").set("partitioner", partition::DEFAULT_PARTITIONER);
+    client.set("reconnect.backoff.max.ms", LONGEST_RECONNECT_PAUSE);
     for (name, value) in defaults.iter().copied().chain(config.producer_properties()) {
         client.set(name, value);
     }

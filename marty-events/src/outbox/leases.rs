@@ -12,7 +12,7 @@ use super::{
 };
 
 fn beat(relay: Uuid) -> Heartbeat {
-    Heartbeat { relay, lease: Duration::from_secs(60), delivers: true, mark: None, settled: 0 }
+    Heartbeat { relay, lease: Duration::from_mins(1), delivers: true, mark: None, settled: 0 }
 }
 
 fn numbers(lanes: &[Lane]) -> Vec<i32> {
@@ -81,7 +81,7 @@ async fn follow_the_clock<S: Store>(store: &S, shift: impl AsyncFn(i64)) {
     let none = store.heartbeat(&beat(second), None).await.expect("a heartbeat");
     assert!(none.lanes.is_empty());
     let none = store.heartbeat(&beat(second), None).await.expect("a heartbeat");
-    assert!(none.next_expiry.is_some_and(|time| time <= Duration::from_secs(60)), "{none:?}");
+    assert!(none.next_expiry.is_some_and(|time| time <= Duration::from_mins(1)), "{none:?}");
     let published = store.stats().await.expect("the counts").published;
     shift(-2).await;
     assert_eq!(store.heartbeat(&beat(second), None).await.expect("a heartbeat").lanes.len(), 16);

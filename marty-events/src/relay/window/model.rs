@@ -243,7 +243,9 @@ impl Model {
         self.judged.clear();
         // What was delivered and not settled comes again.
         let again: Vec<i64> = self.outbox.keys().copied().filter(|seq| self.done.contains(seq)).collect();
-        again.iter().for_each(|seq| _ = self.outbox.remove(seq));
+        for seq in again {
+            self.outbox.remove(&seq);
+        }
     }
 
     fn check_bounds(&self) {

@@ -223,7 +223,9 @@ fn rows_that_are_tried_alone_take_turns_with_the_others() {
         if taken.is_empty() {
             break;
         }
-        taken.iter().for_each(|seq| window.delivered(*seq));
+        for seq in &taken {
+            window.delivered(*seq);
+        }
         order.push(taken);
     }
     assert_eq!(order, [vec![1], vec![4, 5, 6], vec![2], vec![3]]);
@@ -392,7 +394,9 @@ fn a_partition_that_does_not_answer_holds_nobody_up() {
     }
     let sent = take_all(&mut window);
     assert_eq!(sent.len(), 100 - hangs.len());
-    sent.iter().for_each(|seq| window.delivered(*seq));
+    for seq in &sent {
+        window.delivered(*seq);
+    }
     assert!(!window.set_aside_late(Instant::now()));
     // The leader is back.
     for seq in &hangs {

@@ -171,7 +171,7 @@ impl Model {
                 self.mark = self.position.mark(lowest).or(self.mark.take());
             }
             18 => {
-                self.position = PostgresPosition::resume(&[self.mark.clone()]);
+                self.position = PostgresPosition::resume(std::slice::from_ref(&self.mark));
                 self.seen.clone_from(&self.settled);
             }
             _ => {
