@@ -13,7 +13,7 @@ enum Answer {
 }
 
 async fn send(publisher: &EventPublisher, key: Option<&str>, length: usize) -> Answer {
-    let event = CustomEvent::new("sized", "sized").data(&"x".repeat(length)).unwrap();
+    let event = CustomEvent::new("sized", "sized").data(&"x".repeat(length)).expect("JSON");
     let event = if let Some(key) = key { event.key(key) } else { event };
     match publisher.publish(event).await {
         Ok(_) => Answer::Taken,
@@ -32,7 +32,7 @@ async fn every_event_that_passes_the_check_of_its_size_is_taken_by_client_and_br
         .service_name("suite")
         .brokers(&brokers)
         .topic_prefix(&prefix)
-        .producer_property("message.max.bytes", &LIMIT.to_string());
+        .producer_property("message.max.bytes", LIMIT.to_string());
     let publisher = EventPublisher::unregistered(&config.build().unwrap()).unwrap();
     let long = "k".repeat(3_000);
     for key in [None, Some("key"), Some(long.as_str())] {
