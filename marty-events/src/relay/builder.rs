@@ -14,22 +14,7 @@ pub struct OutboxRelayBuilder {
 
 impl OutboxRelayBuilder {
     pub(super) fn new(pool: OutboxPool) -> Self {
-        let settings = Settings {
-            lease_time: Duration::from_secs(4),
-            idle_poll: Duration::from_millis(1250),
-            batch_size: 1_000,
-            in_flight: 5_000,
-            in_flight_bytes: 64 << 20,
-            max_attempts: 5,
-            gives_up: true,
-            retry_delay: Duration::from_millis(200),
-            drain_time: Duration::from_secs(10),
-            keep_published: None,
-            keep_dead_letters: None,
-            listens: true,
-            stats_interval: Duration::from_secs(15),
-        };
-        Self { pool, config: None, settings }
+        Self { pool, config: None, settings: Settings::default() }
     }
 
     /// Brokers, security and the outbox table; read from the environment unless set.
@@ -154,5 +139,26 @@ impl OutboxRelayBuilder {
             settings: self.settings,
             vitals,
         })
+    }
+}
+
+/// The builder's documentation says each.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            lease_time: Duration::from_secs(4),
+            idle_poll: Duration::from_millis(1250),
+            batch_size: 1_000,
+            in_flight: 5_000,
+            in_flight_bytes: 64 << 20,
+            max_attempts: 5,
+            gives_up: true,
+            retry_delay: Duration::from_millis(200),
+            drain_time: Duration::from_secs(10),
+            keep_published: None,
+            keep_dead_letters: None,
+            listens: true,
+            stats_interval: Duration::from_secs(15),
+        }
     }
 }

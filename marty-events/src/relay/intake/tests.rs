@@ -4,21 +4,7 @@ use crate::{kafka::Partitioner, outbox::sqlite::SqliteStore};
 /// Two relays, and a key of the other one's with very many rows; or a walk over dead ones.
 #[test]
 fn a_relay_reads_on_over_any_number_of_full_pages_without_rows_of_its_own() {
-    let settings = Settings {
-        lease_time: Duration::from_secs(4),
-        idle_poll: Duration::from_millis(1250),
-        batch_size: 1_000,
-        in_flight: 5_000,
-        in_flight_bytes: 64 << 20,
-        max_attempts: 5,
-        gives_up: true,
-        retry_delay: Duration::from_millis(200),
-        drain_time: Duration::from_secs(10),
-        keep_published: None,
-        keep_dead_letters: None,
-        listens: true,
-        stats_interval: Duration::from_secs(15),
-    };
+    let settings = Settings::default();
     let mut window = Window::new(Limits::new(5_000, 64 << 20), Partitioner::Crc32);
     let mut intake: Intake<SqliteStore> = Intake::new(&[]);
     for is_full in [true, false].into_iter().flat_map(|is_full| [is_full; 200]) {
