@@ -8,6 +8,7 @@ use rdkafka::{
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
     metadata::MetadataPartition,
+    types::RDKafkaErrorCode,
 };
 
 use crate::wait;
@@ -15,8 +16,30 @@ use crate::wait;
 /// How long the broker may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// How long a cluster may take to find its controller, on a machine that starts other clusters besides.
+const CONTROLLER: Duration = Duration::from_mins(3);
+
 fn admin(bootstrap: &str) -> AdminClient<DefaultClientContext> {
     ClientConfig::new().set("bootstrap.servers", bootstrap).create().expect("a client")
+}
+
+/// One try does not wait as long as all of them may: a client that met a cluster without a controller asks it too seldom.
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(ANSWER))
+}
+
+/// Makes a topic. An earlier try may have made it and lost its answer.
+async fn make_new(bootstrap: &str, new: &NewTopic<'_>) {
+    let answers = wait::within(CONTROLLER, "the answer of a controller", || async {
+        admin(bootstrap).create_topics([new], &options()).await.ok()
+    })
+    .await;
+    for created in answers {
+        match created {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => panic!("{topic} is not made: {code}"),
+        }
+    }
 }
 
 /// Makes a topic of one partition that takes batches of `longest` bytes at the most.
@@ -27,10 +50,7 @@ fn admin(bootstrap: &str) -> AdminClient<DefaultClientContext> {
 pub async fn create(bootstrap: &str, topic: &str, longest: u32) {
     let longest = longest.to_string();
     let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1)).set("max.message.bytes", &longest);
-    let answers = admin(bootstrap).create_topics([&new], &AdminOptions::new()).await.expect("an answer");
-    for created in answers {
-        created.expect("a new topic");
-    }
+    make_new(bootstrap, &new).await;
 }
 
 /// Makes a topic of `partitions` partitions with one copy each, and with these settings.
@@ -41,10 +61,7 @@ pub async fn create(bootstrap: &str, topic: &str, longest: u32) {
 pub async fn make(bootstrap: &str, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
     let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
     let new = settings.iter().fold(new, |new, (name, value)| new.set(name, value));
-    let answers = admin(bootstrap).create_topics([&new], &AdminOptions::new()).await.expect("an answer");
-    for created in answers {
-        created.expect("a new topic");
-    }
+    make_new(bootstrap, &new).await;
 }
 
 /// Makes a topic with a partition on each of these nodes, which has no copy elsewhere.
@@ -57,13 +74,7 @@ pub async fn place(bootstrap: &str, topic: &str, nodes: &[i32]) {
     let copies: Vec<&[i32]> = copies.iter().map(|node| &node[..]).collect();
     let partitions = i32::try_from(nodes.len()).expect("a few nodes");
     let new = NewTopic::new(topic, partitions, TopicReplication::Variable(&copies)).set("min.insync.replicas", "1");
-    let answers = wait::until("the answer of a controller", || async {
-        admin(bootstrap).create_topics([&new], &AdminOptions::new()).await.ok()
-    })
-    .await;
-    for created in answers {
-        created.expect("a new topic");
-    }
+    make_new(bootstrap, &new).await;
 }
 
 /// Deletes a topic.
@@ -72,7 +83,7 @@ pub async fn place(bootstrap: &str, topic: &str, nodes: &[i32]) {
 ///
 /// When the broker refuses.
 pub async fn delete(bootstrap: &str, topic: &str) {
-    let answers = admin(bootstrap).delete_topics(&[topic], &AdminOptions::new()).await.expect("an answer");
+    let answers = admin(bootstrap).delete_topics(&[topic], &options()).await.expect("an answer");
     for deleted in answers {
         deleted.expect("a deleted topic");
     }
@@ -93,11 +104,10 @@ pub async fn widen(bootstrap: &str, topic: &str, longest: u32) {
 ///
 /// When the broker refuses.
 pub async fn alter(bootstrap: &str, topic: &str, settings: &[(&str, &str)]) {
-    let admin = admin(bootstrap);
-    let answers = wait::until("the answer of a controller", || async {
+    let answers = wait::within(CONTROLLER, "the answer of a controller", || async {
         let change = AlterConfig::new(ResourceSpecifier::Topic(topic));
         let change = settings.iter().fold(change, |change, (name, value)| change.set(name, value));
-        admin.alter_configs([&change], &AdminOptions::new()).await.ok()
+        admin(bootstrap).alter_configs([&change], &options()).await.ok()
     })
     .await;
     for changed in answers {
