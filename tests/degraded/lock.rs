@@ -1,4 +1,6 @@
-//! Locks of somebody else: on the table of the dead letters, and on one row of the outbox.
+//! Locks of somebody else: on the table of the dead letters, on one row of the outbox, and on the outbox itself.
+
+use std::time::{Duration, Instant};
 
 use marty_events_tests::topics;
 
@@ -23,7 +25,7 @@ async fn dead_letters_are_locked(test: &str, kind: Kind) {
     let mut ids = Vec::new();
     for _ in 0..75 {
         ids.extend(scene.write_healthy(5).await);
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let meanwhile = scene.tally.count(&ids);
     let arrived = scene.tally.await_all(&ids, SOON).await;
@@ -65,7 +67,7 @@ async fn a_row_is_locked(test: &str, kind: Kind) {
     let mut ids = Vec::new();
     for round in 0..60 {
         ids.extend(scene.write((0..100).map(|key| event(HEALTHY, &format!("k-{key}"), round))).await);
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let arrived = scene.tally.await_all(&ids, SOON).await;
     let stats = scene.outbox.stats().await.expect("the counts");
@@ -88,4 +90,53 @@ async fn events_flow_while_a_row_is_locked_in_postgresql() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_flow_while_a_row_is_locked_in_mariadb() {
     a_row_is_locked("events_flow_while_a_row_is_locked_in_mariadb", Kind::MariaDb).await;
+}
+
+/// The lease of these relays: the lock lasts three of them.
+const LEASE: Duration = Duration::from_secs(4);
+
+async fn the_outbox_is_locked(test: &str, kind: Kind) {
+    let Some(scene) = Scene::new(test, kind).await else { return };
+    let relays = [(); 2].map(|()| Relay::start(scene.relay().lease_time(LEASE)));
+    scene.until_working(2, 2 * SOON).await;
+    scene.tally.until_all(&scene.write_healthy(3).await).await;
+    // Enough to be reading when the lock comes.
+    let ids = scene.write((0..3_000).map(|key| event(HEALTHY, &format!("k-{key}"), 0))).await;
+    let mut lock = scene.begin().await;
+    match kind {
+        Kind::Postgres => lock.sql("LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE").await,
+        Kind::MariaDb => lock.sql("LOCK TABLES event_outbox WRITE").await,
+    }
+    // A lane that changes hands gets a higher term.
+    let terms = match kind {
+        Kind::Postgres => "SELECT sum(term)::bigint FROM event_outbox_lanes",
+        Kind::MariaDb => "SELECT CAST(sum(term) AS SIGNED) FROM event_outbox_lanes",
+    };
+    let before = scene.number(terms).await;
+    let begin = Instant::now();
+    let mut changes = 0;
+    while begin.elapsed() < 3 * LEASE {
+        changes = scene.number(terms).await - before;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    lock.sql(if kind == Kind::MariaDb { "UNLOCK TABLES" } else { "ROLLBACK" }).await;
+    let arrived = scene.tally.await_all(&ids, SOON).await;
+    say(
+        "lock",
+        format_args!("{}, the outbox itself is locked for three leases, two relays", kind.name()),
+        format_args!("lanes change hands {changes} times; then {arrived}"),
+    );
+    drop(relays);
+    arrived.assert_all("events of an outbox that was locked");
+    assert_eq!(changes, 0, "the heartbeats wait for no read");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn relays_keep_their_lanes_while_the_outbox_is_locked_in_postgresql() {
+    the_outbox_is_locked("relays_keep_their_lanes_while_the_outbox_is_locked_in_postgresql", Kind::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn relays_keep_their_lanes_while_the_outbox_is_locked_in_mariadb() {
+    the_outbox_is_locked("relays_keep_their_lanes_while_the_outbox_is_locked_in_mariadb", Kind::MariaDb).await;
 }
