@@ -8,7 +8,7 @@ use std::{
 use rdkafka::error::KafkaError;
 use uuid::Uuid;
 
-use crate::config::ConfigError;
+use crate::{config::ConfigError, outbox::Fault};
 
 /// Why an event could not be published, kept or delivered.
 ///
@@ -119,6 +119,17 @@ pub enum EventError {
         /// How many numbers a connection draws at a time.
         cache: i64,
     },
+    /// A table of the outbox cannot serve this database user as it is: it hides rows, keeps them from being written, or is not a table. Events
+    /// would wait for ever, or be lost, and nothing would say so.
+    #[error("the table `{table}` cannot serve as a part of the outbox: {problem}; {advice}")]
+    OutboxUnfit {
+        /// The table.
+        table: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to run or to change.
+        advice: String,
+    },
     /// The connection is not inside a transaction, so the event could not be tied to the caller's commit.
     #[error("the connection is not in a transaction; begin one, and pass its handle")]
     NotInTransaction,
@@ -158,6 +169,16 @@ pub enum EventError {
         /// What the database said.
         #[source]
         source: sqlx::Error,
+    },
+    /// The outbox database refused an operation for what it asks: a value that it does not take, a constraint, a misused protocol. The same
+    /// fails again until somebody changes something.
+    #[error("the outbox could not {operation}, and another try does not help")]
+    OutboxRefused {
+        /// What was being done, as a verb phrase.
+        operation: &'static str,
+        /// What the database said.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The outbox's tables could not be created or brought up to date.
     #[error("the outbox tables could not be migrated")]
@@ -234,29 +255,29 @@ impl EventError {
         match self {
             Self::Delivery { source, .. } => !crate::kafka::is_permanent(source),
             Self::Kafka(source) => !crate::kafka::is_permanent(source),
-            Self::Outbox { source, .. } => is_retryable_database_error(source),
+            Self::Outbox { source, .. } => Fault::of(source).is_passing(),
             Self::OrderingConflict { .. } | Self::WriteConflict { .. } => true,
             _ => false,
         }
     }
 }
 
-fn is_retryable_database_error(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
-        // PostgreSQL, "Appendix A. PostgreSQL Error Codes": 40 transaction rollback (serialization failure,
-        // deadlock), 55P03 lock not available, 57P admin shutdown and crash, 08 connection exceptions.
-        // MySQL keeps to the same classes, but for its lock time-out, 1205.
-        // SQLite, "Result and Error Codes": 5 SQLITE_BUSY, 6 SQLITE_LOCKED and their extended codes (low byte).
-        #[cfg(feature = "mysql")]
-        error if crate::outbox::mysql::number(error) == Some(1205) => true,
-        sqlx::Error::Database(database) => database.code().is_some_and(|code| {
-            code.starts_with("40")
-                || code == "55P03"
-                || code.starts_with("57P")
-                || code.starts_with("08")
-                || code.parse::<u32>().is_ok_and(|code| code.to_string().len() < 5 && matches!(code & 0xff, 5 | 6))
-        }),
-        _ => false,
+impl EventError {
+    /// Whether another transaction came first, and nothing is wrong with the database.
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Outbox { source, .. } if Fault::of(source) == Fault::Conflict)
+    }
+
+    /// Whether the database works and does not do what it is asked, until somebody changes something.
+    pub(crate) fn is_refusal(&self) -> bool {
+        use EventError::{CachedSequence, OutboxForbidden, OutboxRefused, OutboxTableMissing, OutboxUnfit};
+        matches!(
+            self,
+            OutboxTableMissing { .. }
+                | OutboxForbidden { .. }
+                | OutboxUnfit { .. }
+                | OutboxRefused { .. }
+                | CachedSequence { .. }
+        )
     }
 }

@@ -12,6 +12,7 @@ pub mod kafka;
 pub mod logs;
 pub mod mariadb;
 pub mod own;
+pub mod pooler;
 pub mod process;
 pub mod proxy;
 pub mod secured;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use marty_events::{EventPublisher, OutboxRelay, OutboxRepository};
+use marty_events::{EventConfig, EventPublisher, OutboxRelay, OutboxRepository};
 use marty_events_tests::{
     kafka::{Reader, prefix},
     mariadb::MariaDatabase,
@@ -17,6 +17,32 @@ use crate::{
 
 /// How soon everything is delivered that nobody has locked.
 const SOON: Duration = Duration::from_secs(10);
+
+/// An outbox in MariaDB, and a reader of what leaves it.
+struct Scene {
+    database: MariaDatabase,
+    config: EventConfig,
+    publisher: EventPublisher,
+    reader: Reader,
+    outbox: OutboxRepository,
+}
+
+impl Scene {
+    /// Nothing, after reporting `test` as skipped, where a server is missing.
+    async fn start(test: &str) -> Option<Self> {
+        let (brokers, database) = (servers::kafka(test)?, MariaDatabase::create(test).await?);
+        let prefix = prefix();
+        let config = config(&brokers, &prefix);
+        let publisher = EventPublisher::unregistered(&config).expect("a publisher");
+        let (reader, outbox) = (Reader::start(&brokers, &prefix), OutboxRepository::new(&database.pool));
+        Some(Self { database, config, publisher, reader, outbox })
+    }
+
+    fn relay(&self) -> RunningRelay {
+        let relay = OutboxRelay::builder(&self.database.pool).config(self.config.clone());
+        RunningRelay::start(relay.lease_time(Duration::from_secs(1)))
+    }
+}
 
 /// A statement that scans a small table waits for every row that somebody has locked, whichever rows it names. These are the relay's.
 #[tokio::test]
@@ -57,15 +83,10 @@ async fn statements_that_name_rows_find_them_by_the_primary_key() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_open_transaction_that_wrote_an_event_holds_up_no_other() {
     let test = "an_open_transaction_that_wrote_an_event_holds_up_no_other";
-    let (Some(brokers), Some(database)) = (servers::kafka(test), MariaDatabase::create(test).await) else { return };
-    let (pool, prefix) = (&database.pool, prefix());
-    let config = config(&brokers, &prefix);
-    let publisher = EventPublisher::unregistered(&config).unwrap();
-    let reader = Reader::start(&brokers, &prefix);
-    let outbox = OutboxRepository::new(pool);
-    let relay =
-        || RunningRelay::start(OutboxRelay::builder(pool).config(config.clone()).lease_time(Duration::from_secs(1)));
-    let relays = [relay(), relay()];
+    let Some(scene) = Scene::start(test).await else { return };
+    let Scene { database, publisher, reader, outbox, .. } = &scene;
+    let pool = &database.pool;
+    let relays = [scene.relay(), scene.relay()];
     wait::until("two with lanes", || async {
         let relays = outbox.relays().await.ok()?;
         (relays.len() == 2 && relays.iter().all(|relay| relay.lanes.len() == 8)).then_some(())
@@ -98,12 +119,9 @@ async fn an_open_transaction_that_wrote_an_event_holds_up_no_other() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_that_somebody_has_locked_is_settled_later_and_the_others_at_once() {
     let test = "a_row_that_somebody_has_locked_is_settled_later_and_the_others_at_once";
-    let (Some(brokers), Some(database)) = (servers::kafka(test), MariaDatabase::create(test).await) else { return };
-    let (pool, prefix) = (&database.pool, prefix());
-    let config = config(&brokers, &prefix);
-    let publisher = EventPublisher::unregistered(&config).unwrap();
-    let reader = Reader::start(&brokers, &prefix);
-    let outbox = OutboxRepository::new(pool);
+    let Some(scene) = Scene::start(test).await else { return };
+    let Scene { database, publisher, reader, outbox, .. } = &scene;
+    let pool = &database.pool;
     let mut transaction = pool.begin().await.unwrap();
     publisher.publish_all_in(&mut transaction, (0..20).map(|key| numbered(&format!("k-{key}"), 0))).await.unwrap();
     transaction.commit().await.unwrap();
@@ -113,8 +131,7 @@ async fn a_row_that_somebody_has_locked_is_settled_later_and_the_others_at_once(
         .fetch_all(&mut *lock)
         .await
         .unwrap();
-    let relay = OutboxRelay::builder(pool).config(config.clone()).lease_time(Duration::from_secs(1));
-    let relay = RunningRelay::start(relay);
+    let relay = scene.relay();
     reader.events(20).await;
     wait::within(SOON, "the others to be settled", || async {
         (outbox.stats().await.ok()?.pending == 1).then_some(())

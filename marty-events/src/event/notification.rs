@@ -107,14 +107,16 @@ impl NotificationEvent {
         self
     }
 
-    /// Not before this time (RFC 3339).
+    /// The time (RFC 3339) before which the consumer should tell nobody. The library delays nothing: the event is sent at once, and the
+    /// consumer that notifies must wait. The text is not checked.
     #[must_use]
     pub fn delivery_time(mut self, time: impl Into<String>) -> Self {
         self.payload.delivery_time = Some(time.into());
         self
     }
 
-    /// Not after this time (RFC 3339).
+    /// The time (RFC 3339) after which the consumer should tell nobody any more. The library drops nothing: an event that is late is
+    /// delivered all the same. The text is not checked.
     #[must_use]
     pub fn expiry_time(mut self, time: impl Into<String>) -> Self {
         self.payload.expiry_time = Some(time.into());
@@ -140,7 +142,7 @@ impl NotificationEvent {
         self
     }
 
-    /// How soon a consumer ought to look at it; `normal` unless set.
+    /// How soon a consumer ought to look at it; `normal` unless set. It changes nothing of the order in which events are sent.
     #[must_use]
     pub fn priority(mut self, priority: EventPriority) -> Self {
         self.priority = priority;

@@ -85,8 +85,7 @@ impl Verdict {
             | Code::GaplessGuarantee
             | Code::Fenced
             | Code::ProducerFenced
-            | Code::InvalidProducerEpoch
-            | Code::State => Self::ProducerLost,
+            | Code::InvalidProducerEpoch => Self::ProducerLost,
             _ => Self::Unclear,
         }
     }
@@ -94,7 +93,32 @@ impl Verdict {
 
 /// Whether another try of the same event is pointless until somebody changes something.
 pub(crate) fn is_permanent(error: &KafkaError) -> bool {
-    // For the relay this is an outage, since it counts against no event.
-    let may_write_nothing = error.rdkafka_error_code() == Some(Code::ClusterAuthorizationFailed);
-    may_write_nothing || matches!(Verdict::of(error), Verdict::Refused | Verdict::TopicRefused | Verdict::BatchRefused)
+    let refusals = [Verdict::Refused, Verdict::TopicRefused, Verdict::BatchRefused];
+    refusals.contains(&Verdict::of(error)) || error.rdkafka_error_code().is_some_and(never_works)
+}
+
+/// Codes that count against no event, and that no other try changes: a client that is misused, or that the brokers have no words or no
+/// rights for.
+fn never_works(code: Code) -> bool {
+    matches!(
+        code,
+        Code::State
+            | Code::NotImplemented
+            | Code::NotConfigured
+            | Code::InvalidType
+            | Code::Conflict
+            | Code::Underflow
+            | Code::UnknownProtocol
+            | Code::UnsupportedFeature
+            | Code::UnsupportedVersion
+            | Code::UnsupportedCompressionType
+            | Code::UnsupportedSASLMechanism
+            | Code::IllegalSASLState
+            | Code::SecurityDisabled
+            | Code::InvalidRequest
+            | Code::InvalidTransactionalState
+            | Code::InvalidTransactionTimeout
+            | Code::TransactionalIdAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+    )
 }

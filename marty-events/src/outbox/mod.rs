@@ -6,6 +6,7 @@
 )]
 
 mod append;
+mod fault;
 mod filter;
 mod inspect;
 mod lanes;
@@ -33,6 +34,7 @@ mod transaction;
 mod wake;
 
 pub(crate) use append::Appender;
+pub(crate) use fault::Fault;
 pub use filter::{DeadLetterFilter, DeadLetterPlace};
 pub(crate) use lanes::Lane;
 pub use migrations::{migrate, migrate_table};

@@ -1,12 +1,12 @@
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 use std::time::Duration;
 
-#[cfg(feature = "mysql")]
-use sqlx::MySqlPool;
-#[cfg(feature = "postgres")]
-use sqlx::PgPool;
 #[cfg(feature = "sqlite")]
 use sqlx::SqlitePool;
+#[cfg(feature = "mysql")]
+use sqlx::{MySqlPool, mysql::MySqlPoolOptions};
+#[cfg(feature = "postgres")]
+use sqlx::{PgPool, postgres::PgConnectOptions};
 
 use crate::{EventError, error::OneLine};
 
@@ -46,13 +46,15 @@ impl OutboxPool {
         let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
         match scheme {
             #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => {
-                PgPool::connect_lazy(url).map(Self::Postgres).map_err(|source| EventError::Outbox { operation, source })
-            }
+            "postgres" | "postgresql" => url
+                .parse()
+                .map(|options| Self::Postgres(PgPool::connect_lazy_with(plain(options))))
+                .map_err(|source| EventError::Outbox { operation, source }),
             #[cfg(feature = "mysql")]
-            "mysql" | "mariadb" => {
-                MySqlPool::connect_lazy(url).map(Self::MySql).map_err(|source| EventError::Outbox { operation, source })
-            }
+            "mysql" | "mariadb" => committing()
+                .connect_lazy(url)
+                .map(Self::MySql)
+                .map_err(|source| EventError::Outbox { operation, source }),
             #[cfg(not(feature = "mysql"))]
             "mysql" | "mariadb" => {
                 Err(EventError::UnsupportedDatabase { database: "MySQL and MariaDB", feature: "mysql" })
@@ -81,7 +83,7 @@ impl OutboxPool {
             #[cfg(feature = "postgres")]
             Self::Postgres(pool) => {
                 let options = own_options(pool.options().clone());
-                Self::Postgres(options.connect_lazy_with((*pool.connect_options()).clone()))
+                Self::Postgres(options.connect_lazy_with(plain((*pool.connect_options()).clone())))
             }
             #[cfg(feature = "mysql")]
             Self::MySql(pool) => {
@@ -94,6 +96,21 @@ impl OutboxPool {
             Self::None(none) => Self::None(none.clone()),
         }
     }
+}
+
+/// Without the parameter that sqlx adds for floating-point numbers, of which the outbox has none: `PgBouncer` lets no client in that sends
+/// it, unless it is told to ignore it.
+#[cfg(feature = "postgres")]
+pub(super) fn plain(options: PgConnectOptions) -> PgConnectOptions {
+    options.extra_float_digits(None)
+}
+
+/// Connections that commit each statement by itself, whatever the server's default: one that does not would show the same rows for ever.
+#[cfg(feature = "mysql")]
+fn committing() -> MySqlPoolOptions {
+    MySqlPoolOptions::new().after_connect(|connection, _| {
+        Box::pin(async move { sqlx::raw_sql("SET SESSION autocommit = 1").execute(connection).await.map(drop) })
+    })
 }
 
 #[cfg(any(feature = "postgres", feature = "mysql"))]

@@ -90,11 +90,12 @@ impl OutboxRepository {
         Ok(message.id)
     }
 
-    /// Whether the tables are there, of this version, and open to this user for writing and relaying.
+    /// Whether the tables are there, of this version, open to this user for writing and relaying, and show it every row.
     ///
     /// # Errors
     ///
-    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`] and [`EventError::CachedSequence`], which say what to run.
+    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`], [`EventError::OutboxUnfit`] and
+    /// [`EventError::CachedSequence`], which say what to run.
     pub async fn validate(&self) -> Result<(), EventError> {
         on_store!(&self.pool, self.table, store => store.validate().await)
     }
@@ -168,7 +169,8 @@ impl OutboxRepository {
         match &self.pool {
             #[cfg(feature = "postgres")]
             OutboxPool::Postgres(pool) => {
-                let mut transaction = pool.begin().await.map_err(failed)?;
+                // At a higher level, it could fail for another transaction's sake.
+                let mut transaction = pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await.map_err(failed)?;
                 appender.append(super::OutboxConnection::Postgres(&mut transaction), messages).await?;
                 transaction.commit().await.map_err(failed)
             }

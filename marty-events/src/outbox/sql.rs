@@ -27,8 +27,8 @@ impl Quotes {
         }
     }
 
-    /// Writes the configured names into a statement: `{outbox}`, `{dead}`, `{published}`, `{relays}`, `{lanes}` and
-    /// `{order_locks}` stand for the tables.
+    /// Writes the configured names into a statement: `{outbox}`, `{dead}`, `{published}`, `{relays}`, `{lanes}`,
+    /// `{order_locks}` and `{migrations}` stand for the tables.
     ///
     /// The names are safe to write into it: an [`OutboxTable`] holds plain identifiers only, and they are quoted.
     pub(crate) fn statement(self, template: &str, table: &OutboxTable) -> SqlStr {
@@ -40,7 +40,8 @@ impl Quotes {
             .replace("{published}", &self.quoted(table, "_published"))
             .replace("{relays}", &self.quoted(table, "_relays"))
             .replace("{lanes}", &self.quoted(table, "_lanes"))
-            .replace("{order_locks}", &self.quoted(table, "_order_locks"));
+            .replace("{order_locks}", &self.quoted(table, "_order_locks"))
+            .replace("{migrations}", &self.quoted(table, "_migrations"));
         AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
     }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 use super::row::Columns;
-use super::{DeadLetter, OutboxStats, PendingEvent, Record, RelayStatus, lanes::Lane, wake::Wake};
+use super::{DeadLetter, OutboxStats, PendingEvent, Record, RelayStatus, fault::Fault, lanes::Lane, wake::Wake};
 use crate::EventError;
 
 /// A relay's heartbeat: it is alive, and this is how it fares.
@@ -46,6 +46,14 @@ pub(crate) struct Holding {
 pub(crate) struct RowId {
     pub(crate) seq: i64,
     pub(crate) event_id: Uuid,
+}
+
+impl RowId {
+    /// Numbers and events, each in the order of the rows: statements take them as two lists.
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+    pub(crate) fn lists(rows: impl IntoIterator<Item = Self>) -> (Vec<i64>, Vec<Uuid>) {
+        rows.into_iter().map(|row| (row.seq, row.event_id)).unzip()
+    }
 }
 
 /// Rows that were dealt with under the relay's lanes, all in one transaction.
@@ -262,27 +270,49 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
 
 /// Turns what a database said into an error that says what to do.
 pub(crate) fn database_error(operation: &'static str, table: &super::OutboxTable, source: sqlx::Error) -> EventError {
-    let missing = source.as_database_error().is_some_and(|error| {
-        // PostgreSQL: 42P01 undefined_table, 42703 undefined_column (tables of an earlier version). MySQL: 42S02 and 42S22.
-        // SQLite has only the generic code 1, so its text decides.
-        matches!(error.code().as_deref(), Some("42P01" | "42703" | "42S02" | "42S22"))
-            || error.message().starts_with("no such table")
-            || error.message().starts_with("no such column")
-    });
-    // PostgreSQL: 42501 insufficient_privilege. MySQL's state is that of many errors; its numbers are
-    // ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR and ER_COLUMNACCESS_DENIED_ERROR.
-    let forbidden = source.as_database_error().is_some_and(|error| error.code().as_deref() == Some("42501"));
-    #[cfg(feature = "mysql")]
-    let forbidden =
-        forbidden || super::mysql::number(&source).is_some_and(|number| [1044, 1142, 1143].contains(&number));
-    if missing {
-        EventError::OutboxTableMissing { table: table.to_string(), source }
-    } else if forbidden {
-        let tables = format!("{table} and the tables named after it");
-        EventError::OutboxForbidden { user: "this user".to_owned(), tables }
-    } else {
-        EventError::Outbox { operation, source }
+    match Fault::of(&source) {
+        Fault::Missing => EventError::OutboxTableMissing { table: table.to_string(), source },
+        Fault::Forbidden => {
+            let tables = format!("{table} and the tables named after it");
+            EventError::OutboxForbidden { user: "this user".to_owned(), tables }
+        }
+        Fault::Hidden => hidden(table.to_string()),
+        Fault::Refused => EventError::OutboxRefused { operation, source: Box::new(source) },
+        _ => EventError::Outbox { operation, source },
     }
+}
+
+/// The error about a table that does not show, or does not take, every row.
+pub(crate) fn hidden(table: String) -> EventError {
+    let advice = format!(
+        "let its owner run `ALTER TABLE {table} DISABLE ROW LEVEL SECURITY`, or `CREATE POLICY marty_events ON {table} TO .. USING (true)` \
+         for this user"
+    );
+    EventError::OutboxUnfit { table, problem: "row-level security hides rows from this user".to_owned(), advice }
+}
+
+/// The error about events that a statement was to write and did not: a trigger or a rule stands between.
+pub(crate) fn not_kept(table: &super::OutboxTable, written: u64, events: usize) -> Result<(), EventError> {
+    if usize::try_from(written) == Ok(events) {
+        return Ok(());
+    }
+    Err(EventError::OutboxUnfit {
+        table: table.to_string(),
+        problem: format!("it took {written} rows for {events} events"),
+        advice: "remove the trigger or rule that keeps rows from being written, and roll back".to_owned(),
+    })
+}
+
+/// Refuses an outbox without its lanes, as a copy of the schema alone is: no relay would ever have one.
+pub(crate) fn has_all_lanes(lanes: i64, table: &super::OutboxTable) -> Result<(), EventError> {
+    if lanes == 16 {
+        return Ok(());
+    }
+    Err(EventError::OutboxUnfit {
+        table: format!("{table}_lanes"),
+        problem: format!("it has {lanes} of its 16 rows"),
+        advice: "run `marty_events::outbox::migrate`, which puts them back".to_owned(),
+    })
 }
 
 /// Milliseconds, for intervals in SQL.

@@ -40,8 +40,8 @@ impl OutboxRelayBuilder {
 
     /// Whether to listen for what other processes announce, on a connection of the relay's own; `true` unless set. Turn it
     /// off where the database is behind a pooler that passes no notifications on (`PgBouncer` in transaction mode): events
-    /// are then found by [`idle_poll`](Self::idle_poll). MySQL, MariaDB and SQLite have no
-    /// announcements.
+    /// are then found by [`idle_poll`](Self::idle_poll). A PostgreSQL server that prepares transactions
+    /// (`max_prepared_transactions`) has no announcements of events, and neither have MySQL, MariaDB and SQLite.
     pub fn listen(mut self, listens: bool) -> Self {
         self.settings.listens = listens;
         self

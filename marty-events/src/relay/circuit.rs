@@ -4,10 +4,14 @@ use std::{
 };
 
 use super::{health::Vitals, pauses};
-use crate::{error::cause, observe::Neighbour};
+use crate::{EventError, error::cause, observe::Neighbour};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// So many conflicts with other transactions in a row are no outage.
+const MOST_CONFLICTS: u32 = 20;
+/// How long the work waits after each.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Whether a neighbour (the database, the broker) works, with one line in the log per change.
 ///
@@ -17,6 +21,8 @@ pub(super) struct Circuit {
     neighbour: Neighbour,
     vitals: Vitals,
     failing: BTreeMap<&'static str, Pauses>,
+    /// How often each work met another transaction since it went well.
+    conflicts: BTreeMap<&'static str, u32>,
     since: Option<Instant>,
 }
 
@@ -26,7 +32,7 @@ const ANYTHING: &str = "anything";
 impl Circuit {
     pub(super) fn new(neighbour: Neighbour, vitals: &Vitals) -> Self {
         vitals.meets(neighbour);
-        Self { neighbour, vitals: vitals.clone(), failing: BTreeMap::new(), since: None }
+        Self { neighbour, vitals: vitals.clone(), failing: BTreeMap::new(), conflicts: BTreeMap::new(), since: None }
     }
 
     pub(super) fn works(&mut self) {
@@ -34,6 +40,7 @@ impl Circuit {
     }
 
     pub(super) fn works_for(&mut self, work: &'static str) {
+        self.conflicts.remove(work);
         if self.failing.remove(work).is_some() && self.failing.is_empty() {
             self.since = None;
             self.vitals.is_back(self.neighbour);
@@ -41,28 +48,46 @@ impl Circuit {
         }
     }
 
-    pub(super) fn opens(&mut self, error: &dyn std::error::Error) {
+    pub(super) fn opens(&mut self, error: &(dyn std::error::Error + 'static)) {
         self.opens_for(ANYTHING, error);
     }
 
-    fn opens_for(&mut self, work: &'static str, error: &dyn std::error::Error) {
+    fn opens_for(&mut self, work: &'static str, error: &(dyn std::error::Error + 'static)) {
         if self.failing.is_empty() {
-            let cause = cause(error);
+            let (cause, neighbour) = (cause(error), name(self.neighbour));
             self.since = Some(Instant::now());
             self.vitals.is_away(self.neighbour);
-            tracing::warn!(neighbour = name(self.neighbour), %error, cause, "does not work; events wait in the outbox");
+            if error.downcast_ref().is_some_and(EventError::is_refusal) {
+                tracing::error!(neighbour, %error, cause, "refuses what it is asked; events wait in the outbox until that is changed");
+            } else {
+                tracing::warn!(neighbour, %error, cause, "does not work; events wait in the outbox");
+            }
         }
         self.failing.entry(work).or_insert_with(Pauses::new);
     }
 
     /// Answers how long to leave it alone.
-    pub(super) fn failed(&mut self, error: &dyn std::error::Error) -> Duration {
+    pub(super) fn failed(&mut self, error: &(dyn std::error::Error + 'static)) -> Duration {
         self.failed_for(ANYTHING, error)
     }
 
-    pub(super) fn failed_for(&mut self, work: &'static str, error: &dyn std::error::Error) -> Duration {
+    pub(super) fn failed_for(&mut self, work: &'static str, error: &(dyn std::error::Error + 'static)) -> Duration {
+        if self.is_mere_conflict(work, error) {
+            return CONFLICT_PAUSE;
+        }
         self.opens_for(work, error);
         self.failing.get_mut(work).map_or(LONGEST_PAUSE, Pauses::next)
+    }
+
+    /// The database works, and another transaction came first: the same is done once more.
+    fn is_mere_conflict(&mut self, work: &'static str, error: &(dyn std::error::Error + 'static)) -> bool {
+        if !error.downcast_ref().is_some_and(EventError::is_conflict) {
+            return false;
+        }
+        let conflicts = self.conflicts.entry(work).or_default();
+        *conflicts += 1;
+        tracing::debug!(work, cause = cause(error), "met another transaction");
+        *conflicts <= MOST_CONFLICTS
     }
 
     /// Since when the neighbour does not work.

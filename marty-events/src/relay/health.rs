@@ -181,28 +181,40 @@ impl Vitals {
 
     /// Whether the broker owes an answer for too long.
     pub(super) fn is_unanswered(&self, is: bool) {
-        if self.0.condition.borrow().unanswered.is_some() == is {
-            return;
-        }
-        if is {
-            tracing::warn!("the broker answers nothing that was sent; events wait in the outbox");
-        } else {
-            tracing::info!("the broker answers again, or has nothing to answer");
-        }
-        self.0.note(|condition| condition.unanswered = is.then(Timestamp::now));
+        self.stalls(
+            is,
+            |condition| &mut condition.unanswered,
+            [
+                "the broker answers nothing that was sent; events wait in the outbox",
+                "the broker answers again, or has nothing to answer",
+            ],
+        );
     }
 
     /// Whether a read of the outbox takes too long.
     pub(super) fn is_reading_for_long(&self, is: bool) {
-        if self.0.condition.borrow().reads_for_long.is_some() == is {
+        self.stalls(
+            is,
+            |condition| &mut condition.reads_for_long,
+            [
+                "reading the outbox takes long, and nothing is delivered meanwhile",
+                "the outbox is read again, or events are delivered",
+            ],
+        );
+    }
+
+    /// Notes the beginning or the end of a stall, with one line in the log for each.
+    fn stalls(&self, is: bool, of: fn(&mut Condition) -> &mut Option<Timestamp>, [begins, ends]: [&str; 2]) {
+        let mut before = self.0.condition.borrow().clone();
+        if of(&mut before).is_some() == is {
             return;
         }
         if is {
-            tracing::warn!("reading the outbox takes long, and nothing is delivered meanwhile");
+            tracing::warn!("{begins}");
         } else {
-            tracing::info!("the outbox is read again, or events are delivered");
+            tracing::info!("{ends}");
         }
-        self.0.note(|condition| condition.reads_for_long = is.then(Timestamp::now));
+        self.0.note(|condition| *of(condition) = is.then(Timestamp::now));
     }
 
     /// There is something to say about a neighbour from now on.

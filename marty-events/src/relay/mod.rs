@@ -144,8 +144,8 @@ impl OutboxRelay {
     ///
     /// # Errors
     ///
-    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`], [`EventError::CachedSequence`], and
-    /// [`EventError::Kafka`] or [`EventError::Background`] (a producer that cannot be made), at the start.
+    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`], [`EventError::OutboxUnfit`],
+    /// [`EventError::CachedSequence`], and [`EventError::Kafka`] or [`EventError::Background`] (a producer that cannot be made), at the start.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EventError> {
         let Self { pool, table, config, settings, vitals } = self;
         // Connections of its own: what a service does with its pool keeps no heartbeat waiting.
@@ -266,8 +266,8 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
 
 /// Whether nothing but somebody's doing helps.
 fn is_for_good(error: &EventError) -> bool {
-    use EventError::{CachedSequence, OutboxForbidden, OutboxTableMissing};
-    matches!(error, OutboxTableMissing { .. } | OutboxForbidden { .. } | CachedSequence { .. })
+    use EventError::{CachedSequence, OutboxForbidden, OutboxTableMissing, OutboxUnfit};
+    matches!(error, OutboxTableMissing { .. } | OutboxForbidden { .. } | CachedSequence { .. } | OutboxUnfit { .. })
 }
 
 /// Until one can be made, as it could before: no thread is left, or a certificate is just being replaced. Others have the lanes

@@ -19,7 +19,7 @@ pub(super) fn check(report: &Answer, name: &str) -> Value {
     found.unwrap_or_else(|| panic!("no check {name} in {report}")).clone()
 }
 
-pub(super) fn assert_check(report: &Answer, name: &str, state: &str, found: &str, advice: &str) {
+pub(crate) fn assert_check(report: &Answer, name: &str, state: &str, found: &str, advice: &str) {
     let check = check(report, name);
     let text = |part: &str| check[part].as_str().unwrap_or_default().to_owned();
     assert!(text("state") == state && text("found").contains(found) && text("advice").contains(advice), "{check}");

@@ -2,7 +2,7 @@
 
 mod cleaning;
 mod dead_letters;
-mod doctor;
+pub(crate) mod doctor;
 mod help;
 mod relaying;
 mod secured;
@@ -24,28 +24,28 @@ use uuid::Uuid;
 use crate::setup::Service;
 
 /// Someone at a shell with these variables and no others of the framework's.
-pub(super) struct Operator(Vec<(&'static str, String)>);
+pub(crate) struct Operator(Vec<(&'static str, String)>);
 
 /// How a command ended, and what it said.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) code: i32,
-    pub(super) text: String,
-    pub(super) complaint: String,
+pub(crate) struct Answer {
+    pub(crate) code: i32,
+    pub(crate) text: String,
+    pub(crate) complaint: String,
 }
 
 impl Operator {
-    pub(super) fn new(variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+    pub(crate) fn new(variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         Self(variables.into_iter().collect())
     }
 
     /// With a database alone.
-    pub(super) fn of_database(database: &TestDatabase) -> Self {
+    pub(crate) fn of_database(database: &TestDatabase) -> Self {
         Self::new([("DATABASE_URL", database.url.clone())])
     }
 
     /// With a database and a broker.
-    pub(super) fn of(service: &Service) -> Self {
+    pub(crate) fn of(service: &Service) -> Self {
         Self::new([
             ("DATABASE_URL", service.database.url.clone()),
             ("KAFKA_BROKERS", service.publisher.bootstrap_servers().to_owned()),
@@ -53,7 +53,7 @@ impl Operator {
         ])
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.0.push((name, value.into()));
         self
     }
@@ -68,7 +68,7 @@ impl Operator {
         command
     }
 
-    pub(super) fn run(&self, arguments: &[&str]) -> Answer {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Answer {
         let output = self.command(arguments).output().expect("the program runs");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Answer {
@@ -79,7 +79,7 @@ impl Operator {
     }
 
     /// The answer's text, of a command that does what it is asked.
-    pub(super) fn text(&self, arguments: &[&str]) -> String {
+    pub(crate) fn text(&self, arguments: &[&str]) -> String {
         let answer = self.run(arguments);
         assert_eq!(answer.code, 0, "{answer:?}");
         answer.text

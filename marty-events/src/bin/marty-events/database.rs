@@ -106,7 +106,15 @@ pub(crate) fn advice(pool: &OutboxPool, error: &sqlx::Error) -> &'static str {
     }
     let _ = pool;
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let says = |text: &str| error.as_database_error().is_some_and(|error| error.message().contains(text));
     match (error, code.as_deref()) {
+        // PgBouncer's words, by `client.c`.
+        (_, Some("08P01")) if says("unsupported startup parameter") => {
+            "leave the parameter out of DATABASE_URL, or add it to ignore_startup_parameters of PgBouncer; services need extra_float_digits there"
+        }
+        (_, Some("08P01")) => {
+            "a pooler answers and not PostgreSQL: read its log, and see \"Behind PgBouncer\" in the documentation"
+        }
         // PostgreSQL: 28 invalid authorization; MySQL: 28000.
         (_, Some("28P01" | "28000")) => "check the user and the password in DATABASE_URL, and the server's host rules",
         // PostgreSQL: 3D000 invalid catalog name; MySQL: 42000 of an unknown database.

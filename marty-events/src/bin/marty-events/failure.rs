@@ -2,6 +2,7 @@ use std::{error::Error, io};
 
 use marty_events::{ConfigError, EventError, outbox::InvalidTable};
 use serde::Serialize;
+use sqlx::migrate::MigrateError;
 
 use crate::exit::Exit;
 
@@ -63,11 +64,28 @@ impl From<EventError> for Failure {
             ),
             EventError::Outbox { .. } => Some("check the database with `marty-events doctor`"),
             EventError::Kafka(_) => Some("check the broker with `marty-events doctor`"),
-            EventError::Migrate(_) => Some("connect as a user that may create tables, or apply the shipped SQL as one"),
+            EventError::OutboxUnfit { .. } => Some("let the tables' owner do it, or connect as another user"),
+            EventError::OutboxRefused { .. } => Some("read what the database said; trying again does not help"),
+            EventError::Migrate(error) => Some(migrating(error)),
             _ => None,
         };
         let failure = Self::new(exit, error.to_string()).because_of_source(&error);
         advice.into_iter().fold(failure, Self::advise)
+    }
+}
+
+/// What to do about tables that could not be made.
+fn migrating(error: &MigrateError) -> &'static str {
+    match error {
+        MigrateError::VersionMismatch(_) => {
+            "the tables were made by another text than the shipped one: compare the tables with the shipped SQL, and change what differs; \
+             then delete the version's row in the table `.._migrations`, and run `marty-events migrate` again"
+        }
+        _ => {
+            "connect as a user with the rights, or apply the shipped SQL as one. PostgreSQL: CREATE on the schema, and the ownership of tables \
+             that are there. MySQL and MariaDB: CREATE, ALTER, INDEX, SELECT, INSERT, UPDATE and DELETE on the database. SQLite: the \
+             right to write the file and its directory"
+        }
     }
 }
 

@@ -20,7 +20,7 @@ table! {
         TopicAuthorizationFailed UnsupportedForMessageFormat;
     BatchRefused: MessageSizeTooLarge InvalidMessageSize MessageBatchTooLarge InvalidMessage InvalidRecord
         BadMessage InvalidTimestamp PolicyViolation;
-    ProducerLost: Fatal GaplessGuarantee Fenced ProducerFenced InvalidProducerEpoch State;
+    ProducerLost: Fatal GaplessGuarantee Fenced ProducerFenced InvalidProducerEpoch;
     Unclear: Begin BadCompression Fail PartitionEOF FileSystem ISRInsufficient NodeUpdate WaitingForCoordinator
         UnknownGroup InProgress PreviousInProgress ExistingSubscription AssignPartitions RevokePartitions Conflict
         NotImplemented NoOffset Outdated WaitCache Interrupted KeySerialization ValueSerialization
@@ -42,7 +42,7 @@ table! {
         MemberIdRequired PreferredLeaderNotAvailable GroupMaxSizeReached FencedInstanceId
         EligibleLeadersNotAvailable ElectionNotNeeded NoReassignmentInProgress GroupSubscribedToTopic
         UnstableOffsetCommit ThrottlingQuotaExceeded ResourceNotFound DuplicateResource InconsistentVoterSet
-        InvalidUpdateVersion FeatureUpdateFailed FencedMemberEpoch UnreleasedInstanceId UnsupportedAssignor
+        InvalidUpdateVersion FeatureUpdateFailed FencedMemberEpoch State UnreleasedInstanceId UnsupportedAssignor
         StaleMemberEpoch UnknownSubscriptionId TelemetryTooLarge EndAll;
 }
 
@@ -66,10 +66,22 @@ fn a_call_need_not_be_made_again_where_somebody_has_to_change_something_first() 
         Code::UnknownTopicOrPartition,
         Code::TopicAuthorizationFailed,
         Code::ClusterAuthorizationFailed,
+        Code::State,
+        Code::InvalidTransactionalState,
+        Code::UnsupportedVersion,
+        Code::IllegalSASLState,
+        Code::NotImplemented,
     ] {
         assert!(permanent(code), "{code:?}");
     }
-    for code in [Code::MessageTimedOut, Code::QueueFull, Code::NotEnoughReplicas, Code::Fatal, Code::PurgeInflight] {
+    for code in [
+        Code::MessageTimedOut,
+        Code::QueueFull,
+        Code::NotEnoughReplicas,
+        Code::Fatal,
+        Code::PurgeInflight,
+        Code::SaslAuthenticationFailed,
+    ] {
         assert!(!permanent(code), "{code:?}");
     }
 }

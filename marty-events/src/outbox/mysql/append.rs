@@ -5,7 +5,7 @@ use super::{
         OutboxTable,
         append::{headers_text, key_hash},
         sql::Quotes,
-        store::database_error,
+        store::{database_error, not_kept},
     },
     number,
 };
@@ -77,7 +77,8 @@ impl Append {
         });
         let insert = insert.build().persistent(messages.len() <= USUAL_ROWS);
         let written = insert.execute(connection).await;
-        written.map(drop).map_err(|error| database_error("write the event", &self.table, error))
+        let written = written.map_err(|error| database_error("write the event", &self.table, error))?;
+        not_kept(&self.table, written.rows_affected(), messages.len())
     }
 
     async fn lock(&self, connection: &mut MySqlConnection, messages: &[Message]) -> Result<(), EventError> {

@@ -4,6 +4,7 @@
 //! and no snapshot that one could look at, so the position keeps the numbers that are missing.
 
 mod append;
+mod fit;
 mod gaps;
 mod holding;
 mod inspect;

@@ -123,10 +123,11 @@ async fn find(work: &mut Work, rows: &[RowId], locking: &str) -> Result<Vec<i64>
         return Ok(Vec::new());
     }
     let select = |some: &[RowId]| {
+        let (seqs, ids) = RowId::lists(some.iter().copied());
         format!(
             "SELECT seq FROM {{outbox}} FORCE INDEX (PRIMARY) WHERE seq IN ({}) AND event_id IN ({}){locking}",
-            numbers(some.iter().map(|row| row.seq)),
-            quoted(some.iter().map(|row| row.event_id)),
+            numbers(seqs),
+            quoted(ids),
         )
     };
     let sql: Vec<String> = rows.chunks(LONGEST_LIST).map(select).collect();

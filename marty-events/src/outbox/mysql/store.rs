@@ -12,7 +12,7 @@ use super::{
     },
     position::MySqlPosition,
     rows, server,
-    statements::{Statements, statement},
+    statements::Statements,
     work,
 };
 use crate::EventError;
@@ -41,14 +41,13 @@ impl MySqlStore {
 
     async fn delete_old(&self, from: &str, age: Duration, limit: i64) -> Result<u64, sqlx::Error> {
         let microseconds = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
-        let sql = format!("DELETE FROM {from} < {{now}} - {microseconds} LIMIT {limit}; SELECT row_count() AS done");
-        let rows = work::rows(&self.pool, statement(&sql, &self.table)).await?;
-        rows.first().map_or(Ok(0), |row| row.try_get("done")).map(count)
+        let sql = format!("DELETE FROM {from} < {{now}} - {microseconds} LIMIT {limit}");
+        work::execute(&self.pool, &self.table, &sql).await
     }
 
     async fn repair(&self, sql: SqlStr, operation: &'static str) -> Result<u64, EventError> {
-        let done = sqlx::query(sql).persistent(false).execute(&self.pool).await.map_err(self.error(operation))?;
-        Ok(done.rows_affected())
+        let done = work::execute(&self.pool, &self.table, sql.as_str()).await;
+        done.map_err(self.error(operation))
     }
 }
 
@@ -56,8 +55,10 @@ impl Store for MySqlStore {
     type Position = MySqlPosition;
 
     async fn validate(&self) -> Result<(), EventError> {
+        self.fits().await?;
         let checked = work::rows(&self.pool, self.sql.validate.clone()).await;
         checked.map_err(self.error("be looked at"))?;
+        self.has_lanes().await?;
         server::warn(&self.pool).await;
         Ok(())
     }

@@ -5,20 +5,30 @@
 
 use std::convert::Infallible;
 
-use sqlx::{MySql, MySqlPool, SqlStr, mysql::MySqlRow};
+use sqlx::{AssertSqlSafe, MySql, MySqlPool, Row, SqlStr, mysql::MySqlRow};
 
 use super::{
-    super::{OutboxTable, link::Link},
-    number,
+    super::{Fault, OutboxTable, link::Link, store::count},
     statements::statement,
 };
 
-/// `READ COMMITTED` locks no gaps, and each statement sees what is committed by then. It holds for this transaction alone. The
-/// pool may be the service's, so the session's own patience with locks comes back at the end.
-const BEGIN: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    SET @marty_events_patience = @@SESSION.innodb_lock_wait_timeout, SESSION innodb_lock_wait_timeout = 2;
-    START TRANSACTION;";
-const END: &str = "SET SESSION innodb_lock_wait_timeout = @marty_events_patience";
+/// The session as the statements were made for: each is committed by itself outside a transaction, and none is cut off by a time-out
+/// that is shorter than the relay's own. The pool may be the service's, so what was set before comes back at the end. Each server
+/// leaves the comment of the other's out.
+const SET_UP: &str = "SET @marty_events_patience = @@SESSION.innodb_lock_wait_timeout,
+    @marty_events_autocommit = @@SESSION.autocommit, @marty_events_safety = @@SESSION.sql_safe_updates,
+    /*M! @marty_events_limit = @@SESSION.max_statement_time, SESSION max_statement_time = 0, */
+    /*!80000 @marty_events_limit = @@SESSION.max_execution_time, SESSION max_execution_time = 0, */
+    SESSION autocommit = 1, SESSION sql_safe_updates = 0, SESSION innodb_lock_wait_timeout = 2;";
+const SET_BACK: &str = "SET SESSION innodb_lock_wait_timeout = @marty_events_patience,
+    /*M! SESSION max_statement_time = @marty_events_limit, */ /*!80000 SESSION max_execution_time = @marty_events_limit, */
+    SESSION sql_safe_updates = @marty_events_safety, SESSION autocommit = @marty_events_autocommit";
+
+/// `READ COMMITTED` locks no gaps, and each statement sees what is committed by then. It holds for this transaction alone.
+const BEGIN: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION READ WRITE;";
+/// Whatever `completion_type` says.
+const COMMIT: &str = "COMMIT AND NO CHAIN NO RELEASE";
+const ROLLBACK: &str = "ROLLBACK AND NO CHAIN NO RELEASE";
 
 /// A transaction on a connection of its own. One that is dropped before its end closes the connection, so that the server rolls
 /// it back.
@@ -36,7 +46,7 @@ impl Work {
         first: &str,
     ) -> Result<(Self, Vec<MySqlRow>), sqlx::Error> {
         let mut work = Self { link: Link::take(pool).await?, table: table.clone() };
-        match work.rows(&format!("{BEGIN} {first}")).await {
+        match work.rows(&format!("{SET_UP} {BEGIN} {first}")).await {
             Ok(rows) => Ok((work, rows)),
             Err(error) => Err(work.undo(error).await),
         }
@@ -50,12 +60,12 @@ impl Work {
     /// Commits after these last statements, and answers their rows.
     pub(super) async fn commit(&mut self, last: &str) -> Result<Vec<MySqlRow>, sqlx::Error> {
         let separator = if last.is_empty() { "" } else { ";" };
-        self.rows(&format!("{last}{separator} COMMIT; {END}")).await
+        self.rows(&format!("{last}{separator} {COMMIT}; {SET_BACK}")).await
     }
 
     /// The end of work that changes nothing after all.
     pub(super) async fn give_up(mut self) -> Result<(), sqlx::Error> {
-        let rolled_back = self.rows(&format!("ROLLBACK; {END}")).await;
+        let rolled_back = self.rows(&format!("{ROLLBACK}; {SET_BACK}")).await;
         self.link.end(rolled_back.map(drop), |_| true)
     }
 
@@ -69,7 +79,7 @@ impl Work {
 
     async fn undo(mut self, error: sqlx::Error) -> sqlx::Error {
         // A connection that cannot even be rolled back is closed with the link.
-        if matches!(error, sqlx::Error::Database(_)) && self.rows(&format!("ROLLBACK; {END}")).await.is_err() {
+        if matches!(error, sqlx::Error::Database(_)) && self.rows(&format!("{ROLLBACK}; {SET_BACK}")).await.is_err() {
             return error;
         }
         let Err(error) = self.link.end(Err::<Infallible, _>(error), is_spoilt);
@@ -77,15 +87,26 @@ impl Work {
     }
 }
 
-/// Statements outside a transaction.
+/// Statements outside a transaction. Where one fails the session is not set back, and the connection is closed.
 pub(super) async fn rows(pool: &MySqlPool, statements: SqlStr) -> Result<Vec<MySqlRow>, sqlx::Error> {
     let mut link = Link::take(pool).await?;
-    let rows = sqlx::raw_sql(statements).fetch_all(&mut *link).await;
-    link.end(rows, is_spoilt)
+    let sql = format!("{SET_UP} {}; {SET_BACK}", statements.as_str());
+    let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut *link).await;
+    link.end(rows, |_| true)
+}
+
+/// One statement in a transaction of its own; answers how many rows it changed.
+pub(super) async fn execute(pool: &MySqlPool, table: &OutboxTable, sql: &str) -> Result<u64, sqlx::Error> {
+    let (mut work, _) = Work::begin(pool, table, "DO 0").await?;
+    let done = work.rows(&format!("{sql}; SELECT row_count() AS done")).await;
+    let done = match done.and_then(|rows| rows.first().map_or(Ok(0), |row| row.try_get("done"))) {
+        Ok(done) => work.commit("").await.map(|_| count(done)),
+        Err(error) => Err(error),
+    };
+    work.end(done).await
 }
 
 /// Whether the connection leads to a server that was failed over from: the pool would keep it for as long as it lives.
-/// `ER_OPTION_PREVENTS_STATEMENT` (`read_only`), `ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION`, `ER_READ_ONLY_MODE`
 fn is_spoilt(error: &sqlx::Error) -> bool {
-    number(error).is_some_and(|number| [1290, 1792, 1836].contains(&number))
+    Fault::of(error) == Fault::ReadOnly
 }

@@ -8,18 +8,21 @@ use super::{
         OutboxTable,
         append::{headers_text, key_hash},
         sql::Quotes,
-        store::database_error,
+        store::{database_error, not_kept},
     },
     listen::{Announcements, channel},
 };
 use crate::{EventError, event::message::Message};
 
+/// A transaction that has announced something cannot be prepared (PostgreSQL, "PREPARE TRANSACTION", Notes). So nothing is announced where
+/// the server has room for prepared ones, which it has not unless it is told to.
+const ANNOUNCEMENT: &str = "CASE WHEN $9::text IS NOT NULL AND current_setting('max_prepared_transactions') = '0'
+            THEN pg_notify($9::text, '')::text END AS announcement";
+
 /// Sequence values are drawn in the order of the arrays, and after the transaction got its id: a select with an order is
 /// computed before the identity column of each row.
 const INSERT: &str = "
-    WITH announced AS MATERIALIZED (
-        SELECT CASE WHEN $9::text IS NOT NULL THEN pg_notify($9::text, '')::text END AS announcement
-    ){locked}
+    WITH announced AS MATERIALIZED (SELECT {announcement}){locked}
     INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, xid)
     SELECT event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, pg_current_xact_id()
     FROM announced, {after_locks} unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bytea[])
@@ -34,7 +37,7 @@ const INSERT_ONE: &str = "
     SELECT event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, xid
     FROM (SELECT $1::uuid AS event_id, $2::text AS event_type, $3::text AS topic, $4::text AS record_key,
         $5::text AS ordering_key, $6::bigint AS key_hash, $7::text AS headers, $8::bytea AS payload,
-        pg_current_xact_id() AS xid, CASE WHEN $9::text IS NOT NULL THEN pg_notify($9::text, '')::text END AS announcement
+        pg_current_xact_id() AS xid, {announcement}
         OFFSET 0) AS event";
 
 /// Waits for every other open transaction that orders its commit by one of the same locks, which are taken in the order of
@@ -63,13 +66,15 @@ pub(crate) struct Append {
 
 impl Append {
     pub(crate) fn new(table: &OutboxTable) -> Self {
+        let statement =
+            |template: &str| Quotes::Double.statement(&template.replace("{announcement}", ANNOUNCEMENT), table);
         let insert = |locked: &str, after_locks: &str| {
-            Quotes::Double.statement(&INSERT.replace("{locked}", locked).replace("{after_locks}", after_locks), table)
+            statement(&INSERT.replace("{locked}", locked).replace("{after_locks}", after_locks))
         };
         Self {
             table: table.clone(),
             insert: insert("", ""),
-            insert_one: Quotes::Double.statement(INSERT_ONE, table),
+            insert_one: statement(INSERT_ONE),
             insert_in_commit_order: insert(LOCKED, "locked,"),
             announcements: Arc::new(Announcements::new()),
             channel: channel(table).into(),
@@ -89,14 +94,15 @@ impl Append {
             }
             _ => self.insert_all(connection, messages, &headers, announced, &buckets).await,
         };
-        done.map_err(|source| {
+        let written = done.map_err(|source| {
             // 40P01: deadlock_detected, 55P03: lock_not_available
             let code = source.as_database_error().and_then(DatabaseError::code);
             if !buckets.is_empty() && matches!(code.as_deref(), Some("40P01" | "55P03")) {
                 return EventError::OrderingConflict { source };
             }
             database_error("write the event", &self.table, source)
-        })
+        })?;
+        not_kept(&self.table, written, messages.len())
     }
 
     async fn insert_one(
@@ -105,7 +111,7 @@ impl Append {
         message: &Message,
         headers: &str,
         announced: Option<&str>,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<u64, sqlx::Error> {
         sqlx::query(self.insert_one.clone())
             .bind(message.id)
             .bind(&message.event_type)
@@ -118,7 +124,7 @@ impl Append {
             .bind(announced)
             .execute(connection)
             .await
-            .map(drop)
+            .map(|done| done.rows_affected())
     }
 
     async fn insert_all(
@@ -128,7 +134,7 @@ impl Append {
         headers: &[String],
         announced: Option<&str>,
         buckets: &[i32],
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<u64, sqlx::Error> {
         let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
         let types: Vec<&str> = messages.iter().map(|message| message.event_type.as_str()).collect();
         let topics: Vec<&str> = messages.iter().map(|message| message.topic.as_str()).collect();
@@ -150,7 +156,7 @@ impl Append {
         if !buckets.is_empty() {
             insert = insert.bind(crc32fast::hash(NAMESPACE).cast_signed()).bind(buckets);
         }
-        insert.execute(connection).await.map(drop)
+        insert.execute(connection).await.map(|done| done.rows_affected())
     }
 
     /// A connection that commits every statement by itself would separate the event from the work it is about.

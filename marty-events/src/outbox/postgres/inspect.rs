@@ -17,7 +17,7 @@ use super::{
         store::{count, milliseconds},
     },
     rows::{self, DIED_AT, EVENT},
-    store::{LOST_COMMITS, PostgresStore},
+    store::PostgresStore,
 };
 use crate::EventError;
 
@@ -47,42 +47,42 @@ impl PostgresStore {
 impl Inspect for PostgresStore {
     async fn clock(&self) -> Result<Timestamp, EventError> {
         let operation = "tell the time";
-        let now = sqlx::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint");
-        let now: i64 = now.fetch_one(&self.pool).await.map_err(self.error(operation))?;
+        let now = sqlx::query("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint");
+        let now: i64 = self.row(now).await.and_then(|row| row.try_get(0)).map_err(self.error(operation))?;
         timestamp(now).map_err(|problem| self.error(operation)(sqlx::Error::Decode(problem.into())))
     }
 
     async fn cautions(&self) -> Result<Vec<&'static str>, EventError> {
-        let may_be_lost = self.commits_may_be_lost().await.map_err(self.error("tell its settings"))?;
-        Ok(may_be_lost.then_some(LOST_COMMITS).into_iter().collect())
+        self.weaknesses().await.map_err(self.error("tell its settings"))
     }
 
     async fn pending_after(&self, seq: i64, limit: i64) -> Result<Vec<PendingEvent>, EventError> {
         let sql = self.inspecting("SELECT {event} FROM {outbox} WHERE $1 < seq ORDER BY seq LIMIT $2");
-        let rows = sqlx::query(sql).bind(seq).bind(limit).fetch_all(&self.pool).await;
+        let rows = self.rows(sqlx::query(sql).bind(seq).bind(limit)).await;
         rows.map_err(self.error("list the pending events"))?.iter().map(rows::event).collect()
     }
 
     async fn last_pending(&self) -> Result<Option<i64>, EventError> {
-        let last = sqlx::query_scalar(self.inspecting("SELECT max(seq) FROM {outbox}")).fetch_one(&self.pool).await;
-        last.map_err(self.error("list the pending events"))
+        let last = self.row(sqlx::query(self.inspecting("SELECT max(seq) FROM {outbox}"))).await;
+        last.and_then(|row| row.try_get(0)).map_err(self.error("list the pending events"))
     }
 
     async fn topics(&self) -> Result<Vec<String>, EventError> {
         let sql = self.inspecting("SELECT topic FROM {outbox} UNION SELECT topic FROM {dead} ORDER BY topic");
-        sqlx::query_scalar(sql).fetch_all(&self.pool).await.map_err(self.error("list the topics"))
+        let rows = self.rows(sqlx::query(sql)).await.map_err(self.error("list the topics"))?;
+        rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(self.error("list the topics"))
     }
 
     async fn find_dead(&self, filter: &DeadLetterFilter, limit: i64) -> Result<Vec<DeadLetter>, EventError> {
         let sql = "SELECT {event}, reason, {died_at} FROM {dead} WHERE {matches} ORDER BY seq, event_id LIMIT $6";
-        let rows = self.filtered(sql, filter).bind(limit).fetch_all(&self.pool).await;
+        let rows = self.rows(self.filtered(sql, filter).bind(limit)).await;
         rows.map_err(self.error("list the dead letters"))?.iter().map(rows::dead_letter).collect()
     }
 
     async fn locate_dead(&self, filter: &DeadLetterFilter, limit: i64) -> Result<Vec<DeadLetterPlace>, EventError> {
         let operation = "list the dead letters";
         let sql = "SELECT seq, event_id FROM {dead} WHERE {matches} ORDER BY seq, event_id LIMIT $6";
-        let rows = self.filtered(sql, filter).bind(limit).fetch_all(&self.pool).await.map_err(self.error(operation))?;
+        let rows = self.rows(self.filtered(sql, filter).bind(limit)).await.map_err(self.error(operation))?;
         let place = |row: &PgRow| -> Result<_, sqlx::Error> {
             Ok(DeadLetterPlace { seq: row.try_get("seq")?, event_id: row.try_get("event_id")? })
         };
@@ -91,7 +91,7 @@ impl Inspect for PostgresStore {
 
     async fn count_dead(&self, filter: &DeadLetterFilter) -> Result<u64, EventError> {
         let operation = "count the dead letters";
-        let row = self.filtered("SELECT count(*) FROM {dead} WHERE {matches}", filter).fetch_one(&self.pool).await;
+        let row = self.row(self.filtered("SELECT count(*) FROM {dead} WHERE {matches}", filter)).await;
         row.and_then(|row| row.try_get(0)).map(count).map_err(self.error(operation))
     }
 
@@ -99,7 +99,7 @@ impl Inspect for PostgresStore {
         let sql = self.inspecting(
             "SELECT count(*) FROM {published} WHERE published_at < clock_timestamp() - $1 * interval '1 millisecond'",
         );
-        let number = sqlx::query_scalar(sql).bind(milliseconds(age)).fetch_one(&self.pool).await;
-        number.map(count).map_err(self.error("count delivered events"))
+        let number = self.row(sqlx::query(sql).bind(milliseconds(age))).await;
+        number.and_then(|row| row.try_get(0)).map(count).map_err(self.error("count delivered events"))
     }
 }

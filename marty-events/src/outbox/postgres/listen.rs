@@ -23,6 +23,9 @@ const TRIAL: Duration = Duration::from_secs(30);
 /// How long an answer to that may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// A listener is idle by its nature. The setting came with PostgreSQL 14.
+const STAYS: &str = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'";
+
 /// What is announced when lanes came free; nothing stands for events.
 pub(super) const LANES: &str = "lanes";
 
@@ -57,9 +60,10 @@ impl Announcements {
 
 /// Listens on a connection of its own until that is lost.
 pub(super) async fn listen(pool: &PgPool, table: &OutboxTable, wake: &Wake) -> Result<(), sqlx::Error> {
-    let options = (*pool.connect_options()).clone();
+    let options = super::super::pool::plain((*pool.connect_options()).clone());
     let own = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
     let mut listener = PgListener::connect_with(&own).await?;
+    sqlx::query(STAYS).execute(&mut listener).await?;
     listener.listen(&channel(table)).await?;
     wake.listens();
     // For what was announced before.

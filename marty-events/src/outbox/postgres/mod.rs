@@ -2,12 +2,14 @@
 
 mod append;
 mod fetch;
+mod fit;
 mod heartbeat;
 mod inspect;
 mod listen;
 mod mark;
 mod position;
 mod rows;
+mod session;
 mod settle;
 mod snapshot;
 mod statements;

@@ -50,6 +50,9 @@ const KEPT: &str = ", kept AS (
 const LEFT: &str = "(SELECT coalesce(array_agg(seq), '{}') FROM {outbox}
         WHERE {delivered} AND seq NOT IN (SELECT seq FROM settled))";
 
+/// Usually every row is deleted, and nothing has to be looked for. What is left is not gone: a trigger may keep rows.
+const ALL: &str = "CASE WHEN (SELECT count(*) FROM settled) = cardinality($4) THEN '{}' ELSE {left_over} END";
+
 const JUDGE: &str = "
     {tenure}, verdicts AS MATERIALIZED (
         SELECT * FROM unnest($4::bigint[], $5::uuid[], $6::integer[], $7::text[], $8::boolean[])
@@ -83,7 +86,8 @@ pub(super) fn settlement(keeps: bool, skips: bool) -> String {
         .replace("{rows}", if skips { UNLOCKED } else { "{delivered}" })
         .replace("{returned}", if keeps { "{columns}" } else { "seq" })
         .replace("{kept}", if keeps { KEPT } else { "" })
-        .replace("{left}", if skips { LEFT } else { "'{}'::bigint[]" })
+        .replace("{left}", if skips { LEFT } else { ALL })
+        .replace("{left_over}", LEFT)
 }
 
 pub(super) fn judgement() -> String {
@@ -125,7 +129,7 @@ impl PostgresStore {
         rows: &[RowId],
     ) -> Result<Settled, sqlx::Error> {
         let (numbers, terms) = arrays(lanes);
-        let (seqs, ids): (Vec<i64>, Vec<Uuid>) = rows.iter().map(|row| (row.seq, row.event_id)).unzip();
+        let (seqs, ids) = RowId::lists(rows.iter().copied());
         let query = sqlx::query(sql.clone()).bind(relay).bind(numbers).bind(terms).bind(seqs).bind(ids);
         settled(&self.row(query).await?)
     }
@@ -137,8 +141,7 @@ impl PostgresStore {
         refused: &[Refused],
     ) -> Result<Settled, sqlx::Error> {
         let (numbers, terms) = arrays(lanes);
-        let (seqs, ids): (Vec<i64>, Vec<Uuid>) =
-            refused.iter().map(|refused| (refused.row.seq, refused.row.event_id)).unzip();
+        let (seqs, ids) = RowId::lists(refused.iter().map(|refused| refused.row));
         let reasons: Vec<&str> = refused.iter().map(|refused| refused.reason.as_str()).collect();
         let query = sqlx::query(self.sql.judge.clone())
             .bind(relay)

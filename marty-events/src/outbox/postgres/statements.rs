@@ -12,6 +12,7 @@ use super::{
 pub(super) struct Statements {
     pub(super) columns: SqlStr,
     pub(super) sequences: SqlStr,
+    pub(super) lanes: SqlStr,
     pub(super) heartbeat: SqlStr,
     pub(super) heartbeat_and_look: SqlStr,
     pub(super) release: SqlStr,
@@ -57,11 +58,13 @@ impl Statements {
     pub(super) fn new(table: &OutboxTable) -> Self {
         let of = |template: &str| statement(template, table);
         Self {
-            // The columns that came last, and the tables.
+            // The columns that came last, and the tables. The driver would ask for the type `xid8` before it executes the statement, and the
+            // server forgets one without a name over that.
             columns: of("
-                SELECT xid, relays.mark FROM {outbox}, {dead}, {published}, {relays} AS relays, {lanes} AS lanes
+                SELECT xid::text, relays.mark FROM {outbox}, {dead}, {published}, {relays} AS relays, {lanes} AS lanes
                 LIMIT 0"),
             sequences: of(SEQUENCES),
+            lanes: of("SELECT count(*) FROM {lanes} WHERE lane BETWEEN 1 AND 16"),
             heartbeat: of(&with_look("", "false")),
             heartbeat_and_look: of(&with_look("{ended}, ", heartbeat::HAS_NEWS)),
             release: of(heartbeat::RELEASE),
@@ -87,21 +90,24 @@ impl Statements {
                 ORDER BY relays.started_at, relays.relay, lanes.lane"),
             // The deletion gives the transaction its id before a number is drawn.
             requeue: of("
-                WITH revived AS (DELETE FROM {dead} WHERE event_id = ANY($1) AND 0 < encoding RETURNING *)
-                INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
-                    encoding, created_at)
-                SELECT event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
-                    encoding, created_at FROM revived ORDER BY seq"),
-            discard: of("DELETE FROM {dead} WHERE event_id = ANY($1)"),
-            cleanup: of("
+                WITH revived AS (DELETE FROM {dead} WHERE event_id = ANY($1) AND 0 < encoding RETURNING *), done AS (
+                    INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
+                        encoding, created_at)
+                    SELECT event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
+                        encoding, created_at FROM revived ORDER BY seq RETURNING 1)
+                SELECT count(*) FROM done"),
+            discard: of(&counted("DELETE FROM {dead} WHERE event_id = ANY($1)")),
+            cleanup: of(&counted("
                 DELETE FROM {dead} WHERE event_id IN (
                     SELECT event_id FROM {dead} WHERE died_at < clock_timestamp() - $1 * interval '1 millisecond'
-                    LIMIT $2)"),
-            forget: of("
+                    LIMIT $2)")),
+            forget: of(&counted("
                 DELETE FROM {published} WHERE seq IN (
                     SELECT seq FROM {published} WHERE published_at < clock_timestamp() - $1 * interval '1 millisecond'
-                    ORDER BY published_at LIMIT $2)"),
-            redact: of("UPDATE {dead} SET payload = '', headers = '[]', encoding = 0 WHERE event_id = ANY($1)"),
+                    ORDER BY published_at LIMIT $2)")),
+            redact: of(&counted(
+                "UPDATE {dead} SET payload = '', headers = '[]', encoding = 0 WHERE event_id = ANY($1)",
+            )),
             stats: of("
                 SELECT (SELECT count(*) FROM {outbox}) AS pending,
                     (SELECT (extract(epoch FROM clock_timestamp() - min(created_at)) * 1000)::bigint FROM {outbox})
@@ -111,6 +117,11 @@ impl Statements {
                         SELECT published FROM {lanes} UNION ALL SELECT published FROM {relays}) AS settled) AS published"),
         }
     }
+}
+
+/// A statement that answers how many rows it changed.
+fn counted(statement: &str) -> String {
+    format!("WITH done AS ({statement} RETURNING 1) SELECT count(*) FROM done")
 }
 
 /// A heartbeat that also looks for rows, or one that does not touch the outbox.

@@ -4,8 +4,7 @@ use std::{
 };
 
 use sqlx::{
-    PgPool, Postgres, Row, SqlStr,
-    error::DatabaseError,
+    Execute, PgPool, Postgres, Row, SqlStr,
     postgres::{PgArguments, PgRow},
     query::Query,
 };
@@ -23,6 +22,7 @@ use super::{
     listen,
     position::PostgresPosition,
     rows,
+    session::{IS_UNUSUAL, Session, is_spoilt},
     statements::Statements,
 };
 use crate::EventError;
@@ -34,6 +34,7 @@ pub(crate) struct PostgresStore {
     pub(super) table: OutboxTable,
     pub(super) sql: Arc<Statements>,
     pub(super) held: Arc<Mutex<(Uuid, Vec<Lane>)>>,
+    pub(super) session: Session,
 }
 
 /// The suffixes of the tables that a relay uses.
@@ -45,14 +46,15 @@ const FORBIDDEN: &str = "
     FROM unnest($1::text[]) AS of (name), unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS needed (privilege)
     WHERE NOT has_table_privilege(name, privilege) LIMIT 1";
 
-/// A relay knows nothing of a crash of a server whose commits do not wait for the disk.
-pub(super) const LOST_COMMITS: &str =
-    "`synchronous_commit` is off: a crash of the database can undo a transaction whose events were delivered";
-
 impl PostgresStore {
     pub(crate) fn new(pool: PgPool, table: OutboxTable) -> Self {
         let sql = Arc::new(Statements::new(&table));
-        Self { pool, table, sql, held: Arc::default() }
+        Self { pool, table, sql, held: Arc::default(), session: Session::default() }
+    }
+
+    /// The names of the tables that a relay uses.
+    pub(super) fn tables(&self) -> Vec<String> {
+        TABLES.iter().map(|suffix| Quotes::Double.quoted(&self.table, suffix)).collect()
     }
 
     /// The lanes of the last heartbeat that was answered: what the relay's mark is true of.
@@ -65,40 +67,42 @@ impl PostgresStore {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = (relay, lanes.to_vec());
     }
 
+    pub(super) async fn row(&self, query: Query<'_, Postgres, PgArguments>) -> Result<PgRow, sqlx::Error> {
+        self.rows(query).await?.into_iter().next().ok_or(sqlx::Error::RowNotFound)
+    }
+
     /// On a connection that is closed at once where nobody waits for the answer any more, or where it leads to a server that was failed
     /// over from: the pool would keep that for as long as it lives.
-    pub(super) async fn row(&self, query: Query<'_, Postgres, PgArguments>) -> Result<PgRow, sqlx::Error> {
+    pub(super) async fn rows(&self, mut query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, sqlx::Error> {
+        let arguments = query.take_arguments().map_err(sqlx::Error::Encode)?.unwrap_or_default();
+        let sql = query.sql();
+        if !self.session.is_unusual() {
+            let mut link = Link::take(&self.pool).await?;
+            let rows = sqlx::query_with(sql.clone(), arguments.clone()).fetch_all(&mut *link).await;
+            let rows = link.end(rows, is_spoilt);
+            if !self.session.learns_from(&rows) {
+                return rows;
+            }
+        }
         let mut link = Link::take(&self.pool).await?;
-        let row = query.fetch_one(&mut *link).await;
-        link.end(row, is_read_only)
+        let rows = in_transaction(&mut link, sqlx::query_with(sql, arguments)).await;
+        link.end(rows, is_spoilt)
     }
 
-    pub(super) async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, sqlx::Error> {
-        let mut link = Link::take(&self.pool).await?;
-        let rows = query.fetch_all(&mut *link).await;
-        link.end(rows, is_read_only)
+    /// How many rows a statement has changed, by its own answer.
+    async fn changed(&self, query: Query<'_, Postgres, PgArguments>) -> Result<u64, sqlx::Error> {
+        self.row(query).await?.try_get(0).map(count)
     }
 
-    async fn execute(&self, query: Query<'_, Postgres, PgArguments>) -> Result<u64, sqlx::Error> {
-        let mut link = Link::take(&self.pool).await?;
-        let done = query.execute(&mut *link).await;
-        link.end(done, is_read_only).map(|done| done.rows_affected())
-    }
-
-    async fn warn_of_lost_commits(&self) -> Result<(), sqlx::Error> {
-        if self.commits_may_be_lost().await? {
-            tracing::warn!("{LOST_COMMITS}");
+    async fn look_at_the_session(&self) -> Result<(), sqlx::Error> {
+        if self.row(sqlx::query(IS_UNUSUAL)).await?.try_get(0)? {
+            self.session.set_unusual();
         }
         Ok(())
     }
 
-    pub(super) async fn commits_may_be_lost(&self) -> Result<bool, sqlx::Error> {
-        let off = sqlx::query("SELECT current_setting('synchronous_commit') = 'off'");
-        self.row(off).await?.try_get(0)
-    }
-
     async fn delete_old(&self, sql: &SqlStr, age: Duration, limit: i64) -> Result<u64, sqlx::Error> {
-        self.execute(sqlx::query(sql.clone()).bind(milliseconds(age)).bind(limit)).await
+        self.changed(sqlx::query(sql.clone()).bind(milliseconds(age)).bind(limit)).await
     }
 
     pub(super) fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
@@ -106,9 +110,13 @@ impl PostgresStore {
     }
 }
 
-/// 25006: `read_only_sql_transaction`
-fn is_read_only(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(DatabaseError::code).as_deref() == Some("25006")
+async fn in_transaction(
+    link: &mut Link<Postgres>,
+    query: Query<'_, Postgres, PgArguments>,
+) -> Result<Vec<PgRow>, sqlx::Error> {
+    let mut transaction = Session::begin(link).await?;
+    let rows = query.persistent(false).fetch_all(&mut *transaction).await?;
+    transaction.commit().await.map(|()| rows)
 }
 
 /// Lanes as a set of bits.
@@ -126,8 +134,9 @@ impl Store for PostgresStore {
 
     async fn validate(&self) -> Result<(), EventError> {
         let operation = "be looked at";
+        self.look_at_the_session().await.map_err(self.error(operation))?;
         self.rows(sqlx::query(self.sql.columns.clone())).await.map_err(self.error(operation))?;
-        let tables: Vec<String> = TABLES.iter().map(|suffix| Quotes::Double.quoted(&self.table, suffix)).collect();
+        let tables = self.tables();
         let missing = self.rows(sqlx::query(FORBIDDEN).bind(&tables)).await.map_err(self.error(operation))?;
         if let Some(row) = missing.first() {
             let user = row.try_get(0).map_err(self.error(operation))?;
@@ -139,7 +148,8 @@ impl Store for PostgresStore {
             let cache = row.try_get(1).map_err(self.error(operation))?;
             return Err(EventError::CachedSequence { table: self.table.to_string(), sequence, cache });
         }
-        self.warn_of_lost_commits().await.map_err(self.error(operation))
+        self.fits(&tables).await?;
+        self.warn().await.map_err(self.error(operation))
     }
 
     async fn heartbeat(&self, heartbeat: &Heartbeat, look: Option<&PostgresPosition>) -> Result<Holding, EventError> {
@@ -229,12 +239,12 @@ impl Store for PostgresStore {
 
     async fn requeue(&self, ids: &[Uuid]) -> Result<u64, EventError> {
         let query = sqlx::query(self.sql.requeue.clone()).bind(ids);
-        self.execute(query).await.map_err(self.error("requeue dead letters"))
+        self.changed(query).await.map_err(self.error("requeue dead letters"))
     }
 
     async fn discard(&self, ids: &[Uuid]) -> Result<u64, EventError> {
         let query = sqlx::query(self.sql.discard.clone()).bind(ids);
-        self.execute(query).await.map_err(self.error("discard dead letters"))
+        self.changed(query).await.map_err(self.error("discard dead letters"))
     }
 
     async fn cleanup(&self, age: Duration, limit: i64) -> Result<u64, EventError> {
@@ -247,7 +257,7 @@ impl Store for PostgresStore {
 
     async fn redact(&self, ids: &[Uuid]) -> Result<u64, EventError> {
         let query = sqlx::query(self.sql.redact.clone()).bind(ids);
-        self.execute(query).await.map_err(self.error("empty dead letters"))
+        self.changed(query).await.map_err(self.error("empty dead letters"))
     }
 
     async fn stats(&self) -> Result<OutboxStats, EventError> {

@@ -4,7 +4,7 @@ use super::super::{
     OutboxTable,
     append::{headers_text, key_hash},
     sql::Quotes,
-    store::database_error,
+    store::{database_error, not_kept},
 };
 use crate::{EventError, event::message::Message};
 
@@ -34,7 +34,7 @@ impl Append {
     ) -> Result<(), EventError> {
         self.require_transaction(connection).await?;
         for message in messages {
-            sqlx::query(self.insert.clone())
+            let written = sqlx::query(self.insert.clone())
                 .bind(message.id.to_string())
                 .bind(&message.event_type)
                 .bind(&message.topic)
@@ -46,6 +46,7 @@ impl Append {
                 .execute(&mut *connection)
                 .await
                 .map_err(|error| self.refused(error))?;
+            not_kept(&self.table, written.rows_affected(), 1)?;
         }
         Ok(())
     }

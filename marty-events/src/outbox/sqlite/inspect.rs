@@ -30,7 +30,7 @@ const MATCHES: &str = "
     AND (?4, ?5) < (seq, event_id)";
 
 impl SqliteStore {
-    fn inspecting(&self, template: &str) -> SqlStr {
+    pub(super) fn inspecting(&self, template: &str) -> SqlStr {
         let text = template.replace("{matches}", MATCHES).replace("{event}", EVENT).replace("{now}", NOW);
         Quotes::Double.statement(&text, &self.table)
     }
@@ -54,6 +54,10 @@ impl Inspect for SqliteStore {
             .await
             .map_err(self.error(operation))?;
         timestamp(now).map_err(|problem| self.error(operation)(sqlx::Error::Decode(problem.into())))
+    }
+
+    async fn cautions(&self) -> Result<Vec<&'static str>, EventError> {
+        self.weaknesses().await.map_err(self.error("tell its settings"))
     }
 
     async fn pending_after(&self, seq: i64, limit: i64) -> Result<Vec<PendingEvent>, EventError> {

@@ -4,6 +4,7 @@
 //! given in the order of commits.
 
 mod append;
+mod fit;
 mod holding;
 mod inspect;
 mod rows;

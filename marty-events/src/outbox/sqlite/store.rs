@@ -159,7 +159,8 @@ impl Store for SqliteStore {
 
     async fn validate(&self) -> Result<(), EventError> {
         let checked = sqlx::query(self.sql.validate.clone()).fetch_all(&self.pool).await;
-        checked.map(drop).map_err(self.error("be looked at"))
+        checked.map_err(self.error("be looked at"))?;
+        self.fits().await
     }
 
     async fn heartbeat(&self, heartbeat: &Heartbeat, look: Option<&SqlitePosition>) -> Result<Holding, EventError> {
@@ -242,8 +243,8 @@ impl Store for SqliteStore {
 
     async fn settle(&self, relay: Uuid, lanes: &[Lane], rows: &[RowId], keep: bool) -> Result<Settled, EventError> {
         let operation = "settle delivered events";
-        let seqs = json(&rows.iter().map(|row| row.seq).collect::<Vec<_>>())?;
-        let ids = json(&rows.iter().map(|row| row.event_id.to_string()).collect::<Vec<_>>())?;
+        let (seqs, ids) = RowId::lists(rows.iter().copied());
+        let (seqs, ids) = (json(&seqs)?, json(&texts(&ids))?);
         if keep {
             let Some(mut transaction) = self.begin_under(relay, lanes, operation).await? else {
                 return Ok(Settled::Lost);

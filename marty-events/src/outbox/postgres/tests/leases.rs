@@ -100,10 +100,13 @@ async fn a_heartbeat_that_was_held_up_does_not_bring_a_relay_back() {
     sqlx::raw_sql("LOCK TABLE event_outbox_relays").execute(&mut *lock).await.unwrap();
     let begun = Instant::now();
     let beat = tokio::spawn(async move { store.heartbeat(&Heartbeat { settled: 7, ..alive(relay) }, None).await });
-    let waiting =
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while scene.number(waiting).await == 0 {}
-    sqlx::query("SELECT pg_sleep(2.2)").execute(&mut *lock).await.unwrap();
+    let has_waited =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+        AND xact_start < clock_timestamp() - interval '2 seconds'";
+    while scene.number(has_waited).await == 0 {
+        assert!(begun.elapsed() < Duration::from_mins(1), "the heartbeat does not wait");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     lock.rollback().await.unwrap();
     let error = beat.await.unwrap().unwrap_err();
     assert!(Duration::from_secs(2) < begun.elapsed() && error.is_retryable(), "{error:?}");

@@ -46,6 +46,11 @@ pub(super) async fn check(outbox: &Outbox, max_age: Duration, report: &mut Repor
             report.add(Check::failed("privileges", words(&error), advice));
             return None;
         }
+        Err(error @ EventError::OutboxUnfit { .. }) => {
+            let advice = "let the tables' owner do it, or connect as another user; events wait for ever until then";
+            report.add(Check::failed("tables", words(&error), advice));
+            return None;
+        }
         Err(error @ EventError::CachedSequence { .. }) => {
             report.add(Check::ok("tables", "they are there, and of this version"));
             report.add(Check::ok("privileges", "all that a relay needs"));

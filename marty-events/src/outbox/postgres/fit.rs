@@ -1,0 +1,95 @@
+//! Whether the tables can serve: what the catalogue tells of them, and what the server is set to.
+
+use sqlx::Row;
+
+use super::{super::store::hidden, store::PostgresStore};
+use crate::EventError;
+
+/// The tables that cannot serve. A policy shows and takes everything where it says `true`; every right needs one, and no restrictive policy
+/// may say anything else.
+const UNFIT: &str = r#"
+    SELECT tables.oid::regclass::text AS place, tables.is_table, tables.has_rule,
+        row_security_active(tables.oid) AND EXISTS (
+            SELECT FROM unnest('{r,a,w,d}'::"char"[]) AS needed (right_to), LATERAL (
+                SELECT coalesce(bool_or(polpermissive AND is_open), false) AND bool_and(polpermissive OR is_open) AS is_open
+                FROM pg_policy, LATERAL (
+                    SELECT (right_to = 'a' OR coalesce(pg_get_expr(polqual, polrelid) = 'true', false))
+                        AND (right_to IN ('r', 'd')
+                            OR coalesce(pg_get_expr(coalesce(polwithcheck, polqual), polrelid) = 'true', false)) AS is_open
+                ) AS policy
+                WHERE polrelid = tables.oid AND polcmd IN ('*', right_to) AND EXISTS (
+                    SELECT FROM unnest(polroles) AS role WHERE CASE WHEN role = 0 THEN true ELSE pg_has_role(role, 'USAGE') END)
+            ) AS policies
+            WHERE policies.is_open IS NOT TRUE
+        ) AS is_hidden
+    FROM (
+        SELECT pg_class.oid, pg_class.relkind IN ('r', 'p') AS is_table, EXISTS (
+            SELECT FROM pg_rewrite WHERE ev_class = pg_class.oid AND ev_type <> '1' AND ev_enabled <> 'D') AS has_rule
+        FROM unnest($1::text[]) WITH ORDINALITY AS names (name, place) JOIN pg_class ON pg_class.oid = names.name::regclass
+        ORDER BY names.place
+    ) AS tables"#;
+
+/// Settings of the server and of the tables that weaken a promise, each with its number.
+const WEAK: &str = "
+    SELECT current_setting('synchronous_commit') = 'off', pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
+        EXISTS (SELECT FROM pg_class WHERE oid = ANY($1::text[]::regclass[]) AND relpersistence = 'u'),
+        EXISTS (SELECT FROM pg_trigger WHERE tgrelid = ANY($1::text[]::regclass[]) AND tgtype & 3 = 3 AND NOT tgisinternal
+            AND tgenabled <> 'D')";
+
+/// In the order of [`WEAK`]. A relay knows nothing of a crash of a server whose commits do not wait for the disk.
+const CAUTIONS: [&str; 4] = [
+    "`synchronous_commit` is off: a crash of the database can undo a transaction whose events were delivered",
+    "the server or this user's transactions are read-only: a relay waits until it may write",
+    "a table of the outbox is UNLOGGED: a crash of the database empties it; run `ALTER TABLE .. SET LOGGED`",
+    "a trigger runs before rows of the outbox are written or deleted: where it answers NULL, events are refused or never leave",
+];
+
+impl PostgresStore {
+    /// Whether every one of the tables can serve this user.
+    pub(super) async fn fits(&self, tables: &[String]) -> Result<(), EventError> {
+        let operation = "be looked at";
+        for row in self.rows(sqlx::query(UNFIT).bind(tables)).await.map_err(self.error(operation))? {
+            let is = |column: &str| row.try_get::<bool, _>(column).map_err(self.error(operation));
+            let table: String = row.try_get("place").map_err(self.error(operation))?;
+            if !is("is_table")? {
+                let problem = "it is not a table".to_owned();
+                let advice = "name the table itself (EVENT_OUTBOX_TABLE), with its schema".to_owned();
+                return Err(EventError::OutboxUnfit { table, problem, advice });
+            }
+            if is("has_rule")? {
+                let problem = "a rule rewrites what is written to it".to_owned();
+                let advice = "let its owner run `DROP RULE`".to_owned();
+                return Err(EventError::OutboxUnfit { table, problem, advice });
+            }
+            if is("is_hidden")? {
+                return Err(hidden(table));
+            }
+        }
+        let lanes: i64 = self
+            .row(sqlx::query(self.sql.lanes.clone()))
+            .await
+            .and_then(|row| row.try_get(0))
+            .map_err(self.error(operation))?;
+        super::super::store::has_all_lanes(lanes, &self.table)
+    }
+
+    /// Sentences on what weakens a promise.
+    pub(super) async fn weaknesses(&self) -> Result<Vec<&'static str>, sqlx::Error> {
+        let row = self.row(sqlx::query(WEAK).bind(self.tables())).await?;
+        let mut found = Vec::new();
+        for (place, caution) in CAUTIONS.into_iter().enumerate() {
+            if row.try_get(place)? {
+                found.push(caution);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Writes them into the log.
+    pub(super) async fn warn(&self) -> Result<(), sqlx::Error> {
+        for caution in self.weaknesses().await? {
+            tracing::warn!("{caution}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! A PgBouncer of a test's own, before a PostgreSQL.
+
+use std::{
+    fs,
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    str::FromStr,
+};
+
+use sqlx::postgres::PgConnectOptions;
+
+use crate::servers;
+
+/// Ends when it is dropped.
+#[derive(Debug)]
+pub struct Pooler {
+    process: Child,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Pooler {
+    /// A pooler in `mode` for every database of the server that `admin` is the URL of, set up as it comes otherwise. Nothing, after reporting
+    /// `test` as skipped, where none is installed.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start(test: &str, admin: &str, mode: &str) -> Option<Self> {
+        if Command::new("pgbouncer").arg("--version").stdout(Stdio::null()).status().is_err() {
+            servers::skip(test, "pgbouncer is not installed");
+            return None;
+        }
+        let server = PgConnectOptions::from_str(admin).expect("a PostgreSQL URL");
+        let password = admin.split_once("://").and_then(|(_, rest)| rest.split_once('@')).expect("a user").0;
+        let (user, password) = password.split_once(':').expect("a password");
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        let folder = tempfile::tempdir().expect("a directory");
+        let settings = folder.path().join("pgbouncer.ini");
+        let text = format!(
+            "[databases]\n* = host={} port={} user={user} password={password}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nauth_type = any\npool_mode = {mode}\nunix_socket_dir =\nuser = nobody\n\
+             default_pool_size = {}\n",
+            server.get_host(),
+            server.get_port(),
+            // In session mode each client keeps its connection; in transaction mode few are to be shared by many.
+            if mode == "session" { 60 } else { 4 },
+        );
+        fs::write(&settings, text).expect("a file");
+        let process = Command::new("pgbouncer").arg("-q").arg(&settings).stderr(Stdio::null()).spawn();
+        Some(Self { process: process.expect("it starts"), port, _folder: folder })
+    }
+
+    /// The URL of a database, by the pooler.
+    ///
+    /// # Panics
+    ///
+    /// When `url` has no database.
+    #[must_use]
+    pub fn url(&self, url: &str) -> String {
+        let database = url.rsplit_once('/').expect("a database").1;
+        format!("postgres://anybody@127.0.0.1:{}/{database}", self.port)
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
