@@ -2,20 +2,29 @@
 //!
 //! | header | field |
 //! |---|---|
-//! | `x-correlation-id` (else `x-request-id`) | `correlation_id` |
+//! | `x-correlation-id`, else `x-request-id`, else a new id | `correlation_id` |
 //! | `x-causation-id` | `causation_id` |
 //! | `x-request-id` | `request_id` |
 //! | `user-agent` | `user_agent` |
 //! | `traceparent`, `tracestate` | the trace |
 //!
-//! With the feature `opentelemetry` the span that serves the request goes before the header, which names the caller's.
+//! The context is there from the call of the service on, while the response's future runs, and while the response's body streams. A task
+//! that the service spawns starts without one: carry it over with `EventContext::current().scope(future)`.
+//!
+//! With the feature `opentelemetry` the span that serves the request goes before the header, which names the caller's. A request with two
+//! `traceparent` headers has no trace, as the W3C recommendation "Trace Context" has it.
 //!
 //! An id of more than 512 bytes is left out, and a longer `user-agent` is cut there: these are the client's words, go into every
-//! event of the request, and must not be able to make an event too large to be published.
+//! event of the request, and must not be able to make an event too large to be published. A value beyond ASCII is read as UTF-8, and as
+//! ISO 8859-1 where it is not UTF-8. A value with control characters is left out.
 //!
 //! Who acts, in which session and from which address is not taken from headers, which any client can set, unless a proxy
 //! in front of the service sets them and [`EventContextLayer::user_id_header`] and its like name them. The proxy must replace
 //! what the client sent under that name; a name that comes twice is not believed.
+
+mod address;
+mod body;
+mod headers;
 
 use std::{
     future::Future,
@@ -23,14 +32,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http::{HeaderName, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::EventContext;
+pub use body::EventContextBody;
 
-/// The most bytes that one header brings into an event.
-const LONGEST: usize = 512;
+use crate::EventContext;
+use address::Place;
 
 /// Fills the [`EventContext`] of every request.
 ///
@@ -41,26 +50,27 @@ const LONGEST: usize = 512;
 /// // axum: Router::new().route(..).layer(layer)
 /// # let _ = layer;
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct EventContextLayer {
     user_id: Option<HeaderName>,
     session_id: Option<HeaderName>,
     source_ip: Option<(HeaderName, Place)>,
-}
-
-/// Which entry of a list of addresses is the client's.
-#[derive(Debug, Clone, Copy)]
-enum Place {
-    First,
-    /// Counted from the end, from 1 on.
-    FromTheEnd(usize),
+    makes_correlation_ids: bool,
 }
 
 impl EventContextLayer {
     /// A layer that reads the headers of the module's table.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self { user_id: None, session_id: None, source_ip: None, makes_correlation_ids: true }
+    }
+
+    /// Whether a request that brings no correlation id, and no request id, gets a new one (a `UUIDv7`); `true` unless set. It ties the events
+    /// of one request together. A request that is served inside another context keeps that one's id.
+    #[must_use]
+    pub fn make_correlation_ids(mut self, makes: bool) -> Self {
+        self.makes_correlation_ids = makes;
+        self
     }
 
     /// The header in which a trusted proxy says who acts.
@@ -80,6 +90,9 @@ impl EventContextLayer {
     /// The header in which a trusted proxy gives the client's address; of a list, the first entry counts. For a header that
     /// the proxy replaces, such as `x-real-ip`: where it only appends to what the client sent, the first entry is the client's
     /// own word, and [`source_ip_behind`](Self::source_ip_behind) is right.
+    ///
+    /// An entry is an IP address, with a port or without (`192.0.2.1:5678`, `[2001:db8::1]:80`); the port is left out. In the header
+    /// `forwarded` it is the `for` of an element (RFC 7239). Anything else, such as `unknown`, is left out as a whole.
     #[must_use]
     pub fn source_ip_header(mut self, name: HeaderName) -> Self {
         self.source_ip = Some((name, Place::First));
@@ -87,64 +100,19 @@ impl EventContextLayer {
     }
 
     /// The header to which each of `proxies` trusted proxies, at least one, appends the address that called it, as is the
-    /// custom with `x-forwarded-for`. What stands before the entry of the outermost one was written by the client, and is not
-    /// looked at.
+    /// custom with `x-forwarded-for` and `forwarded`. What stands before the entry of the outermost one was written by the client, and is
+    /// not looked at. Entries are read as by [`source_ip_header`](Self::source_ip_header).
     #[must_use]
     pub fn source_ip_behind(mut self, name: HeaderName, proxies: usize) -> Self {
         self.source_ip = Some((name, Place::FromTheEnd(proxies.max(1))));
         self
     }
-
-    fn context(&self, headers: &HeaderMap) -> EventContext {
-        let text = |value: &HeaderValue| value.to_str().ok().filter(|text| !text.is_empty()).map(str::to_owned);
-        let header = |name: &str| headers.get(name).and_then(text);
-        let id = |name: &str| header(name).filter(|text| text.len() <= LONGEST);
-        let trusted = |name: &Option<HeaderName>| {
-            let mut values = headers.get_all(name.as_ref()?).iter();
-            values.next().filter(|_| values.next().is_none()).and_then(text).filter(|text| text.len() <= LONGEST)
-        };
-        let mut context = EventContext::new();
-        if let Some(id) = id("x-correlation-id").or_else(|| id("x-request-id")) {
-            context = context.correlation_id(id);
-        }
-        if let Some(id) = id("x-causation-id") {
-            context = context.causation_id(id);
-        }
-        if let Some(id) = id("x-request-id") {
-            context = context.request_id(id);
-        }
-        if let Some(mut agent) = header("user-agent") {
-            // A header's text is ASCII.
-            agent.truncate(LONGEST);
-            context = context.user_agent(agent);
-        }
-        if let Some(parent) = header("traceparent") {
-            let state: Vec<String> = headers.get_all("tracestate").iter().filter_map(text).collect();
-            context = context.incoming_trace(&parent, Some(state.join(",")));
-        }
-        if let Some(id) = trusted(&self.user_id) {
-            context = context.user_id(id);
-        }
-        if let Some(id) = trusted(&self.session_id) {
-            context = context.session_id(id);
-        }
-        if let Some(address) = self.source_ip.as_ref().and_then(|(name, place)| address(headers, name, *place)) {
-            context = context.source_ip(address);
-        }
-        context
-    }
 }
 
-/// An entry of a list that may go over several headers of the name (RFC 9110, section 5.3).
-fn address<'a>(headers: &'a HeaderMap, name: &HeaderName, place: Place) -> Option<&'a str> {
-    let lines = headers.get_all(name).iter();
-    let mut entries =
-        lines.map(|line| line.to_str().unwrap_or_default()).flat_map(|line| line.split(',')).map(str::trim);
-    let entry = match place {
-        Place::First => entries.next(),
-        Place::FromTheEnd(count) => entries.collect::<Vec<_>>().into_iter().nth_back(count - 1),
-    };
-    entry.filter(|entry| (1..=LONGEST).contains(&entry.len()))
+impl Default for EventContextLayer {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl<S> Layer<S> for EventContextLayer {
@@ -162,14 +130,14 @@ pub struct EventContextService<S> {
     layer: EventContextLayer,
 }
 
-impl<S, B> Service<Request<B>> for EventContextService<S>
+impl<S, B, R> Service<Request<B>> for EventContextService<S>
 where
-    S: Service<Request<B>>,
+    S: Service<Request<B>, Response = Response<R>>,
     S::Future: Send + 'static,
 {
-    type Response = S::Response;
+    type Response = Response<EventContextBody<R>>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
@@ -177,67 +145,160 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let context = self.layer.context(request.headers());
-        Box::pin(context.scope(self.inner.call(request)))
+        // A service may do its work before it answers with a future, and publish an event there.
+        let answer = context.clone().sync_scope(|| self.inner.call(request));
+        Box::pin(context.clone().scope(async move {
+            let context = EventContext::current();
+            answer.await.map(|response| response.map(|body| EventContextBody::new(body, context)))
+        }))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use http::{HeaderMap, HeaderValue};
+    use http_body::{Body, Frame};
+
     use super::*;
 
-    /// Answers the context that it was called in.
-    #[derive(Clone)]
-    struct Echo;
+    /// Answers the contexts that it was called, awaited, read and dropped in.
+    #[derive(Clone, Default)]
+    struct Echo(Seen);
+
+    type Seen = Arc<Mutex<Vec<EventContext>>>;
+
+    fn note(seen: &Seen) {
+        seen.lock().expect("no panic").push(EventContext::current());
+    }
+
+    struct Stream(Seen);
+
+    impl Body for Stream {
+        type Data = &'static [u8];
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+            note(&self.0);
+            Poll::Ready(None)
+        }
+    }
+
+    impl Drop for Stream {
+        fn drop(&mut self) {
+            note(&self.0);
+        }
+    }
 
     impl Service<Request<()>> for Echo {
-        type Response = EventContext;
+        type Response = Response<Stream>;
         type Error = std::convert::Infallible;
-        type Future = Pin<Box<dyn Future<Output = Result<EventContext, Self::Error>> + Send>>;
+        type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
         fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
             Poll::Ready(Ok(()))
         }
 
         fn call(&mut self, _: Request<()>) -> Self::Future {
-            Box::pin(async { Ok(EventContext::current()) })
+            note(&self.0);
+            let seen = self.0.clone();
+            Box::pin(async move {
+                note(&seen);
+                Ok(Response::new(Stream(seen)))
+            })
         }
     }
 
     #[tokio::test]
-    async fn the_context_is_filled_from_the_headers_that_are_trusted() {
-        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let request = Request::builder()
-            .header("x-request-id", "r-1")
-            .header("user-agent", "curl/8")
-            .header("traceparent", trace)
-            .header("x-user-id", "mallory")
-            .header("x-authenticated-user", "alice")
-            .header("x-forwarded-for", "192.0.2.1, 10.0.0.1")
-            .body(())
-            .unwrap();
+    async fn the_context_is_there_from_the_call_to_the_end_of_the_body() {
+        let echo = Echo::default();
+        let mut service = EventContextLayer::new().layer(echo.clone());
+        let mut request = Request::new(());
+        request.headers_mut().insert("x-correlation-id", HeaderValue::from_static("c-1"));
+        let response = service.call(request).await.expect("an answer");
+        let mut body = Box::pin(response.into_body());
+        let read = body.as_mut().poll_frame(&mut Context::from_waker(std::task::Waker::noop()));
+        assert!(matches!(read, Poll::Ready(None)));
+        drop(body);
+        let expected = EventContext::new().correlation_id("c-1");
+        assert_eq!(
+            *echo.0.lock().expect("no panic"),
+            [(); 4].map(|()| expected.clone()),
+            "called, awaited, read, dropped"
+        );
+        assert_eq!(EventContext::current(), EventContext::new());
+    }
+
+    const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn the_context_is_filled_from_the_headers_that_are_trusted() {
+        let headers = [
+            ("x-request-id", "r-1"),
+            ("user-agent", "curl/8"),
+            ("traceparent", TRACE),
+            ("x-user-id", "mallory"),
+            ("x-authenticated-user", "alice"),
+            ("x-forwarded-for", "192.0.2.1:5678, 10.0.0.1"),
+        ];
         let layer = EventContextLayer::new()
             .user_id_header(HeaderName::from_static("x-authenticated-user"))
             .source_ip_header(HeaderName::from_static("x-forwarded-for"));
-        let seen = layer.layer(Echo).call(request).await.unwrap();
         let expected = EventContext::new()
             .correlation_id("r-1")
             .request_id("r-1")
             .user_agent("curl/8")
-            .incoming_trace(trace, None)
+            .incoming_trace(TRACE, None)
             .user_id("alice")
             .source_ip("192.0.2.1");
-        assert_eq!(seen, expected);
+        assert_eq!(seen(&layer, &headers), expected);
     }
 
     fn seen(layer: &EventContextLayer, headers: &[(&str, &str)]) -> EventContext {
-        let pairs = headers.iter().map(|(name, value)| {
-            (HeaderName::try_from(*name).expect("a name"), HeaderValue::try_from(*value).expect("a value"))
-        });
         let mut map = HeaderMap::new();
-        for (name, value) in pairs {
-            map.append(name, value);
+        for (name, value) in headers {
+            let value = HeaderValue::from_bytes(value.as_bytes()).expect("a value");
+            map.append(HeaderName::try_from(*name).expect("a name"), value);
         }
         layer.context(&map)
+    }
+
+    /// A layer that makes nothing of its own.
+    fn reading() -> EventContextLayer {
+        EventContextLayer::new().make_correlation_ids(false)
+    }
+
+    #[tokio::test]
+    async fn a_request_without_an_id_gets_one_of_its_own() {
+        let layer = EventContextLayer::new();
+        let (first, second) = (seen(&layer, &[]), seen(&layer, &[]));
+        assert!(first.has_correlation_id() && second.has_correlation_id());
+        assert_ne!(first, second);
+        assert_eq!(seen(&reading(), &[]), EventContext::new());
+        let outer = EventContext::new().correlation_id("c-1");
+        assert_eq!(outer.scope(async { seen(&layer, &[]) }).await, EventContext::new(), "the one around it goes on");
+    }
+
+    #[test]
+    fn a_value_beyond_ascii_is_not_lost() {
+        let layer = reading().user_id_header(HeaderName::from_static("x-user"));
+        assert_eq!(seen(&layer, &[("x-user", "zoë-漢")]), EventContext::new().user_id("zoë-漢"));
+        let mut latin = HeaderMap::new();
+        latin.insert("x-user", HeaderValue::from_bytes(b"zo\xeb").expect("a value"));
+        assert_eq!(layer.context(&latin), EventContext::new().user_id("zoë"));
+        latin.insert("x-user", HeaderValue::from_bytes(b"zo\xeb\x9b31m").expect("a value"));
+        assert_eq!(layer.context(&latin), EventContext::new(), "a control character");
+        let agent = "ë".repeat(300);
+        let cut = EventContext::new().user_agent("ë".repeat(256));
+        assert_eq!(seen(&layer, &[("user-agent", &agent)]), cut);
+        assert_eq!(
+            seen(&layer, &[("user-agent", &format!("x{agent}"))]),
+            EventContext::new().user_agent(format!("x{}", "ë".repeat(255)))
+        );
     }
 
     #[test]
@@ -247,7 +308,7 @@ mod tests {
         let mut headers: Vec<_> = names.into_iter().map(|name| (name, huge.as_str())).collect();
         headers.push(("x-authenticated-user", &huge));
         headers.push(("x-forwarded-for", &huge));
-        let layer = EventContextLayer::new()
+        let layer = reading()
             .user_id_header(HeaderName::from_static("x-authenticated-user"))
             .source_ip_header(HeaderName::from_static("x-forwarded-for"));
         assert_eq!(seen(&layer, &headers), EventContext::new().user_agent("\"".repeat(512)));
@@ -255,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_client_cannot_speak_for_the_proxy() {
-        let layer = EventContextLayer::new()
+        let layer = reading()
             .user_id_header(HeaderName::from_static("x-user"))
             .source_ip_behind(HeaderName::from_static("x-forwarded-for"), 2);
         let headers = [
@@ -270,10 +331,20 @@ mod tests {
     }
 
     #[test]
+    fn a_trace_is_believed_where_it_comes_once() {
+        let twice = [("traceparent", TRACE), ("traceparent", TRACE), ("tracestate", "a=1")];
+        assert_eq!(seen(&reading(), &twice), EventContext::new());
+        assert_eq!(seen(&reading(), &twice[2..]), EventContext::new(), "a state without its parent");
+        let padded = format!(" \t{TRACE}\t ");
+        assert_eq!(seen(&reading(), &[("traceparent", &padded)]), EventContext::new().incoming_trace(TRACE, None));
+    }
+
+    #[test]
     fn a_trace_state_may_come_in_parts() {
-        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let headers = [("traceparent", trace), ("tracestate", "a=1"), ("tracestate", "b=2")];
-        let expected = EventContext::new().incoming_trace(trace, Some("a=1,b=2".to_owned()));
-        assert_eq!(seen(&EventContextLayer::new(), &headers), expected);
+        let headers = [("traceparent", TRACE), ("tracestate", "a=1"), ("tracestate", ""), ("tracestate", "b=2")];
+        let expected = EventContext::new().incoming_trace(TRACE, Some("a=1,b=2".to_owned()));
+        assert_eq!(seen(&reading(), &headers), expected);
+        let broken = [("traceparent", TRACE), ("tracestate", "a=1"), ("tracestate", "ë=2")];
+        assert_eq!(seen(&reading(), &broken), EventContext::new().incoming_trace(TRACE, None));
     }
 }
