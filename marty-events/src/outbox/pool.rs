@@ -1,12 +1,12 @@
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 use std::time::Duration;
 
-#[cfg(feature = "mysql")]
-use sqlx::MySqlPool;
-#[cfg(feature = "postgres")]
-use sqlx::PgPool;
 #[cfg(feature = "sqlite")]
 use sqlx::SqlitePool;
+#[cfg(feature = "mysql")]
+use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
+#[cfg(feature = "postgres")]
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use crate::{EventError, error::OneLine};
 
@@ -47,11 +47,23 @@ impl OutboxPool {
         match scheme {
             #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => {
-                PgPool::connect_lazy(url).map(Self::Postgres).map_err(|source| EventError::Outbox { operation, source })
+                let options: PgConnectOptions =
+                    url.parse().map_err(|source| EventError::Outbox { operation, source })?;
+                let options = match ipv6(options.get_host()) {
+                    Some(address) => options.host(&address),
+                    None => options,
+                };
+                Ok(Self::Postgres(PgPoolOptions::new().connect_lazy_with(options)))
             }
             #[cfg(feature = "mysql")]
             "mysql" | "mariadb" => {
-                MySqlPool::connect_lazy(url).map(Self::MySql).map_err(|source| EventError::Outbox { operation, source })
+                let options: MySqlConnectOptions =
+                    url.parse().map_err(|source| EventError::Outbox { operation, source })?;
+                let options = match ipv6(options.get_host()) {
+                    Some(address) => options.host(&address),
+                    None => options,
+                };
+                Ok(Self::MySql(MySqlPoolOptions::new().connect_lazy_with(options)))
             }
             #[cfg(not(feature = "mysql"))]
             "mysql" | "mariadb" => {
@@ -103,6 +115,12 @@ fn own_options<DB: sqlx::Database>(given: sqlx::pool::PoolOptions<DB>) -> sqlx::
         .min_connections(0)
         .acquire_timeout(Duration::from_secs(5))
         .idle_timeout(Duration::from_mins(1))
+}
+
+/// The address of a host in brackets, as a URL has it: with the brackets sqlx looks it up as a name.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+fn ipv6(host: &str) -> Option<String> {
+    host.strip_prefix('[')?.strip_suffix(']').map(str::to_owned)
 }
 
 /// sqlx warns of parameters that it does not know, with their values; so of those that look like a secret, such as libpq's
