@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::{health::Vitals, pauses};
-use crate::{error::cause, observe::Neighbour};
+use crate::{error::cause, kafka::Reach, observe::Neighbour};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -16,6 +16,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(super) struct Circuit {
     neighbour: Neighbour,
     vitals: Vitals,
+    /// Whom else to tell.
+    reach: Option<Reach>,
     failing: BTreeMap<&'static str, Pauses>,
     since: Option<Instant>,
 }
@@ -26,7 +28,14 @@ const ANYTHING: &str = "anything";
 impl Circuit {
     pub(super) fn new(neighbour: Neighbour, vitals: &Vitals) -> Self {
         vitals.meets(neighbour);
-        Self { neighbour, vitals: vitals.clone(), failing: BTreeMap::new(), since: None }
+        Self { neighbour, vitals: vitals.clone(), reach: None, failing: BTreeMap::new(), since: None }
+    }
+
+    /// The same of the broker, which the process's publishers hear of too.
+    pub(super) fn of_broker(reach: Reach, vitals: &Vitals) -> Self {
+        let mut circuit = Self::new(Neighbour::Broker, vitals);
+        circuit.reach = Some(reach);
+        circuit
     }
 
     pub(super) fn works(&mut self) {
@@ -36,6 +45,9 @@ impl Circuit {
     pub(super) fn works_for(&mut self, work: &'static str) {
         if self.failing.remove(work).is_some() && self.failing.is_empty() {
             self.since = None;
+            if let Some(reach) = &self.reach {
+                reach.answers();
+            }
             self.vitals.is_back(self.neighbour);
             tracing::info!(neighbour = name(self.neighbour), "works again");
         }
@@ -48,6 +60,9 @@ impl Circuit {
     fn opens_for(&mut self, work: &'static str, error: &dyn std::error::Error) {
         if self.failing.is_empty() {
             let cause = cause(error);
+            if let Some(reach) = &self.reach {
+                reach.ask();
+            }
             self.since = Some(Instant::now());
             self.vitals.is_away(self.neighbour);
             tracing::warn!(neighbour = name(self.neighbour), %error, cause, "does not work; events wait in the outbox");
