@@ -75,15 +75,12 @@ impl<P: Passenger> DirectProducer<P> {
     /// for longer. Where no broker says anything, they may be away. Blocks the thread.
     pub(crate) fn is_unknown(&self, topic: &str) -> bool {
         let Ok(client) = self.0.client() else { return false };
-        match client.client().fetch_metadata(Some(topic), SIGN_OF_LIFE) {
-            Ok(found) => found.topics().iter().any(|found| {
-                found.name() == topic && found.error().is_some_and(|code| is_of_an_unknown_topic(code.into()))
-            }),
-            Err(_) => {
-                self.0.reach.ask();
-                false
-            }
-        }
+        let Ok(found) = client.client().fetch_metadata(Some(topic), SIGN_OF_LIFE) else {
+            self.0.reach.ask();
+            return false;
+        };
+        let is_missing = |code| is_of_an_unknown_topic(RDKafkaErrorCode::from(code));
+        found.topics().iter().any(|found| found.name() == topic && found.error().is_some_and(is_missing))
     }
 
     /// Hands the message to the client, which sends it whether or not anybody waits. The passenger is answered in any case.

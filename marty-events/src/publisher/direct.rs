@@ -103,16 +103,15 @@ impl Direct {
             let soon = tokio::time::timeout(LATE.min(self.answered_within), answer.as_mut());
             (soon, tokio::time::sleep(self.answered_within))
         };
-        let answer = match soon.await {
-            Ok(answer) => answer,
-            Err(_) => {
-                // A network that swallows everything looks to the client like a slow broker.
-                self.reach.ask();
-                tokio::select! {
-                    biased;
-                    answer = answer => answer,
-                    () = at_last => return Err(kafka::unanswered(&message)),
-                }
+        let answer = if let Ok(answer) = soon.await {
+            answer
+        } else {
+            // A network that swallows everything looks to the client like a slow broker.
+            self.reach.ask();
+            tokio::select! {
+                biased;
+                answer = answer => answer,
+                () = at_last => return Err(kafka::unanswered(&message)),
             }
         };
         // Without an answer the journey broke off; it has said so in the log.

@@ -150,9 +150,10 @@ impl Journey {
             // A line for each would tell of one outage thousands of times.
             Why::Away(_) | Why::Follows => tracing::debug!(event_id = %id, topic, "goes through the outbox"),
         }
-        let message = self.message.clone();
+        // Before the caller hears of it: what it publishes next must find the key. Without an answer the key stays where it is.
+        let within = Time::now() + refuge.attended_within;
+        let _ = timeout_at(within, direct.kept.is_kept(&self.message, &refuge.attended)).await;
         self.end(Outcome::Kept, Ok(()));
-        direct.kept.is_kept(&message, &refuge.unattended).await;
     }
 
     /// The outbox is out of reach too. The event goes to the client where that may help: a broker that went away just now may come

@@ -22,22 +22,26 @@ impl KeptKeys {
     pub(super) fn add(&self, message: &Message) {
         if let Some(hash) = hash(message) {
             let mut keys = self.keys();
-            let is_full = MOST_KEYS <= keys.len() && !keys.contains_key(&hash);
-            keys.insert(if is_full { ALL } else { hash }, None);
+            let place = place(&keys, hash);
+            keys.insert(place, None);
         }
     }
 
-    /// It is there.
+    /// It is there. Its caller must not have heard of it yet.
     pub(super) async fn is_kept(&self, message: &Message, outbox: &OutboxRepository) {
         let Some(hash) = hash(message) else { return };
         // Without an answer, the next event of the key goes into the outbox in any case.
         let Ok(last) = outbox.last_pending().await else { return };
         let mut keys = self.keys();
-        let hash = if keys.contains_key(&hash) { hash } else { ALL };
+        let place = place(&keys, hash);
         match last {
-            Some(_) => drop(keys.get_mut(&hash).map(|known| *known = last.max(*known))),
-            // A relay was faster.
-            None => drop(keys.remove(&hash)),
+            Some(_) => {
+                let known = keys.entry(place).or_default();
+                *known = last.max(*known);
+            }
+            // A relay was faster. A number is that of another event, which may have come after this look.
+            None if keys.get(&place) == Some(&None) => drop(keys.remove(&place)),
+            None => {}
         }
     }
 
@@ -48,17 +52,27 @@ impl KeptKeys {
         keys.contains_key(&hash) || keys.contains_key(&ALL)
     }
 
-    /// The same, once the outbox was asked. Keys whose events have left are forgotten.
+    /// The same, once the outbox was asked. A key whose events have left is forgotten.
     pub(super) async fn holds(&self, message: &Message, outbox: &OutboxRepository) -> bool {
+        let Some(hash) = hash(message) else { return false };
+        let places = [hash, ALL];
+        let before = {
+            let keys = self.keys();
+            places.map(|place| keys.get(&place).copied())
+        };
         let Ok(first) = outbox.pending(1).await else { return true };
         let first = first.first().map(|event| event.seq);
-        self.keys().retain(|_, last| match (first, *last) {
-            (None, Some(_)) => false,
-            (Some(first), Some(last)) => first <= last,
-            // Its own may be on its way into the outbox.
-            (_, None) => true,
-        });
-        self.may_hold(message)
+        let mut keys = self.keys();
+        for (place, known) in places.into_iter().zip(before) {
+            // The answer says nothing about events that came since.
+            if let Some(Some(last)) = known
+                && keys.get(&place) == Some(&Some(last))
+                && first.is_none_or(|first| last < first)
+            {
+                keys.remove(&place);
+            }
+        }
+        places.iter().any(|place| keys.contains_key(place))
     }
 
     fn keys(&self) -> MutexGuard<'_, HashMap<u32, Option<i64>>> {
@@ -68,6 +82,10 @@ impl KeptKeys {
 
 /// In the place of all keys that are not told apart.
 const ALL: u32 = 0;
+
+fn place(keys: &HashMap<u32, Option<i64>>, hash: u32) -> u32 {
+    if MOST_KEYS <= keys.len() && !keys.contains_key(&hash) { ALL } else { hash }
+}
 
 /// Only what is delivered in an order has one to keep.
 fn hash(message: &Message) -> Option<u32> {
