@@ -147,6 +147,17 @@ impl EventContext {
         CURRENT.scope(context, future).await
     }
 
+    /// Runs `work` in this context, as [`scope`](Self::scope) does with a future.
+    pub fn sync_scope<R>(self, work: impl FnOnce() -> R) -> R {
+        let context = self.inherit(&Self::current());
+        CURRENT.sync_scope(context, work)
+    }
+
+    #[cfg(feature = "tower")]
+    pub(crate) fn has_correlation_id(&self) -> bool {
+        self.0.correlation_id.is_some()
+    }
+
     /// The metadata of an event with this id and time.
     pub(crate) fn metadata<'a>(
         &'a self,

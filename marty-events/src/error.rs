@@ -67,6 +67,14 @@ pub enum EventError {
         #[source]
         source: Box<KafkaError>,
     },
+    /// The topic does not exist, and the cluster makes none by itself. A direct event is kept where an outbox is configured.
+    #[error("event {id} was not delivered: there is no topic `{topic}`, and the brokers make none by themselves")]
+    UnknownTopic {
+        /// The event's id.
+        id: Uuid,
+        /// The topic that is missing.
+        topic: String,
+    },
     /// The event is larger than the producer takes (`KAFKA_PRODUCER_MESSAGE_MAX_BYTES`).
     #[error(
         "event {id} for topic `{topic}` has {size} bytes, and the producer takes {limit}; publish a reference to the data instead, or raise KAFKA_PRODUCER_MESSAGE_MAX_BYTES and the topic's `max.message.bytes`"
@@ -80,6 +88,21 @@ pub enum EventError {
         size: usize,
         /// The limit in bytes.
         limit: usize,
+    },
+    /// The broker refused the event, because it is larger than its topic takes (`max.message.bytes`).
+    #[error(
+        "event {id} has {size} bytes, and the topic `{topic}` takes {}; publish a reference to the data instead, or raise the topic's `max.message.bytes`",
+        .limit.map_or_else(|| "less".to_owned(), |limit| limit.to_string())
+    )]
+    TooLargeForTopic {
+        /// The event's id.
+        id: Uuid,
+        /// Where it was bound for.
+        topic: String,
+        /// Its size in bytes, as a record batch of its own.
+        size: usize,
+        /// The topic's limit in bytes, where the brokers say it to this client.
+        limit: Option<u64>,
     },
     /// The Kafka client could not be made or asked.
     #[error("the Kafka client failed")]

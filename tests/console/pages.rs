@@ -39,6 +39,17 @@ async fn what_others_wrote_is_shown_as_text() {
         assert!(body.contains("&amp;amp;"), "{path}: {body}");
         assert!(!body.contains("<script") && !body.contains("<img"), "{path}: {body}");
     }
+    // What turns the direction of writing makes a text look like another one.
+    let id = bury(&database.pool, "a\u{202e}b", "c\u{2067}d", "e\u{9b}f", "g\u{202e}h\n\ti\x7f".as_bytes()).await;
+    for path in ["/dead-letters", &format!("/dead-letters/{id}"), &format!("/dead-letters/{id}/payload")] {
+        let body = visitor.get(path).body;
+        let acting = body
+            .chars()
+            .find(|letter| matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{7f}'..='\u{9f}'));
+        assert_eq!(acting, None, "{path}: {body}");
+    }
+    let payload = visitor.get(&format!("/dead-letters/{id}/payload")).body;
+    assert!(payload.contains("g\\u{202e}h\n\ti\\u{7f}"), "{payload}");
     let asked = visitor.get("/dead-letters/%3Cscript%3Ealert(1)%3C%2Fscript%3E");
     assert_eq!(asked.status, 400);
     assert!(!asked.body.contains("<script") || asked.header("content-type") == Some("text/plain; charset=utf-8"));

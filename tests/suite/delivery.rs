@@ -1,6 +1,6 @@
 //! What the relay delivers, and in which order.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use marty_events::{DomainEvent, EventContext, OutboxRepository};
 use marty_events_tests::{kafka::Record, topics, wait};
@@ -201,4 +201,23 @@ async fn a_row_of_a_newer_version_waits_with_its_key_and_holds_up_no_other() {
     let relay = service.run_relay();
     assert_eq!(histories(&service.reader.events(3).await)["new"], [0, 1]);
     relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_relay_takes_the_longest_times_that_there_are() {
+    let Some(service) = Service::start("a_relay_takes_the_longest_times_that_there_are").await else { return };
+    let longest = Duration::MAX;
+    let relay = service.relay().lease_time(longest).retry_delay(longest).drain_time(longest).stats_interval(longest);
+    let relay = relay.idle_poll(longest).keep_published(longest).keep_dead_letters(longest);
+    let relay = RunningRelay::start(relay);
+    let mut transaction = service.database.pool.begin().await.unwrap();
+    service.publisher.publish_in(&mut transaction, numbered("a", 1)).await.unwrap();
+    transaction.commit().await.unwrap();
+    service.reader.events(1).await;
+    relay.stop().await;
+    let outbox = OutboxRepository::new(&service.database.pool);
+    assert_eq!(outbox.cleanup(longest).await.unwrap(), 0);
+    assert_eq!(outbox.forget_published(longest, 9).await.unwrap(), 0);
+    let old = marty_events::outbox::DeadLetterFilter::default().older_than(longest);
+    assert_eq!(outbox.count_dead_letters(&old).await.unwrap(), 0);
 }

@@ -81,10 +81,13 @@ async fn a_direct_event_that_kafka_did_not_take_is_kept_in_the_outbox_and_relaye
 async fn what_a_full_queue_does_not_take_is_kept_or_reported_at_once() {
     let test = "what_a_full_queue_does_not_take_is_kept_or_reported_at_once";
     let Some(database) = TestDatabase::create(test).await else { return };
+    // Nobody is told there that no broker answers, so that the client goes on trying.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent_address = silent.local_addr().unwrap().to_string();
     let config = || {
         marty_events::EventConfig::builder()
             .service_name("suite")
-            .brokers("127.0.0.1:1")
+            .brokers(&silent_address)
             .producer_property("queue.buffering.max.messages", "10")
             .producer_property("message.timeout.ms", "3000")
     };

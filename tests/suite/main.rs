@@ -1,6 +1,7 @@
 //! Behaviour of the outbox, the relay and both roads on a real PostgreSQL and a real Apache Kafka.
 
 mod announcements;
+mod away;
 mod caller;
 mod callers_that_give_up;
 mod chaos;
@@ -11,6 +12,7 @@ mod delivery;
 mod direct;
 mod failure_records;
 mod faults;
+mod ipv6;
 mod kill;
 mod lanes;
 mod late;
@@ -28,6 +30,7 @@ mod policies;
 mod pooler;
 mod privileges;
 mod refusals;
+mod requests;
 mod round_trips;
 mod secrets;
 mod secured_kafka;

@@ -1,6 +1,6 @@
 //! From texts to a checked configuration, with every fault reported.
 
-use std::time::Duration;
+use std::{net::Ipv6Addr, time::Duration};
 
 use super::{
     Brokers, ConfigError, ConfigFault, EventConfig,
@@ -10,14 +10,12 @@ use super::{
 };
 use crate::{
     event::topic::{self, TopicPattern},
-    outbox::OutboxTable,
+    outbox::{LONGEST_TIME, OutboxTable},
 };
 
 pub(super) const DEFAULT_VERSION: &str = "0.0.0";
 pub(super) const DEFAULT_PREFIX: &str = "marty";
 pub(super) const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
-/// Seconds; a hundred years. Longer times could not be added to a point in time.
-const LONGEST_TIMEOUT: f64 = 3.2e9;
 const DEFAULT_BROKERS: &str = "localhost:9092";
 
 pub(super) fn read(values: &Values) -> Result<EventConfig, ConfigError> {
@@ -127,7 +125,7 @@ fn brokers(reader: &mut Reader<'_>) -> Brokers {
 fn is_address(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else { return false };
     let host_is_fine = match host.strip_prefix('[') {
-        Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok()),
+        Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
         None => {
             !host.is_empty()
                 && host.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_'))
@@ -189,21 +187,23 @@ fn database_url(reader: &mut Reader<'_>) -> Option<Secret> {
             &format!("enable the Cargo feature `{feature}`"),
         );
     }
-    if has_ipv6_host(url) {
+    if bracketed_host(url).is_some_and(|host| host.parse::<Ipv6Addr>().is_err()) {
         reader.fault(
             name,
-            "the database driver looks an IPv6 address up as a name, and finds none",
-            "write the name of the host; PostgreSQL takes the address as ?hostaddr=::1",
+            "its host in brackets is not an IPv6 address",
+            "write for example postgres://user@[::1]:5432/database",
         );
     }
     Some(Secret::new(url))
 }
 
-/// Whether the host is an address in brackets. What stands before `@` is a user, with a password or without.
-fn has_ipv6_host(url: &str) -> bool {
+/// The host, where it is an address in brackets. A user stands before `@`, with a password or without.
+fn bracketed_host(url: &str) -> Option<&str> {
     let authority = url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
-    authority.rsplit('@').next().is_some_and(|host| host.starts_with('['))
+    let host = authority.rsplit('@').next()?.strip_prefix('[')?;
+    // One that no bracket ends is no address.
+    Some(host.split_once(']').map_or("", |(address, _)| address))
 }
 
 fn use_outbox(reader: &mut Reader<'_>) -> bool {
@@ -223,7 +223,7 @@ fn shutdown_timeout(reader: &mut Reader<'_>) -> Duration {
     let name = "EVENT_SHUTDOWN_TIMEOUT";
     let Some(text) = reader.optional(name) else { return DEFAULT_SHUTDOWN_TIMEOUT };
     let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite());
-    let limit = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.min(LONGEST_TIMEOUT)).ok());
+    let limit = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.min(LONGEST_TIME.as_secs_f64())).ok());
     limit.unwrap_or_else(|| {
         reader.fault(name, "it is no time", "write a number of seconds, for example 10 or 2.5");
         DEFAULT_SHUTDOWN_TIMEOUT

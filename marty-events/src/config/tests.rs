@@ -98,8 +98,9 @@ fn each_bad_value_is_a_fault_of_its_variable() {
         ("EVENT_ALLOW_DUAL_WRITE", "maybe"),
         ("USE_OUTBOX_PATTERN", "false"),
         ("DATABASE_URL", "oracle://db"),
-        ("DATABASE_URL", "postgres://me:secret@[::1]:5432/users"),
-        ("DATABASE_URL", "postgres://[2001:db8::1]/users"),
+        ("DATABASE_URL", "postgres://me:secret@[::x]:5432/users"),
+        ("DATABASE_URL", "postgres://[127.0.0.1]/users"),
+        ("DATABASE_URL", "postgres://me@[::1"),
         ("KAFKA_SECURITY_PROTOCOL", "tls"),
         ("KAFKA_PRODUCER_ACKS", "1"),
         ("KAFKA_PRODUCER_ENABLE_IDEMPOTENCE", "false"),
@@ -194,9 +195,14 @@ fn white_space_is_as_if_absent_and_the_longest_time_is_a_long_one() {
 
 #[cfg(feature = "postgres")]
 #[test]
-fn an_address_of_a_database_is_taken_as_a_parameter() {
-    let url = "postgres://me@db/users?hostaddr=::1";
-    assert_eq!(good(&[("DATABASE_URL", url)]).database_url(), Some(url));
+fn an_address_of_a_database_is_taken_as_a_host_and_as_a_parameter() {
+    for url in [
+        "postgres://me@db/users?hostaddr=::1",
+        "postgres://me:secret@[::1]:5432/users",
+        "postgres://[2001:db8::1]/users",
+    ] {
+        assert_eq!(good(&[("DATABASE_URL", url)]).database_url(), Some(url));
+    }
 }
 
 #[test]

@@ -15,13 +15,15 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use super::{Complaint, Served, is_permanent};
+use super::{Away, Complaint, Reach, Served, is_permanent, is_too_large};
 use crate::{EventError, config::EventConfig, event::message::Message};
 
 /// A caller waits for each event, so none is held back in the hope of company; and for a limited time for the broker's
 /// acknowledgement, which `KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS` changes.
 const DEFAULTS: [(&str, &str); 2] = [("linger.ms", "0"), (TIMEOUT, "10000")];
 const TIMEOUT: &str = "message.timeout.ms";
+/// How long a broker that is asked for a topic may take.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
 /// A message on its way through the client, and who hears of its end.
 pub(crate) trait Passenger: Send + Sync + 'static {
@@ -40,12 +42,14 @@ type Client<P> = Served<Context<P>>;
 struct Renewable<P: Passenger> {
     config: ClientConfig,
     complaint: Complaint,
+    reach: Reach,
     client: Mutex<Client<P>>,
 }
 
 /// Passes on messages from the client: about itself, and about each message that it was given.
 struct Context<P> {
     complaint: Complaint,
+    reach: Reach,
     passenger: std::marker::PhantomData<fn(P)>,
 }
 
@@ -56,10 +60,27 @@ struct Ride<P: Passenger> {
 }
 
 impl<P: Passenger> DirectProducer<P> {
-    pub(crate) fn new(config: &EventConfig) -> Result<Self, EventError> {
+    pub(crate) fn new(config: &EventConfig, reach: Reach) -> Result<Self, EventError> {
         let (config, complaint) = (super::producer_config(config, &DEFAULTS)?, Complaint::default());
-        let client = Mutex::new(client(&config, &complaint)?);
-        Ok(Self(Arc::new(Renewable { config, complaint, client })))
+        let client = Mutex::new(client(&config, &complaint, &reach)?);
+        Ok(Self(Arc::new(Renewable { config, complaint, reach, client })))
+    }
+
+    /// Takes back what no broker has acknowledged; each passenger is answered.
+    pub(crate) fn purge(&self) {
+        self.0.client.lock().unwrap_or_else(PoisonError::into_inner).purge();
+    }
+
+    /// Whether a broker says that there is no such topic: the client itself only tells of a time-out, unless it has waited for the topic
+    /// for longer. Where no broker says anything, they may be away. Blocks the thread.
+    pub(crate) fn is_unknown(&self, topic: &str) -> bool {
+        let Ok(client) = self.0.client() else { return false };
+        let Ok(found) = client.client().fetch_metadata(Some(topic), SIGN_OF_LIFE) else {
+            self.0.reach.ask();
+            return false;
+        };
+        let is_missing = |code| is_of_an_unknown_topic(RDKafkaErrorCode::from(code));
+        found.topics().iter().any(|found| found.name() == topic && found.error().is_some_and(is_missing))
     }
 
     /// Hands the message to the client, which sends it whether or not anybody waits. The passenger is answered in any case.
@@ -106,7 +127,7 @@ impl<P: Passenger> Renewable<P> {
     fn client(&self) -> Result<Client<P>, EventError> {
         let mut current = self.client.lock().unwrap_or_else(PoisonError::into_inner);
         if current.client().fatal_error().is_some() {
-            let lost = std::mem::replace(&mut *current, client(&self.config, &self.complaint)?);
+            let lost = std::mem::replace(&mut *current, client(&self.config, &self.complaint, &self.reach)?);
             // The passengers in it learn at once that they were not sent.
             lost.purge();
         }
@@ -114,8 +135,9 @@ impl<P: Passenger> Renewable<P> {
     }
 }
 
-fn client<P: Passenger>(config: &ClientConfig, complaint: &Complaint) -> Result<Client<P>, EventError> {
-    Served::new(config, Context { complaint: complaint.clone(), passenger: std::marker::PhantomData })
+fn client<P: Passenger>(config: &ClientConfig, complaint: &Complaint, reach: &Reach) -> Result<Client<P>, EventError> {
+    let context = Context { complaint: complaint.clone(), reach: reach.clone(), passenger: std::marker::PhantomData };
+    Served::new(config, context)
 }
 
 impl<P: Passenger> ClientContext for Context<P> {
@@ -125,6 +147,10 @@ impl<P: Passenger> ClientContext for Context<P> {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.complaint.take_down(&error, reason);
+        // It is said of idle connections too, which brokers close.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.reach.ask();
+        }
     }
 }
 
@@ -147,6 +173,9 @@ impl<P: Passenger> ProducerContext for Context<P> {
 }
 
 fn failed(message: &Message, source: KafkaError, complaint: &Complaint) -> EventError {
+    if source.rdkafka_error_code().is_some_and(is_of_an_unknown_topic) {
+        return unknown_topic(message);
+    }
     let connection = complaint.text().filter(|_| !is_permanent(&source));
     EventError::Delivery { id: message.id, topic: message.topic.clone(), connection, source: Box::new(source) }
 }
@@ -159,6 +188,50 @@ pub(crate) fn patience(config: &EventConfig) -> Duration {
     milliseconds.map_or(Duration::MAX, Duration::from_millis)
 }
 
+/// Whether the client has tried for as long as it may, and no broker said why in vain.
+pub(crate) fn ran_out_of_time(error: &EventError) -> bool {
+    code(error) == Some(RDKafkaErrorCode::MessageTimedOut)
+}
+
+/// Whether the broker takes no message of this size.
+pub(crate) fn was_too_large(error: &EventError) -> bool {
+    matches!(error, EventError::Delivery { source, .. } if is_too_large(source))
+}
+
+/// The error of a message that is larger than its topic takes.
+pub(crate) fn too_large(message: &Message, limit: Option<u64>) -> EventError {
+    EventError::TooLargeForTopic { id: message.id, topic: message.topic.clone(), size: message.size(), limit }
+}
+
+/// Whether the message was taken back from the client.
+pub(crate) fn was_taken_back(error: &EventError) -> bool {
+    matches!(code(error), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
+}
+
+fn code(error: &EventError) -> Option<RDKafkaErrorCode> {
+    match error {
+        EventError::Delivery { source, .. } => source.rdkafka_error_code(),
+        _ => None,
+    }
+}
+
+fn is_of_an_unknown_topic(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{UnknownTopic, UnknownTopicId, UnknownTopicOrPartition};
+    matches!(code, UnknownTopic | UnknownTopicId | UnknownTopicOrPartition)
+}
+
+/// The error of a message whose topic does not exist.
+pub(crate) fn unknown_topic(message: &Message) -> EventError {
+    EventError::UnknownTopic { id: message.id, topic: message.topic.clone() }
+}
+
+/// The error of a message that is not sent, because no broker answers.
+pub(crate) fn not_sent(message: &Message, away: &Away) -> EventError {
+    let connection = Some(format!("no broker has answered for {:.1?}; {}", away.since.elapsed(), away.reason));
+    let source = Box::new(KafkaError::MessageProduction(RDKafkaErrorCode::AllBrokersDown));
+    EventError::Delivery { id: message.id, topic: message.topic.clone(), connection, source }
+}
+
 /// The error of a message on which the client has not reported in time.
 pub(crate) fn unanswered(message: &Message) -> EventError {
     failed(message, KafkaError::MessageProduction(RDKafkaErrorCode::OperationTimedOut), &Complaint::default())
@@ -167,6 +240,12 @@ pub(crate) fn unanswered(message: &Message) -> EventError {
 /// The error of a message whose end nobody knows.
 pub(crate) fn abandoned(message: &Message) -> EventError {
     failed(message, KafkaError::MessageProduction(RDKafkaErrorCode::PurgeInflight), &Complaint::default())
+}
+
+impl<P: Passenger> Clone for DirectProducer<P> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
 }
 
 impl<P: Passenger> std::fmt::Debug for DirectProducer<P> {

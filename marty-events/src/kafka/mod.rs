@@ -4,7 +4,9 @@ mod complaint;
 mod direct;
 #[cfg(feature = "embedded")]
 pub(crate) mod embedded;
+mod limits;
 mod partition;
+mod reach;
 mod served;
 mod verdict;
 
@@ -16,10 +18,15 @@ use rdkafka::{
 };
 
 pub(crate) use complaint::{Complaint, Outage};
-pub(crate) use direct::{DirectProducer, Passenger, abandoned, patience, unanswered};
+pub(crate) use direct::{
+    DirectProducer, Passenger, abandoned, not_sent, patience, ran_out_of_time, too_large, unanswered, unknown_topic,
+    was_taken_back, was_too_large,
+};
+pub(crate) use limits::{longest_message_of, longest_messages};
 pub(crate) use partition::Partitioner;
+pub(crate) use reach::{Away, Reach};
 pub(crate) use served::Served;
-pub(crate) use verdict::{Verdict, is_permanent};
+pub(crate) use verdict::{Verdict, is_final, is_permanent, is_too_large};
 
 use crate::EventError;
 use crate::config::{Brokers, EventConfig};

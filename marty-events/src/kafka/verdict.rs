@@ -122,3 +122,29 @@ fn never_works(code: Code) -> bool {
             | Code::ClusterAuthorizationFailed
     )
 }
+
+/// Whether the broker's answer stays the same until somebody changes the topic or the event, given that it is about this event alone: it is
+/// not worth a second try. A missing topic may be made, and rights be given, within the time of a few tries; a record that was garbled on
+/// its way is sent anew.
+pub(crate) fn is_final(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::Nul(_))
+        || is_too_large(error)
+        || matches!(
+            error.rdkafka_error_code(),
+            Some(
+                Code::InvalidRecord
+                    | Code::InvalidTimestamp
+                    | Code::PolicyViolation
+                    | Code::InvalidArgument
+                    | Code::InvalidRequiredAcks
+                    | Code::InvalidTopic
+                    | Code::UnsupportedForMessageFormat
+            )
+        )
+}
+
+/// Whether the broker, or the client, takes no record of this size.
+pub(crate) fn is_too_large(error: &KafkaError) -> bool {
+    let sizes = [Code::MessageSizeTooLarge, Code::MessageBatchTooLarge, Code::InvalidMessageSize];
+    error.rdkafka_error_code().is_some_and(|code| sizes.contains(&code))
+}

@@ -19,6 +19,7 @@ pub(super) const BURIED: &str = "marty_events_dead_letters_total";
 pub(super) const LANES: &str = "marty_events_relay_lanes";
 pub(super) const RELAY_OLDEST: &str = "marty_events_relay_oldest_age_seconds";
 pub(super) const CIRCUIT: &str = "marty_events_circuit_open";
+pub(super) const DIRECT_CIRCUIT: &str = "marty_events_direct_circuit_open";
 pub(super) const STATEMENT_DURATION: &str = "marty_events_relay_statement_duration_seconds";
 pub(super) const STATEMENT_ROWS: &str = "marty_events_relay_statement_rows";
 
@@ -39,7 +40,7 @@ const fn metric(name: &'static str, kind: Kind, unit: Unit, help: &'static str) 
     Metric { name, kind, unit, help }
 }
 
-const METRICS: [Metric; 16] = [
+const METRICS: [Metric; 17] = [
     metric(PUBLISHED, Kind::Counter, Unit::Count, "Events that a publisher was given, by what became of them."),
     metric(
         PUBLISH_DURATION,
@@ -64,6 +65,12 @@ const METRICS: [Metric; 16] = [
         "How long the oldest event has waited that a relay of this process has read and not delivered; 0 where there is none.",
     ),
     metric(CIRCUIT, Kind::Gauge, Unit::Count, "Relays of this process that a neighbour does not answer."),
+    metric(
+        DIRECT_CIRCUIT,
+        Kind::Gauge,
+        Unit::Count,
+        "Publishers of this process that send no direct events, because the broker is away.",
+    ),
     metric(STATEMENT_DURATION, Kind::Histogram, Unit::Seconds, "How long the relay's statements take."),
     metric(STATEMENT_ROWS, Kind::Histogram, Unit::Count, "Rows of a relay's statement that found any."),
 ];

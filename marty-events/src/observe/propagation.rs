@@ -1,5 +1,7 @@
 //! The trace that an event carries, as the W3C recommendation "Trace Context" writes it.
 
+use std::collections::BTreeSet;
+
 use crate::outbox::HeaderText;
 
 /// The span that an event was recorded in: the values of the headers `traceparent` and `tracestate`.
@@ -11,12 +13,12 @@ pub(crate) struct TraceContext {
 
 impl TraceContext {
     /// Nothing for a `traceparent` that is not of the recommendation's form. Of a later version of it what this one knows is kept, as
-    /// version 00 (section 4.3, "Mutating the traceparent Field"); a `tracestate` that is too long, or no text, is left out.
+    /// version 00 (section 4.3, "Mutating the traceparent Field"); a `tracestate` that is too long, or not of the form, is left out.
     pub(crate) fn new(parent: &str, state: Option<String>) -> Option<Self> {
-        parts(parent)?;
-        // The part of version 00, of which every character was looked at.
-        let parent = format!("00{}", parent.get(2..PARENT_LENGTH)?);
-        Some(Self { parent, state: state.filter(|state| is_state(state)) })
+        let Parts { trace_id, span_id, flags } = parts(parent.trim_matches(BLANKS))?;
+        // Flags that are not known are to be passed on as zeros (section 3.2.2.5.2).
+        let parent = format!("00-{trace_id}-{span_id}-{:02x}", flags & KNOWN_FLAGS);
+        Some(Self { parent, state: state.and_then(|state| known_state(&state)) })
     }
 
     /// What a record's headers say.
@@ -81,14 +83,46 @@ impl TraceContext {
     }
 }
 
-/// Version 00: two, 32, 16 and two digits, and what is between them.
-const PARENT_LENGTH: usize = 55;
-
+/// What HTTP lets stand around a value.
+const BLANKS: [char; 2] = [' ', '\t'];
+/// `sampled`, and `random` of the recommendation's second level.
+const KNOWN_FLAGS: u8 = 3;
 /// What everybody has to pass on (section 3.3.1.5); longer ones cost every event.
 const LONGEST_STATE: usize = 512;
+/// How many members a state may have (section 3.3.1.1).
+const MOST_MEMBERS: usize = 32;
 
-fn is_state(text: &str) -> bool {
-    (1..=LONGEST_STATE).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'))
+/// A `tracestate` without blanks and empty members, where all of its members are of the form: one that is not makes it unreadable as a
+/// whole, and a key counts once (section 3.3.1, "tracestate Header Field Values").
+fn known_state(text: &str) -> Option<String> {
+    let members = || text.split(',').map(|member| member.trim_matches(BLANKS)).filter(|member| !member.is_empty());
+    let mut keys = BTreeSet::new();
+    let is_of_the_form = members().all(|member| {
+        member.split_once('=').is_some_and(|(key, value)| is_key(key) && is_value(value) && keys.insert(key))
+    });
+    let state = members().collect::<Vec<_>>().join(",");
+    let fits = (1..=LONGEST_STATE).contains(&state.len()) && keys.len() <= MOST_MEMBERS;
+    (is_of_the_form && fits).then_some(state)
+}
+
+/// Section 3.3.1.3.1: a simple key, or a tenant's of a system with several.
+fn is_key(key: &str) -> bool {
+    let is_part = |text: &str, longest: usize, begins: fn(u8) -> bool| {
+        (1..=longest).contains(&text.len())
+            && text.bytes().next().is_some_and(begins)
+            && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'*' | b'/'))
+    };
+    // The second level lets a simple key begin with a digit too.
+    let begins = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    match key.split_once('@') {
+        None => is_part(key, 256, begins),
+        Some((tenant, system)) => is_part(tenant, 241, begins) && is_part(system, 14, |byte| byte.is_ascii_lowercase()),
+    }
+}
+
+/// Section 3.3.1.3.2. The blanks around it are gone.
+fn is_value(value: &str) -> bool {
+    (1..=256).contains(&value.len()) && value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'=')
 }
 
 struct Parts<'a> {
@@ -139,18 +173,128 @@ mod tests {
         }
     }
 
+    const IDS: &str = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7";
+
+    fn kept(parent: &str, state: &str) -> Vec<String> {
+        let trace = TraceContext::new(parent, Some(state.to_owned())).expect("a trace");
+        trace.headers().map(|(_, value)| value.to_owned()).collect()
+    }
+
+    fn state(text: &str) -> Option<String> {
+        kept(&format!("00-{IDS}-01"), text).get(1).cloned()
+    }
+
     #[test]
     fn of_a_trace_no_more_is_kept_than_is_known() {
-        let known = "-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let kept = |parent: String, state: &str| {
-            let trace = TraceContext::new(&parent, Some(state.to_owned())).expect("a trace");
-            trace.headers().map(|(_, value)| value.to_owned()).collect::<Vec<_>>()
-        };
-        assert_eq!(kept(format!("00{known}"), &"v".repeat(512)), [format!("00{known}"), "v".repeat(512)]);
         // Of a later version, with a megabyte of what it may bring.
-        assert_eq!(kept(format!("01{known}-{}", "x".repeat(1 << 20)), "v=1"), [format!("00{known}"), "v=1".to_owned()]);
-        for bad in ["", "v=1\r\nce_id: forged", "v=\u{e9}", &"v".repeat(513)] {
-            assert_eq!(kept(format!("00{known}"), bad), [format!("00{known}")], "{bad:?}");
+        let later = format!("01-{IDS}-01-{}", "x".repeat(1 << 20));
+        assert_eq!(kept(&later, "v=1"), [format!("00-{IDS}-01"), "v=1".to_owned()]);
+        assert_eq!(kept(&format!("cc-{IDS}-ff"), "v=1"), [format!("00-{IDS}-03"), "v=1".to_owned()]);
+        assert_eq!(kept(&format!(" \t00-{IDS}-09\t"), "")[..], [format!("00-{IDS}-01")]);
+    }
+
+    /// The cases of `trace-context/test/test.py` (github.com/w3c/trace-context), in its order.
+    #[test]
+    fn a_traceparent_is_read_as_the_w3c_tests_it() {
+        let (trace, span) = IDS.split_once('-').expect("two ids");
+        let read = |parent: &str| TraceContext::new(parent, None).is_some();
+        for bad in [
+            format!("00-{IDS}-01."),
+            format!("00-{IDS}-01-what-the-future-will-be-like"),
+            format!("cc-{IDS}-01.what-the-future-will-be-like"),
+            format!("ff-{IDS}-01"),
+            format!(".0-{IDS}-01"),
+            format!("0.-{IDS}-01"),
+            format!("000-{IDS}-01"),
+            format!("0000-{IDS}-01"),
+            format!("0-{IDS}-01"),
+            format!("00-{}-{span}-01", "0".repeat(32)),
+            format!("00-.{}-{span}-01", &trace[1..]),
+            format!("00-{}.-{span}-01", &trace[1..]),
+            format!("00-{trace}a-{span}-01"),
+            format!("00-{}-{span}-01", &trace[1..]),
+            format!("00-{}-{span}-01", trace.to_uppercase()),
+            format!("00-{trace}-{}-01", "0".repeat(16)),
+            format!("00-{trace}-.{}-01", &span[1..]),
+            format!("00-{trace}-{}.-01", &span[1..]),
+            format!("00-{trace}-{span}a-01"),
+            format!("00-{trace}-{}-01", &span[1..]),
+            format!("00-{IDS}-.0"),
+            format!("00-{IDS}-0."),
+            format!("00-{IDS}-001"),
+            format!("00-{IDS}-1"),
+            format!("00-{IDS}"),
+            String::new(),
+        ] {
+            assert!(!read(&bad), "{bad}");
+        }
+        for good in [
+            format!("00-{IDS}-01"),
+            format!("cc-{IDS}-01"),
+            format!("cc-{IDS}-01-what-the-future-will-be-like"),
+            format!(" 00-{IDS}-01"),
+            format!("\t00-{IDS}-01"),
+            format!("00-{IDS}-01 "),
+            format!("00-{IDS}-01\t"),
+            format!("\t 00-{IDS}-01 \t"),
+        ] {
+            assert!(read(&good), "{good}");
+        }
+    }
+
+    /// The same for the state.
+    #[test]
+    fn a_tracestate_is_read_as_the_w3c_tests_it() {
+        let members = |count: usize| (0..count).map(|number| format!("k{number:02}=1")).collect::<Vec<_>>().join(",");
+        let all_of_a_key = "abcdefghijklmnopqrstuvwxyz0123456789_-*/";
+        let all_of_a_value: String =
+            (b' '..=b'~').map(char::from).filter(|letter| !matches!(letter, ',' | '=')).collect();
+        for (given, kept) in [
+            ("foo=1,bar=2".to_owned(), "foo=1,bar=2".to_owned()),
+            ("foo=1,".to_owned(), "foo=1".to_owned()),
+            (",foo=1".to_owned(), "foo=1".to_owned()),
+            ("foo=1,,bar=2".to_owned(), "foo=1,bar=2".to_owned()),
+            ("foo=1 \t , \t bar=2, \t baz=3".to_owned(), "foo=1,bar=2,baz=3".to_owned()),
+            ("foo=1\t \t,\t \tbar=2,\t \tbaz=3".to_owned(), "foo=1,bar=2,baz=3".to_owned()),
+            (" foo=1".to_owned(), "foo=1".to_owned()),
+            ("\tfoo=1\t ".to_owned(), "foo=1".to_owned()),
+            (format!("{all_of_a_key}={}", all_of_a_value.trim()), format!("{all_of_a_key}={}", all_of_a_value.trim())),
+            (format!("{all_of_a_key}@a-z0-9_-*/={}", "x"), format!("{all_of_a_key}@a-z0-9_-*/=x")),
+            (members(32), members(32)),
+            (format!("foo=1,{}=1", "z".repeat(256)), format!("foo=1,{}=1", "z".repeat(256))),
+            (
+                format!("foo=1,{}@{}=1", "t".repeat(241), "v".repeat(14)),
+                format!("foo=1,{}@{}=1", "t".repeat(241), "v".repeat(14)),
+            ),
+        ] {
+            assert_eq!(state(&given), Some(kept), "{given}");
+        }
+        for bad in [
+            "",
+            ",",
+            "foo",
+            "foo=1,foo=1",
+            "foo=1,foo=2",
+            "foo =1",
+            "FOO=1",
+            "foo.bar=1",
+            "foo@=1,bar=2",
+            "@foo=1,bar=2",
+            "foo@@bar=1,bar=2",
+            "foo@bar@baz=1,bar=2",
+            "foo=bar=baz",
+            "foo=,bar=3",
+            "foo=a\tb",
+            "v=1\r\nce_id: forged",
+            "v=\u{e9}",
+            &members(33),
+            &format!("foo=1,{}=1", "z".repeat(257)),
+            &format!("foo=1,{}@v=1", "t".repeat(242)),
+            &format!("foo=1,t@{}=1", "v".repeat(15)),
+            &format!("foo={}", "v".repeat(257)),
+            &format!("foo={},bar={}", "v".repeat(250), "v".repeat(254)),
+        ] {
+            assert_eq!(state(bad), None, "{bad:?}");
         }
     }
 

@@ -35,6 +35,7 @@ impl PublisherMetrics {
                     count(kind, route, outcome, 0);
                 }
             }
+            show_direct_circuit(0.0);
         }
         Self { enabled }
     }
@@ -78,6 +79,11 @@ impl Outcome {
             Self::Failed => "failed",
         }
     }
+}
+
+/// As many publishers `more` of this process as before send no direct events, because the broker is away.
+pub(crate) fn show_direct_circuit(more: f64) {
+    metrics::gauge!(names::DIRECT_CIRCUIT).increment(more);
 }
 
 fn count(kind: EventKind, route: &'static str, outcome: Outcome, events: usize) {

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use rdkafka::error::KafkaError;
+use rdkafka::{error::KafkaError, types::RDKafkaErrorCode};
 use tracing::{Level, Span};
 
 use super::TraceContext;
@@ -52,8 +52,12 @@ pub(crate) fn send_span(message: &Message, enabled: bool) -> Span {
 
 /// The broker has answered.
 pub(crate) fn end(span: Span, sent: &Result<(), EventError>) {
-    if let Err(EventError::Delivery { source, .. }) = sent {
-        note(&span, source);
+    match sent {
+        Err(EventError::Delivery { source, .. }) => note(&span, source),
+        Err(EventError::UnknownTopic { .. }) => {
+            note(&span, &KafkaError::MessageProduction(RDKafkaErrorCode::UnknownTopicOrPartition));
+        }
+        _ => {}
     }
     drop(span);
 }

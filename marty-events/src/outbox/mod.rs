@@ -43,7 +43,9 @@ pub(crate) use record::{HeaderText, Record};
 pub use repository::OutboxRepository;
 pub(crate) use repository::on_store;
 pub use row::{DeadLetter, OutboxStats, PendingEvent, RelayStatus};
-pub(crate) use store::{Heartbeat, Holding, Number, Page, Position, Refused, RowId, Settled, Store, Unreadable};
+pub(crate) use store::{
+    Heartbeat, Holding, LONGEST_TIME, Number, Page, Position, Refused, RowId, Settled, Store, Unreadable,
+};
 pub use table::{InvalidTable, OutboxTable};
 pub use transaction::{OutboxConnection, OutboxTransaction};
 pub(crate) use wake::{Wake, nudged};

@@ -4,9 +4,9 @@ use std::time::Duration;
 #[cfg(feature = "sqlite")]
 use sqlx::SqlitePool;
 #[cfg(feature = "mysql")]
-use sqlx::{MySqlPool, mysql::MySqlPoolOptions};
+use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 #[cfg(feature = "postgres")]
-use sqlx::{PgPool, postgres::PgConnectOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool};
 
 use crate::{EventError, error::OneLine};
 
@@ -46,15 +46,25 @@ impl OutboxPool {
         let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
         match scheme {
             #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => url
-                .parse()
-                .map(|options| Self::Postgres(PgPool::connect_lazy_with(plain(options))))
-                .map_err(|source| EventError::Outbox { operation, source }),
+            "postgres" | "postgresql" => {
+                let options: PgConnectOptions =
+                    url.parse().map_err(|source| EventError::Outbox { operation, source })?;
+                let options = match ipv6(options.get_host()) {
+                    Some(address) => options.host(&address),
+                    None => options,
+                };
+                Ok(Self::Postgres(PgPool::connect_lazy_with(plain(options))))
+            }
             #[cfg(feature = "mysql")]
-            "mysql" | "mariadb" => committing()
-                .connect_lazy(url)
-                .map(Self::MySql)
-                .map_err(|source| EventError::Outbox { operation, source }),
+            "mysql" | "mariadb" => {
+                let options: MySqlConnectOptions =
+                    url.parse().map_err(|source| EventError::Outbox { operation, source })?;
+                let options = match ipv6(options.get_host()) {
+                    Some(address) => options.host(&address),
+                    None => options,
+                };
+                Ok(Self::MySql(committing().connect_lazy_with(options)))
+            }
             #[cfg(not(feature = "mysql"))]
             "mysql" | "mariadb" => {
                 Err(EventError::UnsupportedDatabase { database: "MySQL and MariaDB", feature: "mysql" })
@@ -120,6 +130,12 @@ fn own_options<DB: sqlx::Database>(given: sqlx::pool::PoolOptions<DB>) -> sqlx::
         .min_connections(0)
         .acquire_timeout(Duration::from_secs(5))
         .idle_timeout(Duration::from_mins(1))
+}
+
+/// The address of a host in brackets, as a URL has it: with the brackets sqlx looks it up as a name.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+fn ipv6(host: &str) -> Option<String> {
+    host.strip_prefix('[')?.strip_suffix(']').map(str::to_owned)
 }
 
 /// sqlx warns of parameters that it does not know, with their values; so of those that look like a secret, such as libpq's

@@ -7,14 +7,16 @@ use tokio::sync::Semaphore;
 use super::{
     background::Background,
     journey::{Journey, Waiter},
+    kept_keys::KeptKeys,
     outstanding::Place,
 };
 use crate::{
     EventError,
     config::EventConfig,
+    error::OneLine,
     event::message::Message,
-    kafka::{self, DirectProducer},
-    observe::PublisherMetrics,
+    kafka::{self, Away, DirectProducer, Reach},
+    observe::{self, PublisherMetrics},
     outbox::{OutboxPool, OutboxRepository},
 };
 
@@ -27,10 +29,18 @@ const KEPT_UNATTENDED_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long a caller waits beyond the client's limit and the outbox's, until it is let go without a report.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long an event waits for an answer until the brokers are asked why.
+const LATE: Duration = Duration::from_secs(3);
 
 /// Everything that a direct event needs on its way.
 pub(super) struct Direct {
     pub(super) producer: DirectProducer<Journey>,
+    /// Whether the brokers answer.
+    pub(super) reach: Reach,
+    /// How long the client tries to deliver an event, and so for how long an outage is waited out where nothing keeps events.
+    pub(super) patience: Duration,
+    /// Whose events are in the outbox.
+    pub(super) kept: KeptKeys,
     pub(super) background: Background,
     /// The outbox that keeps events which Kafka did not take.
     pub(super) refuge: Option<Refuge>,
@@ -39,6 +49,8 @@ pub(super) struct Direct {
     /// How long a caller waits, whatever the client and the outbox do.
     pub(super) answered_within: Duration,
     pub(super) metrics: PublisherMetrics,
+    /// For questions to the brokers.
+    pub(super) config: EventConfig,
     /// Whether there are spans.
     pub(super) traces: bool,
 }
@@ -55,13 +67,28 @@ pub(super) struct Refuge {
 
 impl Direct {
     pub(super) fn new(config: &EventConfig, metrics: PublisherMetrics) -> Result<Arc<Self>, EventError> {
-        let producer = DirectProducer::new(config)?;
+        let reach = Reach::of(config)?;
+        let producer = DirectProducer::new(config, reach.clone())?;
         let background = Background::start().map_err(|source| EventError::Background { source })?;
         let refuge = Refuge::new(config, &background)?;
         let unattended = Arc::new(Semaphore::new(MOST_UNATTENDED));
-        let answered_within = kafka::patience(config).saturating_add(KEPT_WITHIN + GRACE);
+        let patience = kafka::patience(config);
+        let answered_within = patience.saturating_add(KEPT_WITHIN + GRACE);
         let traces = config.traces();
-        Ok(Arc::new(Self { producer, background, refuge, unattended, answered_within, metrics, traces }))
+        background.spawn(watch(producer.clone(), refuge.is_some(), config.counts(), reach.watch()));
+        Ok(Arc::new(Self {
+            producer,
+            reach,
+            patience,
+            kept: KeptKeys::default(),
+            background,
+            refuge,
+            unattended,
+            answered_within,
+            metrics,
+            config: config.clone(),
+            traces,
+        }))
     }
 
     /// Ends when the broker or the outbox has the event, and at the latest when its time is up. Where this future ends or is
@@ -69,16 +96,26 @@ impl Direct {
     pub(super) async fn send(self: &Arc<Self>, message: Arc<Message>, place: Place) -> Result<(), EventError> {
         let (caller, answer) = tokio::sync::oneshot::channel();
         Journey::begin(self, message.clone(), place, Waiter::Caller(caller));
-        let answer = {
+        let mut answer = std::pin::pin!(answer);
+        let (soon, at_last) = {
             // The caller may have no timer of its own.
             let _runtime = self.background.enter();
-            tokio::time::timeout(self.answered_within, answer)
+            let soon = tokio::time::timeout(LATE.min(self.answered_within), answer.as_mut());
+            (soon, tokio::time::sleep(self.answered_within))
         };
-        match answer.await {
-            // Without an answer the journey broke off; it has said so in the log.
-            Ok(answer) => answer.unwrap_or_else(|_| Err(kafka::abandoned(&message))),
-            Err(_) => Err(kafka::unanswered(&message)),
-        }
+        let answer = if let Ok(answer) = soon.await {
+            answer
+        } else {
+            // A network that swallows everything looks to the client like a slow broker.
+            self.reach.ask();
+            tokio::select! {
+                biased;
+                answer = answer => answer,
+                () = at_last => return Err(kafka::unanswered(&message)),
+            }
+        };
+        // Without an answer the journey broke off; it has said so in the log.
+        answer.unwrap_or_else(|_| Err(kafka::abandoned(&message)))
     }
 
     /// Accepts an event that nobody waits for; never blocks.
@@ -91,6 +128,57 @@ impl Direct {
         };
         let direct = self.clone();
         self.background.spawn(async move { Journey::begin(&direct, message, place, Waiter::Nobody(room)) });
+    }
+}
+
+/// Says when an outage begins and ends, and takes back then what waits in the client, so that the outbox keeps it at once.
+async fn watch(
+    producer: DirectProducer<Journey>,
+    keeps: bool,
+    counts: bool,
+    mut state: tokio::sync::watch::Receiver<Option<Away>>,
+) {
+    let mut shown = Shown::default();
+    let mut was_away = false;
+    loop {
+        let away = state.borrow_and_update().clone();
+        shown.show(counts && away.is_some());
+        match &away {
+            Some(Away { reason, .. }) if keeps => {
+                tracing::warn!(reason = %OneLine(reason), "the broker is away; direct events go into the outbox at once");
+                producer.purge();
+            }
+            Some(Away { reason, .. }) => {
+                tracing::warn!(reason = %OneLine(reason), "the broker is away; direct events fail once it has been away for long");
+            }
+            None if was_away => tracing::info!("the broker is back; direct events go to it"),
+            None => {}
+        }
+        was_away = away.is_some();
+        if state.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What the gauge has of this publisher; taken back with it.
+#[derive(Default)]
+struct Shown {
+    is_open: bool,
+}
+
+impl Shown {
+    fn show(&mut self, is_open: bool) {
+        if self.is_open != is_open {
+            observe::show_direct_circuit(if is_open { 1.0 } else { -1.0 });
+            self.is_open = is_open;
+        }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.show(false);
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
     EventError,
     error::cause,
     event::message::Message,
-    kafka::Passenger,
+    kafka::{self, Away, Passenger},
     observe::{self, Outcome},
     outbox::OutboxRepository,
 };
@@ -50,33 +50,128 @@ pub(super) enum Waiter {
     Over,
 }
 
+/// Why an event is kept in the outbox.
+enum Why {
+    /// The broker did not take it.
+    Refused(EventError),
+    /// The broker is away, and the event was not sent.
+    Away(EventError),
+    /// An earlier event of its key may be in the outbox still.
+    Follows,
+}
+
 impl Journey {
-    /// Hands the event to the Kafka client.
+    /// Hands the event to the Kafka client, or to the outbox where the broker is known to be away or would have it before an earlier
+    /// event of its key.
     pub(super) fn begin(direct: &Arc<Direct>, message: Arc<Message>, place: Place, waiter: Waiter) {
-        let journey = Self {
+        let journey = Box::new(Self {
             direct: direct.clone(),
             begun: Instant::now(),
-            sending: observe::send_span(&message, direct.traces),
+            sending: Span::none(),
             surroundings: (Span::current(), tracing::dispatcher::get_default(Dispatch::clone)),
             message,
             waiter,
             place: Some(place),
-        };
-        direct.producer.send(Box::new(journey));
+        });
+        match (direct.reach.away(), &direct.refuge) {
+            (Some(away), Some(_)) => {
+                let error = kafka::not_sent(&journey.message, &away);
+                journey.apart(|journey| journey.keep(Why::Away(error)));
+            }
+            // A short outage is waited out. Whoever comes later than that does not wait for a long one.
+            (Some(away), None) if direct.patience <= away.since.elapsed() => {
+                let error = kafka::not_sent(&journey.message, &away);
+                journey.end(Outcome::Failed, Err(error));
+            }
+            (None, Some(_)) if direct.kept.may_hold(&journey.message) => journey.apart(Self::follow),
+            _ => journey.send(),
+        }
     }
 
-    /// Keeps in the outbox an event that the broker did not take, for this `error`.
-    async fn keep(mut self: Box<Self>, error: EventError) {
+    fn send(mut self: Box<Self>) {
         let direct = self.direct.clone();
-        let Some(refuge) = &direct.refuge else { return self.end(Outcome::Failed, Err(error)) };
+        self.sending = observe::send_span(&self.message, direct.traces);
+        direct.producer.send(self);
+    }
+
+    /// Goes on in the background, with the span and the subscriber of its caller.
+    fn apart<F: Future<Output = ()> + Send + 'static>(self: Box<Self>, work: impl FnOnce(Box<Self>) -> F) {
+        let (span, log) = self.surroundings.clone();
+        let direct = self.direct.clone();
+        direct.background.spawn(work(self).instrument(span).with_subscriber(log));
+    }
+
+    /// Goes through the outbox where an earlier event of its key is there still, and else to the broker.
+    async fn follow(self: Box<Self>) {
+        let direct = self.direct.clone();
+        match &direct.refuge {
+            Some(refuge) if self.is_held(refuge).await => self.keep(Why::Follows).await,
+            _ => self.send(),
+        }
+    }
+
+    async fn is_held(&self, refuge: &Refuge) -> bool {
+        let asking = self.direct.kept.holds(&self.message, &refuge.attended);
+        timeout_at(Time::now() + refuge.attended_within, asking).await.unwrap_or(true)
+    }
+
+    /// Asks the brokers for the rest of the truth: whether a time that ran out was that of a topic which does not exist, and how large an
+    /// event the topic takes.
+    async fn explain(self: Box<Self>, error: EventError) {
+        let (direct, message) = (self.direct.clone(), self.message.clone());
+        let error = if kafka::ran_out_of_time(&error) {
+            let asked = tokio::task::spawn_blocking(move || direct.producer.is_unknown(&message.topic));
+            if asked.await.unwrap_or(false) { kafka::unknown_topic(&self.message) } else { error }
+        } else {
+            let limit = kafka::longest_message_of(&direct.config, &message.topic).await;
+            kafka::too_large(&message, limit)
+        };
+        self.keep(Why::Refused(error)).await;
+    }
+
+    /// Keeps in the outbox an event that is not sent, or that the broker did not take.
+    async fn keep(mut self: Box<Self>, why: Why) {
+        let direct = self.direct.clone();
+        let Some(refuge) = &direct.refuge else {
+            return match why {
+                Why::Refused(error) | Why::Away(error) => self.end(Outcome::Failed, Err(error)),
+                Why::Follows => self.send(),
+            };
+        };
+        direct.kept.add(&self.message);
         if let Err(refused) = self.kept(refuge).await {
-            let cause = cause(&refused);
-            tracing::error!(event_id = %self.message.id, error = %refused, cause, "the outbox could not keep a direct event either");
-            return self.end(Outcome::Failed, Err(error));
+            return self.not_kept(why, &refused);
         }
         let (id, topic) = (self.message.id, self.message.topic.as_str());
-        tracing::warn!(event_id = %id, topic, %error, "kept in the outbox, to be delivered later");
+        match why {
+            Why::Refused(error) => {
+                tracing::warn!(event_id = %id, topic, %error, "kept in the outbox, to be delivered later");
+            }
+            // A line for each would tell of one outage thousands of times.
+            Why::Away(_) | Why::Follows => tracing::debug!(event_id = %id, topic, "goes through the outbox"),
+        }
+        // Before the caller hears of it: what it publishes next must find the key. Without an answer the key stays where it is.
+        let within = Time::now() + refuge.attended_within;
+        let _ = timeout_at(within, direct.kept.is_kept(&self.message, &refuge.attended)).await;
         self.end(Outcome::Kept, Ok(()));
+    }
+
+    /// The outbox is out of reach too. The event goes to the client where that may help: a broker that went away just now may come
+    /// back, and an event out of its order is better than none.
+    fn not_kept(self: Box<Self>, why: Why, refused: &EventError) {
+        let (id, cause) = (self.message.id, cause(refused));
+        let is_recent = |away: &Away| away.since.elapsed() < self.direct.patience;
+        match why {
+            Why::Follows => {
+                tracing::warn!(event_id = %id, error = %refused, cause, "the outbox is out of reach; a direct event may overtake others of its key");
+                self.send();
+            }
+            Why::Away(_) if self.direct.reach.away().as_ref().is_none_or(is_recent) => self.send(),
+            Why::Refused(error) | Why::Away(error) => {
+                tracing::error!(event_id = %id, error = %refused, cause, "the outbox could not keep a direct event either");
+                self.end(Outcome::Failed, Err(error));
+            }
+        }
     }
 
     /// A caller that waits is let go in time. The event of a caller that has gone by then is one that nobody waits for.
@@ -132,13 +227,21 @@ impl Passenger for Journey {
 
     fn answered(mut self: Box<Self>, answer: Result<(), EventError>) {
         observe::end(mem::replace(&mut self.sending, Span::none()), &answer);
-        let (span, log) = self.surroundings.clone();
         let Err(error) = answer else { return self.end(Outcome::Accepted, Ok(())) };
-        if self.direct.refuge.is_none() {
-            return tracing::dispatcher::with_default(&log, || span.in_scope(|| self.end(Outcome::Failed, Err(error))));
+        let runs_out = kafka::ran_out_of_time(&error) && self.direct.reach.away().is_none();
+        if runs_out || kafka::was_too_large(&error) {
+            return self.apart(|journey| journey.explain(error));
         }
-        let direct = self.direct.clone();
-        direct.background.spawn(self.keep(error).instrument(span).with_subscriber(log));
+        if self.direct.refuge.is_some() {
+            let away = self.direct.reach.away();
+            let why = match away.filter(|_| kafka::was_taken_back(&error)) {
+                Some(away) => Why::Away(kafka::not_sent(&self.message, &away)),
+                None => Why::Refused(error),
+            };
+            return self.apart(|journey| journey.keep(why));
+        }
+        let (span, log) = self.surroundings.clone();
+        tracing::dispatcher::with_default(&log, || span.in_scope(|| self.end(Outcome::Failed, Err(error))));
     }
 }
 

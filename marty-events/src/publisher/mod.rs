@@ -4,6 +4,7 @@ mod annotated;
 mod background;
 mod direct;
 mod journey;
+mod kept_keys;
 mod live;
 mod outstanding;
 mod registration;
@@ -145,6 +146,17 @@ impl EventPublisher {
             Sink::Live(live) => &live.bootstrap,
             #[cfg(feature = "testing")]
             Sink::Recorder(_) => "",
+        }
+    }
+
+    /// Since when no broker has answered this process, by any of its roads; for a health check. While there is an outage, a direct event
+    /// goes into the outbox at once where `DATABASE_URL` names one. Nothing in a test's scope.
+    #[must_use]
+    pub fn broker_away_since(&self) -> Option<jiff::Timestamp> {
+        match &self.0 {
+            Sink::Live(live) => live.direct.reach.away().map(|away| away.at),
+            #[cfg(feature = "testing")]
+            Sink::Recorder(_) => None,
         }
     }
 

@@ -95,6 +95,20 @@ async fn a_shutdown_waits_for_an_event_whose_caller_still_waits_for_the_outbox()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_without_a_broker_does_not_wait_for_the_client() {
+    let database = Database::new().await;
+    // Nobody listens there.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let config = EventConfig::builder().service_name("users").brokers(free.to_string()).database_url(&database.url);
+    let live = Arc::new(Live::new(&config.build().expect("a configuration")).expect("a publisher"));
+    abandon(&EventPublisher(Sink::Live(live.clone())), 1);
+    let begun = Instant::now();
+    Events::of(live, Duration::from_secs(20)).shutdown().await.expect("nothing is outstanding");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}, and the client tries for 10 s", begun.elapsed());
+    assert_eq!(database.kept().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_kept_where_the_first_try_panics() {
     let database = Database::new().await;
     let tries = Arc::new(AtomicUsize::new(0));

@@ -1,9 +1,13 @@
 use std::time::Duration;
 
 use super::{OutboxRelay, Settings, health::Vitals};
-use crate::{EventError, config::EventConfig, outbox::OutboxPool};
+use crate::{
+    EventError,
+    config::EventConfig,
+    outbox::{LONGEST_TIME, OutboxPool},
+};
 
-/// Settings of an [`OutboxRelay`]; every one has a default.
+/// Settings of an [`OutboxRelay`]; every one has a default. A time above a hundred years counts as a hundred years.
 #[derive(Debug)]
 #[must_use = "nothing is relayed until it is built and run"]
 pub struct OutboxRelayBuilder {
@@ -26,7 +30,7 @@ impl OutboxRelayBuilder {
     /// How long the other relays wait before they take over from one that went silent; 4 s unless set, at least 1 s. A
     /// relay that stops in good order is followed at once.
     pub fn lease_time(mut self, time: Duration) -> Self {
-        self.settings.lease_time = time.max(Duration::from_secs(1));
+        self.settings.lease_time = time.clamp(Duration::from_secs(1), LONGEST_TIME);
         self
     }
 
@@ -34,7 +38,7 @@ impl OutboxRelayBuilder {
     /// unless set, and never more than a third of [`lease_time`](Self::lease_time). Events written in this process are
     /// looked for at once, and those of other processes when they [announce](Self::listen) them.
     pub fn idle_poll(mut self, pause: Duration) -> Self {
-        self.settings.idle_poll = pause.max(Duration::from_millis(10));
+        self.settings.idle_poll = pause.clamp(Duration::from_millis(10), LONGEST_TIME);
         self
     }
 
@@ -90,26 +94,26 @@ impl OutboxRelayBuilder {
     /// The pause before a refused event is tried again, which doubles with each refusal up to a minute; 200 ms
     /// unless set.
     pub fn retry_delay(mut self, pause: Duration) -> Self {
-        self.settings.retry_delay = pause;
+        self.settings.retry_delay = pause.min(LONGEST_TIME);
         self
     }
 
     /// How long a stopping relay waits for what is under way; 10 s unless set.
     pub fn drain_time(mut self, limit: Duration) -> Self {
-        self.settings.drain_time = limit;
+        self.settings.drain_time = limit.min(LONGEST_TIME);
         self
     }
 
     /// Keeps delivered events for `time`, in the table `{outbox}_published`, instead of deleting them; older ones are
     /// deleted in small steps. Not kept unless set.
     pub fn keep_published(mut self, time: Duration) -> Self {
-        self.settings.keep_published = Some(time);
+        self.settings.keep_published = Some(time.min(LONGEST_TIME));
         self
     }
 
     /// Deletes dead letters that died longer ago than `time`. They stay for ever unless this is set.
     pub fn keep_dead_letters(mut self, time: Duration) -> Self {
-        self.settings.keep_dead_letters = Some(time);
+        self.settings.keep_dead_letters = Some(time.min(LONGEST_TIME));
         self
     }
 
@@ -117,7 +121,7 @@ impl OutboxRelayBuilder {
     /// reads the backlog's whole index: where that takes longer than a hundredth of the pause, the pause grows so that it
     /// does not. Nothing is counted where metrics are off (`ENABLE_EVENT_METRICS=false`).
     pub fn stats_interval(mut self, pause: Duration) -> Self {
-        self.settings.stats_interval = pause.max(Duration::from_millis(10));
+        self.settings.stats_interval = pause.clamp(Duration::from_millis(10), LONGEST_TIME);
         self
     }
 

@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::{health::Vitals, pauses};
-use crate::{EventError, error::cause, observe::Neighbour};
+use crate::{EventError, error::cause, kafka::Reach, observe::Neighbour};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -20,6 +20,8 @@ const CONFLICT_PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct Circuit {
     neighbour: Neighbour,
     vitals: Vitals,
+    /// Whom else to tell.
+    reach: Option<Reach>,
     failing: BTreeMap<&'static str, Pauses>,
     /// How often each work met another transaction since it went well.
     conflicts: BTreeMap<&'static str, u32>,
@@ -32,7 +34,21 @@ const ANYTHING: &str = "anything";
 impl Circuit {
     pub(super) fn new(neighbour: Neighbour, vitals: &Vitals) -> Self {
         vitals.meets(neighbour);
-        Self { neighbour, vitals: vitals.clone(), failing: BTreeMap::new(), conflicts: BTreeMap::new(), since: None }
+        Self {
+            neighbour,
+            vitals: vitals.clone(),
+            reach: None,
+            failing: BTreeMap::new(),
+            conflicts: BTreeMap::new(),
+            since: None,
+        }
+    }
+
+    /// The same of the broker, which the process's publishers hear of too.
+    pub(super) fn of_broker(reach: Reach, vitals: &Vitals) -> Self {
+        let mut circuit = Self::new(Neighbour::Broker, vitals);
+        circuit.reach = Some(reach);
+        circuit
     }
 
     pub(super) fn works(&mut self) {
@@ -43,6 +59,9 @@ impl Circuit {
         self.conflicts.remove(work);
         if self.failing.remove(work).is_some() && self.failing.is_empty() {
             self.since = None;
+            if let Some(reach) = &self.reach {
+                reach.answers();
+            }
             self.vitals.is_back(self.neighbour);
             tracing::info!(neighbour = name(self.neighbour), "works again");
         }
@@ -55,6 +74,9 @@ impl Circuit {
     fn opens_for(&mut self, work: &'static str, error: &(dyn std::error::Error + 'static)) {
         if self.failing.is_empty() {
             let (cause, neighbour) = (cause(error), name(self.neighbour));
+            if let Some(reach) = &self.reach {
+                reach.ask();
+            }
             self.since = Some(Instant::now());
             self.vitals.is_away(self.neighbour);
             if error.downcast_ref().is_some_and(EventError::is_refusal) {

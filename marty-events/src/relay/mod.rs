@@ -40,6 +40,7 @@ use term::End;
 use crate::{
     EventError,
     config::EventConfig,
+    kafka::Reach,
     observe::{self, Neighbour},
     outbox::{OutboxPool, OutboxTable, Store, Wake, on_store},
 };
@@ -191,7 +192,7 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
     let Running { store, config, settings, wake, vitals, table, relay } = running;
     let mut neighbours = Neighbours {
         database: Circuit::new(Neighbour::Database, vitals),
-        broker: Circuit::new(Neighbour::Broker, vitals),
+        broker: Circuit::of_broker(Reach::of(config)?, vitals),
         settled: 0,
     };
     // One is made before anything is asked for: a relay that can make none takes no lanes from those that can.

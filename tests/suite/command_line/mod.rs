@@ -4,6 +4,7 @@ mod cleaning;
 mod dead_letters;
 pub(crate) mod doctor;
 mod help;
+mod hostile;
 mod relaying;
 mod secured;
 mod tailing;

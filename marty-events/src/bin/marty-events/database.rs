@@ -84,18 +84,24 @@ pub(crate) fn place(pool: &OutboxPool) -> String {
         OutboxPool::Postgres(pool) => {
             let options = pool.connect_options();
             let database = options.get_database().unwrap_or("(default)");
-            format!("PostgreSQL {}:{}/{database}", options.get_host(), options.get_port())
+            format!("PostgreSQL {}:{}/{database}", host(options.get_host()), options.get_port())
         }
         #[cfg(feature = "mysql")]
         OutboxPool::MySql(pool) => {
             let options = pool.connect_options();
             let database = options.get_database().unwrap_or("(none)");
-            format!("MySQL {}:{}/{database}", options.get_host(), options.get_port())
+            format!("MySQL {}:{}/{database}", host(options.get_host()), options.get_port())
         }
         #[cfg(feature = "sqlite")]
         OutboxPool::Sqlite(pool) => format!("SQLite {}", pool.connect_options().get_filename().display()),
         _ => "the database".to_owned(),
     }
+}
+
+/// An IPv6 address has brackets beside a port.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+fn host(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
 /// What to do about a connection that did not come about.

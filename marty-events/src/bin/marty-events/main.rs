@@ -9,6 +9,7 @@ mod exit;
 mod failure;
 mod kafka;
 mod output;
+mod plain;
 mod progress;
 mod serve;
 mod stop;

@@ -8,9 +8,16 @@ use std::{
 use comfy_table::{ContentArrangement, Table, presets};
 use console::style;
 use serde::Serialize;
-use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use tracing_subscriber::{
+    field::MakeExt,
+    filter::{EnvFilter, LevelFilter},
+    fmt::format::debug_fn,
+};
 
-use crate::failure::{Failure, Result};
+use crate::{
+    failure::{Failure, Result},
+    plain::{self, plain},
+};
 
 /// Where answers go, and in which form.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +37,11 @@ impl Output {
 
     /// Writes an answer, or one line of a stream, at once: its JSON on one line, or its text.
     pub(crate) fn answer(self, answer: &(impl Serialize + Display)) -> Result<()> {
-        let mut text =
-            if self.json { serde_json::to_string(answer).map_err(io::Error::other)? } else { answer.to_string() };
+        let mut text = if self.json {
+            plain::json(&serde_json::to_string(answer).map_err(io::Error::other)?)
+        } else {
+            answer.to_string()
+        };
         if !text.ends_with('\n') {
             text.push('\n');
         }
@@ -41,7 +51,7 @@ impl Output {
     /// A word to the person at the terminal that belongs to no answer.
     pub(crate) fn remark(self, text: &str) {
         if !self.json {
-            eprintln!("{text}");
+            eprintln!("{}", plain::lines(text));
         }
     }
 
@@ -52,15 +62,15 @@ impl Output {
         }
         if self.json {
             // It has only texts and a number in it, which always can be written.
-            eprintln!("{}", serde_json::to_string(failure).unwrap_or_default());
+            eprintln!("{}", plain::json(&serde_json::to_string(failure).unwrap_or_default()));
             return;
         }
-        eprintln!("{} {}", style("error:").for_stderr().red().bold(), failure.error);
+        eprintln!("{} {}", style("error:").for_stderr().red().bold(), plain::lines(&failure.error));
         for cause in &failure.causes {
-            eprintln!("  because: {cause}");
+            eprintln!("  because: {}", plain::lines(cause).replace('\n', "\n    "));
         }
         if let Some(advice) = &failure.advice {
-            eprintln!("  {} {advice}", style("what to do:").for_stderr().bold());
+            eprintln!("  {} {}", style("what to do:").for_stderr().bold(), plain::lines(advice));
         }
     }
 }
@@ -71,19 +81,6 @@ pub(crate) fn write(bytes: &[u8]) -> Result<()> {
     out.write_all(bytes)?;
     out.flush()?;
     Ok(())
-}
-
-/// A text from an event, as a terminal may show it: what could move the cursor or change colours is written out.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut plain, letter| {
-        // Bidirectional overrides make a text look like another one (Unicode Technical Report 36, 2.6).
-        if letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
-            plain.extend(letter.escape_default());
-        } else {
-            plain.push(letter);
-        }
-        plain
-    })
 }
 
 /// A text that may be absent.
@@ -111,16 +108,15 @@ pub(crate) fn table<const COLUMNS: usize>(
 pub(crate) fn log(level: LevelFilter) {
     let has_colours = io::stderr().is_terminal() && console::colors_enabled_stderr();
     let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(has_colours).with_writer(io::stderr).init();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::plain;
-
-    #[test]
-    fn a_terminal_is_told_nothing_by_an_event() {
-        assert_eq!(plain("user-1 ü"), "user-1 ü");
-        assert_eq!(plain("a\x1b[2Jb\nc\u{202e}d"), "a\\u{1b}[2Jb\\nc\\u{202e}d");
-    }
+    // A field may be a text of an event's: a topic, a key, the reason of a refusal.
+    let fields = debug_fn(|writer, field, value| {
+        let value = plain(&format!("{value:?}"));
+        if field.name() == "message" { writer.write_str(&value) } else { write!(writer, "{field}={value}") }
+    });
+    tracing_subscriber::fmt()
+        .fmt_fields(fields.delimited(" "))
+        .with_env_filter(filter)
+        .with_ansi(has_colours)
+        .with_writer(io::stderr)
+        .init();
 }

@@ -1,6 +1,6 @@
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
-use super::{Verdict, is_permanent};
+use super::{Verdict, is_final, is_permanent};
 
 /// A table of all codes that the client knows.
 macro_rules! table {
@@ -83,5 +83,17 @@ fn a_call_need_not_be_made_again_where_somebody_has_to_change_something_first() 
         Code::SaslAuthenticationFailed,
     ] {
         assert!(!permanent(code), "{code:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_change_is_final_and_no_other_is() {
+    let finals = "MessageSizeTooLarge MessageBatchTooLarge InvalidMessageSize InvalidRecord InvalidTimestamp PolicyViolation \
+        InvalidArgument InvalidRequiredAcks InvalidTopic UnsupportedForMessageFormat";
+    let finals: Vec<&str> = finals.split_whitespace().collect();
+    for &(code, _) in TABLE {
+        let error = KafkaError::MessageProduction(code);
+        assert_eq!(is_final(&error), finals.contains(&format!("{code:?}").as_str()), "{code:?}");
+        assert!(!is_final(&error) || is_permanent(&error), "{code:?}: no road is told to try it again");
     }
 }

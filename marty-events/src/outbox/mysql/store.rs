@@ -7,7 +7,7 @@ use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
         lanes::Lane,
-        store::{Heartbeat, Holding, Page, Refused, RowId, Settled, Store, count, database_error},
+        store::{Heartbeat, Holding, LONGEST_TIME, Page, Refused, RowId, Settled, Store, count, database_error},
         wake::Wake,
     },
     position::MySqlPosition,
@@ -40,7 +40,7 @@ impl MySqlStore {
     }
 
     async fn delete_old(&self, from: &str, age: Duration, limit: i64) -> Result<u64, sqlx::Error> {
-        let microseconds = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+        let microseconds = i64::try_from(age.min(LONGEST_TIME).as_micros()).unwrap_or(i64::MAX);
         let sql = format!("DELETE FROM {from} < {{now}} - {microseconds} LIMIT {limit}");
         work::execute(&self.pool, &self.table, &sql).await
     }

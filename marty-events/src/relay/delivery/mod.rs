@@ -152,13 +152,13 @@ impl Delivery {
             self.settle_at.get_or_insert_with(|| Instant::now() + SETTLE_PAUSE);
             return;
         };
-        let refused = |scope| Refusal::new(seq, error.to_string(), scope);
+        let refused = |scope, window: &Window| Refusal::new(seq, &error, scope, window);
         match Verdict::of(&error) {
-            Verdict::Refused => self.refuse(refused(Scope::Event), broker),
-            Verdict::BatchRefused => self.refuse(refused(Scope::Batch), broker),
+            Verdict::Refused => self.refuse(refused(Scope::Event, &self.window), broker),
+            Verdict::BatchRefused => self.refuse(refused(Scope::Batch, &self.window), broker),
             Verdict::TopicRefused => {
                 if self.window.topic_refused(seq) {
-                    self.refuse(refused(Scope::Topic), broker);
+                    self.refuse(refused(Scope::Topic, &self.window), broker);
                 } else {
                     self.answered(broker);
                     self.metrics.sends_again(Again::Refusal);

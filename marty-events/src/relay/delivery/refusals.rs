@@ -1,11 +1,18 @@
 //! What becomes of the rows that the broker refused.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rdkafka::error::KafkaError;
 
 use super::super::{Running, Settings, circuit::Pauses, job::Job, pauses, tenure::Tenure, window::Window, within};
 use crate::{
     EventError,
     error::OneLine,
+    kafka,
     observe::{Again, RelayMetrics},
     outbox::{Lane, Refused, Settled, Store},
 };
@@ -25,6 +32,17 @@ pub(super) struct Refusal {
     pub(super) seq: i64,
     reason: String,
     scope: Scope,
+    /// The topic takes no event of this one's size.
+    too_large: Option<TooLarge>,
+    /// Another try has the same end.
+    is_final: bool,
+}
+
+/// An event that is too large for its topic.
+#[derive(Debug, Clone)]
+struct TooLarge {
+    topic: Arc<str>,
+    size: usize,
 }
 
 /// What the refusal may be about.
@@ -38,8 +56,22 @@ pub(super) enum Scope {
 }
 
 impl Refusal {
-    pub(super) fn new(seq: i64, reason: String, scope: Scope) -> Self {
-        Self { seq, reason, scope }
+    pub(super) fn new(seq: i64, error: &KafkaError, scope: Scope, window: &Window) -> Self {
+        let too_large = window.topic_and_size(seq).filter(|_| kafka::is_too_large(error));
+        let too_large = too_large.map(|(topic, size)| TooLarge { topic, size });
+        Self { seq, reason: error.to_string(), scope, too_large, is_final: kafka::is_final(error) }
+    }
+
+    /// The reason, with the numbers that it is about.
+    fn reason(&self, limits: &BTreeMap<Arc<str>, String>) -> String {
+        let Self { reason, too_large, .. } = self;
+        let Some(TooLarge { topic, size }) = too_large else { return reason.clone() };
+        match limits.get(topic) {
+            Some(limit) => {
+                format!("{reason}; it has {size} bytes, and the topic `{topic}` takes {limit} (max.message.bytes)")
+            }
+            None => format!("{reason}; it has {size} bytes, and the topic `{topic}` takes less (max.message.bytes)"),
+        }
     }
 }
 
@@ -86,7 +118,7 @@ impl Refusals {
     /// Writes the refusals down that wait.
     pub(in crate::relay) fn start<S: Store>(
         &mut self,
-        Running { store, relay, .. }: Running<'_, S>,
+        Running { store, relay, config, .. }: Running<'_, S>,
         tenure: &Tenure,
         window: &Window,
         job: &mut Job<Judgement>,
@@ -107,11 +139,24 @@ impl Refusals {
             let Some(row) = window.row(refusal.seq) else { continue };
             lanes.push(row.lane);
             let attempts = i32::try_from(row.attempts.saturating_add(1)).unwrap_or(i32::MAX);
-            refused.push(Refused { row: row.id, attempts, reason: refusal.reason.clone(), is_buried: *is_buried });
+            refused.push((
+                Refused { row: row.id, attempts, reason: String::new(), is_buried: *is_buried },
+                refusal.clone(),
+            ));
         }
         let lanes: Vec<Lane> = tenure.with_numbers(lanes);
-        let store = store.clone();
+        // Only people read a dead letter's numbers, so brokers are asked for those alone.
+        let is_dead = |refused: &&(Refused, Refusal)| refused.0.is_buried;
+        let topics =
+            refused.iter().filter(is_dead).filter_map(|(_, refusal)| Some(refusal.too_large.as_ref()?.topic.clone()));
+        let topics: BTreeSet<Arc<str>> = topics.collect();
+        let (store, config) = (store.clone(), config.clone());
         job.start(async move {
+            let limits =
+                if topics.is_empty() { BTreeMap::new() } else { kafka::longest_messages(&config, &topics).await };
+            let refused =
+                refused.into_iter().map(|(refused, refusal)| Refused { reason: refusal.reason(&limits), ..refused });
+            let refused: Vec<Refused> = refused.collect();
             let answer = within(PATIENCE, store.judge(relay, &lanes, &refused)).await;
             Judgement { refusals, answer }
         });
@@ -175,16 +220,16 @@ impl Refusals {
         window.refused(refusal.seq, Instant::now() + pause, refusal.scope == Scope::Batch);
     }
 
-    /// A row that was refused with its batch is tried alone in any case; one of a topic that has refused everything for so long is
+    /// A row that was refused with its batch is tried alone in any case. Then an answer that cannot change ends it. A row of a topic that has refused everything for so long is
     /// not tried again.
     fn is_last(&self, refusal: &Refusal, window: &Window) -> bool {
         let Some(row) = window.row(refusal.seq) else { return false };
         let is_spent = self.max_attempts <= row.attempts + 1;
         self.gives_up
             && match refusal.scope {
-                Scope::Event => is_spent,
-                Scope::Batch => is_spent && row.suspected,
-                Scope::Topic => is_spent || window.is_of_lost_topic(refusal.seq),
+                Scope::Event => is_spent || refusal.is_final,
+                Scope::Batch => (is_spent || refusal.is_final) && row.suspected,
+                Scope::Topic => is_spent || refusal.is_final || window.is_of_lost_topic(refusal.seq),
             }
     }
 }

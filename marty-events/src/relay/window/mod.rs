@@ -191,6 +191,11 @@ impl Window {
         self.rows.get(&seq)
     }
 
+    /// Where a row is bound for, and how many bytes it has.
+    pub(super) fn topic_and_size(&self, seq: i64) -> Option<(Arc<str>, usize)> {
+        self.rows.get(&seq).map(|row| (self.destinations.topic(row.place), row.size))
+    }
+
     /// The topics of rows that were sent before `then` and are awaited.
     pub(super) fn late_topics(&self, then: Instant) -> BTreeSet<Arc<str>> {
         let late = self.rows.values().filter(|row| matches!(row.state, State::UnderWay { since } if since <= then));

@@ -21,6 +21,7 @@ use super::{
     sessions::Session,
     state::Console,
 };
+use crate::plain::{block, plain};
 
 /// How many are on a page: their payloads, of up to 1 MB each, are read with them.
 const PAGE: u32 = 25;
@@ -101,10 +102,10 @@ fn table(found: &[DeadLetter]) -> Markup {
                 tbody { @for dead in found { tr {
                     th scope="row" {
                         a href={ "/dead-letters/" (dead.event.event_id) } { code { (dead.event.event_id) } }
-                        br; bdi { (dead.event.event_type) }
+                        br; bdi { (plain(&dead.event.event_type)) }
                     }
-                    td { code { (dead.event.topic) } @if let Some(key) = &dead.event.key { br; code { (key) } } }
-                    td.reason { bdi { (dead.reason) } @if let Some(problem) = &dead.problem { br; bdi { (unread(problem)) } } }
+                    td { code { (plain(&dead.event.topic)) } @if let Some(key) = &dead.event.key { br; code { (plain(key)) } } }
+                    td.reason { bdi { (plain(&dead.reason)) } @if let Some(problem) = &dead.problem { br; bdi { (unread(problem)) } } }
                     td { (dead.event.attempts) }
                     td { (page::time(dead.died_at)) }
                     td { (page::time(dead.event.created_at)) }
@@ -134,7 +135,7 @@ async fn one(
 }
 
 fn unread(problem: &str) -> String {
-    format!("It cannot be read: {problem}")
+    format!("It cannot be read: {}", plain(problem))
 }
 
 /// What is told of one without its payload and headers, in which personal data may be.
@@ -143,11 +144,11 @@ pub(super) fn facts(dead: &DeadLetter) -> Markup {
     html! {
         dl.facts {
             dt { "Event" } dd { code { (event.event_id) } }
-            dt { "Type" } dd { bdi { (event.event_type) } }
-            dt { "Topic" } dd { code { (event.topic) } }
-            dt { "Key" } dd { @match &event.key { Some(key) => code { (key) }, None => "none" } }
-            dt { "Ordering key" } dd { @match &event.ordering_key { Some(key) => code { (key) }, None => "none" } }
-            dt { "Reason" } dd.reason { bdi { (dead.reason) } }
+            dt { "Type" } dd { bdi { (plain(&event.event_type)) } }
+            dt { "Topic" } dd { code { (plain(&event.topic)) } }
+            dt { "Key" } dd { @match &event.key { Some(key) => code { (plain(key)) }, None => "none" } }
+            dt { "Ordering key" } dd { @match &event.ordering_key { Some(key) => code { (plain(key)) }, None => "none" } }
+            dt { "Reason" } dd.reason { bdi { (plain(&dead.reason)) } }
             dt { "Attempts" } dd { (event.attempts) }
             dt { "Written" } dd { (page::time(event.created_at)) }
             dt { "Given up" } dd { (page::time(dead.died_at)) }
@@ -172,7 +173,7 @@ async fn payload(
         h2 { "Headers" }
         @if let Some(problem) = &dead.problem { p.note { bdi { (unread(problem)) } } }
         @else if event.headers.is_empty() { p { "none" } } @else {
-            dl.facts { @for (name, value) in &event.headers { dt { code { (name) } } dd { code { (value) } } } }
+            dl.facts { @for (name, value) in &event.headers { dt { code { (plain(name)) } } dd { code { (plain(value)) } } } }
         }
         h2 { "Payload" }
         @match &text {
@@ -180,7 +181,7 @@ async fn payload(
             std::borrow::Cow::Owned(_) => p.note { "It is no UTF-8; what cannot be shown is replaced by �." },
             std::borrow::Cow::Borrowed(_) => {},
         }
-        pre tabindex="0" role="region" aria-label="Payload" { code { (text) } }
+        pre tabindex="0" role="region" aria-label="Payload" { code { (block(&text)) } }
     };
     Ok(page::page(&console, &session, "Payload", None, &body).into_response())
 }

@@ -9,7 +9,8 @@ use super::{ListArguments, show::no_such};
 use crate::{
     exit::Exit,
     failure::Result,
-    output::{Output, or_dash, plain, table, write},
+    output::{Output, or_dash, table, write},
+    plain::plain,
 };
 
 /// A dead letter without what was in it.

@@ -9,7 +9,8 @@ use super::list::Summary;
 use crate::{
     exit::Exit,
     failure::{Failure, Result},
-    output::{Output, or_dash, plain},
+    output::{Output, or_dash},
+    plain::{self, plain},
 };
 
 #[derive(Serialize)]
@@ -89,8 +90,8 @@ impl fmt::Display for Whole {
         }
         match payload {
             Value::String(text) => writeln!(f, "\n{}", plain(text)),
-            // The alternate form is indented; control characters in it are escaped by JSON's own rules.
-            json => writeln!(f, "\n{json:#}"),
+            // The alternate form is indented.
+            json => writeln!(f, "\n{}", plain::json(&format!("{json:#}"))),
         }
     }
 }

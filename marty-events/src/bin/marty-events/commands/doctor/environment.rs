@@ -4,7 +4,7 @@ use super::{
     kafka,
     report::{Check, Report},
 };
-use crate::{arguments::Shared, output::plain};
+use crate::{arguments::Shared, plain::plain};
 
 /// Every fault of the environment's variables.
 pub(super) fn check(shared: &Shared, report: &mut Report) -> Option<EventConfig> {

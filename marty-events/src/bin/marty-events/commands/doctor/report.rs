@@ -4,7 +4,7 @@ use console::style;
 use serde::Serialize;
 
 use super::CHECKS;
-use crate::exit::Exit;
+use crate::{exit::Exit, plain::lines};
 
 /// What was found, check by check.
 #[derive(Debug, Default, Serialize)]
@@ -89,9 +89,9 @@ impl fmt::Display for Report {
                 State::Skipped => style("skipped").dim(),
             };
             let indent = format!("\n{:1$}", "", 7 + 2 + width + 2);
-            writeln!(f, "{state}  {name:width$}  {}", found.replace('\n', &indent))?;
+            writeln!(f, "{state}  {name:width$}  {}", lines(found).replace('\n', &indent))?;
             if let Some(advice) = advice {
-                writeln!(f, "{}what to do: {}", &indent[1..], advice.replace('\n', &indent))?;
+                writeln!(f, "{}what to do: {}", &indent[1..], lines(advice).replace('\n', &indent))?;
             }
         }
         Ok(())

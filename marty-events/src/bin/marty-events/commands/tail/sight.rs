@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use crate::{
     commands::dead_letters::value,
-    output::{or_dash, plain},
+    output::or_dash,
+    plain::{self, plain},
 };
 
 /// What is shown of an event.
@@ -96,13 +97,12 @@ impl fmt::Display for Sight {
             or_dash(self.key.as_deref()),
             or_dash(self.event_id.as_deref()),
             self.bytes,
-            style(&self.topic).dim(),
+            style(plain(&self.topic)).dim(),
         )?;
         match &self.payload {
             None => Ok(()),
             Some(Value::String(text)) => write!(f, "\n    {}", plain(text)),
-            // JSON escapes control characters by its own rules.
-            Some(json) => write!(f, "\n    {json}"),
+            Some(json) => write!(f, "\n    {}", plain::json(&json.to_string())),
         }
     }
 }
