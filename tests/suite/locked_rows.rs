@@ -63,8 +63,11 @@ async fn an_open_transaction_that_wrote_an_event_holds_up_no_other() {
     let publisher = EventPublisher::unregistered(&config).unwrap();
     let reader = Reader::start(&brokers, &prefix);
     let outbox = OutboxRepository::new(pool);
-    let relay =
-        || RunningRelay::start(OutboxRelay::builder(pool).config(config.clone()).lease_time(Duration::from_secs(1)));
+    let relay = || {
+        RunningRelay::start(
+            OutboxRelay::builder(pool).config(config.clone()).lease_time(wait::patient(Duration::from_secs(1))),
+        )
+    };
     let relays = [relay(), relay()];
     wait::until("two with lanes", || async {
         let relays = outbox.relays().await.ok()?;
@@ -113,7 +116,7 @@ async fn a_row_that_somebody_has_locked_is_settled_later_and_the_others_at_once(
         .fetch_all(&mut *lock)
         .await
         .unwrap();
-    let relay = OutboxRelay::builder(pool).config(config.clone()).lease_time(Duration::from_secs(1));
+    let relay = OutboxRelay::builder(pool).config(config.clone()).lease_time(wait::patient(Duration::from_secs(1)));
     let relay = RunningRelay::start(relay);
     reader.events(20).await;
     wait::within(SOON, "the others to be settled", || async {
