@@ -5,7 +5,6 @@ use std::{
     path::PathBuf,
     process::{Command, Output, Stdio},
     sync::LazyLock,
-    time::Duration,
 };
 
 use marty_events_tests::{
@@ -222,7 +221,7 @@ pub(crate) async fn counts(database: &TestDatabase) -> (u64, u64) {
 /// How a program that should refuse to start ended: its exit code and what it said.
 pub(crate) async fn refusal(command: Command) -> (Option<i32>, String) {
     let mut command = tokio::process::Command::from(command);
-    let ended = tokio::time::timeout(Duration::from_secs(30), command.kill_on_drop(true).output());
-    let output = ended.await.expect("it refuses to start").expect("it runs");
+    let ended = wait::answer(wait::DEADLINE, "a refusal to start", command.kill_on_drop(true).output());
+    let output = ended.await.expect("it runs");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }

@@ -29,7 +29,7 @@ impl Relay {
     /// Stops it in good order, or drops it where it does not end in time.
     pub(crate) async fn stop(mut self) {
         self.stop.cancel();
-        let _ = tokio::time::timeout(wait::DEADLINE, &mut self.task).await;
+        let _ = tokio::time::timeout(wait::patient(wait::DEADLINE), &mut self.task).await;
     }
 
     /// Waits until it is ready, or is not, for `limit` at the most; answers how long that took.
@@ -50,7 +50,7 @@ pub(crate) async fn until_all_ready(relays: &[Relay], ready: bool, limit: Durati
     loop {
         let count = relays.iter().filter(|relay| relay.health.is_ready() == ready).count();
         let time = begin.elapsed();
-        if count == relays.len() || limit <= time {
+        if count == relays.len() || (limit <= time && wait::patient(limit) <= time) {
             return Arrived { count, of: relays.len(), time };
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -95,7 +95,7 @@ async fn a_database_that_was_started_again_is_seen_to_work_again() {
     let begin = Instant::now();
     // By then the listener has tried often enough.
     let mut open = [Some(1.0); 2];
-    while begin.elapsed() < Duration::from_secs(45) && open != [Some(0.0); 2] {
+    while begin.elapsed() < wait::patient(Duration::from_secs(45)) && open != [Some(0.0); 2] {
         tokio::time::sleep(Duration::from_millis(200)).await;
         open = neighbours.map(|neighbour| relay.open(neighbour));
     }

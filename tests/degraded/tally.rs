@@ -70,7 +70,7 @@ impl Tally {
         loop {
             let count = self.count(ids);
             let time = begin.elapsed();
-            if count == ids.len() || limit <= time {
+            if count == ids.len() || (limit <= time && wait::patient(limit) <= time) {
                 return Arrived { count, of: ids.len(), time };
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -3,6 +3,7 @@
 mod links;
 mod messages;
 mod package;
+mod printed;
 mod provoked;
 mod schemas;
 

@@ -15,7 +15,7 @@ use marty_events::{
 };
 use marty_events_tests::{servers, wait};
 use sqlx::SqlitePool;
-use tokio::{process::Command, time::timeout};
+use tokio::process::Command;
 
 fn nowhere() -> EventConfigBuilder {
     EventConfig::builder().service_name("users").brokers("localhost:1")
@@ -90,7 +90,7 @@ async fn a_background_thread_that_cannot_be_started_is_reported() {
             .env_remove("DATABASE_URL")
             .env("KAFKA_BROKERS", "localhost:1")
             .env("SERVICE_NAME", "caller");
-        let output = timeout(wait::DEADLINE, command.output()).await.expect("an end").unwrap();
+        let output = wait::answer(wait::DEADLINE, "an end", command.output()).await.unwrap();
         let log = String::from_utf8(output.stderr).unwrap();
         ends.push(log.lines().last().unwrap_or_default().to_owned());
         if log.contains("the background thread could not be started") {

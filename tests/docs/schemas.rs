@@ -24,6 +24,14 @@ fn validator(name: &str) -> Validator {
         .expect("a schema")
 }
 
+/// A schema that refers to ours by their names.
+pub(super) fn with_ours(schema: &Value) -> Validator {
+    let mut whole = schema.clone();
+    whole["$defs"] = KINDS.into_iter().chain(["envelope"]).map(|name| (name.to_owned(), self::schema(name))).collect();
+    let options = jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true);
+    options.build(&whole).expect("a schema")
+}
+
 fn assert_valid(kind: &str, value: &Value) {
     for (name, instance) in [("envelope", value), (kind, &value["payload"])] {
         let faults: Vec<String> = validator(name)
@@ -35,7 +43,7 @@ fn assert_valid(kind: &str, value: &Value) {
 }
 
 /// The values of the golden records, by the kind of event.
-fn golden() -> Vec<(&'static str, Value)> {
+pub(super) fn golden() -> Vec<(&'static str, Value)> {
     let folder = root().join("marty-events/src/event/golden");
     files(&folder, "golden")
         .iter()

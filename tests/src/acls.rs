@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use crate::wait;
+
 /// How long the broker may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -39,7 +41,7 @@ pub fn allow(bootstrap: &str, user: &str, operation: Operation, prefix: &str) {
     request.extend([operation as u8, allow]);
 
     let mut broker = TcpStream::connect(bootstrap).expect("the broker");
-    broker.set_read_timeout(Some(ANSWER)).expect("a time limit");
+    broker.set_read_timeout(Some(wait::patient(ANSWER))).expect("a time limit");
     broker.write_all(&length(&request)).expect("the request is sent");
     broker.write_all(&request).expect("the request is sent");
     // Size, correlation, throttle time, how many results, and the first one's error.

@@ -9,12 +9,21 @@ use std::process::Command;
 /// When there is no curl, or no answer.
 #[must_use]
 pub fn get(url: &str) -> (u16, String) {
+    try_get(url).unwrap_or_else(|| panic!("{url} does not answer"))
+}
+
+/// The same, or nothing where nobody answers.
+///
+/// # Panics
+///
+/// When there is no curl.
+#[must_use]
+pub fn try_get(url: &str) -> Option<(u16, String)> {
     let output = Command::new("curl")
         .args(["--silent", "--show-error", "--max-time", "30", "--write-out", "\n%{http_code}", url])
         .output()
         .expect("curl is installed");
-    assert!(output.status.success(), "{url}: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("UTF-8");
-    let (body, status) = text.rsplit_once('\n').expect("a status");
-    (status.parse().expect("a number"), body.to_owned())
+    let (body, status) = text.rsplit_once('\n').filter(|_| output.status.success())?;
+    Some((status.parse().expect("a number"), body.to_owned()))
 }

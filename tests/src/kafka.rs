@@ -1,6 +1,7 @@
 //! Reading what reached Kafka.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -8,7 +9,7 @@ use std::{
 use rdkafka::{
     ClientConfig, Message,
     consumer::{Consumer, StreamConsumer},
-    message::Headers,
+    message::{BorrowedMessage, Headers},
 };
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -50,21 +51,15 @@ impl Record {
     }
 }
 
-/// Reads, from the beginning, every topic of one prefix.
+/// A consumer of every topic of one prefix, from the beginning, and what it has read.
 #[derive(Debug)]
-pub struct Reader {
-    records: Arc<Mutex<Vec<Record>>>,
+struct Collector<R> {
+    records: Arc<Mutex<Vec<R>>>,
     task: JoinHandle<()>,
 }
 
-impl Reader {
-    /// Starts reading the topics whose names begin with `prefix`, also those that come later.
-    ///
-    /// # Panics
-    ///
-    /// When no consumer can be made.
-    #[must_use]
-    pub fn start(bootstrap: &str, prefix: &str) -> Self {
+impl<R: Clone + Send + 'static> Collector<R> {
+    fn start(bootstrap: &str, prefix: &str, read: fn(&BorrowedMessage<'_>) -> R) -> Self {
         let consumer: StreamConsumer = ClientConfig::new()
             .set("bootstrap.servers", bootstrap)
             .set("group.id", format!("reader-{}", Uuid::now_v7()))
@@ -80,7 +75,7 @@ impl Reader {
             async move {
                 loop {
                     match consumer.recv().await {
-                        Ok(message) => records.lock().unwrap_or_else(PoisonError::into_inner).push(record(&message)),
+                        Ok(message) => records.lock().unwrap_or_else(PoisonError::into_inner).push(read(&message)),
                         // A topic or group that is not there yet.
                         Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
                     }
@@ -90,10 +85,36 @@ impl Reader {
         Self { records, task }
     }
 
+    fn records(&self) -> Vec<R> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl<R> Drop for Collector<R> {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Reads, from the beginning, every topic of one prefix.
+#[derive(Debug)]
+pub struct Reader(Collector<Record>);
+
+impl Reader {
+    /// Starts reading the topics whose names begin with `prefix`, also those that come later.
+    ///
+    /// # Panics
+    ///
+    /// When no consumer can be made.
+    #[must_use]
+    pub fn start(bootstrap: &str, prefix: &str) -> Self {
+        Self(Collector::start(bootstrap, prefix, record))
+    }
+
     /// Everything read so far, in the order of reading.
     #[must_use]
     pub fn records(&self) -> Vec<Record> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.records()
     }
 
     /// Waits until `count` different events have been read, and answers all records.
@@ -113,13 +134,77 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.task.abort();
+/// A record as its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raw {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The place there.
+    pub offset: i64,
+    /// The key.
+    pub key: Option<Vec<u8>>,
+    /// The headers in their order; one may have no value.
+    pub headers: Vec<(String, Option<String>)>,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+impl Raw {
+    /// The id of its event.
+    ///
+    /// # Panics
+    ///
+    /// When its value is not an event's.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        let value: serde_json::Value = serde_json::from_slice(&self.value).expect("JSON");
+        value["metadata"]["event_id"].as_str().and_then(|id| id.parse().ok()).expect("an id")
     }
 }
 
-fn record(message: &impl Message) -> Record {
+/// Reads the bytes of every topic of one prefix, from the beginning.
+#[derive(Debug)]
+pub struct RawReader(Collector<Raw>);
+
+impl RawReader {
+    /// Starts reading the topics whose names begin with `prefix`, also those that come later.
+    ///
+    /// # Panics
+    ///
+    /// When no consumer can be made.
+    #[must_use]
+    pub fn start(bootstrap: &str, prefix: &str) -> Self {
+        Self(Collector::start(bootstrap, prefix, raw))
+    }
+
+    /// Everything read so far, each record once. A consumer that learns of another topic reads those that it had from the beginning.
+    #[must_use]
+    pub fn records(&self) -> Vec<Raw> {
+        let mut read = BTreeSet::new();
+        let mut records = self.0.records();
+        records.retain(|record| read.insert((record.topic.clone(), record.partition, record.offset)));
+        records
+    }
+}
+
+fn raw(message: &BorrowedMessage<'_>) -> Raw {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers = message.headers().map_or_else(Vec::new, |headers| {
+        headers.iter().map(|header| (header.key.to_owned(), header.value.map(text))).collect()
+    });
+    Raw {
+        topic: message.topic().to_owned(),
+        partition: message.partition(),
+        offset: message.offset(),
+        key: message.key().map(<[u8]>::to_vec),
+        headers,
+        value: message.payload().unwrap_or_default().to_vec(),
+    }
+}
+
+fn record(message: &BorrowedMessage<'_>) -> Record {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let headers = message.headers().map_or_else(Vec::new, |headers| {
         headers.iter().map(|header| (header.key.to_owned(), header.value.map(text).unwrap_or_default())).collect()

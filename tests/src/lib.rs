@@ -3,6 +3,7 @@
 pub mod acls;
 pub mod browser;
 pub mod certificates;
+pub mod connect;
 pub mod counters;
 pub mod database;
 #[cfg(doctest)]
@@ -13,6 +14,8 @@ pub mod logs;
 pub mod mariadb;
 pub mod own;
 pub mod pooler;
+pub mod ports;
+pub mod printed;
 pub mod process;
 pub mod proxy;
 pub mod secured;

@@ -2,13 +2,12 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::PathBuf,
     process::{Command, Output},
     thread,
 };
 
-use crate::certificates::Authority;
+use crate::{certificates::Authority, ports};
 
 /// A server in a directory of its own, by the project's script; stopped and removed when it is dropped.
 #[derive(Debug)]
@@ -74,10 +73,7 @@ impl Server {
     /// When it cannot be started.
     #[must_use]
     pub fn kafka_behind_each(proxies: &[String]) -> (Self, String, Vec<String>) {
-        let free: Vec<_> = proxies.iter().map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
-        let ports = free.iter().map(|listener| listener.local_addr().expect("an address").port());
-        let addresses: Vec<String> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
-        drop(free);
+        let addresses: Vec<String> = proxies.iter().map(|_| format!("127.0.0.1:{}", ports::one())).collect();
         let named = |addresses: &[String]| {
             let named = addresses.iter().enumerate().map(|(place, address)| format!("PROXY{place}://{address}"));
             named.collect::<Vec<_>>().join(",")
@@ -210,9 +206,7 @@ impl Cluster {
     /// When it cannot be started.
     #[must_use]
     pub fn start() -> Self {
-        let free = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
-        let ports = free.map(|listener| listener.local_addr().expect("an address").port());
-        let voters = (1..).zip(ports).map(|(node, port)| format!("{node}@127.0.0.1:{port}"));
+        let voters = (1..).zip(ports::free::<3>()).map(|(node, port)| format!("{node}@127.0.0.1:{port}"));
         let voters = voters.collect::<Vec<_>>().join(",");
         // None of them answers before there are two.
         let brokers = thread::scope(|scope| {

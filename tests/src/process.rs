@@ -4,12 +4,12 @@ use std::{
     io::{BufRead, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use crate::secured::tls_in_this_build;
+use crate::{secured::tls_in_this_build, wait};
 
 /// The path of a binary of another member of the workspace.
 ///
@@ -87,10 +87,28 @@ impl Watched {
         Self { child, lines }
     }
 
-    /// The next line, or nothing when the child has ended or is silent for `limit`.
+    /// The next line, or nothing when the child has ended or is silent for the patient `limit`.
     #[must_use]
     pub fn line(&self, limit: Duration) -> Option<String> {
-        self.lines.recv_timeout(limit).ok()
+        self.lines.recv_timeout(wait::patient(limit)).ok()
+    }
+
+    /// Waits until the child has closed its standard output, as it does when it ends, and answers the lines that it still wrote.
+    ///
+    /// # Panics
+    ///
+    /// When it goes on.
+    #[must_use]
+    pub fn last_lines(&self) -> Vec<String> {
+        let begin = Instant::now();
+        let mut lines = Vec::new();
+        loop {
+            match self.lines.recv_timeout(wait::DEADLINE) {
+                Ok(line) => lines.push(line),
+                Err(RecvTimeoutError::Disconnected) => return lines,
+                Err(RecvTimeoutError::Timeout) => wait::assert_within(begin, wait::DEADLINE, "the child's end"),
+            }
+        }
     }
 
     /// Kills it at once (`SIGKILL`), and answers the lines that it still wrote.

@@ -3,7 +3,6 @@
 use std::{
     fmt::Write,
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, Weak},
 };
@@ -14,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     certificates::{Authority, Identity},
     own::Server,
-    servers,
+    ports, servers,
 };
 
 /// Ways to reach the broker besides the one that asks nothing.
@@ -106,8 +105,7 @@ impl SecuredKafka {
     fn start() -> Self {
         let folder = tempfile::tempdir().expect("a directory");
         let password = Uuid::new_v4().simple().to_string();
-        let free = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
-        let ports = free.map(|listener| listener.local_addr().expect("an address").port());
+        let ports = ports::free();
         let authority = Authority::new();
         fs::write(folder.path().join("ca.pem"), authority.certificate()).expect("a file");
         fs::write(folder.path().join("wrong-ca.pem"), Authority::new().certificate()).expect("a file");

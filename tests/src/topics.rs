@@ -25,7 +25,7 @@ fn admin(bootstrap: &str) -> AdminClient<DefaultClientContext> {
 
 /// One try does not wait as long as all of them may: a client that met a cluster without a controller asks it too seldom.
 fn options() -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(ANSWER))
+    AdminOptions::new().request_timeout(Some(wait::patient(ANSWER)))
 }
 
 /// Makes a topic. An earlier try may have made it and lost its answer.
@@ -126,13 +126,14 @@ pub async fn records(bootstrap: &str, prefix: &str) -> i64 {
     let count = move || {
         let consumer: BaseConsumer =
             ClientConfig::new().set("bootstrap.servers", &bootstrap).create().expect("a consumer");
-        let metadata = consumer.fetch_metadata(None, ANSWER).expect("the topics");
+        let metadata = consumer.fetch_metadata(None, wait::patient(ANSWER)).expect("the topics");
         let topics = metadata.topics().iter().filter(|topic| topic.name().starts_with(&prefix));
         let partitions =
             topics.flat_map(|topic| topic.partitions().iter().map(|partition| (topic.name(), partition.id())));
         partitions
             .map(|(topic, partition)| {
-                let (first, next) = consumer.fetch_watermarks(topic, partition, ANSWER).expect("the offsets");
+                let (first, next) =
+                    consumer.fetch_watermarks(topic, partition, wait::patient(ANSWER)).expect("the offsets");
                 next - first
             })
             .sum()
@@ -171,7 +172,7 @@ async fn partitions<T: Send + 'static>(
     let read = move || {
         let consumer: BaseConsumer =
             ClientConfig::new().set("bootstrap.servers", &bootstrap).create().expect("a consumer");
-        let metadata = consumer.fetch_metadata(Some(&topic), ANSWER).expect("the topic");
+        let metadata = consumer.fetch_metadata(Some(&topic), wait::patient(ANSWER)).expect("the topic");
         metadata.topics()[0].partitions().iter().map(of).collect()
     };
     tokio::task::spawn_blocking(read).await.expect("no panic")

@@ -1,14 +1,43 @@
-//! Waiting for a condition, with a deadline.
+//! Waiting for a condition, with a deadline that grows with the machine's slowness.
 
 use std::{
+    fs,
     future::Future,
+    num::NonZeroUsize,
+    thread,
     time::{Duration, Instant},
 };
 
-/// How long a test waits for what must happen.
+/// How long a test waits for a condition on a machine with nothing else to do.
 pub const DEADLINE: Duration = Duration::from_mins(1);
 
-/// Asks until `condition` answers something.
+/// On a machine that is slower than this, a test may as well fail.
+const SLOWEST: f64 = 8.0;
+
+/// How many times longer than alone everything takes now: tasks that run or wait for a disk, for each core (Linux,
+/// `proc_loadavg(5)`, the last minute and this moment). Never below 1.
+#[must_use]
+pub fn slowness() -> f64 {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    slowness_of(&load, cores)
+}
+
+fn slowness_of(load: &str, cores: usize) -> f64 {
+    let mut fields = load.split_whitespace();
+    let minute: f64 = fields.next().and_then(|text| text.parse().ok()).unwrap_or_default();
+    let now: f64 = fields.nth(2).and_then(|text| text.split('/').next()?.parse().ok()).unwrap_or_default();
+    let cores = f64::from(u32::try_from(cores).unwrap_or(u32::MAX));
+    (minute.max(now) / cores).clamp(1.0, SLOWEST)
+}
+
+/// The time that `limit` of a machine with nothing else to do takes on this one now.
+#[must_use]
+pub fn patient(limit: Duration) -> Duration {
+    limit.mul_f64(slowness())
+}
+
+/// Waits until `condition` answers something.
 ///
 /// # Panics
 ///
@@ -21,11 +50,11 @@ where
     within(DEADLINE, what, condition).await
 }
 
-/// The same with a deadline of its own.
+/// The same with a limit of its own.
 ///
 /// # Panics
 ///
-/// When `condition` answers nothing within `limit`.
+/// When `condition` answers nothing within the [`patient`] `limit`.
 pub async fn within<T, F, Fut>(limit: Duration, what: &str, mut condition: F) -> T
 where
     F: FnMut() -> Fut,
@@ -36,7 +65,53 @@ where
         if let Some(answer) = condition().await {
             return answer;
         }
-        assert!(begin.elapsed() < limit, "waited {limit:?} in vain for {what}");
+        assert_within(begin, limit, what);
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Checks that no more than the [`patient`] `limit` has passed since `begin`.
+///
+/// # Panics
+///
+/// When more has passed.
+#[track_caller]
+pub fn assert_within(begin: Instant, limit: Duration, what: &str) {
+    let passed = begin.elapsed();
+    // The load is read only where it counts.
+    assert!(
+        passed < limit || passed < patient(limit),
+        "{what}: {passed:?} have passed, which is beyond {limit:?} at a slowness of {:.1}",
+        slowness()
+    );
+}
+
+/// What `future` answers.
+///
+/// # Panics
+///
+/// When it answers nothing within the [`patient`] `limit`.
+pub async fn answer<F: Future>(limit: Duration, what: &str, future: F) -> F::Output {
+    let mut future = Box::pin(future);
+    let begin = Instant::now();
+    loop {
+        if let Ok(answer) = tokio::time::timeout(limit, &mut future).await {
+            return answer;
+        }
+        assert_within(begin, limit, what);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_machine_is_waited_for() {
+        assert_eq!(slowness_of("0.20 0.30 0.40 1/600 4242", 2).to_bits(), 1.0_f64.to_bits());
+        assert_eq!(slowness_of("5.00 0.30 0.40 1/600 4242", 2).to_bits(), 2.5_f64.to_bits());
+        assert_eq!(slowness_of("0.00 0.30 0.40 6/600 4242", 2).to_bits(), 3.0_f64.to_bits());
+        assert_eq!(slowness_of("99.0 0.30 0.40 1/600 4242", 2).to_bits(), SLOWEST.to_bits());
+        assert_eq!(slowness_of("", 2).to_bits(), 1.0_f64.to_bits());
     }
 }

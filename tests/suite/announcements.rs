@@ -1,11 +1,10 @@
 //! Announcements to relays of other processes, which take a lock of the whole PostgreSQL server at the commit.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use marty_events::{DomainEvent, OutboxRepository, testing::EventRecorder};
-use marty_events_tests::database::TestDatabase;
+use marty_events_tests::{database::TestDatabase, wait};
 use sqlx::postgres::PgListener;
-use tokio::time::timeout;
 
 #[tokio::test]
 async fn an_outbox_that_enqueues_again_and_again_announces_at_most_every_25_ms() {
@@ -31,7 +30,7 @@ async fn an_outbox_that_enqueues_again_and_again_announces_at_most_every_25_ms()
         .await
         .unwrap();
     let mut announcements = 0;
-    while timeout(Duration::from_secs(10), listener.recv()).await.unwrap().unwrap().payload() != "last" {
+    while wait::answer(wait::DEADLINE, "an announcement", listener.recv()).await.unwrap().payload() != "last" {
         announcements += 1;
     }
     assert!((1..=most).contains(&announcements), "{announcements} announcements where {most} are the most");

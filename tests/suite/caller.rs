@@ -13,7 +13,6 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
     task::JoinHandle,
-    time::timeout,
 };
 
 use crate::setup::RunningRelay;
@@ -159,7 +158,7 @@ impl Caller {
         });
         let Some(line) = line(&mut lines).await else { panic!("no answer: {}", log.await.unwrap_or_default()) };
         let answer: Answer = serde_json::from_str(&line).expect("an answer");
-        let limit = Duration::from_secs(10);
+        let limit = wait::patient(Duration::from_secs(10));
         assert!(Duration::from_millis(answer.milliseconds) < limit, "the caller waited too long: {answer:?}");
         Self { child, lines, log, answer }
     }
@@ -168,7 +167,7 @@ impl Caller {
     pub(crate) async fn end(mut self) -> End {
         drop(self.child.stdin.take());
         let counts = line(&mut self.lines).await;
-        let status = timeout(wait::DEADLINE, self.child.wait()).await.expect("an end").expect("a status");
+        let status = wait::answer(wait::DEADLINE, "an end", self.child.wait()).await.expect("a status");
         let log = self.log.await.expect("a log");
         assert!(status.success(), "{log}");
         assert!(!log.contains(SECRET), "the payload is in the log: {log}");
@@ -177,7 +176,7 @@ impl Caller {
 }
 
 async fn line(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<String> {
-    timeout(wait::DEADLINE, lines.next_line()).await.expect("a line in time").expect("text")
+    wait::answer(wait::DEADLINE, "a line", lines.next_line()).await.expect("text")
 }
 
 /// What a service leaves behind.

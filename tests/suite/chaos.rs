@@ -19,7 +19,7 @@ use marty_events_tests::{
     mariadb::MariaDatabase,
     own::Server,
     process::{Watched, command_line},
-    servers,
+    servers, wait,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio_util::sync::CancellationToken;
@@ -220,7 +220,8 @@ async fn run<L: Ledger>(ledger: L, database: &str) {
     let outbox = OutboxRepository::new(ledger.clone());
     let rest = Instant::now();
     while outbox.stats().await.expect("the counts").pending > 0 {
-        assert!(rest.elapsed() < REST, "seed {seed}: the outbox is not empty: {:?}", outbox.stats().await);
+        let left = outbox.stats().await;
+        wait::assert_within(rest, REST, &format!("seed {seed}: an empty outbox, {left:?}"));
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(outbox.dead_letters(1).await.expect("dead letters"), [], "seed {seed}");

@@ -85,7 +85,10 @@ where
 
     fn relay(&self) -> RunningRelay {
         let relay = OutboxRelay::builder(&self.pool).config(config(&self.brokers, &self.prefix));
-        let relay = relay.lease_time(Duration::from_secs(1)).max_attempts(2).retry_delay(Duration::from_millis(20));
+        let relay = relay
+            .lease_time(wait::patient(Duration::from_secs(1)))
+            .max_attempts(2)
+            .retry_delay(Duration::from_millis(20));
         RunningRelay::start(relay)
     }
 
@@ -214,7 +217,7 @@ where
         for (round, max_attempts) in [2, 9].into_iter().enumerate() {
             let relay = OutboxRelay::builder(&self.pool).config(config(&self.brokers, &self.prefix));
             let relay = relay.lease_time(hour).idle_poll(hour).max_attempts(max_attempts);
-            let relay = RunningRelay::start(relay.retry_delay(Duration::from_secs(2)));
+            let relay = RunningRelay::start(relay.retry_delay(wait::patient(Duration::from_secs(2))));
             let key = format!("k-{round}");
             self.write([DomainEvent::new("account", &key, "moved").data(&"x".repeat(5_000)).expect("JSON")]).await;
             let attempts = async || {
@@ -247,7 +250,8 @@ where
         }
         let relay = OutboxRelay::builder(&self.pool).config(config(&self.brokers, &self.prefix));
         // Less than the largest one has.
-        let relay = RunningRelay::start(relay.lease_time(Duration::from_secs(1)).in_flight_bytes(10_000));
+        let relay =
+            RunningRelay::start(relay.lease_time(wait::patient(Duration::from_secs(1))).in_flight_bytes(10_000));
         let histories = histories(&self.reader.events(12 * ROUNDS).await);
         for (key, history) in histories {
             assert_eq!(history, (0..).take(ROUNDS).collect::<Vec<i64>>(), "{key}");

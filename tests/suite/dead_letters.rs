@@ -152,7 +152,7 @@ async fn an_event_that_is_requeued_again_and_again_is_somewhere_at_every_time_an
     let mut requeued = 0;
     let begin = std::time::Instant::now();
     while begin.elapsed() < Duration::from_secs(4) || requeued < 5 {
-        assert!(begin.elapsed() < wait::DEADLINE, "{requeued} requeued");
+        wait::assert_within(begin, wait::DEADLINE, "five requeued events");
         // Two at a time, as two operators would.
         let (one, other) = tokio::join!(outbox.requeue(&ids), outbox.requeue(&ids));
         requeued += one.unwrap() + other.unwrap();

@@ -40,7 +40,7 @@ impl Scene {
 
     fn relay(&self) -> RunningRelay {
         let relay = OutboxRelay::builder(&self.database.pool).config(self.config.clone());
-        RunningRelay::start(relay.lease_time(Duration::from_secs(1)))
+        RunningRelay::start(relay.lease_time(wait::patient(Duration::from_secs(1))))
     }
 }
 

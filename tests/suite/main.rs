@@ -8,6 +8,7 @@ mod chaos;
 mod command_line;
 mod contract;
 mod dead_letters;
+mod debezium;
 mod delivery;
 mod direct;
 mod failure_records;

@@ -164,7 +164,9 @@ async fn relays_on_mariadb_share_the_lanes_and_keep_what_they_are_told_to() {
     let config = config(&brokers, &prefix());
     let publisher = EventPublisher::unregistered(&config).unwrap();
     let relay = || {
-        let relay = OutboxRelay::builder(&database.pool).config(config.clone()).lease_time(Duration::from_secs(1));
+        let relay = OutboxRelay::builder(&database.pool)
+            .config(config.clone())
+            .lease_time(wait::patient(Duration::from_secs(1)));
         crate::setup::RunningRelay::start(relay.keep_published(Duration::from_hours(1)))
     };
     let shares = async || {
@@ -256,7 +258,9 @@ async fn a_relay_leaves_connections_to_a_mariadb_that_is_read_only() {
     let place = |pool: &MySqlPool| format!("127.0.0.1:{}", pool.connect_options().get_port());
     wire.lead_to(&place(&first));
     let by_wire = MySqlPool::connect(&format!("mysql://{user}:limited@{}/{name}", wire.address())).await.unwrap();
-    let relay = OutboxRelay::builder(&by_wire).config(config(&brokers, &prefix)).lease_time(Duration::from_secs(1));
+    let relay = OutboxRelay::builder(&by_wire)
+        .config(config(&brokers, &prefix))
+        .lease_time(wait::patient(Duration::from_secs(1)));
     let relay = crate::setup::RunningRelay::start(relay);
     write(&first).await;
     reader.events(1).await;

@@ -9,7 +9,7 @@ use marty_events_tests::{
     database::TestDatabase,
     kafka::{Reader, prefix},
     mariadb::MariaDatabase,
-    servers, topics, wait,
+    printed, servers, topics, wait,
 };
 use sqlx::{AssertSqlSafe, MySqlPool, PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
@@ -142,4 +142,26 @@ async fn the_documented_rights_suffice_in_mariadb() {
     is_forbidden(sqlx::query("DROP TABLE event_outbox").execute(as_relay).await);
     let drop_users = format!("DROP USER {writer}, {relay}");
     sqlx::raw_sql(AssertSqlSafe(drop_users)).execute(&database.pool).await.unwrap();
+}
+
+/// Other pages than docs/security.md print statements, too.
+#[tokio::test]
+async fn the_statements_of_the_guide_run() {
+    let test = "the_statements_of_the_guide_run";
+    let Some(database) = TestDatabase::create(test).await else { return };
+    let id = Uuid::now_v7().simple();
+    let mut grants = printed::only("docs/guide/outbox.md", "sql");
+    for role in ["users_service", "users_relay"] {
+        grants = printed::with(&grants, role, &format!("{role}_{id}"));
+        sqlx::raw_sql(AssertSqlSafe(format!("CREATE ROLE {role}_{id}"))).execute(&database.pool).await.unwrap();
+    }
+    sqlx::raw_sql(AssertSqlSafe(grants)).execute(&database.pool).await.unwrap();
+
+    sqlx::query("CREATE TABLE handled_events (event_id uuid PRIMARY KEY)").execute(&database.pool).await.unwrap();
+    let once = printed::only("docs/guide/relay.md", "sql");
+    let event = Uuid::now_v7();
+    for rows in [1, 0] {
+        let handled = sqlx::query(AssertSqlSafe(once.clone())).bind(event).execute(&database.pool).await.unwrap();
+        assert_eq!(handled.rows_affected(), rows, "the second delivery inserts no row");
+    }
 }

@@ -11,9 +11,11 @@ use marty_events::{
 };
 use marty_events_tests::{
     acls::{self, Operation},
+    connect::Connect,
     database::TestDatabase,
     kafka::{Reader, prefix},
     logs::Lines,
+    printed,
     secured::{
         LIMITED,
         Listener::{self, Misnamed, Sasl, SaslTls, Tls},
@@ -57,12 +59,12 @@ impl Trial {
     fn relay(&self, client: &EventConfigBuilder) -> marty_events::OutboxRelayBuilder {
         OutboxRelay::builder(&self.database.pool)
             .config(client.clone().build().expect("a configuration"))
-            .lease_time(Duration::from_secs(1))
+            .lease_time(wait::patient(Duration::from_secs(1)))
             .drain_time(Duration::from_millis(100))
     }
 
     fn publisher(client: &EventConfigBuilder) -> EventPublisher {
-        let patience = PATIENCE.as_millis().to_string();
+        let patience = wait::patient(PATIENCE).as_millis().to_string();
         let config = client.clone().producer_property("message.timeout.ms", patience).build();
         EventPublisher::unregistered(&config.expect("a configuration")).expect("a publisher")
     }
@@ -97,7 +99,7 @@ impl Trial {
         let publisher = Self::publisher(client);
         let begin = Instant::now();
         let error = publisher.publish(exported()).await.expect_err("it cannot be delivered");
-        assert!(begin.elapsed() < PATIENCE + Duration::from_secs(3), "{:?}", begin.elapsed());
+        wait::assert_within(begin, PATIENCE + Duration::from_secs(3), "the error");
         assert!(matches!(error, EventError::Delivery { .. }) && error.is_retryable(), "{error:?}");
         says(&error.to_string(), words);
 
@@ -211,6 +213,26 @@ async fn the_documented_rights_on_topics_suffice() {
     trial.passes(&client).await;
 }
 
+/// The same by the commands that docs/security.md prints, run by Kafka's own tool.
+#[tokio::test]
+async fn the_printed_commands_give_the_rights() {
+    let test = "the_printed_commands_give_the_rights";
+    let (Some(trial), Some(kafka)) = (Trial::start(test).await, Connect::find(test)) else { return };
+    let client = trial.as_user(SaslTls, "PLAIN", LIMITED);
+    Trial::publisher(&client).publish(exported()).await.expect_err("it has no rights yet");
+    let commands = printed::all("docs/security.md", "sh").into_iter().find(|it| it.text.contains("kafka-acls"));
+    let commands = printed::with(&commands.expect("the commands").text, "users-service", LIMITED);
+    let commands = printed::with(&commands, "--topic marty.", &format!("--topic {}.", trial.prefix));
+    let commands =
+        printed::with(&commands, "--bootstrap-server ...", &format!("--bootstrap-server {}", trial.kafka.open));
+    let tool = format!("kafka-acls() {{ {} org.apache.kafka.tools.AclCommand \"$@\"; }}", kafka.shell());
+    let given = tokio::process::Command::new("bash").args(["-euc", &format!("{tool}\n{commands}")]).output().await;
+    let given = given.expect("bash runs");
+    assert!(given.status.success(), "{}", String::from_utf8_lossy(&given.stderr));
+    wait::until("the rights", || async { Trial::publisher(&client).publish(exported()).await.ok() }).await;
+    trial.passes(&client).await;
+}
+
 #[tokio::test]
 async fn a_topic_that_may_not_be_written_to_holds_up_no_other() {
     let Some(trial) = Trial::start("a_topic_that_may_not_be_written_to_holds_up_no_other").await else { return };
@@ -235,7 +257,7 @@ async fn a_topic_that_may_not_be_written_to_holds_up_no_other() {
     let relay = trial.relay(&client).max_attempts(2).retry_delay(Duration::from_millis(50));
     let relay = RunningRelay::start(relay);
     trial.reader.events(22).await;
-    assert!(begin.elapsed() < Duration::from_secs(15), "the others wait for nothing: {:?}", begin.elapsed());
+    wait::assert_within(begin, Duration::from_secs(15), "the others wait for nothing");
     wait::until("the dead letters", || async { (trial.outbox.stats().await.ok()?.dead == 20).then_some(()) }).await;
     relay.stop().await;
     let dead = trial.outbox.dead_letters(99).await.unwrap();
@@ -347,8 +369,8 @@ async fn a_relay_that_can_make_no_producer_from_the_start_says_so_and_disturbs_n
     let client = trial.client(Tls).ssl_ca_location(ca.path().display().to_string());
     let relay = trial.relay(&client).build().unwrap();
     drop(ca);
-    let ended = tokio::time::timeout(wait::DEADLINE, relay.run(CancellationToken::new()));
-    let error = ended.await.expect("it waits for nothing").expect_err("it cannot work");
+    let ended = wait::answer(wait::DEADLINE, "it waits for nothing", relay.run(CancellationToken::new()));
+    let error = ended.await.expect_err("it cannot work");
     says(&format!("{error:?}"), &["ssl.ca.location"]);
     assert_eq!(trial.outbox.relays().await.unwrap(), [], "nobody makes way for it");
 }

@@ -6,7 +6,7 @@ use marty_events::{CancellationToken, EventConfig, EventError, EventPublisher, O
 use marty_events_tests::{
     database::TestDatabase,
     kafka::{Reader, prefix},
-    servers,
+    servers, wait,
 };
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
@@ -43,7 +43,7 @@ impl Service {
 
     /// The same through another pool.
     pub(crate) fn relay_in(&self, pool: &PgPool) -> OutboxRelayBuilder {
-        OutboxRelay::builder(pool).config(self.config.clone()).lease_time(Duration::from_secs(1))
+        OutboxRelay::builder(pool).config(self.config.clone()).lease_time(wait::patient(Duration::from_secs(1)))
     }
 
     /// Runs a relay until the answer is stopped.

@@ -89,7 +89,9 @@ async fn transactions_that_read_before_they_write_wait_for_a_relay_where_they_be
     let config = config(&brokers, &prefix);
     let publisher = EventPublisher::unregistered(&config).unwrap();
     let reader = Reader::start(&brokers, &prefix);
-    let relay = RunningRelay::start(OutboxRelay::builder(&pool).config(config).lease_time(Duration::from_secs(1)));
+    let relay = RunningRelay::start(
+        OutboxRelay::builder(&pool).config(config).lease_time(wait::patient(Duration::from_secs(1))),
+    );
     assert_eq!(all_transfer(&pool, &publisher, WRITERS, "BEGIN IMMEDIATE").await, 0);
     let balance: i64 = sqlx::query_scalar("SELECT balance FROM accounts").fetch_one(&pool).await.unwrap();
     assert_eq!(usize::try_from(balance), Ok(WRITERS * TRANSACTIONS), "each saw what the one before it wrote");

@@ -117,7 +117,7 @@ async fn a_relay_without_its_tables_or_rights_says_at_its_start_what_to_run() {
     let pool = &service.database.pool;
     let ended = async |pool: PgPool| {
         let relay = service.relay_in(&pool).build().unwrap().run(CancellationToken::new());
-        tokio::time::timeout(wait::DEADLINE, relay).await.expect("it ends at its start")
+        wait::answer(wait::DEADLINE, "its end at its start", relay).await
     };
     let role = format!("limited_{}", uuid::Uuid::now_v7().simple());
     for statement in [
@@ -238,7 +238,7 @@ impl Alone {
     async fn rests(&self, most: u64) {
         let begin = std::time::Instant::now();
         while most < self.executed_in(Duration::from_secs(2)).await {
-            assert!(begin.elapsed() < wait::DEADLINE, "it does not come to rest");
+            wait::assert_within(begin, wait::DEADLINE, "a relay at rest");
         }
     }
 }

@@ -1,14 +1,12 @@
 //! The example service on Apache Kafka and PostgreSQL, used over HTTP, its events read by kcat.
 
-use std::{
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::process::{Command, Stdio};
 
 use marty_events::OutboxRepository;
 use marty_events_tests::{
     database::TestDatabase,
     kafka::prefix,
+    printed,
     process::{Watched, binary},
     servers, wait,
 };
@@ -46,6 +44,30 @@ fn header<'a>(record: &'a Value, name: &str) -> Option<&'a str> {
 
 fn value(record: &Value) -> Value {
     serde_json::from_str(record["payload"].as_str().expect("a payload")).expect("JSON")
+}
+
+/// Runs the commands of the example's README, of which the first block starts the service.
+fn as_its_readme_says(address: &str, brokers: &str, prefix: &str) {
+    let blocks = printed::all("examples/user-service/README.md", "sh");
+    assert!(blocks[0].text.contains("\nSERVICE_NAME=user-service cargo run -p user-service\n"), "{}", blocks[0].text);
+    let run = |text: &str| {
+        let output =
+            Command::new("bash").args(["-euc", text]).env("KAFKA_BROKERS", brokers).output().expect("bash runs");
+        assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let asked = printed::with(&blocks[1].text, "http://127.0.0.1:3000", address);
+    let lines: Vec<&str> = asked.lines().collect();
+    let [create, refuse, read] = lines[..] else { panic!("{asked}") };
+    let created = run(create);
+    assert!(created.starts_with("HTTP/1.1 201"), "{created}");
+    let user: Value = serde_json::from_str(created.lines().last().expect("a body")).expect("JSON");
+    let refused = run(refuse);
+    assert!(refused.starts_with("HTTP/1.1 422"), "{refused}");
+    let found = run(&printed::with(read, "/users/ID", &format!("/users/{}", user["id"].as_str().expect("an id"))));
+    assert!(found.starts_with("HTTP/1.1 200") && found.contains("ada@example.com"), "{found}");
+    let shown = printed::with(&blocks[2].text, "-t marty.", &format!("-t {prefix}."));
+    assert!(run(&shown).contains("user-service"), "the records of the three topics");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,7 +159,8 @@ async fn users_created_over_http_are_events_in_kafka_and_refused_ones_are_not() 
     assert_eq!(welcome.len(), 5);
     assert!(welcome.iter().any(|record| value(record)["payload"]["subject"] == "Welcome, User 0!"));
 
+    as_its_readme_says(&address, &brokers, &prefix);
     service.terminate();
-    let last = std::iter::from_fn(|| service.line(Duration::from_secs(20))).last();
-    assert_eq!(last.as_deref(), Some("stopped"), "SIGTERM ends it in good order");
+    let last = service.last_lines();
+    assert_eq!(last.last().map(String::as_str), Some("stopped"), "SIGTERM ends it in good order");
 }

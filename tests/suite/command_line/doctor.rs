@@ -1,7 +1,7 @@
 //! `doctor`: each of its findings, provoked once.
 
 use marty_events::EventPublisher;
-use marty_events_tests::{database::TestDatabase, own::Server, servers, topics};
+use marty_events_tests::{database::TestDatabase, own::Server, ports, servers, topics};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use tokio::{
@@ -214,7 +214,7 @@ async fn a_broker_that_makes_no_topics_and_gives_another_address_is_explained() 
         return;
     }
     let database = TestDatabase::create_on(admin).await;
-    let advertised = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let advertised = format!("127.0.0.1:{}", ports::one());
     let (_server, bootstrap) = tokio::task::spawn_blocking({
         let advertised = advertised.clone();
         move || Server::kafka_that_makes_no_topics(&advertised)

@@ -119,7 +119,7 @@ async fn a_heartbeat_without_a_look_does_not_touch_the_outbox() {
     let Some(scene) = Scene::start("a_heartbeat_without_a_look_does_not_touch_the_outbox").await else { return };
     let mut lock = scene.pool.begin().await.unwrap();
     sqlx::raw_sql("LOCK TABLE event_outbox").execute(&mut *lock).await.unwrap();
-    let holding = tokio::time::timeout(Duration::from_secs(10), scene.beat(Uuid::now_v7())).await.expect("in time");
+    let holding = tokio::time::timeout(Duration::from_mins(1), scene.beat(Uuid::now_v7())).await.expect("in time");
     assert_eq!(holding.lanes.len(), 16);
 }
 

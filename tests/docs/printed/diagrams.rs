@@ -1,0 +1,107 @@
+//! Pictures, and shown code that is not compiled by itself.
+
+use marty_events_tests::printed;
+use serde_json::Value;
+
+use super::{blocks_of, root};
+use crate::schemas;
+
+/// State diagrams of Mermaid: each line is an arrow between two states, with or without words.
+#[test]
+fn every_diagram_is_whole() {
+    for block in blocks_of("mermaid") {
+        let mut lines = block.text.lines();
+        assert_eq!(lines.next(), Some("stateDiagram-v2"), "{}:{}", block.page, block.line);
+        for line in lines {
+            let (arrow, words) = line.split_once(": ").unwrap_or((line, "-"));
+            let (from, to) = arrow.split_once(" --> ").unwrap_or_else(|| panic!("{}: {line}", block.page));
+            let is_state = |name: &str| name == "[*]" || name.chars().all(char::is_alphanumeric) && !name.is_empty();
+            assert!(is_state(from.trim()) && is_state(to.trim()), "{}: {line}", block.page);
+            // A semicolon ends a statement.
+            assert!(!words.is_empty() && !words.contains([';', '#']), "{}: {line}", block.page);
+        }
+    }
+}
+
+/// Without spaces, line ends and `_` between digits.
+fn dense(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_whitespace()).collect()
+}
+
+#[test]
+fn the_buckets_that_are_shown_are_those_of_the_command() {
+    let shown = printed::only("docs/observability.md", "rust,ignore");
+    let code = dense(&printed::file("marty-events/src/bin/marty-events/serve.rs"));
+    let lists: Vec<&str> = shown.split('[').skip(1).filter_map(|rest| rest.split(']').next()).collect();
+    assert_eq!(lists.len(), 2, "{shown}");
+    for list in lists {
+        let list = dense(list);
+        assert!(code.contains(&format!("[{}]", list.trim_end_matches(','))), "{list}");
+    }
+    for call in [
+        "PrometheusBuilder::new()",
+        "Matcher::Suffix(\"_seconds\".to_owned())",
+        "Matcher::Suffix(\"_rows\".to_owned())",
+    ] {
+        assert!(shown.contains(call) && code.contains(&dense(call)), "{call}");
+    }
+}
+
+#[test]
+fn the_status_that_is_shown_has_the_fields_of_the_command() {
+    let shown: Value = serde_json::from_str(&printed::only("docs/command-line.md", "json")).expect("JSON");
+    let code = printed::file("marty-events/src/bin/marty-events/commands/status.rs");
+    let keys = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+    for key in keys(&shown).into_iter().chain(keys(&shown["relays"][0])) {
+        assert!(code.contains(&format!("\"{key}\"")) || code.contains(&format!("{key}:")), "{key}");
+    }
+}
+
+#[test]
+fn the_schema_that_is_shown_is_a_schema() {
+    let shown: Value = serde_json::from_str(&printed::only("docs/wire-format.md", "json")).expect("JSON");
+    let validator = schemas::with_ours(&shown);
+    let golden = schemas::golden();
+    let of = |kind: &str| golden.iter().filter(|(name, _)| name.starts_with(kind)).collect::<Vec<_>>();
+    for (name, value) in of("domain") {
+        assert!(validator.is_valid(value), "{name}");
+    }
+    for (name, value) in of("audit") {
+        assert!(!validator.is_valid(value), "{name} is not a domain event");
+    }
+}
+
+/// By its directives, and by the console's address: nginx is not among what the tests install.
+#[test]
+fn the_proxy_that_is_shown_leads_to_the_console() {
+    let shown = printed::only("docs/console.md", "nginx");
+    let mut depth = 0;
+    for line in shown.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match line.chars().last() {
+            Some('{') => depth += 1,
+            Some('}') => depth -= 1,
+            Some(';') => {
+                let known = [
+                    "listen",
+                    "server_name",
+                    "proxy_pass",
+                    "proxy_set_header",
+                    "ssl_certificate",
+                    "ssl_certificate_key",
+                ];
+                let name = line.split_whitespace().next().unwrap_or_default();
+                assert!(known.contains(&name), "{name} is not a directive that is known here");
+            }
+            _ => panic!("{line} has no end"),
+        }
+        assert!(0 <= depth, "{line} ends what has not begun");
+    }
+    assert_eq!(depth, 0, "{shown}");
+    let console = printed::file("marty-events/src/bin/marty-events/console/mod.rs");
+    let address = shown.split("proxy_pass http://").nth(1).and_then(|rest| rest.split(';').next()).expect("an address");
+    assert!(console.contains(address), "the console listens at {address}");
+    let url = printed::all("docs/console.md", "sh").into_iter().find(|block| block.text.contains("--public-url"));
+    let name = shown.split("server_name ").nth(1).and_then(|rest| rest.split(';').next()).expect("a name");
+    assert!(url.expect("the command").text.contains(&format!("--public-url https://{name}")), "{name}");
+    assert!(root().join("docs/console.md").is_file());
+}
