@@ -15,7 +15,7 @@ use crate::{
 /// the body.
 pub(super) fn order(signature: &mut Signature, events: &[Event], body: &TokenStream) -> TokenStream {
     let mixed = Span::mixed_site();
-    let named = named(events);
+    let expressions = expressions(events);
     let mut statements = Vec::new();
     for (place, input) in signature.inputs.iter_mut().enumerate() {
         let FnArg::Typed(argument) = input else { continue };
@@ -33,7 +33,7 @@ pub(super) fn order(signature: &mut Signature, events: &[Event], body: &TokenStr
         let mut names: Vec<Binding> = Vec::new();
         bindings(&argument.pat, &conditions, &mut names);
         statements.extend(names.into_iter().map(|Binding { name, conditions, .. }| {
-            let is_used = is_ignored || mentions(body, &name) || mentions(&named, &name);
+            let is_used = is_ignored || mentions(body, &name) || mentions(&expressions, &name);
             let used = if is_used { used(&name) } else { unused(&name) };
             quote!(#(#conditions)* #used)
         }));
@@ -44,8 +44,8 @@ pub(super) fn order(signature: &mut Signature, events: &[Event], body: &TokenStr
 
 /// The attributes use these of the arguments that the body gets: nobody is to hear that they are unused.
 pub(super) fn used_by_attributes(bindings: &[Binding], events: &[Event]) -> TokenStream {
-    let named = named(events);
-    let uses = bindings.iter().filter(|binding| mentions(&named, &binding.name)).map(|binding| {
+    let expressions = expressions(events);
+    let uses = bindings.iter().filter(|binding| mentions(&expressions, &binding.name)).map(|binding| {
         let (conditions, used) = (&binding.conditions, used(&binding.name));
         quote!(#(#conditions)* #used)
     });
@@ -76,7 +76,7 @@ fn unused(name: &Ident) -> TokenStream {
 }
 
 /// Every expression of the attributes.
-fn named(events: &[Event]) -> TokenStream {
+fn expressions(events: &[Event]) -> TokenStream {
     let mut tokens = TokenStream::new();
     for event in events {
         tokens.extend(event.id.as_ref().map(|id| id.expression.clone()));
