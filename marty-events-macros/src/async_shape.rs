@@ -4,11 +4,11 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{
-    AngleBracketedGenericArguments, Block, Expr, ExprAsync, GenericArgument, Pat, PathArguments, ReturnType, Stmt,
-    Type, TypeParamBound, parse_quote,
+    AngleBracketedGenericArguments, Block, Expr, ExprAsync, GenericArgument, Local, Pat, PathArguments, ReturnType,
+    Stmt, Type, TypeParamBound, parse_quote,
 };
 
-use crate::method::Method;
+use crate::method::{Method, peel};
 
 pub(crate) enum Shape {
     /// `async fn`: the statements of the body, as they were written.
@@ -48,13 +48,13 @@ impl Shape {
         Some(Self::Block { function: Box::new(function), patterns, body })
     }
 
-    pub(crate) fn patterns(&self) -> impl Iterator<Item = &Pat> {
+    pub(crate) fn patterns(&self) -> impl Iterator<Item = &Local> {
         let statements: &[Stmt] = match self {
             Self::Function { .. } => &[],
             Self::Block { patterns, .. } => patterns,
         };
         statements.iter().filter_map(|statement| match statement {
-            Stmt::Local(local) => Some(&local.pat),
+            Stmt::Local(local) => Some(local),
             _ => None,
         })
     }
@@ -116,6 +116,25 @@ pub(crate) fn output(returned: &ReturnType, is_async_fn: bool) -> Option<Type> {
     }
 }
 
+/// The future that a function returns, where its output does not stand in the signature: `Self::Future`, `Answer<'_, User>`.
+pub(crate) fn named_future(returned: &ReturnType) -> Option<&Type> {
+    let ReturnType::Type(_, whole) = returned else { return None };
+    let mut ty = peel(whole);
+    loop {
+        let Type::Path(path) = ty else { return None };
+        let last = path.path.segments.last()?;
+        let inner = match last.ident.to_string().as_str() {
+            "BoxFuture" | "LocalBoxFuture" => return None,
+            "Pin" | "Box" => last_type(&last.arguments),
+            _ => None,
+        };
+        match inner {
+            Some(inner) => ty = peel(inner),
+            None => return Some(whole),
+        }
+    }
+}
+
 /// `Output = ..` in a bound, or the last type argument of `BoxFuture<'_, ..>`.
 fn future_output(ty: &Type) -> Option<Type> {
     match ty {
@@ -125,21 +144,23 @@ fn future_output(ty: &Type) -> Option<Type> {
         Type::Group(ty) => future_output(&ty.elem),
         Type::Path(ty) => {
             let last = ty.path.segments.last()?;
-            let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
-            let inner = || {
-                arguments.args.iter().rev().find_map(|argument| match argument {
-                    GenericArgument::Type(ty) => Some(ty),
-                    _ => None,
-                })
-            };
+            let inner = last_type(&last.arguments)?;
             match last.ident.to_string().as_str() {
-                "Pin" | "Box" => future_output(inner()?),
-                name if name.ends_with("Future") => inner().cloned(),
+                "Pin" | "Box" => future_output(inner),
+                name if name.ends_with("Future") => Some(inner.clone()),
                 _ => None,
             }
         }
         _ => None,
     }
+}
+
+fn last_type(arguments: &PathArguments) -> Option<&Type> {
+    let PathArguments::AngleBracketed(arguments) = arguments else { return None };
+    arguments.args.iter().rev().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
 }
 
 fn of_bound(bound: &TypeParamBound) -> Option<Type> {

@@ -3,16 +3,30 @@
 mod leaving;
 mod named;
 
-use syn::Expr;
+use proc_macro2::{TokenStream, TokenTree};
+use syn::{Expr, Ident};
 
 pub(crate) use leaving::check;
 pub(crate) use named::names;
+
+use crate::method::plain;
 
 /// Whether `{word}` or `{word:..}` stands in a format string.
 pub(crate) fn captures(format: &str, word: &str) -> bool {
     format.match_indices(&format!("{{{word}")).any(|(at, found)| {
         let escaped = format[..at].chars().rev().take_while(|letter| *letter == '{').count() % 2 == 1;
         !escaped && format[at + found.len()..].starts_with(['}', ':'])
+    })
+}
+
+/// Whether a name stands among tokens that may be no expression yet: by itself, or in a text as `{name}`.
+pub(crate) fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
+    let plain = plain(name);
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == *name || ident == plain,
+        TokenTree::Group(group) => mentions(&group.stream(), name),
+        TokenTree::Literal(text) => text.to_string().contains(&format!("{{{plain}")),
+        TokenTree::Punct(_) => false,
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The body is not parsed, so that a half-typed one still expands and an editor can complete in it.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt};
 use syn::{
     Attribute, FnArg, Ident, Pat, ReceiverKind, Signature, Type, Visibility,
@@ -26,9 +26,22 @@ impl Parse for Method {
             attributes: input.call(Attribute::parse_outer)?,
             visibility: input.parse()?,
             signature: input.parse()?,
-            body: input.parse()?,
+            body: block(input.parse()?),
         })
     }
+}
+
+/// `$body:block` of a `macro_rules!` comes in an invisible group.
+fn block(body: TokenTree) -> TokenTree {
+    if let TokenTree::Group(group) = &body
+        && group.delimiter() == Delimiter::None
+    {
+        let mut tokens = group.stream().into_iter();
+        if let (Some(inner @ TokenTree::Group(_)), None) = (tokens.next(), tokens.next()) {
+            return block(inner);
+        }
+    }
+    body
 }
 
 impl Method {

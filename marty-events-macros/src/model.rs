@@ -115,6 +115,8 @@ impl Argument {
 pub(crate) struct Event {
     pub(crate) kind: Kind,
     pub(crate) on: On,
+    /// `success = expr`: whether a call that returned a value has succeeded.
+    pub(crate) success: Option<Field>,
     pub(crate) span: Span,
     /// The constructor's arguments, in order.
     pub(crate) new: Vec<Value>,

@@ -6,6 +6,7 @@ mod manifest;
 mod policy;
 mod route;
 mod signature;
+mod success;
 mod values;
 
 use proc_macro2::{Span, TokenStream};
@@ -16,7 +17,7 @@ use crate::{
     async_shape::Shape,
     crate_path::crate_path,
     fallback::absorbed,
-    method::{Method, bindings},
+    method::{Method, bindings, conditions},
     model::{Binding, Event, Model},
 };
 
@@ -97,8 +98,8 @@ struct Scope<'a> {
 
 fn names(method: &Method, shape: Option<&Shape>) -> Vec<Binding> {
     let mut names = method.bindings();
-    for pattern in shape.into_iter().flat_map(Shape::patterns) {
-        bindings(pattern, &[], &mut names);
+    for taken in shape.into_iter().flat_map(Shape::patterns) {
+        bindings(&taken.pat, &conditions(&taken.attrs), &mut names);
     }
     names
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
 use once_cell::sync::Lazy;
 
 use crate::{
-    event::{EventPriority, Metadata, message::Source},
+    event::{EventPriority, Metadata, message::Source, shortened},
     observe::TraceContext,
 };
 
@@ -196,6 +196,25 @@ impl EventContext {
             .clone()
             .or_else(|| TraceContext::of_current_span().map(Arc::new))
             .or_else(|| fields.incoming_trace.clone())
+    }
+
+    /// Every text cut to a length that any producer takes. Headers of the service's own are left out where they are long.
+    pub(crate) fn shortened(mut self) -> Self {
+        let fields = self.fields();
+        let texts = [
+            &mut fields.correlation_id,
+            &mut fields.causation_id,
+            &mut fields.user_id,
+            &mut fields.session_id,
+            &mut fields.request_id,
+            &mut fields.source_ip,
+            &mut fields.user_agent,
+        ];
+        texts.into_iter().flatten().for_each(shortened::cut);
+        if shortened::LONGEST_DATA < fields.custom_headers.iter().map(|(name, value)| name.len() + value.len()).sum() {
+            fields.custom_headers.clear();
+        }
+        self
     }
 
     fn fields(&mut self) -> &mut Fields {

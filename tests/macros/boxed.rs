@@ -1,6 +1,10 @@
 //! Functions that return a future, by hand or by `#[async_trait]`.
 
-use std::{future::Future, pin::Pin};
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use async_trait::async_trait;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -8,6 +12,8 @@ use marty_events::{
     domain_event,
     testing::{EventRecorder, Route},
 };
+
+use tower_service::Service as _;
 
 use crate::support::{Failure, Tx, is_send, transaction};
 
@@ -139,4 +145,176 @@ async fn functions_that_return_a_future_publish() {
     let keys: Vec<_> = recorder.events().into_iter().map(|event| (event.key.unwrap(), event.route)).collect();
     let expected = [("1", Route::Outbox), ("2", Route::Outbox), ("3", Route::Direct)];
     assert_eq!(keys, expected.map(|(key, route)| (key.to_owned(), route)));
+}
+
+struct Request {
+    user: String,
+    body: String,
+}
+
+#[derive(Clone)]
+struct Handler {
+    tenant: String,
+}
+
+impl tower_service::Service<Request> for Handler {
+    type Response = String;
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<String, Failure>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    #[domain_event(
+        aggregate_type = "a",
+        event_type = "called",
+        aggregate_id_field = "request.user",
+        data(tenant = self.tenant, length = result.len(), body = request.body),
+        on = "both"
+    )]
+    fn call(&mut self, request: Request) -> Self::Future {
+        let handler = self.clone();
+        let Request { user, body } = request;
+        Box::pin(async move {
+            if body.is_empty() {
+                Err(Failure::Refused)?;
+            }
+            Ok(user + &handler.tenant)
+        })
+    }
+}
+
+type AnswerFuture<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
+
+#[domain_event(aggregate_type = "a", event_type = "alias", aggregate_id_field = "name", data(result))]
+fn by_an_alias(name: &str) -> AnswerFuture<usize> {
+    let length = name.len();
+    Box::pin(async move {
+        if length == 0 {
+            Err(Failure::Refused)?;
+        }
+        Ok(length)
+    })
+}
+
+#[domain_event(aggregate_type = "a", event_type = "borrowing_block", aggregate_id_field = "name", on = "both")]
+fn not_moving(name: &str) -> impl Future<Output = u8> + Send + 'static {
+    let _ = name;
+    async { 1 }
+}
+
+#[tokio::test]
+async fn a_future_that_borrows_nothing_stays_one() {
+    let recorder = EventRecorder::new();
+    let request = |body: &str| Request { user: "u".to_owned(), body: body.to_owned() };
+    let futures = {
+        let mut handler = Handler { tenant: "t".to_owned() };
+        let name = "name".to_owned();
+        let polled = (handler.call(request("b")), handler.call(request("")), by_an_alias(&name), not_moving(&name));
+        drop(handler.call(request("never polled")));
+        polled
+    };
+    recorder
+        .scope(async {
+            assert_eq!(is_send(futures.0).await.unwrap(), "ut");
+            futures.1.await.unwrap_err();
+            assert_eq!(futures.2.await.unwrap(), 4);
+            assert_eq!(futures.3.await, 1);
+        })
+        .await;
+    let data = recorder.assert_published("called").key("u").times(1);
+    data.payload("/event_data", serde_json::json!({"tenant": "t", "length": 2, "body": "b"}));
+    recorder.assert_published("called_failed").key("u").payload("/event_data/tenant", "t").times(1);
+    recorder.assert_published("alias").key("name").payload("/event_data/result", 4);
+    recorder.assert_published("borrowing_block").key("name");
+    assert_eq!(recorder.events().len(), 4);
+}
+
+macro_rules! with_a_block {
+    ($name:ident, $out:ty, $body:block) => {
+        #[domain_event(aggregate_type = "a", event_type = "block", aggregate_id_field = "id")]
+        fn $name(id: u8) -> $out $body
+    };
+    (async $name:ident($id:ident), $out:ty, $body:block) => {
+        #[domain_event(aggregate_type = "a", event_type = "block", aggregate_id_field = "id", on = "both", data(id = $id))]
+        async fn $name($id: u8) -> $out $body
+    };
+}
+
+with_a_block!(boxed_block, BoxFuture<'static, Result<u8, Failure>>, { Box::pin(async move { Ok(2) }) });
+with_a_block!(async async_block(id), Result<u8, Failure>, {
+    if id == 0 {
+        return Err(Failure::Refused);
+    }
+    Ok(3)
+});
+
+#[tokio::test]
+async fn a_body_that_a_macro_passed_on_is_one() {
+    let recorder = EventRecorder::new();
+    recorder
+        .scope(async {
+            assert_eq!(boxed_block(1).await.unwrap(), 2);
+            assert_eq!(async_block(2).await.unwrap(), 3);
+        })
+        .await;
+    recorder.assert_published("block").key("1").times(1);
+    recorder.assert_published("block").key("2").times(1);
+}
+
+#[async_trait]
+trait Conditional {
+    async fn conditional(&self, #[cfg(any())] gone: (u8, u8), #[cfg(test)] there: (u8, u8), more: u8) -> u8;
+}
+
+#[async_trait]
+impl Conditional for Handler {
+    #[domain_event(aggregate_type = "a", event_type = "c", aggregate_id_field = "left", data(sum = result + more))]
+    async fn conditional(
+        &self,
+        #[cfg(any())] (gone, lost): (u8, u8),
+        #[cfg(test)] (left, right): (u8, u8),
+        more: u8,
+    ) -> u8 {
+        left + right + more
+    }
+}
+
+#[tokio::test]
+async fn a_conditional_pattern_is_there_where_its_argument_is() {
+    let recorder = EventRecorder::new();
+    let handler = Handler { tenant: String::new() };
+    assert_eq!(recorder.scope(handler.conditional((1, 2), 4)).await, 7);
+    recorder.assert_published("c").key("1").payload("/event_data/sum", 11);
+}
+
+#[domain_event(aggregate_type = "a", event_type = "synced", aggregate_id_field = "id", data(result), on = "both")]
+fn synced<'a>(
+    id: u8,
+    tx: &'a mut Tx<'static>,
+) -> Pin<Box<dyn Future<Output = Result<u8, Failure>> + Send + Sync + 'a>> {
+    Box::pin(async move {
+        let _ = tx;
+        Ok(id)
+    })
+}
+
+#[domain_event(aggregate_type = "a", event_type = "synced", aggregate_id_field = "id")]
+fn synced_directly(id: u8) -> impl Future<Output = std::cell::Cell<u8>> + Send + Sync {
+    async move { std::cell::Cell::new(id) }
+}
+
+#[tokio::test]
+async fn a_future_that_is_sync_stays_one() {
+    let recorder = EventRecorder::new();
+    let mut tx = transaction().await;
+    recorder
+        .scope(async {
+            assert_eq!(synced(1, &mut tx).await.unwrap(), 1);
+            assert_eq!(synced_directly(2).await.get(), 2);
+        })
+        .await;
+    recorder.assert_published("synced").key("1").route(Route::Outbox).times(1);
+    recorder.assert_published("synced").key("2").route(Route::Direct).times(1);
 }

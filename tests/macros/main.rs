@@ -3,12 +3,16 @@
 
 mod boxed;
 mod data;
+mod drops;
 mod failure;
+mod failure_texts;
 mod handles;
 mod ids;
 mod lints;
 mod outcome;
 mod routes;
+mod send;
 mod shapes;
 mod size;
+mod success;
 mod support;

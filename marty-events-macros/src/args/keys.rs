@@ -3,7 +3,7 @@
 use super::Kind;
 
 /// Keys that every attribute takes.
-const SHARED: [&str; 6] = ["data", "priority", "delivery", "transaction", "on_publish_error", "crate"];
+const SHARED: [&str; 7] = ["data", "success", "priority", "delivery", "transaction", "on_publish_error", "crate"];
 
 const AUDIT: [&str; 11] = [
     "event_type",

@@ -6,37 +6,60 @@ use syn::Ident;
 
 use crate::model::{ErrorMessage, Event, Field, Moment, Value, When};
 
-pub(super) fn capture(events: &[Event], private: &TokenStream) -> TokenStream {
-    let mut tokens = TokenStream::new();
+/// Statements, and the names that they bind.
+#[derive(Default)]
+pub(super) struct Captured {
+    pub(super) statements: TokenStream,
+    names: Vec<Ident>,
+}
+
+impl Captured {
+    /// Takes what was bound outside an async block into it.
+    pub(super) fn moved(&self) -> TokenStream {
+        let names = &self.names;
+        quote_spanned!(Span::mixed_site()=> #(let #names = #names;)*)
+    }
+
+    fn bind(&mut self, name: Ident, statement: TokenStream) {
+        self.statements.extend(statement);
+        if !self.names.contains(&name) {
+            self.names.push(name);
+        }
+    }
+}
+
+pub(super) fn capture(events: &[Event], private: &TokenStream) -> Captured {
+    let mut captured = Captured::default();
     for (place, event) in events.iter().enumerate() {
         if let Some(id) = event.id.as_ref().filter(|id| !id.is_of_result) {
             let (name, expression) = (id_name(place), &id.expression);
-            tokens.extend(quote_spanned!(id.span=> let #name = #private::id(&#expression);));
+            captured.bind(name.clone(), quote_spanned!(id.span=> let #name = #private::id(&#expression);));
         }
         if !event.data.is_empty() {
             let (name, start) = (data_name(place), start(event, private));
-            tokens.extend(quote_spanned!(Span::mixed_site()=> let #name = #start;));
+            captured.bind(name.clone(), quote_spanned!(Span::mixed_site()=> let #name = #start;));
             for field in early(&event.data) {
                 let (key, value) = (&field.name, &field.value);
-                tokens.extend(quote_spanned!(field.span=> let #name = #name.field(#key, &(#value));));
+                captured.bind(name.clone(), quote_spanned!(field.span=> let #name = #name.field(#key, &(#value));));
             }
         }
         for field in early(&event.states) {
             let (name, key, value) = (field_name(place, field), &field.name, &field.value);
-            tokens.extend(quote_spanned!(field.span=> let #name = #private::Data::whole().field(#key, &(#value));));
+            let state = quote_spanned!(field.span=> let #name = #private::Data::whole().field(#key, &(#value)););
+            captured.bind(name, state);
         }
         for field in early(texts(event)) {
             let (name, value) = (field_name(place, field), &field.value);
-            tokens.extend(quote_spanned!(field.span=> let #name = #private::text(&(#value));));
+            captured.bind(name.clone(), quote_spanned!(field.span=> let #name = #private::failure_text(&(#value));));
         }
         for (number, value) in values(event) {
             if let Moment::Before = value.when {
                 let (name, expression) = (value_name(place, number), &value.expression);
-                tokens.extend(quote_spanned!(value.span=> let #name = #expression;));
+                captured.bind(name.clone(), quote_spanned!(value.span=> let #name = #expression;));
             }
         }
     }
-    tokens
+    captured
 }
 
 fn start(event: &Event, private: &TokenStream) -> TokenStream {

@@ -7,7 +7,7 @@ use super::{
     capture::{data_name, field_name},
     event::{Record, bind, event},
 };
-use crate::model::{ErrorMessage, Event, Model, When};
+use crate::model::{ErrorMessage, Event, Field, Model, When};
 
 /// Before the body.
 pub(super) fn before(model: &Model, private: &TokenStream) -> TokenStream {
@@ -49,28 +49,9 @@ pub(super) fn after(model: &Model, at_return: Span, private: &TokenStream) -> To
         let message = match &event.error_message {
             ErrorMessage::Omit => None,
             ErrorMessage::Display => Some(quote_spanned!(at_return=> #private::error_text(__error))),
-            ErrorMessage::Given(field) => {
-                let (name, value) = (field_name(place, field), &field.value);
-                Some(if let When::Failure(error) = &field.when {
-                    let bound = bind(error, "__error");
-                    quote_spanned!(field.span.resolved_at(mixed)=> { #bound #private::text(&(#value)) })
-                } else {
-                    quote!(#name)
-                })
-            }
+            ErrorMessage::Given(field) => text(place, field, Known::Error, private),
         };
-        let message = message.map(|text| quote_spanned!(mixed=> __failures.message(#number, #text);));
-        let code = event.error_code.iter().filter_map(|code| {
-            let When::Failure(error) = &code.when else { return None };
-            let (bound, value) = (bind(error, "__error"), &code.value);
-            Some(quote_spanned!(code.span.resolved_at(mixed)=> { #bound __failures.code(#number, #private::text(&(#value))); }))
-        });
-        let fields = event.data.iter().filter_map(|field| {
-            let When::Failure(error) = &field.when else { return None };
-            let (bound, key, value) = (bind(error, "__error"), &field.name, &field.value);
-            Some(quote_spanned!(field.span.resolved_at(mixed)=> { #bound __failures.field(#number, #key, &(#value)); }))
-        });
-        quote_spanned!(mixed=> #message #(#code)* #(#fields)*)
+        details(number, message, event, Known::Error, private)
     });
     quote_spanned! {mixed=>
         {
@@ -85,8 +66,70 @@ pub(super) fn after(model: &Model, at_return: Span, private: &TokenStream) -> To
     }
 }
 
+/// The method returned a value that the event's `success` calls a failure: there is a result, and no error.
+pub(super) fn unsuccessful(number: usize, place: usize, event: &Event, private: &TokenStream) -> TokenStream {
+    let message = match &event.error_message {
+        ErrorMessage::Omit | ErrorMessage::Display => None,
+        ErrorMessage::Given(field) => text(place, field, Known::Result, private),
+    };
+    let details = details(number, message, event, Known::Result, private);
+    quote_spanned!(Span::mixed_site()=> #details __failures.unsuccessful(#number);)
+}
+
 /// The events that a failure makes: number among them, place among all.
-fn watched(model: &Model) -> impl Iterator<Item = (usize, usize, &Event)> {
+pub(super) fn watched(model: &Model) -> impl Iterator<Item = (usize, usize, &Event)> {
     let failing = model.events.iter().enumerate().filter(|(_, event)| event.on.failure());
     failing.enumerate().map(|(number, (place, event))| (number, place, event))
+}
+
+/// What a call that failed has left.
+#[derive(Clone, Copy)]
+enum Known {
+    Error,
+    Result,
+}
+
+impl Known {
+    /// The binding that `field` needs, where it needs this.
+    fn bound(self, field: &Field) -> Option<TokenStream> {
+        match (self, &field.when) {
+            (Self::Error, When::Failure(error)) => Some(bind(error, "__error")),
+            (Self::Result, When::Success(Some(result))) => Some(bind(result, "__result")),
+            _ => None,
+        }
+    }
+}
+
+fn details(
+    number: usize,
+    message: Option<TokenStream>,
+    event: &Event,
+    known: Known,
+    private: &TokenStream,
+) -> TokenStream {
+    let mixed = Span::mixed_site();
+    let message = message.map(|text| quote_spanned!(mixed=> __failures.message(#number, #text);));
+    let code = event.error_code.iter().filter_map(|code| {
+        let (bound, value) = (known.bound(code)?, &code.value);
+        Some(quote_spanned! {code.span.resolved_at(mixed)=> {
+            #bound
+            __failures.code(#number, #private::failure_text(&(#value)));
+        }})
+    });
+    let fields = event.data.iter().filter_map(|field| {
+        let (bound, key, value) = (known.bound(field)?, &field.name, &field.value);
+        Some(quote_spanned!(field.span.resolved_at(mixed)=> { #bound __failures.field(#number, #key, &(#value)); }))
+    });
+    quote_spanned!(mixed=> #message #(#code)* #(#fields)*)
+}
+
+/// What the attribute says of the error, as far as it can be said.
+fn text(place: usize, field: &Field, known: Known, private: &TokenStream) -> Option<TokenStream> {
+    if matches!(field.when, When::Before) {
+        let name = field_name(place, field);
+        return Some(quote!(::core::clone::Clone::clone(&#name)));
+    }
+    let (bound, value) = (known.bound(field)?, &field.value);
+    let span = field.span.resolved_at(Span::mixed_site());
+    Some(quote_spanned!(span=> { #bound #private::failure_text(&(#value)) }))
 }

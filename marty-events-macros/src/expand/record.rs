@@ -22,14 +22,10 @@ pub(super) fn record(
     let at_return = return_type.span().resolved_at(mixed);
     let failed = model.watches_failure().then(|| failure::after(model, at_return, private));
     if !model.events.iter().any(|event| event.on.success()) {
-        return quote_spanned!(mixed=> #failed __out);
+        let judged = judged(model, private);
+        return quote_spanned!(mixed=> #judged #failed __out);
     }
-    let builds = model
-        .events
-        .iter()
-        .enumerate()
-        .filter(|(_, event)| event.on.success())
-        .map(|(place, event)| build(place, event, private));
+    let builds = model.events.iter().enumerate().map(|(place, event)| outcome(model, place, event, private));
     let settle = Ident::new(if model.strict { "settle_strictly" } else { "settle" }, at_return);
     let mut settle = quote_spanned!(at_return=> __recorded.#settle(__out));
     if model.handle.may_be_hidden() {
@@ -47,35 +43,78 @@ pub(super) fn record(
             }
         }};
     }
-    let answer = match failed {
-        None => settle,
-        Some(failed) => quote_spanned! {mixed=>
-            let __out = #settle;
-            #failed
-            __out
-        },
-    };
     quote_spanned! {mixed=>
-        // Nothing borrowed lives on across an await.
-        let __batch = {
-            #[allow(unused_imports)]
-            use #private::outcome::{OfPlain as _, OfResult as _};
-            match (&&#private::outcome::Returned::new(&__out)).success() {
-                ::core::option::Option::Some(__result) => {
-                    let mut __batch = #private::Batch::new();
-                    #(#builds)*
-                    ::core::option::Option::Some(__batch)
+        // Nothing borrowed lives on across an await, nor anything that was borrowed from.
+        let (__batch, __out) = {
+            let __out = __out;
+            let __batch = {
+                #[allow(unused_imports)]
+                use #private::outcome::{OfPlain as _, OfResult as _};
+                match (&&#private::outcome::Returned::new(&__out)).success() {
+                    ::core::option::Option::Some(__result) => {
+                        let mut __batch = #private::Batch::new();
+                        #(#builds)*
+                        __batch
+                    }
+                    ::core::option::Option::None => #private::Batch::new(),
                 }
-                ::core::option::Option::None => ::core::option::Option::None,
-            }
+            };
+            (__batch, __out)
         };
         #select
-        let __recorded = match __batch {
-            ::core::option::Option::Some(__batch) => __handle.record(__batch).await,
-            ::core::option::Option::None => __handle.nothing(),
+        let __out = '__settled: {
+            let __waiting = {
+                #[allow(unused_imports)]
+                use #private::outcome::{WaitsAsOk as _, WaitsWhole as _};
+                match (&&#private::Answer::new(__out)).wait() {
+                    ::core::result::Result::Ok(__waiting) => __waiting,
+                    // The method failed: there is nothing to wait for.
+                    ::core::result::Result::Err(__out) => break '__settled __out,
+                }
+            };
+            let __recorded = __handle.record(__batch).await;
+            let __out = __waiting.out();
+            #settle
         };
-        #answer
+        #failed
+        __out
     }
+}
+
+/// The record of a call that returned a value.
+fn outcome(model: &Model, place: usize, of: &Event, private: &TokenStream) -> TokenStream {
+    let mixed = Span::mixed_site();
+    let success = of.on.success().then(|| build(place, of, private));
+    let Some(condition) = condition(of, private) else { return success.unwrap_or_default() };
+    let failure = failure::watched(model)
+        .find(|(_, other, _)| *other == place)
+        .map(|(number, place, event)| failure::unsuccessful(number, place, event, private));
+    quote_spanned!(mixed=> if #condition { #success } else { #failure })
+}
+
+/// `success = ..` of events that record failures alone.
+fn judged(model: &Model, private: &TokenStream) -> Option<TokenStream> {
+    if !model.events.iter().any(|event| event.success.is_some()) {
+        return None;
+    }
+    let mixed = Span::mixed_site();
+    let events = model.events.iter().enumerate().filter(|(_, event)| event.success.is_some());
+    let outcomes = events.map(|(place, event)| outcome(model, place, event, private));
+    Some(quote_spanned! {mixed=> {
+        #[allow(unused_imports)]
+        use #private::outcome::{OfPlain as _, OfResult as _};
+        if let ::core::option::Option::Some(__result) = (&&#private::outcome::Returned::new(&__out)).success() {
+            #(#outcomes)*
+        }
+    }})
+}
+
+fn condition(event: &Event, private: &TokenStream) -> Option<TokenStream> {
+    let field = event.success.as_ref()?;
+    let When::Success(Some(result)) = &field.when else { return None };
+    let (bound, value) = (bind(result, "__result"), &field.value);
+    let span = field.span.resolved_at(Span::mixed_site());
+    Some(quote_spanned!(span=> { #bound #private::outcome::succeeded(&(#value)) }))
 }
 
 fn build(place: usize, of: &Event, private: &TokenStream) -> TokenStream {

@@ -6,10 +6,11 @@ use syn::{Expr, Ident, Index, LitStr, spanned::Spanned};
 
 use super::{
     Scope,
+    success::success,
     values::{calls, constructor},
 };
 use crate::{
-    args::{Args, Data, Delivery, Errors, IdField, Kind, On, OnPublishError, literal},
+    args::{Args, Data, Delivery, Errors, IdField, Kind, OnPublishError, literal},
     expression::names,
     method::plain,
     model::{ErrorMessage, Event, Field, Id, When},
@@ -25,6 +26,7 @@ pub(super) fn event(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> Even
     Event {
         kind: args.kind,
         on: args.on(),
+        success: success(args, scope, errors),
         span: args.span,
         new: constructor(args, scope, errors),
         id,
@@ -107,7 +109,7 @@ fn data(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> (Vec<Field>, boo
         name,
         value: value.clone(),
         span: value.span(),
-        when: errors.ok(when(value, args.on(), scope)).unwrap_or(When::Before),
+        when: errors.ok(when(value, args, scope)).unwrap_or(When::Before),
     };
     match &args.data {
         None => (Vec::new(), false),
@@ -117,14 +119,15 @@ fn data(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> (Vec<Field>, boo
 }
 
 /// An expression that names `result` or `error` is evaluated after the body, every other one before it.
-fn when(value: &Expr, on: On, scope: &Scope<'_>) -> syn::Result<When> {
+fn when(value: &Expr, args: &Args, scope: &Scope<'_>) -> syn::Result<When> {
+    let on = args.on();
     let error = names(value, "error").filter(|_| on.failure());
     match (names(value, "result"), error) {
         (Some(result), Some(_)) => Err(syn::Error::new(
             result.span(),
             "a call has a `result` or an `error`, never both; give each a field of its own",
         )),
-        (Some(result), None) if !on.success() => Err(syn::Error::new(
+        (Some(result), None) if !on.success() && !decides(args) => Err(syn::Error::new(
             result.span(),
             "a call that failed has no `result`; write `on = \"both\"`, or leave this out",
         )),
@@ -138,6 +141,11 @@ fn when(value: &Expr, on: On, scope: &Scope<'_>) -> syn::Result<When> {
         }
         (None, None) => Ok(When::Before),
     }
+}
+
+/// A call that returned a value may have failed, and has a `result` then.
+fn decides(args: &Args) -> bool {
+    args.value("success").is_some()
 }
 
 /// An argument called `result` could be meant by it just as well.
@@ -193,7 +201,7 @@ fn error_message(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> ErrorMe
             errors.push(syn::Error::new(value.span(), "`error` has its word in quotes; write `error = \"omit\"`"));
             ErrorMessage::Omit
         }
-        None => ErrorMessage::Given(Box::new(of_error("error_message", value, args.on(), scope, errors))),
+        None => ErrorMessage::Given(Box::new(of_error("error_message", value, args, scope, errors))),
     }
 }
 
@@ -208,12 +216,14 @@ fn is_word(value: &Expr, scope: &Scope<'_>) -> bool {
 fn error_code(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> Option<Field> {
     let value = args.value("error_code")?;
     errors.ok(of_failure("error_code", args));
-    Some(of_error("error_code", value, args.on(), scope, errors))
+    Some(of_error("error_code", value, args, scope, errors))
 }
 
-fn of_error(name: &str, value: &Expr, on: On, scope: &Scope<'_>, errors: &mut Errors) -> Field {
-    let when = errors.ok(when(value, on, scope)).unwrap_or(When::Before);
-    if let When::Success(Some(result)) = &when {
+fn of_error(name: &str, value: &Expr, args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> Field {
+    let when = errors.ok(when(value, args, scope)).unwrap_or(When::Before);
+    if let When::Success(Some(result)) = &when
+        && !decides(args)
+    {
         errors.push(syn::Error::new(result.span(), "a call that failed has no `result`; name `error`"));
     }
     Field { name: name.to_owned(), value: value.clone(), span: value.span(), when }

@@ -26,7 +26,7 @@ pub(super) fn needed(events: &[Event], attributes: &[Args]) -> Needed {
             ErrorMessage::Given(field) => Some(&**field),
             _ => None,
         };
-        let fields = event.data.iter().chain(&event.states).chain(&event.error_code).chain(given);
+        let fields = event.data.iter().chain(&event.success).chain(&event.states).chain(&event.error_code).chain(given);
         expressions.extend(fields.filter(|field| !matches!(field.when, When::Before)).map(|field| field.value.clone()));
         let values = event.new.iter().chain(event.calls.iter().map(|call| &call.argument));
         let late = values.filter(|value| matches!(value.when, Moment::Success(_)));

@@ -5,7 +5,13 @@ use std::fmt::Display;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{EventError, event::Json};
+use crate::{
+    EventError,
+    event::{
+        Json,
+        texts::{LONGEST_ERROR, bounded},
+    },
+};
 
 /// What an id can be made of.
 #[diagnostic::on_unimplemented(
@@ -37,12 +43,16 @@ pub fn id<T: EventId + ?Sized>(value: &T) -> String {
 )]
 pub trait EventText {
     fn text(&self) -> String;
+    fn bounded_text(&self) -> String;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Display + ?Sized> EventText for T {
     fn text(&self) -> String {
         self.to_string()
+    }
+    fn bounded_text(&self) -> String {
+        bounded(self, LONGEST_ERROR)
     }
 }
 
@@ -64,13 +74,18 @@ pub trait ErrorText {
 #[diagnostic::do_not_recommend]
 impl<T: Display + ?Sized> ErrorText for T {
     fn text(&self) -> String {
-        self.to_string()
+        bounded(self, LONGEST_ERROR)
     }
 }
 
-/// What is said of an error.
+/// What is said of an error: cut where it is too long, since a caller may decide how long that is.
 pub fn error_text<T: ErrorText + ?Sized>(error: &T) -> String {
     error.text()
+}
+
+/// What an attribute says of a failure (`error`, `error_code`): cut as the error's own text is.
+pub fn failure_text<T: EventText + ?Sized>(value: &T) -> String {
+    value.bounded_text()
 }
 
 /// What data can be made of.

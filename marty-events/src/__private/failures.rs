@@ -19,7 +19,8 @@ use crate::{
 /// The events of one call that are published if it fails.
 #[derive(Debug)]
 pub struct Failures {
-    watched: Vec<Watched>,
+    /// An event that was handed over is gone.
+    watched: Vec<Option<Watched>>,
     state: State,
 }
 
@@ -56,7 +57,7 @@ impl Failures {
     }
 
     pub fn watch<B: Builder>(&mut self, event: B, data: Option<Data>, late: &[&'static str], code: Option<String>) {
-        self.watched.push(Watched { event: event.into(), data, late: late.to_vec(), message: None, code });
+        self.watched.push(Some(Watched { event: event.into(), data, late: late.to_vec(), message: None, code }));
     }
 
     pub fn previous_state(&mut self, event: AuditEvent, state: Data) -> AuditEvent {
@@ -76,19 +77,19 @@ impl Failures {
     }
 
     pub fn message(&mut self, number: usize, message: String) {
-        if let Some(watched) = self.watched.get_mut(number) {
+        if let Some(watched) = self.at(number) {
             watched.message = Some(message);
         }
     }
 
     pub fn code(&mut self, number: usize, code: String) {
-        if let Some(watched) = self.watched.get_mut(number) {
+        if let Some(watched) = self.at(number) {
             watched.code = Some(code);
         }
     }
 
     pub fn field<T: EventData + ?Sized>(&mut self, number: usize, name: &'static str, value: &T) {
-        let Some(watched) = self.watched.get_mut(number) else { return };
+        let Some(watched) = self.at(number) else { return };
         watched.late.retain(|late| *late != name);
         watched.data = watched.data.take().map(|data| data.field(name, value));
     }
@@ -98,8 +99,19 @@ impl Failures {
         self.hand_over(Outcome::Failure);
     }
 
+    /// The method returned what the event's attribute calls no success.
+    pub fn unsuccessful(&mut self, number: usize) {
+        let watched = self.watched.get_mut(number).and_then(Option::take);
+        publisher::record_failure(watched.map(|watched| watched.finish(Outcome::Failure)).into_iter().collect());
+    }
+
+    fn at(&mut self, number: usize) -> Option<&mut Watched> {
+        self.watched.get_mut(number).and_then(Option::as_mut)
+    }
+
     fn hand_over(&mut self, outcome: Outcome) {
-        let events: Vec<Event> = self.watched.drain(..).map(|watched| watched.finish(outcome)).collect();
+        let watched = self.watched.drain(..).flatten();
+        let events: Vec<Event> = watched.map(|watched| watched.finish(outcome)).collect();
         if !events.is_empty() {
             publisher::record_failure(events);
         }

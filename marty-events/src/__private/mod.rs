@@ -11,9 +11,10 @@ mod recorded;
 pub mod select;
 
 pub use batch::{Batch, Builder};
-pub use capture::{Data, ErrorText, EventData, EventId, EventText, error_text, id, text};
+pub use capture::{Data, ErrorText, EventData, EventId, EventText, error_text, failure_text, id, text};
 pub use failures::Failures;
-pub use recorded::{Answer, CanFail, Directly, FromEventError, InTransaction, IsSilent, Recorded, Tells};
+pub use outcome::Answer;
+pub use recorded::{CanFail, Directly, FromEventError, InTransaction, IsSilent, Recorded, Recording, Tells};
 
 pub use crate::event::{
     AuditEvent, CustomEvent, DomainEvent, EventOrdering, EventPriority, Json, NotificationEvent, RiskLevel,

@@ -1,7 +1,12 @@
 //! Whether a method succeeded, told by the type of what it returned: `Ok` of any `Result`, also behind an alias; anything
-//! else is a success.
+//! else is a success, unless the attribute has an expression that decides.
 
-use std::convert::Infallible;
+use std::{
+    cell::Cell,
+    convert::Infallible,
+    fmt,
+    sync::{Mutex, PoisonError},
+};
 
 /// What a method returned.
 #[derive(Debug)]
@@ -46,4 +51,92 @@ impl<'a, T> OfPlain<'a> for Returned<'a, T> {
     fn success(&self) -> Option<&'a T> {
         Some(self.0)
     }
+}
+
+/// What a method returned, by value.
+pub struct Answer<O>(Cell<Option<O>>);
+
+impl<O> fmt::Debug for Answer<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answer")
+    }
+}
+
+impl<O> Answer<O> {
+    pub fn new(out: O) -> Self {
+        Self(Cell::new(Some(out)))
+    }
+
+    pub(super) fn take(&self) -> O {
+        self.0.take().expect("made with a value, and asked once")
+    }
+}
+
+/// A value that waits until the events are handed over: `Sync` where it is `Send`, and without the method's error type, so that
+/// an error need not be `Send` for the method's future to be.
+pub struct Waiting<V, O> {
+    value: Mutex<V>,
+    whole: fn(V) -> O,
+}
+
+impl<V, O> fmt::Debug for Waiting<V, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Waiting")
+    }
+}
+
+impl<V, O> Waiting<V, O> {
+    fn new(value: V, whole: fn(V) -> O) -> Self {
+        Self { value: Mutex::new(value), whole }
+    }
+
+    pub fn out(self) -> O {
+        (self.whole)(self.value.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// For a `Result`: an `Err` does not wait. One reference more, so that it is found first.
+pub trait WaitsAsOk<O> {
+    type Value;
+    fn wait(&self) -> Result<Waiting<Self::Value, O>, O>;
+}
+
+impl<T, E> WaitsAsOk<Result<T, E>> for &Answer<Result<T, E>> {
+    type Value = T;
+    fn wait(&self) -> Result<Waiting<T, Result<T, E>>, Result<T, E>> {
+        self.take().map(|value| Waiting::new(value, Ok)).map_err(Err)
+    }
+}
+
+/// For anything else.
+pub trait WaitsWhole<O> {
+    fn wait(&self) -> Result<Waiting<O, O>, O>;
+}
+
+impl<O> WaitsWhole<O> for Answer<O> {
+    fn wait(&self) -> Result<Waiting<O, O>, O> {
+        Ok(Waiting::new(self.take(), std::convert::identity))
+    }
+}
+
+/// The answer of `success = ..`.
+#[diagnostic::on_unimplemented(
+    message = "`success` must be a `bool`, and this is `{Self}`",
+    label = "says neither that the call succeeded nor that it failed",
+    note = "write a condition, for example `success = result.status().is_success()`"
+)]
+pub trait Verdict {
+    fn is_success(&self) -> bool;
+}
+
+#[diagnostic::do_not_recommend]
+impl Verdict for bool {
+    fn is_success(&self) -> bool {
+        *self
+    }
+}
+
+/// Whether the call succeeded.
+pub fn succeeded<V: Verdict>(verdict: &V) -> bool {
+    verdict.is_success()
 }

@@ -1,7 +1,15 @@
 //! What became of the events of one call, and how its caller hears of it.
 
-use std::{cell::Cell, error::Error, fmt, marker::PhantomData};
+use std::{
+    error::Error,
+    fmt,
+    marker::PhantomData,
+    pin::Pin,
+    sync::{Mutex, PoisonError},
+    task::{Context, Poll},
+};
 
+use super::outcome::Answer;
 use crate::EventError;
 
 /// How handing the events over went.
@@ -68,18 +76,28 @@ impl Recorded<Directly> {
     }
 }
 
-/// What a method returns in place of its result when its events were refused.
-pub struct Answer<O>(Cell<Option<O>>);
+/// The handing over of a call's events. Its type says that it is `Send` and `Sync`: the compiler proves that once, here, and not
+/// in each method that awaits it. It is larger than most methods, so it is boxed besides.
+pub struct Recording<'a, Road>(Mutex<Pin<Box<dyn Future<Output = Recorded<Road>> + Send + 'a>>>);
 
-impl<O> fmt::Debug for Answer<O> {
+impl<Road> fmt::Debug for Recording<'_, Road> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Answer")
+        f.write_str("Recording")
     }
 }
 
-impl<O> Answer<O> {
-    pub fn new(out: O) -> Self {
-        Self(Cell::new(Some(out)))
+impl<'a, Road> Recording<'a, Road> {
+    pub(super) fn new(recording: impl Future<Output = Recorded<Road>> + Send + 'a) -> Self {
+        Self(Mutex::new(Box::pin(recording)))
+    }
+}
+
+impl<Road> Future for Recording<'_, Road> {
+    type Output = Recorded<Road>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Recorded<Road>> {
+        // Locked by nobody: the mutex is there for its `Sync` alone.
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll(context)
     }
 }
 
@@ -102,7 +120,7 @@ pub trait IsSilent<O> {
 impl<O> IsSilent<O> for Answer<O> {
     fn refuse(&self, error: EventError) -> O {
         log(&error);
-        self.0.take().expect("made with a value, and asked once")
+        self.take()
     }
 }
 

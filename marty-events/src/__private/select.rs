@@ -2,7 +2,7 @@
 
 use super::{
     Batch,
-    recorded::{Directly, InTransaction, Recorded},
+    recorded::{Directly, InTransaction, Recorded, Recording},
 };
 use crate::{EventError, OutboxConnection, OutboxTransaction};
 
@@ -293,57 +293,39 @@ impl MayLog for Opaque {}
 #[diagnostic::do_not_recommend]
 impl MayLog for Rejected {}
 
-impl<H: ?Sized> Held<'_, H> {
-    pub async fn record(self, batch: Batch) -> Recorded<InTransaction>
+impl<'a, H: ?Sized> Held<'a, H> {
+    pub fn record(self, batch: Batch) -> Recording<'a, InTransaction>
     where
         H: OutboxTransaction,
     {
         let mut handle = self.0;
-        // Boxed: it is larger than most methods, and would be part of each of them.
-        Recorded::new(Box::pin(batch.record_in(&mut handle)).await)
-    }
-
-    pub fn nothing(self) -> Recorded<InTransaction> {
-        Recorded::new(Ok(()))
+        Recording::new(async move { Recorded::new(batch.record_in(&mut handle).await) })
     }
 }
 
-impl<H: ?Sized> Named<'_, H> {
-    pub async fn record(mut self, batch: Batch) -> Recorded<InTransaction>
+impl<'a, H: ?Sized> Named<'a, H> {
+    pub fn record(mut self, batch: Batch) -> Recording<'a, InTransaction>
     where
         H: Send,
     {
-        Recorded::new(Box::pin(batch.record_in(&mut self)).await)
-    }
-
-    pub fn nothing(self) -> Recorded<InTransaction> {
-        Recorded::new(Ok(()))
+        Recording::new(async move { Recorded::new(batch.record_in(&mut self).await) })
     }
 }
 
 impl Absent {
-    pub async fn record(self, batch: Batch) -> Recorded<Directly> {
-        Recorded::new(Box::pin(batch.record_direct()).await)
-    }
-
-    pub fn nothing(self) -> Recorded<Directly> {
-        Recorded::new(Ok(()))
+    pub fn record(self, batch: Batch) -> Recording<'static, Directly> {
+        Recording::new(async move { Recorded::new(batch.record_direct().await) })
     }
 }
 
 impl Doubted {
-    pub async fn record(self, batch: Batch) -> Recorded<Directly> {
-        match self.hidden {
-            None => Recorded::new(Box::pin(batch.record_direct()).await),
-            Some(handle) => Recorded::refused(batch.refused(format!(
-                "an argument of a generic type is a transaction here (`{handle}`), which its event would be sent ahead of; \
-                 add the bound `marty_events::OutboxTransaction` to the type, or state `delivery = \"direct\"`"
-            ))),
-        }
-    }
-
-    pub fn nothing(self) -> Recorded<Directly> {
-        Recorded::new(Ok(()))
+    pub fn record(self, batch: Batch) -> Recording<'static, Directly> {
+        let Some(handle) = self.hidden else { return Absent.record(batch) };
+        let refused = batch.refused(format!(
+            "an argument of a generic type is a transaction here (`{handle}`), which its event would be sent ahead of; \
+             add the bound `marty_events::OutboxTransaction` to the type, or state `delivery = \"direct\"`"
+        ));
+        Recording::new(std::future::ready(Recorded::refused(refused)))
     }
 }
 
@@ -354,21 +336,12 @@ impl Opaque {
         drop(batch);
         Rejected
     }
-
-    pub fn nothing(self) -> Rejected {
-        Rejected
-    }
 }
 
 impl Rejected {
     #[expect(clippy::unused_async, reason = "it is called like the others")]
     pub async fn record(self, batch: Batch) -> Self {
         drop(batch);
-        self
-    }
-
-    #[must_use]
-    pub fn nothing(self) -> Self {
         self
     }
 

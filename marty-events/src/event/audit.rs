@@ -56,18 +56,18 @@ pub struct AuditEvent {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct AuditPayload {
     pub(crate) event_type: AuditEventType,
-    action: String,
-    resource_type: String,
+    pub(super) action: String,
+    pub(super) resource_type: String,
     pub(crate) resource_id: Option<String>,
     pub(crate) operation_details: Json,
-    previous_state: Option<Json>,
-    new_state: Option<Json>,
-    security_context: Json,
+    pub(super) previous_state: Option<Json>,
+    pub(super) new_state: Option<Json>,
+    pub(super) security_context: Json,
     success: bool,
     outcome: Outcome,
-    error_message: Option<String>,
-    error_code: Option<String>,
-    compliance_tags: Vec<String>,
+    pub(super) error_message: Option<String>,
+    pub(super) error_code: Option<String>,
+    pub(super) compliance_tags: Vec<String>,
     risk_level: RiskLevel,
 }
 
@@ -102,14 +102,16 @@ impl AuditEvent {
         self.payload.event_type.as_str()
     }
 
-    /// Which resource; also the record's key in Kafka. An empty text is refused when the event is published.
+    /// Which resource; also the record's key in Kafka. An empty text, and one with control characters, is refused
+    /// when the event is published.
     #[must_use]
     pub fn resource_id(mut self, id: impl fmt::Display) -> Self {
         self.payload.resource_id = Some(id.to_string());
         self
     }
 
-    /// Details of the operation (`operation_details`); an empty object unless set.
+    /// Details of the operation (`operation_details`); an empty object unless set. JSON has no `NaN` and no infinity:
+    /// such a number is written as `null`.
     pub fn data<T: Serialize + ?Sized>(mut self, details: &T) -> Result<Self, EventError> {
         self.payload.operation_details = Json::of("operation_details", details)?;
         Ok(self)

@@ -42,14 +42,16 @@ impl CustomEvent {
         &self.event_type
     }
 
-    /// The record's key in Kafka; none unless set. An empty text is refused when the event is published.
+    /// The record's key in Kafka; none unless set. An empty text, and one with control characters, is refused
+    /// when the event is published.
     #[must_use]
     pub fn key(mut self, key: impl fmt::Display) -> Self {
         self.key = Some(key.to_string());
         self
     }
 
-    /// The payload; an empty object unless set.
+    /// The payload; an empty object unless set. JSON has no `NaN` and no infinity:
+    /// such a number is written as `null`.
     pub fn data<T: Serialize + ?Sized>(mut self, data: &T) -> Result<Self, EventError> {
         self.payload = Json::of("payload", data)?;
         Ok(self)

@@ -28,13 +28,14 @@ pub(crate) struct DomainPayload {
     pub(crate) event_type: String,
     event_version: u32,
     pub(crate) event_data: Json,
-    business_context: Json,
+    pub(super) business_context: Json,
     schema_version: String,
     schema_url: Option<String>,
 }
 
 impl DomainEvent {
-    /// `event_type` happened to the aggregate of that type and id. An empty id is refused when the event is published.
+    /// `event_type` happened to the aggregate of that type and id. An empty id, and one
+    /// with control characters, is refused when the event is published.
     #[must_use]
     pub fn new(
         aggregate_type: impl Into<String>,
@@ -63,7 +64,8 @@ impl DomainEvent {
         &self.payload.event_type
     }
 
-    /// What happened, in detail (`event_data`); an empty object unless set.
+    /// What happened, in detail (`event_data`); an empty object unless set. JSON has no `NaN` and no infinity:
+    /// such a number is written as `null`.
     pub fn data<T: Serialize + ?Sized>(mut self, data: &T) -> Result<Self, EventError> {
         self.payload.event_data = Json::of("event_data", data)?;
         Ok(self)

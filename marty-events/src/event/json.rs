@@ -16,6 +16,11 @@ impl Json {
             Err(source) => Err(EventError::Serialize { field: field.to_owned(), source }),
         }
     }
+
+    /// The JSON, where it was set.
+    pub(super) fn text(&self) -> Option<&str> {
+        self.0.as_deref().map(RawValue::get)
+    }
 }
 
 impl From<Box<RawValue>> for Json {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     Event, EventKind, EventOrdering, EventPriority, Metadata,
     metadata::Rfc3339,
+    texts,
     topic::{self, TopicPattern},
 };
 use crate::{EventContext, EventError, observe::TraceContext};
@@ -117,6 +118,12 @@ impl Source {
         self.message_at(event, Uuid::now_v7(), Timestamp::now(), EventContext::current())
     }
 
+    /// The same with everything cut to a length that any producer takes.
+    pub(crate) fn shortened_message(&self, event: Event) -> Result<Message, EventError> {
+        let context = EventContext::current().shortened();
+        self.message_at(event.shortened(), Uuid::now_v7(), Timestamp::now(), context)
+    }
+
     pub(crate) fn message_at(
         &self,
         event: Event,
@@ -201,6 +208,16 @@ impl Draft<'_> {
         }
         if key == Some("") {
             return Err(invalid(event_type, "its id is empty; give the id of what it is about"));
+        }
+        for (part, header, text) in [("type", "ce_type", Some(event_type)), ("id", "ce_subject", key)] {
+            if let Some(letter) = text.and_then(texts::forbidden) {
+                let letter = u32::from(letter);
+                let problem = format!(
+                    "its {part} has the character U+{letter:04X}, which CloudEvents forbids in `{header}`; leave it out, or \
+                     encode it"
+                );
+                return Err(invalid(event_type, &problem));
+            }
         }
         let trace = self.trace.as_deref();
         let metadata = self.context.metadata(self.source, &self.stamp.id, &self.stamp.time, priority, trace);

@@ -16,6 +16,8 @@ mod kinds;
 pub(crate) mod message;
 mod metadata;
 mod notification;
+pub(crate) mod shortened;
+pub(crate) mod texts;
 pub(crate) mod topic;
 
 pub use audit::{AuditEvent, Outcome, RiskLevel};

@@ -90,7 +90,8 @@ impl NotificationEvent {
         self
     }
 
-    /// The variables of the template (`template_variables`); an empty object unless set.
+    /// The variables of the template (`template_variables`); an empty object unless set. JSON has no `NaN` and no infinity:
+    /// such a number is written as `null`.
     pub fn data<T: Serialize + ?Sized>(mut self, variables: &T) -> Result<Self, EventError> {
         self.payload.template_variables = Json::of("template_variables", variables)?;
         Ok(self)

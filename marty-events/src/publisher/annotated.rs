@@ -61,8 +61,8 @@ fn log(error: &EventError) {
 /// Hands over an annotated method's records of a failure, without waiting: never in the caller's transaction.
 pub(crate) fn record_failure(events: Vec<Event>) {
     for event in events {
-        let (kind, event_type) = (event.kind(), event.event_type().to_owned());
-        match publisher().and_then(|publisher| Ok((publisher.accept_counted(kind, Ok(event))?, publisher))) {
+        let event_type = event.event_type().to_owned();
+        match publisher().and_then(|publisher| Ok((publisher.accept_failure(event)?, publisher))) {
             Ok((accepted, publisher)) => publisher.hand_over(accepted),
             Err(error) => tracing::error!(%error, event_type, "a failure was not recorded"),
         }

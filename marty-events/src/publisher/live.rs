@@ -46,7 +46,23 @@ impl Live {
         if self.outstanding.is_closed() {
             return Err(EventError::ShutDown);
         }
-        let message = self.source.message(event)?;
+        self.fitting(self.source.message(event)?)
+    }
+
+    /// The record of a failure, cut where the producer would not take it: nobody hears of a record that is refused.
+    pub(super) fn complete_failure(&self, event: Event) -> Result<Message, EventError> {
+        let shorter = event.clone();
+        match self.complete(event) {
+            Err(EventError::TooLarge { topic, size, limit, .. }) => {
+                let message = self.fitting(self.source.shortened_message(shorter)?)?;
+                tracing::warn!(event_id = %message.id, topic, size, limit, "the record of a failure was cut to fit");
+                Ok(message)
+            }
+            completed => completed,
+        }
+    }
+
+    fn fitting(&self, message: Message) -> Result<Message, EventError> {
         let size = message.size();
         if self.longest < size {
             return Err(EventError::TooLarge { id: message.id, topic: message.topic, size, limit: self.longest });

@@ -170,7 +170,21 @@ impl EventPublisher {
 
     /// Accepts a direct event of an annotated method. One that cannot be is counted: its caller may not hear of it.
     fn accept_counted(&self, kind: EventKind, event: Result<Event, EventError>) -> Result<Accepted, EventError> {
-        let accepted = event.and_then(|event| self.accept(self.complete(event)?));
+        self.counted(kind, event.and_then(|event| self.accept(self.complete(event)?)))
+    }
+
+    /// Accepts the record of a failure, made to fit where it has to be.
+    fn accept_failure(&self, event: Event) -> Result<Accepted, EventError> {
+        let (kind, event) = (event.kind(), event.escaped());
+        let message = match &self.0 {
+            Sink::Live(live) => live.complete_failure(event),
+            #[cfg(feature = "testing")]
+            Sink::Recorder(recorder) => recorder.source().message(event),
+        };
+        self.counted(kind, message.and_then(|message| self.accept(message)))
+    }
+
+    fn counted(&self, kind: EventKind, accepted: Result<Accepted, EventError>) -> Result<Accepted, EventError> {
         accepted.inspect_err(|_| match &self.0 {
             Sink::Live(live) => live.metrics.lost(kind),
             #[cfg(feature = "testing")]

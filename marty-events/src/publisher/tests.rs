@@ -150,3 +150,58 @@ async fn a_caller_is_let_go_where_the_client_reports_nothing() {
     assert!(publishing.is_err_and(|error| error.is_retryable()));
     assert_eq!(live.outstanding.len(), 1, "the event goes on without its caller");
 }
+
+/// Everything of a record that a caller can make long is long, and the producer takes little.
+#[tokio::test]
+async fn the_record_of_a_failure_is_cut_until_the_producer_takes_it() {
+    let long = "ü\u{1}".repeat(50_000);
+    let data = serde_json::json!({"input": long, "kept": 7, "error_message": long});
+    let many: std::collections::BTreeMap<String, u8> = (0..10_000).map(|number| (number.to_string(), 1)).collect();
+    let audit = |word: &str| AuditEvent::new(AuditEventType::Custom(word.to_owned()), long.clone(), long.clone());
+    let events: Vec<crate::Event> = vec![
+        audit("login")
+            .resource_id(&long)
+            .data(&data)
+            .and_then(|event| event.previous_state(&long))
+            .and_then(|event| event.security_context(&many))
+            .expect("JSON")
+            .error_message(long.clone())
+            .error_code(&long)
+            .compliance_tags(vec![long.clone(); 100])
+            .into(),
+        audit(&long).data(&[&long]).expect("JSON").into(),
+        crate::DomainEvent::new("user", &long, "renamed_failed")
+            .data(&data)
+            .and_then(|event| event.business_context(&many))
+            .expect("JSON")
+            .into(),
+        crate::CustomEvent::new("t", long.clone()).key(&long).data(&data).expect("JSON").into(),
+    ];
+    let limit = 32 * 1024;
+    let config = without_broker().producer_property("message.max.bytes", limit.to_string());
+    let live = Arc::new(Live::new(&config.build().expect("a configuration")).expect("a publisher"));
+    let context = crate::EventContext::new()
+        .correlation_id(&long)
+        .causation_id(&long)
+        .user_id(&long)
+        .session_id(&long)
+        .request_id(&long)
+        .source_ip(&long)
+        .user_agent(long.clone())
+        .custom_header("tenant", long.clone());
+    let made = context.scope(async {
+        let whole = live.complete(events[0].clone().escaped());
+        assert!(matches!(whole, Err(EventError::TooLarge { .. })), "{whole:?}");
+        events.into_iter().map(|event| live.complete_failure(event.escaped())).collect::<Result<Vec<_>, _>>()
+    });
+    let messages = made.await.expect("they fit");
+    let values: Vec<serde_json::Value> =
+        messages.iter().map(|message| serde_json::from_slice(&message.payload).expect("JSON")).collect();
+    assert!(messages.iter().all(|message| message.size() <= limit));
+    let details = &values[0]["payload"]["operation_details"];
+    assert_eq!(details["kept"], 7);
+    assert!(details["input"].as_str().is_some_and(|text| text.starts_with("ü") && text.contains("[cut; 150000 bytes")));
+    assert_eq!(values[0]["payload"]["resource_id"], messages[0].key.as_deref().expect("a key"));
+    assert_eq!(values[2]["payload"]["event_data"]["kept"], 7);
+    assert_eq!(values[3]["payload"]["kept"], 7);
+}
