@@ -39,6 +39,12 @@ provide_kcat() {
   have kcat || install_packages kcat || say "kcat is missing ($WHY); tests that use it will be skipped"
 }
 
+# Debian has it in a folder that is not on every user's path.
+provide_pgbouncer() {
+  export PATH=$PATH:/usr/sbin
+  have pgbouncer || install_packages pgbouncer || say "pgbouncer is missing ($WHY); tests behind a pooler will be skipped"
+}
+
 has_openssl() { have pkg-config && pkg-config --exists openssl; }
 
 # The browser that the console is tried with, and what drives it.

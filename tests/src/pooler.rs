@@ -1,15 +1,15 @@
-//! A PgBouncer of a test's own, before a PostgreSQL.
+//! A `PgBouncer` of a test's own, before a PostgreSQL.
 
 use std::{
     fs,
-    net::TcpListener,
+    os::unix::fs::MetadataExt,
     process::{Child, Command, Stdio},
     str::FromStr,
 };
 
 use sqlx::postgres::PgConnectOptions;
 
-use crate::servers;
+use crate::{ports, servers};
 
 /// Ends when it is dropped.
 #[derive(Debug)]
@@ -32,22 +32,25 @@ impl Pooler {
             servers::skip(test, "pgbouncer is not installed");
             return None;
         }
-        let server = PgConnectOptions::from_str(admin).expect("a PostgreSQL URL");
+        // It does not run as root, and only root can make it run as another user.
+        let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+        let runs_as = if is_root { "user = nobody\n" } else { "" };
+        let behind = PgConnectOptions::from_str(admin).expect("a PostgreSQL URL");
         let password = admin.split_once("://").and_then(|(_, rest)| rest.split_once('@')).expect("a user").0;
         let (user, password) = password.split_once(':').expect("a password");
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        let port = ports::one();
         let folder = tempfile::tempdir().expect("a directory");
         let settings = folder.path().join("pgbouncer.ini");
-        let text = format!(
+        let ini = format!(
             "[databases]\n* = host={} port={} user={user} password={password}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
-             listen_port = {port}\nauth_type = any\npool_mode = {mode}\nunix_socket_dir =\nuser = nobody\n\
+             listen_port = {port}\nauth_type = any\npool_mode = {mode}\nunix_socket_dir =\n{runs_as}\
              default_pool_size = {}\n",
-            server.get_host(),
-            server.get_port(),
+            behind.get_host(),
+            behind.get_port(),
             // In session mode each client keeps its connection; in transaction mode few are to be shared by many.
             if mode == "session" { 60 } else { 4 },
         );
-        fs::write(&settings, text).expect("a file");
+        fs::write(&settings, ini).expect("a file");
         let process = Command::new("pgbouncer").arg("-q").arg(&settings).stderr(Stdio::null()).spawn();
         Some(Self { process: process.expect("it starts"), port, _folder: folder })
     }

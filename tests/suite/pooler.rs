@@ -1,4 +1,4 @@
-//! The library behind a real PgBouncer, which is set up as it comes.
+//! The library behind a real `PgBouncer`, which is set up as it comes.
 
 use marty_events::{
     OutboxRelay, OutboxRepository,
@@ -20,7 +20,7 @@ async fn works_behind(test: &str, mode: &str) {
     let Some(service) = Service::start(test).await else { return };
     let Some(pooler) = Pooler::start(test, &service.database.url, mode) else { return };
     let url = pooler.url(&service.database.url);
-    let OutboxPool::Postgres(pool) = OutboxPool::connect_lazy(&url).unwrap() else { panic!("a PostgreSQL") };
+    let OutboxPool::Postgres(pool) = OutboxPool::connect_lazy(&url).expect("a pool") else { panic!("a PostgreSQL") };
     wait::until("the pooler", || async { sqlx::raw_sql("SELECT 1").execute(&pool).await.ok() }).await;
     migrate(&pool).await.expect("its lock ends with its transaction");
     migrate(&pool).await.expect("its lock ended with its transaction");
@@ -31,13 +31,13 @@ async fn works_behind(test: &str, mode: &str) {
     };
     let relays = [relay(), relay()];
     for number in 0..EVENTS {
-        let mut transaction = service.database.pool.begin().await.unwrap();
+        let mut transaction = service.database.pool.begin().await.expect("a transaction");
         service
             .publisher
             .publish_in(&mut transaction, numbered(&format!("k-{}", number % 10), number / 10))
             .await
-            .unwrap();
-        transaction.commit().await.unwrap();
+            .expect("the event is in the outbox");
+        transaction.commit().await.expect("the commit");
     }
     let histories = histories(&service.reader.events(EVENTS).await);
     let ordered: Vec<i64> = (0..30).collect();
@@ -56,7 +56,8 @@ async fn works_behind(test: &str, mode: &str) {
     }
     let log = lines.text();
     assert!(!log.contains("does not work") && !log.contains("refuses"), "{log}");
-    assert_eq!(outbox.stats().await.unwrap().published, u64::try_from(EVENTS).unwrap(), "each once");
+    let published = outbox.stats().await.expect("the counts").published;
+    assert_eq!(published, u64::try_from(EVENTS).expect("a few"), "each once");
 
     // What it does not let in is explained.
     let answer = Operator::of(&service)

@@ -31,16 +31,20 @@ async fn relays_in_peace(service: &Service, pool: &PgPool) {
     let relays = [relay(), relay()];
     let writer = |first: usize| async move {
         for round in 0..ROUNDS {
-            let mut transaction =
-                service.database.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await.unwrap();
+            let mut transaction = service
+                .database
+                .pool
+                .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+                .await
+                .expect("a transaction");
             let events = (0..KEYS / 3).map(|key| numbered(&format!("k-{}", first + key), round));
-            service.publisher.publish_all_in(&mut transaction, events).await.unwrap();
-            transaction.commit().await.unwrap();
+            service.publisher.publish_all_in(&mut transaction, events).await.expect("they are in the outbox");
+            transaction.commit().await.expect("the commit");
         }
     };
     tokio::join!(writer(0), writer(KEYS / 3), writer(2 * KEYS / 3));
     let histories = histories(&service.reader.events(KEYS * ROUNDS).await);
-    let ordered: Vec<i64> = (0..ROUNDS).map(|round| i64::try_from(round).unwrap()).collect();
+    let ordered: Vec<i64> = (0..ROUNDS).map(|round| i64::try_from(round).expect("a few")).collect();
     assert!(histories.values().all(|history| *history == ordered), "{histories:?}");
     let outbox = OutboxRepository::new(&service.database.pool);
     wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
