@@ -5,6 +5,7 @@ mod boxed;
 mod data;
 mod failure;
 mod handles;
+mod hidden;
 mod ids;
 mod lints;
 mod outcome;
