@@ -2,8 +2,8 @@
 
 use quote::ToTokens;
 use syn::{
-    GenericParam, Generics, ParenthesizedGenericArguments, PathSegment, Type, TypeFnPtr, TypeParamBound, TypeTraitObject,
-    WherePredicate, visit::Visit,
+    GenericParam, Generics, ParenthesizedGenericArguments, PathSegment, Type, TypeFnPtr, TypeParamBound,
+    TypeTraitObject, WherePredicate, visit::Visit,
 };
 
 use crate::method::peel;

@@ -47,8 +47,16 @@ const HANDLES: [&str; 11] = [
 ];
 
 /// How the paths of database libraries begin.
-const LIBRARIES: [&str; 8] =
-    ["sqlx_", "sea_orm::", "tokio_postgres::", "deadpool_postgres::", "diesel", "mysql_async::", "rusqlite::", "mongodb::"];
+const LIBRARIES: [&str; 8] = [
+    "sqlx_",
+    "sea_orm::",
+    "tokio_postgres::",
+    "deadpool_postgres::",
+    "diesel",
+    "mysql_async::",
+    "rusqlite::",
+    "mongodb::",
+];
 
 fn is_handle(path: &str) -> bool {
     HANDLES.iter().any(|end| path.ends_with(end))
@@ -81,7 +89,8 @@ impl Scan<'_> {
             found |= !is_callback && (self.is_handle)(path);
             match next {
                 Some('<' | '(' | '[') => {
-                    is_callback |= next == Some('(') && (last == "fn" || last.trim_start_matches("Async").starts_with("Fn"));
+                    is_callback |=
+                        next == Some('(') && (last == "fn" || last.trim_start_matches("Async").starts_with("Fn"));
                     let inner = self.list();
                     // `function<T>::{{closure}}` holds no `T`, and what a pool gives is not the method's.
                     let is_apart = self.rest.starts_with("::") || last.ends_with("Pool") || last == "PhantomData";
