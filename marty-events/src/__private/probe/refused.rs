@@ -80,35 +80,35 @@ impl<C> Pooled<C> {
 impl<X> Foreign<X> {
     pub fn split<T>(self, argument: T) -> (Rejected, T)
     where
-        X: HasOutbox,
+        Self: HasOutbox<X>,
     {
         (Rejected, argument)
     }
 
     pub fn split_returned<T>(self, argument: T) -> (Rejected, T)
     where
-        X: HasOutbox,
+        Self: HasOutbox<X>,
     {
         (Rejected, argument)
     }
 
     pub fn held<T: ?Sized>(self, _: &mut T) -> Rejected
     where
-        X: HasOutbox,
+        Self: HasOutbox<X>,
     {
         Rejected
     }
 
     pub fn not_a_handle(self) -> Rejected
     where
-        X: HasOutbox,
+        Self: HasOutbox<X>,
     {
         Rejected
     }
 
     pub fn not_a_receiver(self) -> Rejected
     where
-        X: HasOutbox,
+        Self: HasOutbox<X>,
     {
         Rejected
     }
@@ -157,7 +157,10 @@ pub trait InTransaction {}
 /// Implemented by nothing: its bound is an error message.
 #[diagnostic::on_unimplemented(
     message = "marty-events has no outbox for the database of this handle in this build",
-    label = "`{Self}` would be passed over and the event sent before the commit",
-    note = "enable the Cargo feature of marty-events for the database (`postgres`, `mysql`, `sqlite`), or state `delivery = \"direct\"`"
+    label = "`{X}` would be passed over and the event sent before the commit",
+    note = "for PostgreSQL, MySQL, MariaDB and SQLite, enable the Cargo feature of marty-events: `postgres`, `mysql` or `sqlite`",
+    note = "in place of `sqlx::Any` or a generic database, take the transaction of the database itself, or add the bound `marty_events::OutboxTransaction` to the handle",
+    note = "for any other database, state `delivery = \"direct\"`"
 )]
-pub trait HasOutbox {}
+// Not a bound of the handle itself: the compiler would propose it for a generic one.
+pub trait HasOutbox<X> {}
