@@ -133,7 +133,7 @@ impl<H: ?Sized> ByReference<H> {
     /// What the method returns borrows from the handle.
     pub fn split_returned<T>(self, argument: T) -> (Rejected, T)
     where
-        H: FreeAgain,
+        Self: FreeAgain<H>,
     {
         (Rejected, argument)
     }
@@ -145,14 +145,14 @@ impl<H: ?Sized> ByReference<H> {
 
     pub fn not_a_handle(self) -> Rejected
     where
-        H: ReferenceInSight,
+        Self: ReferenceInSight<H>,
     {
         Rejected
     }
 
     pub fn not_a_receiver(self) -> Rejected
     where
-        H: NamedByTheAttribute,
+        Self: NamedByTheAttribute<H>,
     {
         Rejected
     }
