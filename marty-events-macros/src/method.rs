@@ -8,6 +8,7 @@ use syn::{
     Attribute, FnArg, Ident, Pat, ReceiverKind, Signature, Type, Visibility,
     ext::IdentExt,
     parse::{Parse, ParseStream, Parser},
+    visit::Visit,
 };
 
 use crate::{args::Kind, model::Binding};
@@ -131,6 +132,19 @@ pub(crate) fn peel(ty: &Type) -> &Type {
 
 pub(crate) fn is_mut_ref(ty: &Type) -> bool {
     matches!(peel(ty), Type::Reference(reference) if reference.mutability.is_some())
+}
+
+/// Whether `impl ..` stands in the type, which cannot be named then.
+pub(crate) fn mentions_impl(ty: &Type) -> bool {
+    struct Find(bool);
+    impl Visit<'_> for Find {
+        fn visit_type_impl_trait(&mut self, _: &syn::TypeImplTrait) {
+            self.0 = true;
+        }
+    }
+    let mut find = Find(false);
+    find.visit_type(ty);
+    find.0
 }
 
 /// The name as the user reads it: without `r#`.

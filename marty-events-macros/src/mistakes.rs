@@ -218,3 +218,71 @@ fn a_mistake_is_one_error() {
     one(&domain(&quote!(compliance_tags = ["a"])), "is a key of `audit_event`");
     one(&domain(&quote!(subject("a"))), "is a key of `notification_event`");
 }
+
+#[test]
+fn another_attributes_keys_are_one_mistake() {
+    let item = quote!(
+        async fn create(id: Uuid) {}
+    );
+    let keys = [
+        (Kind::Audit, quote!(event_type = T::A, action = "a", resource_type = "r", resource_id_field = "id")),
+        (Kind::Domain, quote!(aggregate_type = "a", event_type = "e", aggregate_id_field = "id", event_version = 2)),
+        (
+            Kind::Notification,
+            quote!(event_type = T::A, recipient_type = "u", recipient_id_field = "id", subject = "s", message = "m"),
+        ),
+        (Kind::Custom, quote!(topic = "t", event_type = "e", key_field = "id", data(id))),
+    ];
+    for (meant, given) in &keys {
+        for kind in Kind::ALL.into_iter().filter(|kind| kind != meant) {
+            let write = format!("write `#[{}(..)]`", meant.name());
+            one(&errors(kind, given.clone(), item.clone()), &write);
+        }
+    }
+}
+
+#[test]
+fn an_attribute_above_that_takes_the_async_away_is_named() {
+    let own = quote!(event_type = T::A, action = "a", resource_type = "r", resource_id_field = none);
+    for taken in [
+        // `#[tokio::main]`, `#[actix_web::main]`, `#[async_std::main]`
+        quote!(
+            fn main() {
+                let body = async { run().await };
+                {
+                    return tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(body);
+                }
+            }
+        ),
+        quote!(
+            fn main() {
+                actix_web::rt::System::new().block_on(async move { run().await })
+            }
+        ),
+        quote!(
+            fn main() {
+                async_std::task::block_on(async { run().await })
+            }
+        ),
+        // `#[sqlx::test]`
+        quote!(
+            fn case() {
+                sqlx::test_block_on(async { run().await })
+            }
+        ),
+    ] {
+        one(&errors(Kind::Audit, own.clone(), taken), "put the event attribute above that one");
+    }
+    one(
+        &errors(
+            Kind::Audit,
+            own,
+            quote!(
+                fn main() {
+                    run()
+                }
+            ),
+        ),
+        "write `async fn`",
+    );
+}

@@ -1,7 +1,7 @@
 //! What is left once everything is known to be right: expanding it cannot fail.
 
 use proc_macro2::{Span, TokenStream};
-use syn::{Attribute, Expr, Ident, Path, Type};
+use syn::{Attribute, Expr, Ident, Path, Type, spanned::Spanned};
 
 use crate::{
     args::{Kind, On},
@@ -64,6 +64,8 @@ pub(crate) enum Handle {
         receiver: Option<(TokenStream, Span)>,
         /// Arguments that a pattern takes apart or drops, and whose types resemble a handle.
         unnamed: Vec<(Type, Vec<Attribute>)>,
+        /// What only the types at run time tell.
+        hidden: Vec<Hidden>,
     },
     /// `transaction = name`, an argument whose type is written `&mut ..`.
     Argument {
@@ -80,7 +82,34 @@ pub(crate) enum Handle {
 impl Handle {
     /// Only the types at run time tell whether there is one.
     pub(crate) fn may_be_hidden(&self) -> bool {
-        matches!(self, Self::ByType { arguments, .. } if arguments.iter().any(Argument::may_hide_a_handle))
+        matches!(self, Self::ByType { hidden, .. } if !hidden.is_empty())
+    }
+}
+
+/// A type that may turn out to be a handle, or to hold one.
+pub(crate) struct Hidden {
+    pub(crate) by: HiddenBy,
+    pub(crate) conditions: Vec<Attribute>,
+}
+
+pub(crate) enum HiddenBy {
+    /// An alias, a generic, a type of whatever library.
+    Type(Type),
+    /// `R::Tx`, `Self::Tx`
+    Associate(Type),
+    /// `impl ..` in the type of the argument of this name: it cannot be named.
+    Impl { argument: Ident, ty: Type },
+    /// `Self`
+    Receiver(Span),
+}
+
+impl HiddenBy {
+    /// Where a mistake of the type is shown.
+    pub(crate) fn span(&self) -> Span {
+        match self {
+            Self::Type(ty) | Self::Associate(ty) | Self::Impl { ty, .. } => ty.span(),
+            Self::Receiver(span) => *span,
+        }
     }
 }
 
@@ -102,14 +131,6 @@ pub(crate) struct Argument {
     pub(crate) is_returned: bool,
     /// An expression needs it after the body.
     pub(crate) is_needed_later: bool,
-    /// The type may be a generic parameter of the `impl` block: only the types at run time tell.
-    pub(crate) may_be_generic: bool,
-}
-
-impl Argument {
-    pub(crate) fn may_hide_a_handle(&self) -> bool {
-        self.may_be_generic && !self.is_opaque
-    }
 }
 
 pub(crate) struct Event {

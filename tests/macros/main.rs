@@ -7,6 +7,7 @@ mod drops;
 mod failure;
 mod failure_texts;
 mod handles;
+mod hidden;
 mod ids;
 mod lints;
 mod outcome;

@@ -52,6 +52,16 @@ pub(super) fn counterpart(kind: Kind, key: &str) -> Option<&'static str> {
     Kind::ALL.into_iter().any(|other| kinds_key(other) == key).then(|| kinds_key(kind))
 }
 
+/// The attribute that was meant, where more than one key is unknown and all together are another one's.
+pub(super) fn of_another_kind(kind: Kind, given: &[String], unknown: &[String]) -> Option<Kind> {
+    let all = || given.iter().chain(unknown);
+    let has_all = |other: &Kind| {
+        all().all(|key| known(*other).any(|known| known == key))
+            && required(*other).iter().all(|(key, _)| all().any(|given| given == key))
+    };
+    if unknown.len() < 2 { None } else { Kind::ALL.into_iter().filter(|other| *other != kind).find(has_all) }
+}
+
 /// The keys without which there is no event, with an example of each.
 pub(crate) fn required(kind: Kind) -> &'static [(&'static str, &'static str)] {
     match kind {

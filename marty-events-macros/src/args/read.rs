@@ -55,7 +55,8 @@ pub(super) fn args(kind: Kind, span: Span, tokens: TokenStream, errors: &mut Err
         krate: None,
     };
     let mut seen = Seen::default();
-    let (target, names, mistakes) = (&mut args, &mut seen, &mut *errors);
+    let mut found = Errors::default();
+    let (target, names, mistakes) = (&mut args, &mut seen, &mut found);
     let parser = move |input: ParseStream<'_>| {
         while !input.is_empty() {
             let key = input.call(Ident::parse_any)?;
@@ -68,6 +69,15 @@ pub(super) fn args(kind: Kind, span: Span, tokens: TokenStream, errors: &mut Err
     };
     // Behind a mistake of syntax nothing can be said of the rest.
     let parsed = parser.parse2(tokens);
+    if parsed.is_ok()
+        && let Some(other) = keys::of_another_kind(kind, &seen.given, &seen.unknown)
+    {
+        errors.push(slips::another_kind(kind, other, seen.at.unwrap_or(span)));
+        return None;
+    }
+    if let Err(mistakes) = found.finish() {
+        errors.push(mistakes);
+    }
     errors.ok(parsed)?;
     let is_missing = |key: &str| !seen.given.iter().any(|name| name == key) && !seen.meant.contains(&key);
     let missing: Vec<_> = keys::required(kind).iter().copied().filter(|(key, _)| is_missing(key)).collect();
@@ -82,6 +92,9 @@ struct Seen {
     given: Vec<String>,
     /// Keys that a misspelt one probably stands for: they are not missing besides.
     meant: Vec<&'static str>,
+    /// Keys that this attribute does not have, and where the first of them stands.
+    unknown: Vec<String>,
+    at: Option<Span>,
 }
 
 /// Reads what follows `key`.
@@ -97,6 +110,8 @@ fn entry(
         let (error, meant) = slips::unknown(args.kind, &name, key.span());
         errors.push(error);
         seen.meant.extend(meant);
+        seen.unknown.push(name);
+        seen.at.get_or_insert(key.span());
         return slips::skip(input);
     }
     if seen.given.contains(&name) {

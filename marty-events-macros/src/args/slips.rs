@@ -89,6 +89,12 @@ pub(super) fn unknown(kind: Kind, name: &str, span: Span) -> (syn::Error, Option
     (syn::Error::new(span, format!("`{}` has no key `{name}`{hint}", kind.name())), meant)
 }
 
+/// All the keys are those of another attribute: one mistake.
+pub(super) fn another_kind(kind: Kind, other: Kind, span: Span) -> syn::Error {
+    let (kind, other) = (kind.name(), other.name());
+    syn::Error::new(span, format!("the keys of this `{kind}` are those of `{other}`; write `#[{other}(..)]`"))
+}
+
 /// Keys without which there is no event: one error for all that are missing.
 pub(super) fn missing(kind: Kind, missing: &[(&str, &str)], span: Span) -> syn::Error {
     let names: Vec<String> = missing.iter().map(|(key, _)| format!("`{key}`")).collect();

@@ -1,10 +1,13 @@
 //! The handle, found by the type of an argument: what is kept of each, lent to the body, and chosen afterwards.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
-use syn::{Attribute, Expr, Ident, Type, spanned::Spanned, visit::Visit};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{Attribute, Expr, Ident, Type, spanned::Spanned};
 
-use crate::model::{Argument, Binding, Handle, Model};
+use crate::{
+    method::mentions_impl,
+    model::{Argument, Binding, Handle, Hidden, HiddenBy, Model},
+};
 
 #[derive(Default)]
 pub(super) struct Route {
@@ -19,7 +22,11 @@ pub(super) struct Route {
 pub(super) fn route(model: &Model, private: &TokenStream) -> Route {
     let mixed = Span::mixed_site();
     let mut route = match &model.handle {
-        Handle::ByType { arguments, receiver, unnamed } => by_type(arguments, receiver.as_ref(), unnamed, private),
+        Handle::ByType { arguments, receiver, unnamed, hidden } => {
+            let mut route = by_type(arguments, receiver.as_ref(), unnamed, private);
+            self::hidden(&mut route, hidden, private);
+            route
+        }
         Handle::Argument { name, is_mutable } => argument(name, *is_mutable, private),
         Handle::Place(place) => self::place(place, private),
         Handle::None => {
@@ -105,15 +112,35 @@ fn by_type(
         let span = ty.span().resolved_at(mixed);
         route.select.extend(quote_spanned!(span=> #private::select::seen(&__handle);));
     }
-    let hidden = arguments.iter().filter(|argument| argument.may_hide_a_handle());
-    for Argument { ty, conditions, .. } in hidden {
-        let span = ty.span().resolved_at(mixed);
+    route
+}
+
+/// Asks the types at run time, where no argument is a handle.
+fn hidden(route: &mut Route, hidden: &[Hidden], private: &TokenStream) {
+    let mut before = TokenStream::new();
+    for (place, Hidden { by, conditions }) in hidden.iter().enumerate() {
+        let span = by.span().resolved_at(Span::mixed_site());
+        let ask = match by {
+            HiddenBy::Type(ty) => quote_spanned!(span=> #private::probe::hidden_handle::<#ty>),
+            HiddenBy::Associate(ty) => quote_spanned!(span=> #private::probe::hidden_associate::<#ty>),
+            HiddenBy::Receiver(_) => quote_spanned!(span=> #private::probe::hidden_in_receiver::<Self>),
+            HiddenBy::Impl { argument, .. } => {
+                let hidden = format_ident!("__hidden{place}", span = span);
+                before.extend(quote_spanned! {span=>
+                    #(#conditions)*
+                    #[allow(clippy::used_underscore_binding)]
+                    let #hidden = #private::probe::hidden_in(&#argument);
+                });
+                hidden.into_token_stream()
+            }
+        };
         route.select.extend(quote_spanned! {span=>
             #(#conditions)*
-            let __handle = #private::select::doubt(__handle, #private::probe::hidden_handle::<#ty>());
+            let __handle = #private::select::doubt(__handle, #ask);
         });
     }
-    route
+    before.extend(std::mem::take(&mut route.keep));
+    route.keep = before;
 }
 
 fn by_argument(route: &mut Route, place: usize, argument: &Argument, private: &TokenStream) {
@@ -180,16 +207,4 @@ fn lend(name: &Ident, is_mutable: bool, value: &TokenStream) -> TokenStream {
         #[allow(clippy::shadow_unrelated, clippy::shadow_reuse, clippy::shadow_same, clippy::let_unit_value)]
         let #mutability #name = #value;
     }
-}
-
-fn mentions_impl(ty: &Type) -> bool {
-    struct Find(bool);
-    impl Visit<'_> for Find {
-        fn visit_type_impl_trait(&mut self, _: &syn::TypeImplTrait) {
-            self.0 = true;
-        }
-    }
-    let mut find = Find(false);
-    find.visit_type(ty);
-    find.0
 }

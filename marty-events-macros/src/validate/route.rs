@@ -1,17 +1,18 @@
 //! Rules about the road: which argument is the transaction handle.
 
 mod bounds;
+mod hidden;
 mod resemblance;
 mod returned;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Attribute, Expr, FnArg, Ident, Pat, PathArguments, ReceiverKind, Type, spanned::Spanned};
+use syn::{Attribute, Expr, FnArg, Pat, ReceiverKind, Type, spanned::Spanned};
 
 use super::{later::Needed, manifest};
 use crate::{
     args::{Args, Delivery, Errors, Kind},
-    method::{Method, conditions, is_mut_ref, peel, plain},
+    method::{Method, conditions, is_mut_ref, plain},
     model::{Argument, Handle},
 };
 
@@ -37,7 +38,8 @@ pub(super) fn handle(attributes: &[Args], method: &mut Method, needed: &Needed, 
         return Handle::None;
     }
     let unnamed = unnamed(method);
-    Handle::ByType { arguments: arguments(method, needed), receiver: receiver(method), unnamed }
+    let hidden = hidden::hidden(&method.signature);
+    Handle::ByType { arguments: arguments(method, needed), receiver: receiver(method), unnamed, hidden }
 }
 
 pub(super) fn outbox_demanded(attributes: &[Args]) -> Option<Span> {
@@ -86,7 +88,6 @@ fn arguments(method: &mut Method, needed: &Needed) -> Vec<Argument> {
             resembles_handle: resemblance::resembles_handle(&argument.ty, &generics),
             is_returned: returned.borrows_from(&argument.ty),
             is_needed_later: needed.contains(&plain(&pattern.ident)),
-            may_be_generic: may_be_generic(&argument.ty),
         });
     }
     arguments
@@ -116,20 +117,4 @@ fn receiver(method: &Method) -> Option<(TokenStream, Span)> {
         _ => return None,
     };
     Some((ty, span))
-}
-
-/// `C`, `&mut C`: a name alone, which may be a parameter of the `impl` block.
-fn may_be_generic(ty: &Type) -> bool {
-    let inner = match peel(ty) {
-        Type::Reference(reference) if reference.mutability.is_some() => peel(&reference.elem),
-        other => other,
-    };
-    matches!(inner, Type::Path(path) if path.qself.is_none() && path.path.segments.len() == 1
-        && path.path.segments.iter().all(|segment| matches!(segment.arguments, PathArguments::None) && is_camel(&segment.ident)))
-}
-
-/// Neither a primitive type nor `Self`.
-fn is_camel(name: &Ident) -> bool {
-    let name = name.to_string();
-    name.starts_with(|letter: char| letter.is_uppercase()) && name != "Self"
 }

@@ -3,12 +3,14 @@
 //! A ladder of traits, one rung each with one reference fewer: `(&&&&&&Probe).tag()` finds the first rung whose bound
 //! holds. The answer is a type without size; nothing of it is left at run time.
 
+mod hidden;
 mod refused;
 
 use std::marker::PhantomData;
 
 use sqlx::{Connection, Database, Transaction, pool::PoolConnection};
 
+pub use hidden::{hidden_associate, hidden_handle, hidden_in, hidden_in_receiver};
 use refused::{FreeAgain, NamedByTheAttribute, ReferenceInSight};
 
 use super::select::{Absent, Held, Rejected};
@@ -131,7 +133,7 @@ impl<H: ?Sized> ByReference<H> {
     /// What the method returns borrows from the handle.
     pub fn split_returned<T>(self, argument: T) -> (Rejected, T)
     where
-        H: FreeAgain,
+        Self: FreeAgain<H>,
     {
         (Rejected, argument)
     }
@@ -143,14 +145,14 @@ impl<H: ?Sized> ByReference<H> {
 
     pub fn not_a_handle(self) -> Rejected
     where
-        H: ReferenceInSight,
+        Self: ReferenceInSight<H>,
     {
         Rejected
     }
 
     pub fn not_a_receiver(self) -> Rejected
     where
-        H: NamedByTheAttribute,
+        Self: NamedByTheAttribute<H>,
     {
         Rejected
     }
@@ -177,47 +179,5 @@ impl Other {
     #[must_use]
     pub fn not_a_receiver(self) -> Absent {
         Absent
-    }
-}
-
-/// What a generic type turns out to be at run time, if that is a handle: its name.
-///
-/// The parameter of an `impl` block has no bound where the attribute is expanded, so nothing but its name tells.
-pub fn hidden_handle<T: ?Sized>() -> Option<&'static str> {
-    let mut name = std::any::type_name::<T>();
-    while let Some(inner) = name.strip_prefix("&mut ") {
-        name = inner;
-    }
-    let is_handle = name.starts_with("sqlx_core::transaction::Transaction<")
-        || name.starts_with("sqlx_core::pool::connection::PoolConnection<")
-        || ["sqlx_postgres::", "sqlx_sqlite::", "sqlx_mysql::"].iter().any(|database| {
-            name.starts_with(database)
-                && ["::PgConnection", "::SqliteConnection", "::MySqlConnection"].iter().any(|end| name.ends_with(end))
-        });
-    is_handle.then_some(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::hidden_handle;
-
-    #[test]
-    #[cfg(feature = "postgres")]
-    fn a_handle_is_known_by_its_types_name() {
-        use sqlx::{PgConnection, PgPool, Postgres, Transaction, pool::PoolConnection};
-
-        assert!(hidden_handle::<Transaction<'_, Postgres>>().is_some());
-        assert!(hidden_handle::<&mut Transaction<'_, Postgres>>().is_some());
-        assert!(hidden_handle::<&mut PgConnection>().is_some());
-        assert!(hidden_handle::<PoolConnection<Postgres>>().is_some());
-        assert!(hidden_handle::<PgPool>().is_none());
-        assert!(hidden_handle::<&PgPool>().is_none());
-        assert!(hidden_handle::<String>().is_none());
-    }
-
-    #[test]
-    #[cfg(feature = "sqlite")]
-    fn a_handle_of_sqlite_is_known_too() {
-        assert!(hidden_handle::<&mut sqlx::SqliteConnection>().is_some());
     }
 }

@@ -13,7 +13,7 @@ pub struct Absent;
 /// The argument is a handle.
 pub struct Held<'a, H: ?Sized>(pub(super) &'a mut H);
 
-/// No handle, unless a generic type turned out to be one.
+/// No handle, unless a type turned out to be one.
 #[derive(Debug)]
 pub struct Doubted {
     hidden: Option<&'static str>,
@@ -191,47 +191,47 @@ impl Recognised for Rejected {
     }
 }
 
-/// Takes into account what a generic type turned out to be.
-pub fn doubt<S: Doubt>(chosen: S, hidden: Option<&'static str>) -> S::Out {
+/// Takes into account what a type turned out to be. Asked only where no argument is a handle.
+pub fn doubt<S: Doubt>(chosen: S, hidden: impl FnOnce() -> Option<&'static str>) -> S::Out {
     chosen.doubt(hidden)
 }
 
 pub trait Doubt {
     type Out;
-    fn doubt(self, hidden: Option<&'static str>) -> Self::Out;
+    fn doubt(self, hidden: impl FnOnce() -> Option<&'static str>) -> Self::Out;
 }
 
 impl Doubt for Absent {
     type Out = Doubted;
-    fn doubt(self, hidden: Option<&'static str>) -> Doubted {
-        Doubted { hidden }
+    fn doubt(self, hidden: impl FnOnce() -> Option<&'static str>) -> Doubted {
+        Doubted { hidden: hidden() }
     }
 }
 
 impl Doubt for Doubted {
     type Out = Self;
-    fn doubt(self, hidden: Option<&'static str>) -> Self {
-        Self { hidden: self.hidden.or(hidden) }
+    fn doubt(self, hidden: impl FnOnce() -> Option<&'static str>) -> Self {
+        Self { hidden: self.hidden.or_else(hidden) }
     }
 }
 
 impl<H: ?Sized> Doubt for Held<'_, H> {
     type Out = Self;
-    fn doubt(self, _: Option<&'static str>) -> Self {
+    fn doubt(self, _: impl FnOnce() -> Option<&'static str>) -> Self {
         self
     }
 }
 
 impl Doubt for Opaque {
     type Out = Self;
-    fn doubt(self, _: Option<&'static str>) -> Self {
+    fn doubt(self, _: impl FnOnce() -> Option<&'static str>) -> Self {
         self
     }
 }
 
 impl Doubt for Rejected {
     type Out = Self;
-    fn doubt(self, _: Option<&'static str>) -> Self {
+    fn doubt(self, _: impl FnOnce() -> Option<&'static str>) -> Self {
         self
     }
 }
@@ -322,8 +322,9 @@ impl Doubted {
     pub fn record(self, batch: Batch) -> Recording<'static, Directly> {
         let Some(handle) = self.hidden else { return Absent.record(batch) };
         let refused = batch.refused(format!(
-            "an argument of a generic type is a transaction here (`{handle}`), which its event would be sent ahead of; \
-             add the bound `marty_events::OutboxTransaction` to the type, or state `delivery = \"direct\"`"
+            "an argument is a transaction here, or holds one (`{handle}`), which its event would be sent ahead of; take \
+             `&mut` of the transaction, add the bound `marty_events::OutboxTransaction` to a generic type, or state \
+             `delivery = \"direct\"`"
         ));
         Recording::new(std::future::ready(Recorded::refused(refused)))
     }

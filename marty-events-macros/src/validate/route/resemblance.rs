@@ -3,12 +3,27 @@
 use quote::ToTokens;
 use syn::{
     GenericParam, Generics, ParenthesizedGenericArguments, PathSegment, Type, TypeFnPtr, TypeParamBound,
-    WherePredicate, visit::Visit,
+    TypeTraitObject, WherePredicate, visit::Visit,
 };
 
 use crate::method::peel;
 
-/// Whether a name in the type, or in a bound of a generic in it, ends in `Transaction`, `Executor` or `Acquire`.
+/// How the names of transactions, of what leads to one, and of the connections end that a transaction may be open on.
+const ENDS: [&str; 11] = [
+    "Transaction",
+    "Executor",
+    "Acquire",
+    "PgConnection",
+    "MySqlConnection",
+    "MysqlConnection",
+    "SqliteConnection",
+    "AnyConnection",
+    "PoolConnection",
+    "ClientSession",
+    "Savepoint",
+];
+
+/// Whether a name in the type, or in a bound of a generic in it, ends as those of handles do.
 ///
 /// Only the types themselves tell whether the argument is a handle; one that resembles a handle and is none is refused.
 pub(super) fn resembles_handle(ty: &Type, generics: &Generics) -> bool {
@@ -74,8 +89,24 @@ impl Visit<'_> for Resemblance<'_> {
 
     fn visit_path_segment(&mut self, segment: &PathSegment) {
         let name = segment.ident.to_string();
-        self.found |= ["Transaction", "Executor", "Acquire"].iter().any(|end| name.ends_with(end));
+        // What a pool gives is not the method's.
+        if name.ends_with("Pool") || name == "PhantomData" {
+            return;
+        }
+        self.found |= ENDS.iter().any(|end| name.ends_with(end));
         syn::visit::visit_path_segment(self, segment);
+    }
+
+    // What is behind `dyn` is not even seen at run time.
+    fn visit_type_trait_object(&mut self, object: &TypeTraitObject) {
+        let is_called_so = |bound: &TypeParamBound| match bound {
+            TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|last| {
+                ["ConnectionTrait", "TransactionTrait", "GenericClient"].iter().any(|name| last.ident == name)
+            }),
+            _ => false,
+        };
+        self.found |= object.bounds.iter().any(is_called_so);
+        syn::visit::visit_type_trait_object(self, object);
     }
 
     // A callback is handed its transaction by the body, and holds none.

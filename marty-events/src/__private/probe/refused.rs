@@ -1,4 +1,6 @@
 //! Arguments that are refused. Each method is written out, and not by a macro: the compiler shows it in the error.
+//!
+//! No bound is one of the handle itself: the compiler would propose it for a generic handle.
 
 use super::{ByValue, Foreign, Pooled};
 use crate::__private::select::Rejected;
@@ -6,35 +8,35 @@ use crate::__private::select::Rejected;
 impl<H> ByValue<H> {
     pub fn split<T>(self, argument: T) -> (Rejected, T)
     where
-        H: TakenByReference,
+        Self: TakenByReference<H>,
     {
         (Rejected, argument)
     }
 
     pub fn split_returned<T>(self, argument: T) -> (Rejected, T)
     where
-        H: TakenByReference,
+        Self: TakenByReference<H>,
     {
         (Rejected, argument)
     }
 
     pub fn held<T: ?Sized>(self, _: &mut T) -> Rejected
     where
-        H: TakenByReference,
+        Self: TakenByReference<H>,
     {
         Rejected
     }
 
     pub fn not_a_handle(self) -> Rejected
     where
-        H: TakenByReference,
+        Self: TakenByReference<H>,
     {
         Rejected
     }
 
     pub fn not_a_receiver(self) -> Rejected
     where
-        H: TakenByReference,
+        Self: TakenByReference<H>,
     {
         Rejected
     }
@@ -80,35 +82,35 @@ impl<C> Pooled<C> {
 impl<X> Foreign<X> {
     pub fn split<T>(self, argument: T) -> (Rejected, T)
     where
-        X: HasOutbox,
+        Self: HasOutbox<X>,
     {
         (Rejected, argument)
     }
 
     pub fn split_returned<T>(self, argument: T) -> (Rejected, T)
     where
-        X: HasOutbox,
+        Self: HasOutbox<X>,
     {
         (Rejected, argument)
     }
 
     pub fn held<T: ?Sized>(self, _: &mut T) -> Rejected
     where
-        X: HasOutbox,
+        Self: HasOutbox<X>,
     {
         Rejected
     }
 
     pub fn not_a_handle(self) -> Rejected
     where
-        X: HasOutbox,
+        Self: HasOutbox<X>,
     {
         Rejected
     }
 
     pub fn not_a_receiver(self) -> Rejected
     where
-        X: HasOutbox,
+        Self: HasOutbox<X>,
     {
         Rejected
     }
@@ -120,31 +122,31 @@ impl<X> Foreign<X> {
     label = "still borrowed when the event is to be written",
     note = "return an owned value; or state `delivery = \"direct\"`"
 )]
-pub trait FreeAgain {}
+pub trait FreeAgain<H: ?Sized> {}
 
 /// Implemented by nothing: its bound is an error message.
 #[diagnostic::on_unimplemented(
     message = "the receiver of this method is itself a transaction",
-    label = "`{Self}` would be passed over and the event sent before the commit",
+    label = "`{H}` would be passed over and the event sent before the commit",
     note = "name it, so that the body only borrows it: `transaction = self`; or state `delivery = \"direct\"`"
 )]
-pub trait NamedByTheAttribute {}
+pub trait NamedByTheAttribute<H: ?Sized> {}
 
 /// Implemented by nothing: its bound is an error message.
 #[diagnostic::on_unimplemented(
     message = "the alias of this type hides the `&mut` of a transaction",
-    label = "write it as `&mut {Self}`",
+    label = "write it as `&mut {H}`",
     note = "the event is written in the transaction after the body, so it must be seen that the body only borrows it"
 )]
-pub trait ReferenceInSight {}
+pub trait ReferenceInSight<H: ?Sized> {}
 
 /// Implemented by nothing: its bound is an error message.
 #[diagnostic::on_unimplemented(
     message = "the transaction is taken by value, so nothing is left to write the event in",
-    label = "`{Self}` is moved into the method's body",
-    note = "take `&mut {Self}` and let the caller commit"
+    label = "`{H}` is moved into the method's body",
+    note = "take `&mut {H}` and let the caller commit"
 )]
-pub trait TakenByReference {}
+pub trait TakenByReference<H> {}
 
 /// Implemented by nothing: its bound is an error message.
 #[diagnostic::on_unimplemented(
@@ -157,7 +159,9 @@ pub trait InTransaction {}
 /// Implemented by nothing: its bound is an error message.
 #[diagnostic::on_unimplemented(
     message = "marty-events has no outbox for the database of this handle in this build",
-    label = "`{Self}` would be passed over and the event sent before the commit",
-    note = "enable the Cargo feature of marty-events for the database (`postgres`, `mysql`, `sqlite`), or state `delivery = \"direct\"`"
+    label = "`{X}` would be passed over and the event sent before the commit",
+    note = "for PostgreSQL, MySQL, MariaDB and SQLite, enable the Cargo feature of marty-events: `postgres`, `mysql` or `sqlite`",
+    note = "in place of `sqlx::Any` or a generic database, take the transaction of the database itself, or add the bound `marty_events::OutboxTransaction` to the handle",
+    note = "for any other database, state `delivery = \"direct\"`"
 )]
-pub trait HasOutbox {}
+pub trait HasOutbox<X> {}
