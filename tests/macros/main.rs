@@ -3,6 +3,7 @@
 
 mod boxed;
 mod data;
+mod errors;
 mod failure;
 mod handles;
 mod ids;
