@@ -3,9 +3,11 @@
 mod event;
 mod later;
 mod manifest;
+mod path;
 mod policy;
 mod route;
 mod signature;
+mod template;
 mod values;
 
 use proc_macro2::{Span, TokenStream};

@@ -9,6 +9,7 @@ mod handles;
 mod ids;
 mod lints;
 mod outcome;
+mod paths;
 mod routes;
 mod shapes;
 mod size;
