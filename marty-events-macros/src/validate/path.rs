@@ -77,7 +77,7 @@ fn unknown(key: &str, first: &str, scope: &Scope<'_>) -> String {
         return format!("`{first}` is a call, and a path begins with an argument{}", arguments(name, scope));
     }
     let hint = arguments(first, scope);
-    let way_out = if hint.starts_with("; did you mean") {
+    let way_out = if first == "self" || hint.starts_with("; did you mean") {
         String::new()
     } else {
         format!("; if the body makes it, {}", by_result(key, first))
