@@ -6,6 +6,8 @@ use syn::{Item, LitStr};
 
 use crate::{args::Kind, attribute};
 
+mod paths;
+
 /// The messages of the errors that an attribute is expanded to.
 fn errors(kind: Kind, args: TokenStream, item: TokenStream) -> Vec<String> {
     let tokens = attribute(kind, args, item);

@@ -3,10 +3,12 @@
 mod event;
 mod later;
 mod manifest;
+mod path;
 mod policy;
 mod route;
 mod signature;
 mod success;
+mod template;
 mod values;
 
 use proc_macro2::{Span, TokenStream};

@@ -1,5 +1,7 @@
 //! What can go wrong when an event is made, kept or sent.
 
+mod others;
+
 use std::{
     error::Error,
     fmt::{self, Write},

@@ -105,7 +105,7 @@ impl Store for OfSqlx {
 
 #[track_caller]
 fn refused(answer: Result<(), Failure>) {
-    let error = answer.unwrap_err().to_string();
+    let error = answer.expect_err("it is refused").to_string();
     assert!(error.contains("add the bound `marty_events::OutboxTransaction`"), "{error}");
 }
 

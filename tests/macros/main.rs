@@ -4,6 +4,7 @@
 mod boxed;
 mod data;
 mod drops;
+mod errors;
 mod failure;
 mod failure_texts;
 mod handles;
@@ -11,6 +12,7 @@ mod hidden;
 mod ids;
 mod lints;
 mod outcome;
+mod paths;
 mod routes;
 mod send;
 mod shapes;

@@ -86,7 +86,7 @@ fn slip(content: ParseStream<'_>) -> syn::Result<syn::Error> {
 
 fn name_in_quotes(expression: &Expr) -> Option<String> {
     let text: LitStr = super::literal(expression)?;
-    text.parse::<Ident>().ok().map(|name| name.to_string())
+    text.parse_with(Ident::parse_any).ok().map(|name| name.to_string())
 }
 
 /// A name for the value of `new.email`, `new.email()`, `&email`.

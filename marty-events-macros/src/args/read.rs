@@ -172,6 +172,7 @@ fn value_of(args: &mut Args, key: &Ident, value: Expr, errors: &mut Errors) {
         }
         _ if name == args.kind.id_key() => match value {
             Expr::Path(path) if args.kind == Kind::Audit && path.path.is_ident("none") => args.id = Some(IdField::None),
+            Expr::Path(path) if path.path.is_ident("none") => errors.push(slips::no_id(args.kind, &path)),
             value => args.id = errors.ok(text(key, &value)).map(IdField::Path),
         },
         _ => args.values.push((key.clone(), value)),

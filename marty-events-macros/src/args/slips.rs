@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{
-    Expr, Ident, LitStr, Token, bracketed, parenthesized,
+    Expr, ExprPath, Ident, LitStr, Token, bracketed, parenthesized,
     parse::{ParseStream, Parser},
     punctuated::Punctuated,
     token,
@@ -73,6 +73,19 @@ fn list(given: &Expr) -> String {
 pub(super) fn in_quotes(key: &str, text: &LitStr) -> syn::Error {
     let line = if text.value().is_empty() { "..".to_owned() } else { text.value() };
     syn::Error::new(text.span(), format!("`{key}` stands without quotes; write `{key} = {line}`"))
+}
+
+/// `none` where the audit event alone takes it.
+pub(super) fn no_id(kind: Kind, none: &ExprPath) -> syn::Error {
+    let key = kind.id_key();
+    let message = if kind == Kind::Custom {
+        format!("`{key}` cannot be `none`; leave it out where the event has no key")
+    } else {
+        format!(
+            "`{key}` cannot be `none`; write `{key} = \"user_id\"` with the argument that holds the id in place of `user_id`"
+        )
+    };
+    syn::Error::new_spanned(none, message)
 }
 
 /// A key that the attribute does not have, and the one of its own that was probably meant.

@@ -6,7 +6,7 @@ mod tests;
 use proc_macro2::{Spacing, TokenStream, TokenTree};
 use syn::{
     Arm, Attribute, Block, Expr, ExprClosure, ExprForLoop, ExprIf, ExprLet, ExprWhile, Ident, Item, Lit, Local, Macro,
-    Pat, PatIdent, Path, Token, Type, parse::Parser, punctuated::Punctuated, visit::Visit,
+    Pat, PatIdent, Path, Token, Type, ext::IdentExt, parse::Parser, punctuated::Punctuated, visit::Visit,
 };
 
 use super::captures;
@@ -29,7 +29,7 @@ struct Names<'w> {
 
 impl Names<'_> {
     fn found(&mut self, name: &Ident) {
-        if !self.is_bound && name == self.word {
+        if !self.is_bound && name.unraw() == self.word {
             self.found.get_or_insert_with(|| name.clone());
         }
     }
@@ -110,14 +110,14 @@ fn stands_alone(before: &[TokenTree], after: &[TokenTree]) -> bool {
 }
 
 fn is_word(expression: &Expr, word: &str) -> bool {
-    matches!(expression, Expr::Path(path) if path.qself.is_none() && path.path.is_ident(word))
+    matches!(expression, Expr::Path(path) if path.qself.is_none() && path.path.get_ident().is_some_and(|name| name.unraw() == word))
 }
 
 fn binds(pattern: &Pat, word: &str) -> bool {
     struct Find<'w>(&'w str, bool);
     impl Visit<'_> for Find<'_> {
         fn visit_pat_ident(&mut self, name: &PatIdent) {
-            self.1 |= name.ident == self.0;
+            self.1 |= name.ident.unraw() == self.0;
             syn::visit::visit_pat_ident(self, name);
         }
     }

@@ -1,12 +1,13 @@
 //! Rules about one event: its id, its data, what it says of a failure.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote_spanned};
-use syn::{Expr, Ident, Index, LitStr, spanned::Spanned};
+use proc_macro2::Span;
+use syn::{Expr, Ident, LitStr, spanned::Spanned};
 
 use super::{
     Scope,
+    path::path as dotted,
     success::success,
+    template::made_by_the_body,
     values::{calls, constructor},
 };
 use crate::{
@@ -14,7 +15,6 @@ use crate::{
     expression::names,
     method::plain,
     model::{ErrorMessage, Event, Field, Id, When},
-    names::suggestion,
 };
 
 pub(super) fn event(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> Event {
@@ -41,12 +41,11 @@ pub(super) fn event(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> Even
     }
 }
 
-/// `"user_id"`, `"request.user.id"`, `"self.tenant_id"`, `"result.id"`
+/// `"user_id"`, `"request.user.id"`, `"self.tenant_id"`, `"order.id()"`, `"result.id"`
 fn id(args: &Args, path: &LitStr, scope: &Scope<'_>) -> syn::Result<Id> {
     let key = args.kind.id_key();
     let text = path.value();
-    let mut segments = text.split('.');
-    let first = segments.next().unwrap_or_default();
+    let first = text.split('.').next().unwrap_or_default().trim();
     let is_of_result = first == "result";
     if is_of_result {
         not_an_argument(first, path.span(), scope)?;
@@ -60,48 +59,9 @@ fn id(args: &Args, path: &LitStr, scope: &Scope<'_>) -> syn::Result<Id> {
             return Err(syn::Error::new(path.span(), format!("a call that failed has no `result`; {way_out}")));
         }
     }
-    let root = root(key, path, first, scope)?;
-    let mut expression = root.into_token_stream();
-    for segment in segments {
-        let field = field(segment, path.span()).ok_or_else(|| {
-            syn::Error::new(
-                path.span(),
-                format!("`{segment}` in `{key}` is no field; write a path such as \"request.user.id\""),
-            )
-        })?;
-        expression = quote_spanned!(path.span()=> #expression.#field);
-    }
+    let result = Ident::new("__result", path.span().resolved_at(Span::mixed_site()));
+    let expression = dotted(key, &text, path, &result, scope)?;
     Ok(Id { expression, span: path.span(), is_of_result })
-}
-
-/// What the path begins with: an argument's own token (so that it means what the body means by it), shown at the path.
-fn root(key: &str, path: &LitStr, first: &str, scope: &Scope<'_>) -> syn::Result<Ident> {
-    if first == "result" {
-        return Ok(Ident::new("__result", path.span().resolved_at(Span::mixed_site())));
-    }
-    if first == "self" && scope.method.has_receiver() {
-        let receiver =
-            scope.method.signature.receiver().map_or_else(Span::call_site, |receiver| receiver.self_token.span());
-        return Ok(Ident::new("self", path.span().resolved_at(receiver)));
-    }
-    if let Some(argument) = scope.bindings.iter().find(|binding| plain(&binding.name) == first) {
-        let mut argument = argument.name.clone();
-        argument.set_span(path.span().resolved_at(argument.span()));
-        return Ok(argument);
-    }
-    let names: Vec<String> = scope.bindings.iter().map(|binding| plain(&binding.name)).collect();
-    let hint = suggestion(first, names.iter().map(String::as_str), "the arguments are");
-    let problem = if first.is_empty() { format!("`{key}` is empty") } else { format!("no argument `{first}`") };
-    Err(syn::Error::new(path.span(), format!("{problem}{hint}")))
-}
-
-fn field(segment: &str, span: Span) -> Option<TokenStream> {
-    if let Ok(index) = segment.parse::<u32>() {
-        return Some(Index { index, span }.into_token_stream());
-    }
-    let mut name: Ident = syn::parse_str(segment).ok()?;
-    name.set_span(span);
-    Some(name.into_token_stream())
 }
 
 fn data(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> (Vec<Field>, bool) {
@@ -139,7 +99,7 @@ fn when(value: &Expr, args: &Args, scope: &Scope<'_>) -> syn::Result<When> {
             not_an_argument("error", error.span(), scope)?;
             Ok(When::Failure(error))
         }
-        (None, None) => Ok(When::Before),
+        (None, None) => made_by_the_body(value, scope).map(|()| When::Before),
     }
 }
 
@@ -150,7 +110,7 @@ fn decides(args: &Args) -> bool {
 
 /// An argument called `result` could be meant by it just as well.
 pub(super) fn not_an_argument(name: &str, span: Span, scope: &Scope<'_>) -> syn::Result<()> {
-    if !scope.bindings.iter().any(|binding| binding.name == name) {
+    if !scope.bindings.iter().any(|binding| plain(&binding.name) == name) {
         return Ok(());
     }
     let means = if name == "result" { "the value in `Ok`" } else { "the error" };
@@ -176,6 +136,7 @@ fn states(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> Vec<Field> {
                 let message = "a call that failed has no `new_state`; write `on = \"both\"`, or leave it out";
                 errors.push(syn::Error::new(args.key(name).map_or_else(|| value.span(), Ident::span), message));
             }
+            (None, _) => _ = errors.ok(made_by_the_body(value, scope)),
             _ => {}
         }
         let when = if is_late { When::Success(result) } else { When::Before };

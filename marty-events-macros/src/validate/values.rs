@@ -4,10 +4,14 @@ use proc_macro2::Span;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, Ident, LitStr, spanned::Spanned};
 
-use super::{Scope, event::not_an_argument};
+use super::{
+    Scope,
+    event::not_an_argument,
+    template::{Template, made_by_the_body, template},
+};
 use crate::{
     args::{Args, Errors, Kind, choice, literal},
-    expression::{captures, is_constant, names},
+    expression::{is_constant, names},
     model::{Call, Moment, Value},
 };
 
@@ -33,7 +37,7 @@ pub(super) fn constructor(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -
     keys.iter()
         .filter_map(|key| {
             let given = args.value(key)?;
-            let value = if is_enumeration(key) { copied(given, scope) } else { text(given, args, scope) };
+            let value = if is_enumeration(key) { copied(given, scope) } else { text(key, given, args, scope) };
             errors.ok(value)
         })
         .collect()
@@ -58,19 +62,22 @@ fn topic_part(key: &str, text: &LitStr) -> syn::Result<()> {
     Ok(())
 }
 
-/// A text may hold `{name}`, as in `format!`; anything but a literal is made a text of its own, by reference.
-fn text(given: &Expr, args: &Args, scope: &Scope<'_>) -> syn::Result<Value> {
+/// A text may hold `{name}`, as in `format!`, and paths; anything but a literal is made a text of its own, by reference.
+fn text(key: &str, given: &Expr, args: &Args, scope: &Scope<'_>) -> syn::Result<Value> {
     let (span, krate) = (given.span(), scope.krate);
     if let Some(text) = literal(given) {
         if !text.value().contains(['{', '}']) {
             return Ok(Value { expression: quote!(#text), span, when: Moment::InPlace });
         }
-        let result = captures(&text.value(), "result").then(|| Ident::new("result", text.span()));
-        let expression = quote_spanned!(span=> ::std::format!(#text));
+        let Template { expression, result } = template(key, &text, scope)?;
         return Ok(Value { expression, span, when: moment(result, args, scope)? });
     }
+    let named = names(given, "result");
+    if named.is_none() {
+        made_by_the_body(given, scope)?;
+    }
     let expression = quote_spanned!(span=> #krate::__private::text(&(#given)));
-    Ok(Value { expression, span, when: moment(names(given, "result"), args, scope)? })
+    Ok(Value { expression, span, when: moment(named, args, scope)? })
 }
 
 fn moment(result: Option<Ident>, args: &Args, scope: &Scope<'_>) -> syn::Result<Moment> {
@@ -98,6 +105,7 @@ fn copied(given: &Expr, scope: &Scope<'_>) -> syn::Result<Value> {
         let message = "this is taken before the body, which has no `result` yet; compute it from the arguments";
         return Err(syn::Error::new(result.span(), message));
     }
+    made_by_the_body(given, scope)?;
     let when = if is_constant(given) { Moment::InPlace } else { Moment::Before };
     Ok(Value { expression: given.to_token_stream(), span, when })
 }
@@ -125,10 +133,13 @@ pub(super) fn calls(args: &Args, scope: &Scope<'_>, errors: &mut Errors) -> Vec<
     }
     for key in ["subject", "message"] {
         if let Some(given) = args.value(key) {
-            calls.extend(errors.ok(text(given, args, scope)).map(|value| call(key, value)));
+            calls.extend(errors.ok(text(key, given, args, scope)).map(|value| call(key, value)));
         }
     }
     if !args.tags.is_empty() {
+        for tag in &args.tags {
+            errors.ok(made_by_the_body(tag, scope));
+        }
         let tags = args.tags.iter().map(|tag| quote_spanned!(tag.span()=> #krate::__private::text(&(#tag))));
         let expression = quote_spanned!(args.span=> [#(#tags),*]);
         calls.push(call("compliance_tags", Value { expression, span: args.span, when: Moment::Before }));

@@ -149,7 +149,8 @@ impl<T, E: FromEventError> CanFail for Result<T, E> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot say that the event was not written",
     label = "the error type has no `From<marty_events::EventError>`",
-    note = "add a variant to `{Self}`: `#[error(transparent)] Event(#[from] marty_events::EventError)`"
+    note = "add a variant to `{Self}`: `#[error(transparent)] Event(#[from] marty_events::EventError)`",
+    note = "`String`, a tuple and a type of another crate take no variant: return an error enum of your own that has it"
 )]
 pub trait FromEventError {
     #[doc(hidden)]
