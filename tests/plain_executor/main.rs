@@ -38,9 +38,10 @@ fn login(id: u32) -> AuditEvent {
     AuditEvent::new(AuditEventType::UserLogin, "login", "account").resource_id(id)
 }
 
-fn abandon(publisher: &EventPublisher, id: u32) {
+/// Begins to publish, and gives up. Answers whether the event was under way then.
+fn abandon(publisher: &EventPublisher, id: u32) -> bool {
     let publishing = pin!(publisher.publish(login(id)));
-    assert!(publishing.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    publishing.poll(&mut Context::from_waker(Waker::noop())).is_pending()
 }
 
 #[test]
@@ -70,7 +71,8 @@ fn a_publisher_works_ends_and_counts_each_event_once_without_tokio() {
     let publisher = marty_events::publisher().unwrap();
     block_on(publisher.publish(login(2))).unwrap();
     // Accepted, and not waited for: `shutdown` sees it through.
-    abandon(&publisher, 3);
+    assert!(abandon(&publisher, 3));
+    // It may fail at once: the broker has been away for longer than an event waits.
     abandon(&alone, 5);
     let begin = Instant::now();
     block_on(events.shutdown()).unwrap();

@@ -213,8 +213,7 @@ impl Draft<'_> {
             if let Some(letter) = text.and_then(texts::forbidden) {
                 let letter = u32::from(letter);
                 let problem = format!(
-                    "its {part} has the character U+{letter:04X}, which CloudEvents forbids in `{header}`; leave it out, or \
-                     encode it"
+                    "its {part} has the character U+{letter:04X}, which CloudEvents forbids in `{header}`; leave it out, or encode it"
                 );
                 return Err(invalid(event_type, &problem));
             }
