@@ -10,8 +10,9 @@ use crate::{
     scene::{HEALTHY, Kind, Scene, event},
 };
 
-/// Events of the key that must come within [`TIME`]: 200 a second.
+/// A relay that reads everything first, or goes back to the key's beginning again and again, has not delivered so many in twice [`TIME`].
 const ENOUGH: i64 = 2_000;
+/// The figure is that of so long.
 const TIME: Duration = Duration::from_secs(10);
 
 /// Copies of one row: the same key, and numbers of their own.
@@ -45,7 +46,10 @@ async fn keeps_its_pace(test: &str, kind: Kind) {
         format_args!("{}, {events} events of one key", kind.name()),
         format_args!("{count} in the first {} s; peak memory {} MiB", TIME.as_secs(), peak >> 20),
     );
-    assert!(ENOUGH <= count, "{count} events in {TIME:?}");
+    wait::within(TIME, "the key's first events", || async {
+        (ENOUGH <= topics::records(&scene.brokers, &scene.prefix).await).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
