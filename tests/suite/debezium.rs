@@ -39,7 +39,7 @@ fn events(round: &str) -> Vec<(EventContext, Event)> {
         let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         EventContext::new().trace(parent, state.map(str::to_owned))
     };
-    let odd = "a \"quoted\" \u{20ac} key\\, with\na line";
+    let odd = "a \"quoted\" \u{20ac} key\\, with\u{a0}a space";
     let data =
         serde_json::json!({"number": 1.0, "text": "\u{1f600} \"x\" \\", "nothing": null, "list": [1, 2.50, -3e-7]});
     let domain = |key: &str| DomainEvent::new("user", key, "created").data(&data).expect("JSON");
