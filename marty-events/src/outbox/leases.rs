@@ -8,11 +8,15 @@ use uuid::Uuid;
 
 use super::{
     Heartbeat, Lane, OutboxTable,
-    store::{RowId, Settled, Store},
+    store::{RowId, Settled, Store, Tally},
 };
 
 fn beat(relay: Uuid) -> Heartbeat {
-    Heartbeat { relay, lease: Duration::from_mins(1), delivers: true, mark: None, settled: 0 }
+    Heartbeat { relay, lease: Duration::from_mins(1), delivers: true, mark: None, tally: Tally::default() }
+}
+
+fn settled(recorded: u64, settled: u64) -> Tally {
+    Tally { recorded, settled }
 }
 
 fn numbers(lanes: &[Lane]) -> Vec<i32> {
@@ -29,8 +33,14 @@ async fn keep_their_promises<S: Store>(store: &S) {
     let held = store.heartbeat(&beat(first), None).await.expect("a heartbeat");
     assert_eq!((numbers(&held.lanes), held.marks, held.surplus), ((1..=16).collect(), vec![None], 0));
     assert!(held.lanes.iter().all(|lane| lane.term == 1) && held.next_expiry.is_none());
-    let marked = Heartbeat { mark: Some("m1 '1".to_owned()), settled: 5, ..beat(first) };
+    let marked = Heartbeat { mark: Some("m1 '1".to_owned()), tally: settled(0, 5), ..beat(first) };
     assert_eq!(store.heartbeat(&marked, None).await.expect("a heartbeat").marks, some(&["m1 '1"]));
+
+    // The answer to that one was lost, so the relay reports the same events again, and one more.
+    let again = Heartbeat { tally: settled(0, 6), ..beat(first) };
+    assert_eq!(store.heartbeat(&again, None).await.expect("a heartbeat").published, 6);
+    let after = Heartbeat { tally: settled(6, 4), ..beat(first) };
+    assert_eq!(store.heartbeat(&after, None).await.expect("a heartbeat").published, 10);
 
     // There are none to take, and there will be soon.
     let none = store.heartbeat(&beat(second), None).await.expect("a heartbeat");
@@ -62,13 +72,13 @@ async fn keep_their_promises<S: Store>(store: &S) {
     store.leave(first).await.expect("it goes");
     store.leave(second).await.expect("it goes");
     assert!(store.relays().await.expect("the relays").is_empty());
-    assert_eq!(store.stats().await.expect("the counts").published, 5);
-    let short = Heartbeat { lease: Duration::from_millis(1), settled: 2, ..beat(first) };
+    assert_eq!(store.stats().await.expect("the counts").published, 10);
+    let short = Heartbeat { lease: Duration::from_millis(1), tally: settled(0, 2), ..beat(first) };
     assert_eq!(store.heartbeat(&short, None).await.expect("a heartbeat").marks, some(&["m2", "m3"]));
     tokio::time::sleep(Duration::from_millis(20)).await;
     let held = store.heartbeat(&beat(second), None).await.expect("a heartbeat");
     assert_eq!((held.lanes.len(), held.marks), (16, some(&["m2", "m3"])), "its lease was over");
-    assert_eq!(store.stats().await.expect("the counts").published, 7);
+    assert_eq!(store.stats().await.expect("the counts").published, 12);
 }
 
 /// Puts the lease of a relay by so many hours, as a clock that is set does.
@@ -76,7 +86,7 @@ const MOVE: &str = "UPDATE event_outbox_relays SET expires_at = expires_at + 360
 
 async fn follow_the_clock<S: Store>(store: &S, shift: impl AsyncFn(i64)) {
     let [first, second] = [Uuid::now_v7(), Uuid::now_v7()];
-    let _ = store.heartbeat(&Heartbeat { settled: 3, ..beat(first) }, None).await.expect("a heartbeat");
+    let _ = store.heartbeat(&Heartbeat { tally: settled(0, 3), ..beat(first) }, None).await.expect("a heartbeat");
     shift(24).await;
     let none = store.heartbeat(&beat(second), None).await.expect("a heartbeat");
     assert!(none.lanes.is_empty());

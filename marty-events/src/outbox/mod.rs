@@ -44,7 +44,7 @@ pub use repository::OutboxRepository;
 pub(crate) use repository::on_store;
 pub use row::{DeadLetter, OutboxStats, PendingEvent, RelayStatus};
 pub(crate) use store::{
-    Heartbeat, Holding, LONGEST_TIME, Number, Page, Position, Refused, RowId, Settled, Store, Unreadable,
+    Heartbeat, Holding, LONGEST_TIME, Number, Page, Position, Refused, RowId, Settled, Store, Tally, Unreadable,
 };
 pub use table::{InvalidTable, OutboxTable};
 pub use transaction::{OutboxConnection, OutboxTransaction};

@@ -20,8 +20,27 @@ pub(crate) struct Heartbeat {
     pub(crate) delivers: bool,
     /// Where another relay would go on with its lanes, see [`Position::mark`]; `None` leaves the last one as it is.
     pub(crate) mark: Option<String>,
-    /// How many events were settled since the last heartbeat that was answered.
+    pub(crate) tally: Tally,
+}
+
+/// A relay's count of the events that it has settled.
+///
+/// The database may take a heartbeat whose answer is lost. So a heartbeat names the sum, and the same events are never added twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Tally {
+    /// The count in the relay's row, by the last answer.
+    pub(crate) recorded: u64,
+    /// How many events were settled since that answer.
     pub(crate) settled: u64,
+}
+
+impl Tally {
+    /// The count that a row of this relay has at least. A row that is made anew begins with [`settled`](Self::settled): another relay has
+    /// taken over the count of the old row.
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+    pub(crate) const fn sum(self) -> u64 {
+        self.recorded + self.settled
+    }
 }
 
 /// What a relay holds, by the answer to its heartbeat.
@@ -38,6 +57,8 @@ pub(crate) struct Holding {
     pub(crate) next_expiry: Option<Duration>,
     /// Whether there may be something to read behind the position; `false` where that was not asked.
     pub(crate) has_news: bool,
+    /// The count of settled events in the relay's row, see [`Tally`].
+    pub(crate) published: u64,
 }
 
 /// A row that a relay has: by its number, and by its event, because the number of an outbox that was set back (a restore, a

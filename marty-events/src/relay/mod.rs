@@ -42,7 +42,7 @@ use crate::{
     config::EventConfig,
     kafka::Reach,
     observe::{self, Neighbour},
-    outbox::{OutboxPool, OutboxTable, Store, Wake, on_store},
+    outbox::{OutboxPool, OutboxTable, Store, Tally, Wake, on_store},
 };
 
 /// The shortest pause between two tries to take a lane.
@@ -103,8 +103,7 @@ struct Running<'a, S> {
 struct Neighbours {
     database: Circuit,
     broker: Circuit,
-    /// How many events were settled that no heartbeat has reported.
-    settled: u64,
+    tally: Tally,
 }
 
 impl<S> Clone for Running<'_, S> {
@@ -193,7 +192,7 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
     let mut neighbours = Neighbours {
         database: Circuit::new(Neighbour::Database, vitals),
         broker: Circuit::of_broker(Reach::of(config)?, vitals),
-        settled: 0,
+        tally: Tally::default(),
     };
     // One is made before anything is asked for: a relay that can make none takes no lanes from those that can.
     let mut producer = Some(RelayProducer::new(config)?);
@@ -217,9 +216,9 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
                 Err(_) => producer = None,
             }
         }
-        let stood_by = tenure::stand_by(running, delivers, neighbours.settled).await;
-        if stood_by.is_ok() {
-            neighbours.settled = 0;
+        let stood_by = tenure::stand_by(running, delivers, neighbours.tally).await;
+        if let Ok(holding) = &stood_by {
+            neighbours.tally = Tally { recorded: holding.published, settled: 0 };
         }
         let pause = match stood_by {
             Ok(holding) if holding.lanes.is_empty() => {
@@ -255,10 +254,10 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
             () = tokio::time::sleep(pause) => {}
         }
     }
-    if 0 < neighbours.settled
-        && let Err(error) = tenure::stand_by(running, false, neighbours.settled).await
+    if 0 < neighbours.tally.settled
+        && let Err(error) = tenure::stand_by(running, false, neighbours.tally).await
     {
-        tracing::warn!(%relay, events = neighbours.settled, %error, "settled events are not counted");
+        tracing::warn!(%relay, events = neighbours.tally.settled, %error, "settled events are not counted");
     }
     tenure::leave(running).await;
     tracing::info!(%relay, "relay stopped");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{PATIENCE, Running, job::Job, within};
 use crate::{
     EventError,
-    outbox::{Heartbeat, Holding, Lane, Store},
+    outbox::{Heartbeat, Holding, Lane, Store, Tally},
 };
 
 /// The relay's lanes in one term, and the heartbeat that keeps them.
@@ -21,8 +21,7 @@ pub(super) struct Tenure {
     pub(super) lease_ends: Instant,
     /// The last heartbeat was not answered: the next one asks for nothing but the lease.
     failed: bool,
-    /// How many events were settled that no heartbeat has reported yet.
-    pub(super) settled: u64,
+    pub(super) tally: Tally,
 }
 
 /// What came of a heartbeat.
@@ -45,7 +44,7 @@ pub(super) enum Kept {
 }
 
 impl Tenure {
-    pub(super) fn new(lanes: Vec<Lane>, asked: Instant, beat: Duration, lease: Duration) -> Self {
+    pub(super) fn new(lanes: Vec<Lane>, tally: Tally, asked: Instant, beat: Duration, lease: Duration) -> Self {
         Self {
             lanes,
             leaving: Vec::new(),
@@ -53,7 +52,7 @@ impl Tenure {
             beat_at: asked + beat,
             lease_ends: asked + lease,
             failed: false,
-            settled: 0,
+            tally,
         }
     }
 
@@ -72,7 +71,7 @@ impl Tenure {
 
     /// So many events are out of the outbox.
     pub(super) fn has_settled(&mut self, count: usize) {
-        self.settled += count as u64;
+        self.tally.settled += count as u64;
     }
 
     /// Sends a heartbeat; the answer to a `look` comes with it where the database answers at all.
@@ -84,8 +83,8 @@ impl Tenure {
         look: Option<S::Position>,
     ) {
         let Running { store, settings, relay, .. } = running;
-        let (asked, settled) = (Instant::now(), self.settled);
-        let heartbeat = Heartbeat { relay, lease: settings.lease_time, delivers, mark, settled };
+        let (asked, settled) = (Instant::now(), self.tally.settled);
+        let heartbeat = Heartbeat { relay, lease: settings.lease_time, delivers, mark, tally: self.tally };
         let look = look.filter(|_| !self.failed);
         let store = store.clone();
         self.heartbeat.start(async move {
@@ -111,7 +110,7 @@ impl Tenure {
             }
         };
         let is_back = std::mem::take(&mut self.failed);
-        self.settled -= settled;
+        self.tally = Tally { recorded: holding.published, settled: self.tally.settled - settled };
         if !self.lanes.iter().all(|lane| holding.lanes.contains(lane)) {
             return Kept::Lost;
         }
@@ -156,8 +155,8 @@ pub(super) async fn release<S: Store>(running: Running<'_, S>, lanes: &[Lane], m
 pub(super) async fn stand_by<S: Store>(
     Running { store, settings, relay, .. }: Running<'_, S>,
     delivers: bool,
-    settled: u64,
+    tally: Tally,
 ) -> Result<Holding, EventError> {
-    let heartbeat = Heartbeat { relay, lease: settings.lease_time, delivers, mark: None, settled };
+    let heartbeat = Heartbeat { relay, lease: settings.lease_time, delivers, mark: None, tally };
     super::in_time(store.heartbeat(&heartbeat, None)).await
 }

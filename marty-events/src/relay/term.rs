@@ -42,11 +42,13 @@ pub(super) async fn work<S: Store>(
 ) -> End {
     let Running { store: _, config, settings, vitals, relay, .. } = running;
     tracing::info!(%relay, lanes = holding.lanes.len(), "relay works");
+    let lease = settings.lease_time;
+    let tenure = Tenure::new(holding.lanes, neighbours.tally, asked, settings.beat(), lease);
     let mut term = Term {
         running,
         neighbours,
         intake: Intake::new(&holding.marks),
-        tenure: Tenure::new(holding.lanes, asked, settings.beat(), settings.lease_time),
+        tenure,
         delivery: Delivery::new(&settings, config, vitals, producer),
         settlement: Settlement::new(),
         judging: Job::idle(),
@@ -56,7 +58,7 @@ pub(super) async fn work<S: Store>(
         end: End::Over,
     };
     let end = term.work(stop).await;
-    term.neighbours.settled = term.tenure.settled;
+    term.neighbours.tally = term.tenure.tally;
     end
 }
 

@@ -26,14 +26,15 @@ pub(super) use self::rows::lane;
 
 impl MySqlStore {
     pub(super) async fn renew(&self, heartbeat: &Heartbeat) -> Result<Holding, sqlx::Error> {
-        let Heartbeat { relay, lease, delivers, mark, settled } = heartbeat;
+        let Heartbeat { relay, lease, delivers, mark, tally } = heartbeat;
+        let (settled, sum) = (tally.settled, tally.sum());
         let lease = milliseconds(*lease);
         let mark = mark.as_deref().map_or_else(|| "NULL".to_owned(), text);
         let first = format!(
             "INSERT INTO {{relays}} (relay, expires_at, lease, delivers, mark, published)
             VALUES ('{relay}', {{now}} + {lease} * 1000, {lease}, {delivers}, {mark}, {settled})
             ON DUPLICATE KEY UPDATE expires_at = VALUES(expires_at), lease = VALUES(lease), delivers = VALUES(delivers),
-                mark = coalesce(VALUES(mark), mark), published = published + VALUES(published);
+                mark = coalesce(VALUES(mark), mark), published = greatest(published, {sum});
             {RELAYS}; {LANES}"
         );
         let (mut work, read) = Work::begin(&self.pool, &self.table, &first).await?;
@@ -147,7 +148,7 @@ async fn hold(work: &mut Work, view: &View, delivers: bool) -> Result<Holding, s
         (true, _) => lanes.len().saturating_sub(share),
         (false, _) => lanes.len(),
     };
-    Ok(Holding { lanes, marks, surplus, next_expiry: view.next_expiry(), has_news: false })
+    Ok(Holding { lanes, marks, surplus, next_expiry: view.next_expiry(), has_news: false, published: view.published() })
 }
 
 /// Takes free lanes, `wanted` at the most. The relay's mark holds for the lanes that it had before and not for these, so it moves to

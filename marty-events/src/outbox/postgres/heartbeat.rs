@@ -104,7 +104,8 @@ pub(super) const HEARTBEAT: &str = "
         SELECT $1, clock_timestamp() + $2 * interval '1 millisecond', $2, $3, $7, relay_mark.mark
         FROM gate, relay_mark WHERE is_open
         ON CONFLICT (relay) DO UPDATE SET expires_at = excluded.expires_at, lease = excluded.lease,
-            delivers = excluded.delivers, published = relays.published + excluded.published, mark = excluded.mark
+            delivers = excluded.delivers, published = greatest(relays.published, $8), mark = excluded.mark
+        RETURNING relays.published
     ), held AS MATERIALIZED (
         SELECT lane, term, mark FROM kept UNION ALL SELECT lane, term, mark FROM changed WHERE terms = 1
     )
@@ -117,23 +118,23 @@ pub(super) const HEARTBEAT: &str = "
                 - clock_timestamp()) * 1000)::bigint
             FROM {relays} WHERE relay <> $1 AND (0 < (SELECT wanted FROM wish) OR clock_timestamp() <= expires_at)
             AND relay IN (SELECT owner FROM {lanes} WHERE lane NOT IN (SELECT lane FROM free))) AS next_expiry,
-        {has_news} AS has_news";
+        (SELECT published FROM here) AS published, {has_news} AS has_news";
 
 /// The part of a heartbeat that looks for rows. It asks in the order of the index: a mere `EXISTS` may be answered by a walk over every dead
 /// row. Where the late rows are too far away to be looked for at once there may be some.
 pub(super) const HAS_NEWS: &str = "
-        ({started} <> $13 OR {file} <> $14 OR {late_end} < {cursor}
+        ({started} <> $14 OR {file} <> $15 OR {late_end} < {cursor}
             OR (SELECT seq FROM {outbox} WHERE {cursor} < seq ORDER BY seq LIMIT 1) IS NOT NULL
             OR (SELECT seq FROM {outbox} WHERE {is_late} ORDER BY seq LIMIT 1) IS NOT NULL)";
 
 /// The numbers of the parameters that a look has: those of [`Bounds`] in their order.
 pub(super) const LOOK: [(&str, &str); 6] = [
-    ("{named}", "$8"),
-    ("{floors}", "$9"),
-    ("{cursor}", "$10"),
-    ("{behind}", "$11"),
-    ("{next_xid}", "$12"),
-    ("{width}", "$15"),
+    ("{named}", "$9"),
+    ("{floors}", "$10"),
+    ("{cursor}", "$11"),
+    ("{behind}", "$12"),
+    ("{next_xid}", "$13"),
+    ("{width}", "$16"),
 ];
 
 /// Each lane keeps the mark that it is given with, or else the one that counts for it now.
@@ -190,6 +191,7 @@ impl PostgresStore {
             surplus: usize::try_from(row.try_get::<i64, _>("surplus")?).unwrap_or_default(),
             next_expiry: next_expiry.map(|time| Duration::from_millis(count(time))),
             has_news: is_behind || row.try_get("has_news")?,
+            published: count(row.try_get("published")?),
         })
     }
 
@@ -208,7 +210,8 @@ impl PostgresStore {
             .bind(&heartbeat.mark)
             .bind(numbers)
             .bind(terms)
-            .bind(heartbeat.settled.cast_signed());
+            .bind(heartbeat.tally.settled.cast_signed())
+            .bind(heartbeat.tally.sum().cast_signed());
         let Some(position) = look else { return query };
         let Bounds { cursor, behind, next_xid, named, floors, width, .. } = position.bounds();
         let place = position.place();

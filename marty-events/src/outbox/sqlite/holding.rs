@@ -17,16 +17,17 @@ impl SqliteStore {
     pub(super) async fn hold(
         &self,
         connection: &mut SqliteConnection,
-        Heartbeat { relay, lease, delivers, mark, settled }: &Heartbeat,
+        Heartbeat { relay, lease, delivers, mark, tally }: &Heartbeat,
     ) -> Result<Holding, sqlx::Error> {
         let relay = relay.to_string();
-        sqlx::query(self.sql.register.clone())
+        let published: i64 = sqlx::query_scalar(self.sql.register.clone())
             .bind(&relay)
             .bind(milliseconds(*lease))
             .bind(delivers)
             .bind(mark)
-            .bind(i64::try_from(*settled).unwrap_or(i64::MAX))
-            .execute(&mut *connection)
+            .bind(i64::try_from(tally.settled).unwrap_or(i64::MAX))
+            .bind(i64::try_from(tally.sum()).unwrap_or(i64::MAX))
+            .fetch_one(&mut *connection)
             .await?;
         sqlx::query(self.sql.clamp.clone()).bind(&relay).execute(&mut *connection).await?;
         sqlx::query(self.sql.count_old.clone()).execute(&mut *connection).await?;
@@ -62,6 +63,7 @@ impl SqliteStore {
             surplus: usize::try_from(surplus).unwrap_or_default(),
             next_expiry: next.map(|time| Duration::from_millis(count(time))),
             has_news: false,
+            published: count(published),
         })
     }
 }

@@ -91,7 +91,8 @@ impl Statements {
                 VALUES (?1, {now} + ?2 * 1000, ?2, ?3, ?4, ?5)
                 ON CONFLICT (relay) DO UPDATE SET expires_at = excluded.expires_at, lease = excluded.lease,
                     delivers = excluded.delivers, mark = coalesce(excluded.mark, mark),
-                    published = published + excluded.published"),
+                    published = max(published, ?6)
+                RETURNING published"),
             // A lease that ends later than a heartbeat of now would make it end: the clock went back.
             clamp: of("
                 UPDATE {relays} SET expires_at = {now} + lease * 1000

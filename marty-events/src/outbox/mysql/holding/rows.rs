@@ -3,7 +3,7 @@
 use sqlx::{Row, mysql::MySqlRow};
 use uuid::Uuid;
 
-use super::super::super::lanes::Lane;
+use super::super::super::{lanes::Lane, store::count};
 
 /// The relays, a row each; one `is_ahead` whose lease ends later than a heartbeat of now would make it end: the clock went back.
 pub(super) const RELAYS: &str = "
@@ -73,6 +73,11 @@ impl View {
     pub(super) fn free(&self) -> impl Iterator<Item = &Held> {
         let is_alive = |owner: &String| self.relays.iter().any(|other| other.id == *owner && other.is_alive);
         self.lanes.iter().filter(move |held| held.owner.as_ref().is_none_or(|owner| !is_alive(owner)))
+    }
+
+    /// The count of this relay.
+    pub(super) fn published(&self) -> u64 {
+        count(self.relays.iter().find(|other| other.id == self.relay).map_or(0, |own| own.published))
     }
 
     /// The mark of this relay.

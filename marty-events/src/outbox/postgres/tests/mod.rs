@@ -16,7 +16,7 @@ use super::{
     super::{
         OutboxTable,
         lanes::Lane,
-        store::{Heartbeat, Holding, Store},
+        store::{Heartbeat, Holding, Store, Tally},
     },
     PostgresStore,
 };
@@ -77,7 +77,7 @@ fn insert(count: i64) -> String {
 }
 
 fn alive(relay: Uuid) -> Heartbeat {
-    Heartbeat { relay, lease: Duration::from_mins(1), delivers: true, mark: None, settled: 0 }
+    Heartbeat { relay, lease: Duration::from_mins(1), delivers: true, mark: None, tally: Tally::default() }
 }
 
 fn marked(relay: Uuid, mark: &str) -> Heartbeat {

@@ -108,7 +108,7 @@ async fn settlements_and_heartbeats_leave_the_lanes_as_they_are() {
         scene.write(1).await;
         let rows = row_ids(&scene).await;
         assert_eq!(scene.store.settle(relay, &lanes[..1], &rows, false).await.unwrap(), Settled::Except(vec![]));
-        let beat = Heartbeat { settled: 1, ..marked(relay, &number.to_string()) };
+        let beat = Heartbeat { tally: Tally { recorded: number, settled: 1 }, ..marked(relay, &number.to_string()) };
         scene.store.heartbeat(&beat, None).await.unwrap();
     }
     assert_eq!(scene.number(versions).await, before);
