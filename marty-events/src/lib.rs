@@ -20,7 +20,6 @@ pub mod __private;
 #[cfg(any(not(doctest), all(feature = "testing", feature = "sqlite")))]
 pub mod attributes;
 pub mod config;
-mod context;
 mod error;
 mod event;
 mod kafka;
@@ -29,17 +28,17 @@ mod observe;
 pub mod outbox;
 mod publisher;
 mod relay;
+mod retry;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "tower")]
 pub mod tower;
 
-pub use config::{ConfigError, ConfigFault, EventConfig, EventConfigBuilder};
-pub use context::EventContext;
-pub use error::EventError;
+pub use config::{EventConfig, EventConfigBuilder};
+pub use error::{ConfigError, ConfigFault, EventError};
 pub use event::{
-    AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventMetadata, EventOrdering, EventPriority,
-    NotificationEvent, NotificationEventType, Outcome, RiskLevel,
+    AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventContext, EventMetadata, EventOrdering,
+    EventPriority, NotificationEvent, NotificationEventType, Outcome, RiskLevel,
 };
 pub use macros::{audit_event, custom_event, domain_event, notification_event};
 pub use outbox::{OutboxConnection, OutboxRepository, OutboxTransaction};

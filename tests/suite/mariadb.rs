@@ -34,7 +34,7 @@ async fn create(id: u32, tx: &mut Transaction<'_, MySql>) -> Result<(), EventErr
         .execute(&mut **tx)
         .await
         .map(drop)
-        .map_err(|source| EventError::Outbox { operation: "ask", source })
+        .map_err(|source| EventError::Outbox { operation: "ask", source: source.into() })
 }
 
 #[tokio::test]

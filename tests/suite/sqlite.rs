@@ -44,7 +44,7 @@ async fn transfer(
     begin: &'static str,
     key: &str,
 ) -> Result<(), EventError> {
-    let failed = |source| EventError::Outbox { operation: "transfer", source };
+    let failed = |source: sqlx::Error| EventError::Outbox { operation: "transfer", source: source.into() };
     let mut transaction = pool.begin_with(begin).await.map_err(failed)?;
     let balance: i64 =
         sqlx::query_scalar("SELECT balance FROM accounts").fetch_one(&mut *transaction).await.map_err(failed)?;

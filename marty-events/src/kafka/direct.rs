@@ -16,7 +16,7 @@ use rdkafka::{
 };
 
 use super::{Away, Complaint, Reach, Served, is_permanent, is_too_large};
-use crate::{EventError, config::EventConfig, event::message::Message};
+use crate::{EventError, config::EventConfig, event::envelope::Message};
 
 /// A caller waits for each event, so none is held back in the hope of company; and for a limited time for the broker's
 /// acknowledgement, which `KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS` changes.
@@ -195,7 +195,7 @@ pub(crate) fn ran_out_of_time(error: &EventError) -> bool {
 
 /// Whether the broker takes no message of this size.
 pub(crate) fn was_too_large(error: &EventError) -> bool {
-    matches!(error, EventError::Delivery { source, .. } if is_too_large(source))
+    client_error(error).is_some_and(is_too_large)
 }
 
 /// The error of a message that is larger than its topic takes.
@@ -209,8 +209,13 @@ pub(crate) fn was_taken_back(error: &EventError) -> bool {
 }
 
 fn code(error: &EventError) -> Option<RDKafkaErrorCode> {
+    client_error(error)?.rdkafka_error_code()
+}
+
+/// The Kafka client's own error, of an event that was not delivered.
+fn client_error(error: &EventError) -> Option<&KafkaError> {
     match error {
-        EventError::Delivery { source, .. } => source.rdkafka_error_code(),
+        EventError::Delivery { source, .. } => source.downcast_ref(),
         _ => None,
     }
 }

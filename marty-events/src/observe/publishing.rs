@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use super::names;
-use crate::event::{EventKind, message::Message};
+use crate::event::{EventKind, envelope::Message};
 
 /// What became of a direct event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

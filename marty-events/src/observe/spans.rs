@@ -10,8 +10,11 @@ use std::collections::HashMap;
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode};
 use tracing::{Level, Span};
 
-use super::TraceContext;
-use crate::{EventError, event::message::Message, outbox::Record};
+use crate::{
+    EventError,
+    event::{envelope::Message, trace::TraceContext},
+    outbox::Record,
+};
 
 /// What filters name: `marty_events::spans=debug`.
 const TARGET: &str = "marty_events::spans";
@@ -53,7 +56,11 @@ pub(crate) fn send_span(message: &Message, enabled: bool) -> Span {
 /// The broker has answered.
 pub(crate) fn end(span: Span, sent: &Result<(), EventError>) {
     match sent {
-        Err(EventError::Delivery { source, .. }) => note(&span, source),
+        Err(EventError::Delivery { source, .. }) => {
+            if let Some(error) = source.downcast_ref() {
+                note(&span, error);
+            }
+        }
         Err(EventError::UnknownTopic { .. }) => {
             note(&span, &KafkaError::MessageProduction(RDKafkaErrorCode::UnknownTopicOrPartition));
         }
@@ -90,7 +97,7 @@ impl SendSpans {
         if !self.enabled || !tracing::span_enabled!(target: TARGET, Level::DEBUG) {
             return;
         }
-        let Some(trace) = TraceContext::of_headers(&event.headers).filter(TraceContext::is_sampled) else { return };
+        let Some(trace) = event.headers.trace().filter(TraceContext::is_sampled) else { return };
         // A trace of its own: the request that the event is of is over, and may be by hours.
         let span = send_span!(Level::DEBUG, event.topic.as_str(), event.event_id, event.key.as_deref(), parent: None);
         trace.link_from(&span);

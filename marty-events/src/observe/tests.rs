@@ -7,10 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     AuditEvent, AuditEventType, DomainEvent, Event, EventContext,
-    event::{
-        EventKind,
-        message::{Message, Source},
-    },
+    event::{EventKind, envelope::Message, source::Source},
 };
 
 /// What an exporter shows of what `does` counts.

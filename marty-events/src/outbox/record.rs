@@ -13,7 +13,7 @@ use super::{
     row::{ENCODING, newer, no_headers},
     store::RowId,
 };
-use crate::EventError;
+use crate::{EventError, event::trace::TraceContext};
 
 /// An event on its way from the outbox to Kafka.
 pub(crate) struct Record {
@@ -76,6 +76,16 @@ impl HeaderText {
         read(&text, (), |(), _, _| ())
             .map_err(|error| EventError::UnreadableRow { seq, problem: no_headers(&error) })?;
         Ok(Self(text))
+    }
+
+    /// The span that the event was recorded in, by its headers.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        let (parent, state) = self.fold((None, None), |(parent, state), name, value| match name {
+            "traceparent" => (Some(value.to_owned()), state),
+            "tracestate" => (parent, Some(value.to_owned())),
+            _ => (parent, state),
+        });
+        TraceContext::new(&parent?, state)
     }
 
     /// Goes through the headers in their order.

@@ -292,14 +292,14 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
 /// Turns what a database said into an error that says what to do.
 pub(crate) fn database_error(operation: &'static str, table: &super::OutboxTable, source: sqlx::Error) -> EventError {
     match Fault::of(&source) {
-        Fault::Missing => EventError::OutboxTableMissing { table: table.to_string(), source },
+        Fault::Missing => EventError::OutboxTableMissing { table: table.to_string(), source: Box::new(source) },
         Fault::Forbidden => {
             let tables = format!("{table} and the tables named after it");
             EventError::OutboxForbidden { user: "this user".to_owned(), tables }
         }
         Fault::Hidden => hidden(table.to_string()),
         Fault::Refused => EventError::OutboxRefused { operation, source: Box::new(source) },
-        _ => EventError::Outbox { operation, source },
+        _ => EventError::Outbox { operation, source: Box::new(source) },
     }
 }
 

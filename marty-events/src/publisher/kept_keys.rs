@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{event::message::Message, outbox::OutboxRepository};
+use crate::{event::envelope::Message, outbox::OutboxRepository};
 
 /// How many keys are told apart. Beyond that all keys count as one.
 const MOST_KEYS: usize = 10_000;

@@ -3,7 +3,7 @@
 mod annotated;
 mod background;
 mod direct;
-mod journey;
+mod enqueue;
 mod kept_keys;
 mod live;
 mod outstanding;
@@ -22,7 +22,7 @@ pub use registration::{Events, init, init_with};
 use crate::{
     Event, EventError, OutboxTransaction,
     config::EventConfig,
-    event::{EventKind, message::Message},
+    event::{EventKind, envelope::Message},
 };
 use live::Live;
 use outstanding::Place;

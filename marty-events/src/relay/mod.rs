@@ -306,7 +306,7 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, EventError>>) -> Resu
 async fn within<T>(limit: Duration, answer: impl Future<Output = Result<T, EventError>>) -> Result<T, EventError> {
     tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
         let source = sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
-        Err(EventError::Outbox { operation: "answer in time", source })
+        Err(EventError::Outbox { operation: "answer in time", source: Box::new(source) })
     })
 }
 

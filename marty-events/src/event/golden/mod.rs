@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::message::{Message, Source};
+use super::{envelope::Message, source::Source};
 use crate::{
     AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventContext, EventPriority, NotificationEvent,
     NotificationEventType, Outcome, RiskLevel,

@@ -1,20 +1,18 @@
 //! The direct road: to the broker, or else into the outbox.
 
+mod journey;
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 
-use super::{
-    background::Background,
-    journey::{Journey, Waiter},
-    kept_keys::KeptKeys,
-    outstanding::Place,
-};
+use self::journey::{Journey, Waiter};
+use super::{background::Background, kept_keys::KeptKeys, outstanding::Place};
 use crate::{
     EventError,
     config::EventConfig,
     error::OneLine,
-    event::message::Message,
+    event::envelope::Message,
     kafka::{self, Away, DirectProducer, Reach},
     observe::{self, PublisherMetrics},
     outbox::{OutboxPool, OutboxRepository},
@@ -34,25 +32,25 @@ const LATE: Duration = Duration::from_secs(3);
 
 /// Everything that a direct event needs on its way.
 pub(super) struct Direct {
-    pub(super) producer: DirectProducer<Journey>,
+    producer: DirectProducer<Journey>,
     /// Whether the brokers answer.
     pub(super) reach: Reach,
     /// How long the client tries to deliver an event, and so for how long an outage is waited out where nothing keeps events.
-    pub(super) patience: Duration,
+    patience: Duration,
     /// Whose events are in the outbox.
-    pub(super) kept: KeptKeys,
-    pub(super) background: Background,
+    kept: KeptKeys,
+    background: Background,
     /// The outbox that keeps events which Kafka did not take.
     pub(super) refuge: Option<Refuge>,
     /// Room for events without a waiting caller.
-    pub(super) unattended: Arc<Semaphore>,
+    unattended: Arc<Semaphore>,
     /// How long a caller waits, whatever the client and the outbox do.
     pub(super) answered_within: Duration,
-    pub(super) metrics: PublisherMetrics,
+    metrics: PublisherMetrics,
     /// For questions to the brokers.
-    pub(super) config: EventConfig,
+    config: EventConfig,
     /// Whether there are spans.
-    pub(super) traces: bool,
+    traces: bool,
 }
 
 /// The outbox that keeps events, with connections of its own; connected to when it is first needed.

@@ -12,14 +12,11 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Dispatch, Instrument, Span, instrument::WithSubscriber};
 
-use super::{
-    direct::{Direct, Refuge},
-    outstanding::Place,
-};
+use super::{super::outstanding::Place, Direct, Refuge};
 use crate::{
     EventError,
     error::cause,
-    event::message::Message,
+    event::envelope::Message,
     kafka::{self, Away, Passenger},
     observe::{self, Outcome},
     outbox::OutboxRepository,
@@ -270,9 +267,12 @@ async fn keep(outbox: &OutboxRepository, message: &Arc<Message>) -> Result<(), E
             }
         }
     }
-    Err(EventError::Outbox { operation: "keep the event", source: sqlx::Error::WorkerCrashed })
+    Err(EventError::Outbox { operation: "keep the event", source: Box::new(sqlx::Error::WorkerCrashed) })
 }
 
 fn timed_out() -> EventError {
-    EventError::Outbox { operation: "keep the event", source: sqlx::Error::Io(io::ErrorKind::TimedOut.into()) }
+    EventError::Outbox {
+        operation: "keep the event",
+        source: Box::new(sqlx::Error::Io(io::ErrorKind::TimedOut.into())),
+    }
 }
