@@ -37,11 +37,11 @@ pub mod tower;
 pub use config::{EventConfig, EventConfigBuilder};
 pub use error::{ConfigError, ConfigFault, EventError};
 pub use event::{
-    AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventContext, EventMetadata, EventOrdering,
-    EventPriority, NotificationEvent, NotificationEventType, Outcome, RiskLevel,
+    AuditEvent, AuditEventType, AuditOutcome, CustomEvent, DomainEvent, Event, EventContext, EventMetadata,
+    EventOrdering, EventPriority, NotificationEvent, NotificationEventType, RiskLevel,
 };
 pub use macros::{audit_event, custom_event, domain_event, notification_event};
 pub use outbox::{OutboxConnection, OutboxRepository, OutboxTransaction};
-pub use publisher::{EventPublisher, Events, init, init_with, publisher};
+pub use publisher::{EventPublisher, EventsGuard, init, init_with, publisher};
 pub use relay::{OutboxRelay, OutboxRelayBuilder, RelayHealth, RelayState};
 pub use tokio_util::sync::CancellationToken;

@@ -23,7 +23,7 @@ pub(crate) mod texts;
 pub(crate) mod topic;
 pub(crate) mod trace;
 
-pub use audit::{AuditEvent, Outcome, RiskLevel};
+pub use audit::{AuditEvent, AuditOutcome, RiskLevel};
 pub use context::EventContext;
 pub use custom::CustomEvent;
 pub use domain::DomainEvent;

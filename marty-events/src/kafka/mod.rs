@@ -6,8 +6,8 @@ mod direct;
 pub(crate) mod embedded;
 mod limits;
 mod partition;
+mod polled;
 mod reach;
-mod served;
 mod settings;
 mod verdict;
 
@@ -25,8 +25,8 @@ pub(crate) use direct::{
 };
 pub(crate) use limits::{longest_message_of, longest_messages};
 pub(crate) use partition::Partitioner;
+pub(crate) use polled::PolledProducer;
 pub(crate) use reach::{Away, Reach};
-pub(crate) use served::Served;
 pub(crate) use settings::bootstrap;
 use settings::client_config;
 pub(crate) use verdict::{Verdict, is_final, is_lasting, is_permanent, is_too_large};

@@ -10,5 +10,5 @@ mod spans;
 mod tests;
 
 pub(crate) use publishing::{Outcome, PublisherMetrics, show_direct_circuit};
-pub(crate) use relaying::{Again, Neighbour, RelayMetrics, show_backlog, show_circuit, show_lanes, show_oldest};
+pub(crate) use relaying::{Again, Dependency, RelayMetrics, show_backlog, show_circuit, show_lanes, show_oldest};
 pub(crate) use spans::{SendSpans, end, send_span};

@@ -64,7 +64,7 @@ const METRICS: [Metric; 17] = [
         Unit::Seconds,
         "How long the oldest event has waited that a relay of this process has read and not delivered; 0 where there is none.",
     ),
-    metric(CIRCUIT, Kind::Gauge, Unit::Count, "Relays of this process that a neighbour does not answer."),
+    metric(CIRCUIT, Kind::Gauge, Unit::Count, "Relays of this process that a dependency does not answer."),
     metric(
         DIRECT_CIRCUIT,
         Kind::Gauge,

@@ -7,7 +7,7 @@ use crate::outbox::{OutboxStats, OutboxTable};
 
 /// What a relay works with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Neighbour {
+pub(crate) enum Dependency {
     Broker,
     Database,
     /// The connection on which the database announces what other processes wrote.
@@ -122,14 +122,14 @@ pub(crate) fn show_oldest(table: &OutboxTable, seconds: f64) {
     metrics::gauge!(names::RELAY_OLDEST, "outbox" => table.to_string()).set(seconds);
 }
 
-/// As many relays `more` of this process as before do not get through to `neighbour`.
-pub(crate) fn show_circuit(neighbour: Neighbour, more: f64) {
-    let neighbour = match neighbour {
-        Neighbour::Broker => "broker",
-        Neighbour::Database => "database",
-        Neighbour::Listener => "listener",
+/// As many relays `more` of this process as before do not get through to `dependency`.
+pub(crate) fn show_circuit(dependency: Dependency, more: f64) {
+    let dependency = match dependency {
+        Dependency::Broker => "broker",
+        Dependency::Database => "database",
+        Dependency::Listener => "listener",
     };
-    metrics::gauge!(names::CIRCUIT, "neighbour" => neighbour).increment(more);
+    metrics::gauge!(names::CIRCUIT, "dependency" => dependency).increment(more);
 }
 
 /// The outbox was counted just now.

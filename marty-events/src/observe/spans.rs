@@ -13,7 +13,7 @@ use tracing::{Level, Span};
 use crate::{
     EventError,
     event::{envelope::Message, trace::TraceContext},
-    outbox::Record,
+    outbox::QueuedRow,
 };
 
 /// What filters name: `marty_events::spans=debug`.
@@ -93,7 +93,7 @@ impl SendSpans {
         Self { enabled, under_way: HashMap::new() }
     }
 
-    pub(crate) fn begin(&mut self, event: &Record) {
+    pub(crate) fn begin(&mut self, event: &QueuedRow) {
         if !self.enabled || !tracing::span_enabled!(target: TARGET, Level::DEBUG) {
             return;
         }

@@ -16,7 +16,7 @@ use super::{
 use crate::{EventError, event::trace::TraceContext};
 
 /// An event on its way from the outbox to Kafka.
-pub(crate) struct Record {
+pub(crate) struct QueuedRow {
     /// Its place in the outbox.
     pub(crate) seq: i64,
     pub(crate) event_id: Uuid,
@@ -33,7 +33,7 @@ pub(crate) struct Record {
     pub(crate) attempts: i32,
 }
 
-impl Record {
+impl QueuedRow {
     /// How many bytes its headers and payload have.
     pub(crate) fn size(&self) -> usize {
         self.payload.len() + self.headers.0.len()
@@ -45,9 +45,9 @@ impl Record {
 }
 
 /// Leaves the payload out, as of what people see.
-impl fmt::Debug for Record {
+impl fmt::Debug for QueuedRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record")
+        f.debug_struct("QueuedRow")
             .field("seq", &self.seq)
             .field("event_id", &self.event_id)
             .field("topic", &self.topic)

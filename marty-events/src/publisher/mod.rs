@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 pub(crate) use annotated::{record_direct, record_failure, record_in};
 pub(crate) use registration::current;
-pub use registration::{Events, init, init_with};
+pub use registration::{EventsGuard, init, init_with};
 
 use crate::{
     Event, EventError, OutboxTransaction,
@@ -79,7 +79,7 @@ impl EventPublisher {
     /// # Errors
     ///
     /// [`EventError::Kafka`] when the client cannot be made.
-    pub fn unregistered(config: &EventConfig) -> Result<Self, EventError> {
+    pub fn new(config: &EventConfig) -> Result<Self, EventError> {
         Ok(Self(Sink::Live(Arc::new(Live::new(config)?))))
     }
 

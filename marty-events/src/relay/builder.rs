@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{OutboxRelay, Settings, health::Vitals};
+use super::{OutboxRelay, Settings, health::HealthCell};
 use crate::{
     EventError,
     config::EventConfig,
@@ -135,13 +135,13 @@ impl OutboxRelayBuilder {
             Some(config) => config,
             None => EventConfig::from_env()?,
         };
-        let vitals = Vitals::new(self.settings.lease_time, config.counts());
+        let health = HealthCell::new(self.settings.lease_time, config.counts());
         Ok(OutboxRelay {
             pool: self.pool,
             table: config.outbox_table().clone(),
             config,
             settings: self.settings,
-            vitals,
+            health,
         })
     }
 }

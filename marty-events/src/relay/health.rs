@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use crate::observe::{self, Neighbour};
+use crate::observe::{self, Dependency};
 
 /// What a relay does, or what keeps it from that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum RelayState {
     /// It does not run yet, or has not heard from the database yet.
     Starting,
     /// It delivers the events of its lanes.
-    Leading {
+    Working {
         /// How many of the 16 lanes are its own.
         lanes: usize,
     },
@@ -83,7 +83,7 @@ struct Condition {
 
 /// Where the parts of a relay note what they meet with. The last one that is dropped ends the relay's life.
 #[derive(Debug, Clone)]
-pub(super) struct Vitals(Arc<Shared>);
+pub(super) struct HealthCell(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -98,13 +98,13 @@ impl RelayHealth {
         self.0.borrow().state()
     }
 
-    /// Whether the relay does its work: it leads or stands by, the database has answered within the lease time (three
+    /// Whether the relay does its work: it is working or stands by, the database has answered within the lease time (three
     /// beats), and the broker has answered within 10 s where there is something to deliver. In an outage of the broker events
     /// wait and nothing is lost, but nothing is delivered either.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let condition = self.0.borrow();
-        matches!(condition.state(), RelayState::Leading { .. } | RelayState::StandingBy)
+        matches!(condition.state(), RelayState::Working { .. } | RelayState::StandingBy)
             && condition.silence().is_none()
     }
 
@@ -133,7 +133,7 @@ impl Condition {
             Self { unanswered: Some(since), .. } | Self { reads_for_long: Some(since), .. } => {
                 RelayState::NotDelivering { since }
             }
-            Self { lanes: Some(lanes), .. } => RelayState::Leading { lanes },
+            Self { lanes: Some(lanes), .. } => RelayState::Working { lanes },
         }
     }
 
@@ -143,7 +143,7 @@ impl Condition {
     }
 }
 
-impl Vitals {
+impl HealthCell {
     /// `patience` is how long the database may be silent; `counts` is whether metrics show what is noted.
     pub(super) fn new(patience: Duration, counts: bool) -> Self {
         let condition = Condition {
@@ -217,35 +217,35 @@ impl Vitals {
         self.0.note(|condition| *of(condition) = is.then(Timestamp::now));
     }
 
-    /// There is something to say about a neighbour from now on.
-    pub(super) fn meets(&self, neighbour: Neighbour) {
-        self.shows(neighbour, 0.0);
+    /// There is something to say about a dependency from now on.
+    pub(super) fn meets(&self, dependency: Dependency) {
+        self.shows(dependency, 0.0);
     }
 
-    pub(super) fn is_away(&self, neighbour: Neighbour) {
-        self.shows(neighbour, 1.0);
-        self.0.note(|condition| condition.away(neighbour, Some(Timestamp::now())));
+    pub(super) fn is_away(&self, dependency: Dependency) {
+        self.shows(dependency, 1.0);
+        self.0.note(|condition| condition.away(dependency, Some(Timestamp::now())));
     }
 
-    pub(super) fn is_back(&self, neighbour: Neighbour) {
-        self.shows(neighbour, -1.0);
-        self.0.note(|condition| condition.away(neighbour, None));
+    pub(super) fn is_back(&self, dependency: Dependency) {
+        self.shows(dependency, -1.0);
+        self.0.note(|condition| condition.away(dependency, None));
     }
 
-    fn shows(&self, neighbour: Neighbour, more: f64) {
+    fn shows(&self, dependency: Dependency, more: f64) {
         if self.0.counts {
-            observe::show_circuit(neighbour, more);
+            observe::show_circuit(dependency, more);
         }
     }
 }
 
 impl Condition {
-    fn away(&mut self, neighbour: Neighbour, since: Option<Timestamp>) {
-        match neighbour {
-            Neighbour::Broker => self.broker_away = since,
-            Neighbour::Database => self.database_away = since,
+    fn away(&mut self, dependency: Dependency, since: Option<Timestamp>) {
+        match dependency {
+            Dependency::Broker => self.broker_away = since,
+            Dependency::Database => self.database_away = since,
             // Without it events are found a little later.
-            Neighbour::Listener => {}
+            Dependency::Listener => {}
         }
     }
 }
@@ -279,7 +279,7 @@ impl fmt::Display for RelayState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Starting => f.write_str("is starting"),
-            Self::Leading { lanes } => write!(f, "leads {lanes} of 16 lanes"),
+            Self::Working { lanes } => write!(f, "is working on {lanes} of 16 lanes"),
             Self::StandingBy => f.write_str("stands by"),
             Self::BrokerAway { since } => write!(f, "waits for the broker since {since:.0}"),
             Self::NotDelivering { since } => write!(f, "delivers nothing since {since:.0}"),
@@ -297,58 +297,58 @@ mod tests {
 
     #[tokio::test]
     async fn a_relay_tells_how_it_is_from_its_making_to_its_end() {
-        let vitals = Vitals::new(PATIENCE, false);
-        let mut health = vitals.health();
+        let cell = HealthCell::new(PATIENCE, false);
+        let mut health = cell.health();
         assert_eq!((health.state(), health.is_ready()), (RelayState::Starting, false));
-        vitals.stands(0);
+        cell.stands(0);
         assert_eq!((health.changed().await, health.is_ready()), (Some(RelayState::StandingBy), true));
-        vitals.is_away(Neighbour::Broker);
+        cell.is_away(Dependency::Broker);
         assert!(matches!(health.changed().await, Some(RelayState::BrokerAway { .. })), "it has no producer");
         assert!(!health.is_ready());
-        vitals.is_back(Neighbour::Broker);
+        cell.is_back(Dependency::Broker);
         assert_eq!(health.changed().await, Some(RelayState::StandingBy));
-        vitals.stands(16);
-        assert_eq!((health.changed().await, health.is_ready()), (Some(RelayState::Leading { lanes: 16 }), true));
-        vitals.is_away(Neighbour::Listener);
+        cell.stands(16);
+        assert_eq!((health.changed().await, health.is_ready()), (Some(RelayState::Working { lanes: 16 }), true));
+        cell.is_away(Dependency::Listener);
         assert!(health.is_ready(), "without the listener it is only slower");
-        vitals.is_away(Neighbour::Broker);
+        cell.is_away(Dependency::Broker);
         assert!(matches!(health.changed().await, Some(RelayState::BrokerAway { .. })));
         assert!(!health.is_ready());
-        vitals.is_away(Neighbour::Database);
+        cell.is_away(Dependency::Database);
         assert!(matches!(health.changed().await, Some(RelayState::DatabaseAway { .. })));
-        vitals.is_back(Neighbour::Database);
-        vitals.is_back(Neighbour::Broker);
-        assert_eq!(health.changed().await, Some(RelayState::Leading { lanes: 16 }));
-        drop(vitals);
+        cell.is_back(Dependency::Database);
+        cell.is_back(Dependency::Broker);
+        assert_eq!(health.changed().await, Some(RelayState::Working { lanes: 16 }));
+        drop(cell);
         assert_eq!((health.changed().await, health.is_ready()), (Some(RelayState::Stopped), false));
         assert_eq!((health.changed().await, health.state()), (None, RelayState::Stopped));
     }
 
     #[test]
     fn a_beat_that_changes_nothing_wakes_nobody() {
-        let vitals = Vitals::new(PATIENCE, false);
-        vitals.stands(8);
-        let health = vitals.health();
-        vitals.stands(8);
+        let cell = HealthCell::new(PATIENCE, false);
+        cell.stands(8);
+        let health = cell.health();
+        cell.stands(8);
         assert!(!health.0.has_changed().unwrap());
-        vitals.stands(7);
+        cell.stands(7);
         assert!(health.0.has_changed().unwrap());
     }
 
     #[test]
     fn a_database_that_is_silent_for_too_long_makes_a_relay_not_ready() {
-        let vitals = Vitals::new(Duration::ZERO, false);
-        let health = vitals.health();
+        let cell = HealthCell::new(Duration::ZERO, false);
+        let health = cell.health();
         assert_eq!(health.silence(), None, "nothing was asked yet");
-        vitals.stands(16);
+        cell.stands(16);
         let begin = Instant::now();
         while begin.elapsed().is_zero() {}
         assert!(health.silence().is_some());
-        vitals.asks_nothing();
+        cell.asks_nothing();
         assert_eq!(health.silence(), None, "it asks for nothing");
-        vitals.stands(16);
+        cell.stands(16);
         let begin = Instant::now();
         while begin.elapsed().is_zero() {}
-        assert_eq!((health.state(), health.is_ready()), (RelayState::Leading { lanes: 16 }, false));
+        assert_eq!((health.state(), health.is_ready()), (RelayState::Working { lanes: 16 }, false));
     }
 }

@@ -34,14 +34,14 @@ pub use health::{RelayHealth, RelayState};
 
 use circuit::Circuit;
 use delivery::RelayProducer;
-use health::Vitals;
+use health::HealthCell;
 use term::End;
 
 use crate::{
     EventError,
     config::EventConfig,
     kafka::Reach,
-    observe::{self, Neighbour},
+    observe::{self, Dependency},
     outbox::{OutboxPool, OutboxTable, Store, Tally, Wake, on_store},
 };
 
@@ -67,7 +67,7 @@ pub struct OutboxRelay {
     table: OutboxTable,
     config: EventConfig,
     settings: Settings,
-    vitals: Vitals,
+    health: HealthCell,
 }
 
 /// How a relay works; see the builder for what each means.
@@ -94,13 +94,13 @@ struct Running<'a, S> {
     config: &'a EventConfig,
     settings: Settings,
     wake: &'a Wake,
-    vitals: &'a Vitals,
+    health: &'a HealthCell,
     table: &'a OutboxTable,
     relay: Uuid,
 }
 
 /// Who the relay works with, for as long as it runs: what is known of them outlives a term.
-struct Neighbours {
+struct Dependencies {
     database: Circuit,
     broker: Circuit,
     tally: Tally,
@@ -133,7 +133,7 @@ impl OutboxRelay {
     /// How this relay is, from now until it has stopped; for a health check of the process that it is part of.
     #[must_use]
     pub fn health(&self) -> RelayHealth {
-        self.vitals.health()
+        self.health.health()
     }
 
     /// Relays until `stop` is cancelled, then waits for what is under way, settles it and gives its lanes back.
@@ -147,13 +147,13 @@ impl OutboxRelay {
     /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`], [`EventError::OutboxUnfit`],
     /// [`EventError::CachedSequence`], and [`EventError::Kafka`] or [`EventError::Background`] (a producer that cannot be made), at the start.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EventError> {
-        let Self { pool, table, config, settings, vitals } = self;
+        let Self { pool, table, config, settings, health } = self;
         // Connections of its own: what a service does with its pool keeps no heartbeat waiting.
         let pool = pool.own();
         on_store!(&pool, table, store => {
             let (wake, relay) = (Wake::default(), Uuid::now_v7());
             let running = Running {
-                store: &store, config: &config, settings, wake: &wake, vitals: &vitals, table: &table, relay,
+                store: &store, config: &config, settings, wake: &wake, health: &health, table: &table, relay,
             };
             // Boxed once a relay: unboxed it is 18 KB of every future that runs one.
             let work = Box::pin(run(running, &stop));
@@ -167,8 +167,8 @@ impl OutboxRelay {
 }
 
 /// Passes on what other processes announce, for ever.
-async fn listen<S: Store>(Running { store, wake, vitals, .. }: Running<'_, S>) -> Infallible {
-    let mut circuit = Circuit::new(Neighbour::Listener, vitals);
+async fn listen<S: Store>(Running { store, wake, health, .. }: Running<'_, S>) -> Infallible {
+    let mut circuit = Circuit::new(Dependency::Listener, health);
     loop {
         let heard = {
             let listening = store.listen(wake);
@@ -188,10 +188,10 @@ async fn listen<S: Store>(Running { store, wake, vitals, .. }: Running<'_, S>) -
 }
 
 async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Result<(), EventError> {
-    let Running { store, config, settings, wake, vitals, table, relay } = running;
-    let mut neighbours = Neighbours {
-        database: Circuit::new(Neighbour::Database, vitals),
-        broker: Circuit::of_broker(Reach::of(config)?, vitals),
+    let Running { store, config, settings, wake, health, table, relay } = running;
+    let mut dependencies = Dependencies {
+        database: Circuit::new(Dependency::Database, health),
+        broker: Circuit::of_broker(Reach::of(config)?, health),
         tally: Tally::default(),
     };
     // One is made before anything is asked for: a relay that can make none takes no lanes from those that can.
@@ -211,42 +211,42 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
             }
         }
         if !delivers {
-            match delivery::is_back(running, &mut neighbours.broker).await {
+            match delivery::is_back(running, &mut dependencies.broker).await {
                 Ok(found) => (delivers, producer) = (true, Some(found)),
                 Err(_) => producer = None,
             }
         }
-        let stood_by = tenure::stand_by(running, delivers, neighbours.tally).await;
+        let stood_by = tenure::stand_by(running, delivers, dependencies.tally).await;
         if let Ok(holding) = &stood_by {
-            neighbours.tally = Tally { recorded: holding.published, settled: 0 };
+            dependencies.tally = Tally { recorded: holding.published, settled: 0 };
         }
         let pause = match stood_by {
             Ok(holding) if holding.lanes.is_empty() => {
-                neighbours.database.works_for("heartbeats");
-                vitals.stands(0);
+                dependencies.database.works_for("heartbeats");
+                health.stands(0);
                 producer = None;
                 // A lane whose row is locked just now is asked for again a little later.
                 let expiry = holding.next_expiry.unwrap_or(settings.beat());
                 expiry.clamp(SHORTEST_WAIT, settings.beat().max(SHORTEST_WAIT))
             }
             Ok(holding) => {
-                neighbours.database.works_for("heartbeats");
-                vitals.stands(holding.lanes.len());
+                dependencies.database.works_for("heartbeats");
+                health.stands(holding.lanes.len());
                 match producer.take().map_or_else(|| RelayProducer::new(config), Ok) {
                     Ok(producer) => {
-                        let end = term::work(running, &mut neighbours, producer, holding, asked, stop).await;
+                        let end = term::work(running, &mut dependencies, producer, holding, asked, stop).await;
                         delivers = end != End::CutOff;
                     }
-                    Err(error) => producer = wait_for_producer(running, &mut neighbours.broker, error, stop).await,
+                    Err(error) => producer = wait_for_producer(running, &mut dependencies.broker, error, stop).await,
                 }
                 if config.counts() {
                     observe::show_oldest(table, 0.0);
                 }
-                vitals.is_unanswered(false);
-                vitals.is_reading_for_long(false);
+                health.is_unanswered(false);
+                health.is_reading_for_long(false);
                 continue;
             }
-            Err(error) => neighbours.database.failed_for("heartbeats", &error),
+            Err(error) => dependencies.database.failed_for("heartbeats", &error),
         };
         tokio::select! {
             () = stop.cancelled() => {}
@@ -254,10 +254,10 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
             () = tokio::time::sleep(pause) => {}
         }
     }
-    if 0 < neighbours.tally.settled
-        && let Err(error) = tenure::stand_by(running, false, neighbours.tally).await
+    if 0 < dependencies.tally.settled
+        && let Err(error) = tenure::stand_by(running, false, dependencies.tally).await
     {
-        tracing::warn!(%relay, events = neighbours.tally.settled, %error, "settled events are not counted");
+        tracing::warn!(%relay, events = dependencies.tally.settled, %error, "settled events are not counted");
     }
     tenure::leave(running).await;
     tracing::info!(%relay, "relay stopped");
@@ -278,10 +278,10 @@ async fn wait_for_producer<S: Store>(
     error: EventError,
     stop: &CancellationToken,
 ) -> Option<RelayProducer> {
-    let Running { config, vitals, .. } = running;
+    let Running { config, health, .. } = running;
     let mut pause = broker.failed(&error);
     tenure::leave(running).await;
-    vitals.asks_nothing();
+    health.asks_nothing();
     loop {
         stop.run_until_cancelled(tokio::time::sleep(pause)).await?;
         match RelayProducer::new(config) {

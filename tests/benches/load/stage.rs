@@ -53,7 +53,7 @@ impl Stage {
         for created in admin.create_topics([&new], &AdminOptions::new()).await? {
             created.map_err(|(topic, code)| format!("{topic}: {code}"))?;
         }
-        let publisher = EventPublisher::unregistered(&config)?;
+        let publisher = EventPublisher::new(&config)?;
         Ok(Self { brokers, database, config, publisher, prefix, topic, filler: filler() })
     }
 

@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Dispatch, Instrument, Span, instrument::WithSubscriber};
 
-use super::{super::outstanding::Place, Direct, Refuge};
+use super::{super::outstanding::Place, Direct, Fallback};
 use crate::{
     EventError,
     error::cause,
@@ -70,7 +70,7 @@ impl Journey {
             waiter,
             place: Some(place),
         });
-        match (direct.reach.away(), &direct.refuge) {
+        match (direct.reach.away(), &direct.fallback) {
             (Some(away), Some(_)) => {
                 let error = kafka::not_sent(&journey.message, &away);
                 journey.apart(|journey| journey.keep(Why::Away(error)));
@@ -101,15 +101,15 @@ impl Journey {
     /// Goes through the outbox where an earlier event of its key is there still, and else to the broker.
     async fn follow(self: Box<Self>) {
         let direct = self.direct.clone();
-        match &direct.refuge {
-            Some(refuge) if self.is_held(refuge).await => self.keep(Why::Follows).await,
+        match &direct.fallback {
+            Some(fallback) if self.is_held(fallback).await => self.keep(Why::Follows).await,
             _ => self.send(),
         }
     }
 
-    async fn is_held(&self, refuge: &Refuge) -> bool {
-        let asking = self.direct.kept.holds(&self.message, &refuge.attended);
-        timeout_at(Time::now() + refuge.attended_within, asking).await.unwrap_or(true)
+    async fn is_held(&self, fallback: &Fallback) -> bool {
+        let asking = self.direct.kept.holds(&self.message, &fallback.attended);
+        timeout_at(Time::now() + fallback.attended_within, asking).await.unwrap_or(true)
     }
 
     /// Asks the brokers for the rest of the truth: whether a time that ran out was that of a topic which does not exist, and how large an
@@ -129,14 +129,14 @@ impl Journey {
     /// Keeps in the outbox an event that is not sent, or that the broker did not take.
     async fn keep(mut self: Box<Self>, why: Why) {
         let direct = self.direct.clone();
-        let Some(refuge) = &direct.refuge else {
+        let Some(fallback) = &direct.fallback else {
             return match why {
                 Why::Refused(error) | Why::Away(error) => self.end(Outcome::Failed, Err(error)),
                 Why::Follows => self.send(),
             };
         };
         direct.kept.add(&self.message);
-        if let Err(refused) = self.kept(refuge).await {
+        if let Err(refused) = self.kept(fallback).await {
             return self.not_kept(why, &refused);
         }
         let (id, topic) = (self.message.id, self.message.topic.as_str());
@@ -148,8 +148,8 @@ impl Journey {
             Why::Away(_) | Why::Follows => tracing::debug!(event_id = %id, topic, "goes through the outbox"),
         }
         // Before the caller hears of it: what it publishes next must find the key. Without an answer the key stays where it is.
-        let within = Time::now() + refuge.attended_within;
-        let _ = timeout_at(within, direct.kept.is_kept(&self.message, &refuge.attended)).await;
+        let within = Time::now() + fallback.attended_within;
+        let _ = timeout_at(within, direct.kept.is_kept(&self.message, &fallback.attended)).await;
         self.end(Outcome::Kept, Ok(()));
     }
 
@@ -172,16 +172,16 @@ impl Journey {
     }
 
     /// A caller that waits is let go in time. The event of a caller that has gone by then is one that nobody waits for.
-    async fn kept(&mut self, refuge: &Refuge) -> Result<(), EventError> {
+    async fn kept(&mut self, fallback: &Fallback) -> Result<(), EventError> {
         let begun = Time::now();
-        let deadline = begun + refuge.unattended_within;
+        let deadline = begun + fallback.unattended_within;
         if matches!(self.waiter, Waiter::Nobody(_)) {
-            let keeping = keep(&refuge.unattended, &self.message);
+            let keeping = keep(&fallback.unattended, &self.message);
             return timeout_at(deadline, keeping).await.unwrap_or_else(|_| Err(timed_out()));
         }
         let message = self.message.clone();
-        let mut keeping = std::pin::pin!(keep(&refuge.attended, &message));
-        if let Ok(kept) = timeout_at(begun + refuge.attended_within, keeping.as_mut()).await {
+        let mut keeping = std::pin::pin!(keep(&fallback.attended, &message));
+        if let Ok(kept) = timeout_at(begun + fallback.attended_within, keeping.as_mut()).await {
             return kept;
         }
         if !self.leave_caller() {
@@ -229,7 +229,7 @@ impl Passenger for Journey {
         if runs_out || kafka::was_too_large(&error) {
             return self.apart(|journey| journey.explain(error));
         }
-        if self.direct.refuge.is_some() {
+        if self.direct.fallback.is_some() {
             let away = self.direct.reach.away();
             let why = match away.filter(|_| kafka::was_taken_back(&error)) {
                 Some(away) => Why::Away(kafka::not_sent(&self.message, &away)),

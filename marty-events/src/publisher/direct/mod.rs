@@ -41,7 +41,7 @@ pub(super) struct Direct {
     kept: KeptKeys,
     background: Background,
     /// The outbox that keeps events which Kafka did not take.
-    pub(super) refuge: Option<Refuge>,
+    pub(super) fallback: Option<Fallback>,
     /// Room for events without a waiting caller.
     unattended: Arc<Semaphore>,
     /// How long a caller waits, whatever the client and the outbox do.
@@ -54,7 +54,7 @@ pub(super) struct Direct {
 }
 
 /// The outbox that keeps events, with connections of its own; connected to when it is first needed.
-pub(super) struct Refuge {
+pub(super) struct Fallback {
     /// For callers that wait, who do not stand in line behind events that nobody waits for.
     pub(super) attended: OutboxRepository,
     pub(super) unattended: OutboxRepository,
@@ -68,19 +68,19 @@ impl Direct {
         let reach = Reach::of(config)?;
         let producer = DirectProducer::new(config, reach.clone())?;
         let background = Background::start().map_err(|source| EventError::Background { source })?;
-        let refuge = Refuge::new(config, &background)?;
+        let fallback = Fallback::new(config, &background)?;
         let unattended = Arc::new(Semaphore::new(MOST_UNATTENDED));
         let patience = kafka::patience(config);
         let answered_within = patience.saturating_add(KEPT_WITHIN + GRACE);
         let traces = config.traces();
-        background.spawn(watch(producer.clone(), refuge.is_some(), config.counts(), reach.watch()));
+        background.spawn(watch(producer.clone(), fallback.is_some(), config.counts(), reach.watch()));
         Ok(Arc::new(Self {
             producer,
             reach,
             patience,
             kept: KeptKeys::default(),
             background,
-            refuge,
+            fallback,
             unattended,
             answered_within,
             metrics,
@@ -180,7 +180,7 @@ impl Drop for Shown {
     }
 }
 
-impl Refuge {
+impl Fallback {
     fn new(config: &EventConfig, background: &Background) -> Result<Option<Self>, EventError> {
         let Some(url) = config.database_url() else { return Ok(None) };
         let _runtime = background.enter();

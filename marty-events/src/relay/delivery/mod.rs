@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::{
     Running, Settings,
     circuit::Circuit,
-    health::Vitals,
+    health::HealthCell,
     window::{Limits, Window},
 };
 use crate::{
@@ -58,11 +58,11 @@ pub(super) struct Delivery {
     /// Events that were not taken for a reason that is not clear, since a line in the log said so.
     unclear: usize,
     warned_at: Option<Instant>,
-    vitals: Vitals,
+    health: HealthCell,
 }
 
 impl Delivery {
-    pub(super) fn new(settings: &Settings, config: &EventConfig, vitals: &Vitals, producer: RelayProducer) -> Self {
+    pub(super) fn new(settings: &Settings, config: &EventConfig, health: &HealthCell, producer: RelayProducer) -> Self {
         let limits = Limits::new(settings.in_flight as usize, settings.in_flight_bytes);
         let property = config.producer_properties().find(|(name, _)| *name == "partitioner").map(|(_, value)| value);
         Self {
@@ -79,7 +79,7 @@ impl Delivery {
             answered_at: Instant::now(),
             unclear: 0,
             warned_at: None,
-            vitals: vitals.clone(),
+            health: health.clone(),
         }
     }
 
@@ -122,7 +122,7 @@ impl Delivery {
         let now = Instant::now();
         let has_work = 0 < self.window.under_way() || self.window.has_ready();
         self.unanswered = if has_work { self.unanswered.or(Some(now)) } else { None };
-        self.vitals.is_unanswered(self.unanswered.is_some_and(|since| ANSWER_TIME <= now.duration_since(since)));
+        self.health.is_unanswered(self.unanswered.is_some_and(|since| ANSWER_TIME <= now.duration_since(since)));
         let oldest = self.window.oldest_awaited();
         let is_away = broker.open_since().is_some();
         if let Some(then) = self.check.look(now, oldest, is_away, self.window.awaited(), is_draining) {

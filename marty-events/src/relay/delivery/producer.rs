@@ -17,8 +17,8 @@ use super::client_events::{Checked, ClientEvent, Report};
 use crate::{
     EventError,
     config::EventConfig,
-    kafka::{self, Complaint, Outage, Served},
-    outbox::Record,
+    kafka::{self, Complaint, Outage, PolledProducer},
+    outbox::QueuedRow,
 };
 
 /// Without a time limit the client itself waits an outage out, in order; the relay's window bounds what waits. Company comes by itself:
@@ -32,7 +32,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 /// Sends rows and reports on each.
 pub(in crate::relay) struct RelayProducer {
-    producer: Served<Reporter>,
+    producer: PolledProducer<Reporter>,
     reporter: Reporter,
     events: mpsc::UnboundedReceiver<ClientEvent>,
     complaint: Complaint,
@@ -52,12 +52,12 @@ impl RelayProducer {
         let (sender, events) = mpsc::unbounded_channel();
         let complaint = Complaint::default();
         let reporter = Reporter { events: sender, complaint: complaint.clone() };
-        let producer = Served::new(&client, reporter.clone())?;
+        let producer = PolledProducer::new(&client, reporter.clone())?;
         Ok(Self { producer, reporter, events, complaint })
     }
 
     /// Hands a row to the client. An error means that nothing was taken, and no report comes.
-    pub(super) fn send(&self, event: &Record) -> Result<(), KafkaError> {
+    pub(super) fn send(&self, event: &QueuedRow) -> Result<(), KafkaError> {
         let mut record = BaseRecord::<str, [u8], _>::with_opaque_to(&event.topic, Box::new(event.seq))
             .payload(&event.payload)
             .headers(event.headers.fold(kafka::no_headers(), kafka::with_header));
@@ -108,7 +108,7 @@ impl RelayProducer {
 }
 
 /// The partitions of these topics, or of nothing in particular: any answer is a sign of life.
-fn ask(producer: &Served<Reporter>, topics: &BTreeSet<Arc<str>>) -> Checked {
+fn ask(producer: &PolledProducer<Reporter>, topics: &BTreeSet<Arc<str>>) -> Checked {
     let partitions = |topic: Option<&str>| -> Checked {
         let metadata = producer.client().fetch_metadata(topic, SIGN_OF_LIFE)?;
         let topics = metadata.topics().iter().filter(|found| found.error().is_none() && topic.is_some());

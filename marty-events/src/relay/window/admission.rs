@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use jiff::Timestamp;
 
 use super::{Key, Noted, Row, State, Window, destinations::Place, left_behind::hash};
-use crate::outbox::{Number, Record};
+use crate::outbox::{Number, QueuedRow};
 
 /// Why a row was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ struct Incoming {
 
 impl Window {
     /// Takes in a row that was read; one that is known already stays as it is.
-    pub(in crate::relay) fn admit(&mut self, event: Record, source: Source) {
+    pub(in crate::relay) fn admit(&mut self, event: QueuedRow, source: Source) {
         if let Some(known) = self.rows.get(&event.seq) {
             self.was_set_back |= known.id.event_id != event.event_id;
             return;
@@ -112,8 +112,8 @@ impl Window {
 
     /// The answer to the wish for the rows `wanted`, which are in ascending order where they have one key. A row that is not among
     /// `rows` is gone from the outbox.
-    pub(in crate::relay) fn loaded(&mut self, wanted: &[i64], rows: Vec<Record>) {
-        let mut rows: HashMap<i64, Record> = rows.into_iter().map(|event| (event.seq, event)).collect();
+    pub(in crate::relay) fn loaded(&mut self, wanted: &[i64], rows: Vec<QueuedRow>) {
+        let mut rows: HashMap<i64, QueuedRow> = rows.into_iter().map(|event| (event.seq, event)).collect();
         for seq in wanted {
             let event = rows.remove(seq);
             if self.due.remove(seq) {
@@ -131,7 +131,7 @@ impl Window {
         }
     }
 
-    fn load_again(&mut self, seq: i64, event: Option<Record>) {
+    fn load_again(&mut self, seq: i64, event: Option<QueuedRow>) {
         self.released();
         let Some(row) = self.rows.get_mut(&seq) else { return };
         match event {
@@ -148,7 +148,7 @@ impl Window {
     }
 
     /// A row that is known already only by its number, or not at all.
-    fn take_in(&mut self, event: Record) {
+    fn take_in(&mut self, event: QueuedRow) {
         let incoming = Incoming {
             seq: event.seq,
             key: event.ordering_key.clone(),
@@ -182,7 +182,7 @@ impl Window {
         }
     }
 
-    fn insert(&mut self, event: Record, place: Place) {
+    fn insert(&mut self, event: QueuedRow, place: Place) {
         self.whole += 1;
         self.bytes += event.size();
         self.destinations.came(place);
@@ -338,7 +338,7 @@ impl Window {
         }
     }
 
-    fn stays_behind(&mut self, event: &Record, source: Source) -> bool {
+    fn stays_behind(&mut self, event: &QueuedRow, source: Source) -> bool {
         self.key_stays_behind(event.ordering_key.as_deref(), event.seq, event.created_at, source)
     }
 
@@ -355,7 +355,7 @@ impl Window {
     }
 }
 
-pub(super) fn attempts(event: &Record) -> u32 {
+pub(super) fn attempts(event: &QueuedRow) -> u32 {
     u32::try_from(event.attempts).unwrap_or_default()
 }
 

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::*;
-use crate::outbox::{HeaderText, Number, Record};
+use crate::outbox::{HeaderText, Number, QueuedRow};
 
 /// Steps of `xorshift64*`: the same seed gives the same run.
 struct Chance(u64);
@@ -41,8 +41,8 @@ struct Event {
 }
 
 impl Event {
-    fn record(&self) -> Record {
-        Record {
+    fn record(&self) -> QueuedRow {
+        QueuedRow {
             seq: self.seq,
             event_id: Uuid::from_u128(u128::from(self.seq.cast_unsigned())),
             topic: self.topic.to_owned(),

@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use super::{Row, State, Window};
-use crate::outbox::Record;
+use crate::outbox::QueuedRow;
 
 impl Window {
     /// The next row to send, which is under way from here on.
-    pub(in crate::relay) fn take(&mut self, now: Instant) -> Option<&Record> {
+    pub(in crate::relay) fn take(&mut self, now: Instant) -> Option<&QueuedRow> {
         loop {
             let (place, seq) = self.destinations.next()?;
             let is_ready = |row: &&mut Row| row.state == State::Ready && row.place == place;
