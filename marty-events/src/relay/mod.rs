@@ -70,7 +70,7 @@ pub struct OutboxRelay {
     health: HealthCell,
 }
 
-/// How a relay works; see the builder for what each means.
+/// The settings of a relay; the builder explains each.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
     lease_time: Duration,
@@ -88,7 +88,7 @@ pub(crate) struct Settings {
     stats_interval: Duration,
 }
 
-/// What a running relay has from its beginning to its end.
+/// The parts that a running relay has from its beginning to its end.
 struct Running<'a, S> {
     store: &'a S,
     config: &'a EventConfig,
@@ -99,7 +99,7 @@ struct Running<'a, S> {
     relay: Uuid,
 }
 
-/// Who the relay works with, for as long as it runs: what is known of them outlives a term.
+/// The dependencies of a relay. They outlive a term, and so does its knowledge of them.
 struct Dependencies {
     database: Circuit,
     broker: Circuit,
@@ -115,7 +115,7 @@ impl<S> Clone for Running<'_, S> {
 impl<S> Copy for Running<'_, S> {}
 
 impl Settings {
-    /// How often a relay says that it is alive, and looks for what nothing told it of.
+    /// The pause between two heartbeats. With each the relay also looks for rows that nothing announced.
     fn beat(&self) -> Duration {
         self.idle_poll.min(self.lease_time / 3)
     }
@@ -130,25 +130,24 @@ impl OutboxRelay {
         OutboxRelayBuilder::new(pool.into())
     }
 
-    /// How this relay is, from now until it has stopped; for a health check of the process that it is part of.
+    /// The state of this relay, from now until it has stopped; for a health check of its process.
     #[must_use]
     pub fn health(&self) -> RelayHealth {
         self.health.health()
     }
 
-    /// Relays until `stop` is cancelled, then waits for what is under way, settles it and gives its lanes back.
+    /// Relays until `stop` is cancelled, then waits for the events in flight, settles them and gives its lanes back.
     ///
-    /// A broker or database that is away is waited for, with growing pauses; nothing is lost or counted against an event
-    /// meanwhile. Dropping the future stops at once: events that were sent but not settled are sent again later, with
-    /// the same ids.
+    /// The relay waits for a broker or a database that is away, with growing pauses; nothing is lost or counted against an event
+    /// meanwhile. Dropping the future stops at once: events that were sent and not settled are sent again later, with the same ids.
     ///
     /// # Errors
     ///
-    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`], [`EventError::OutboxUnfit`],
-    /// [`EventError::CachedSequence`], and [`EventError::Kafka`] or [`EventError::Background`] (a producer that cannot be made), at the start.
+    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`], [`EventError::OutboxUnfit`], [`EventError::CachedSequence`],
+    /// and [`EventError::Kafka`] or [`EventError::Background`] (a producer that cannot be made), at the start.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EventError> {
         let Self { pool, table, config, settings, health } = self;
-        // Connections of its own: what a service does with its pool keeps no heartbeat waiting.
+        // The relay has connections of its own: a service's use of its pool keeps no heartbeat waiting.
         let pool = pool.own();
         on_store!(&pool, table, store => {
             let (wake, relay) = (Wake::default(), Uuid::now_v7());
@@ -166,7 +165,7 @@ impl OutboxRelay {
     }
 }
 
-/// Passes on what other processes announce, for ever.
+/// Passes on the announcements of other processes, for ever.
 async fn listen<S: Store>(Running { store, wake, health, .. }: Running<'_, S>) -> Infallible {
     let mut circuit = Circuit::new(Dependency::Listener, health);
     loop {
@@ -206,7 +205,7 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
         if !is_valid {
             match in_time(store.validate()).await {
                 Err(error) if is_for_good(&error) => return Err(error),
-                // What else is wrong will be met again.
+                // Any other fault will be met again.
                 checked => is_valid = checked.is_ok(),
             }
         }
@@ -264,7 +263,7 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
     Ok(())
 }
 
-/// Whether nothing but somebody's doing helps.
+/// The fault stays until somebody mends it.
 fn is_for_good(error: &EventError) -> bool {
     use EventError::{CachedSequence, OutboxForbidden, OutboxTableMissing, OutboxUnfit};
     matches!(error, OutboxTableMissing { .. } | OutboxForbidden { .. } | CachedSequence { .. } | OutboxUnfit { .. })
@@ -294,10 +293,10 @@ async fn wait_for_producer<S: Store>(
     }
 }
 
-/// How long the database may take for what it is asked at a time: a connection that the network has forgotten never answers.
+/// The time that the database has for one request: a connection that the network has forgotten never answers.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The answer, or a failure of the database once its time is up. What was asked may have been done.
+/// The answer, or a failure of the database once its time is up. The database may have done its part.
 async fn in_time<T>(answer: impl Future<Output = Result<T, EventError>>) -> Result<T, EventError> {
     within(PATIENCE, answer).await
 }
