@@ -1,12 +1,29 @@
 //! The relay: carries committed events from the outbox to Kafka.
 //!
 //! It promises delivery at least once, in the order of the inserts per ordering key. A row stays in the outbox until the
-//! broker has acknowledged its record, so there is no position to lose; whatever ends the relay, the next one begins with
+//! broker has acknowledged its record, so there is no position to lose. After any end of a relay, the next one begins with
 //! the rows that are there, and goes on reading by the mark of the one before. Relays share the work by lanes, into which
 //! the ordering keys are divided: each lane has one owner at a time, by a lease in the database and a term that every
 //! statement that removes rows checks.
 //!
-//! Nothing that merely degrades stops a relay: `docs/architecture.md` has its rooms and its words.
+//! Nothing that merely degrades stops a relay. `docs/architecture.md` shows its parts.
+//!
+//! | word | meaning |
+//! |---|---|
+//! | lane | one of the 16 parts of the outbox, by a hash of the ordering key; it has one owner at a time |
+//! | lease | the time for which a relay owns its lanes; a heartbeat renews it |
+//! | term | a relay's time with its lanes, and the number of that time in each lane's row; a statement with an old number changes nothing |
+//! | tenure | the lanes that a relay has in a term, and the heartbeat that keeps them |
+//! | heartbeat | the statement by which a relay renews its lease, reports its count of settled events and takes free lanes |
+//! | ordering key | aggregate type and id; events of one key are delivered in the order of their inserts |
+//! | position | the number up to which a relay has read, and the gaps below it where a late commit may still appear |
+//! | send window | the rows that a relay has read and not yet settled, bounded in number and in bytes |
+//! | in flight | handed to the Kafka client and not yet acknowledged |
+//! | acknowledge | the broker's answer that it has a record safely |
+//! | settle | to remove acknowledged rows from the outbox, under the terms of their lanes |
+//! | bury | to move a row to the dead letters |
+//! | dead letter | an event that the broker rejects for good, kept with the reason until it is requeued or discarded |
+//! | fallback | the outbox in its second part: it keeps direct events that the broker did not take |
 
 mod builder;
 mod circuit;
