@@ -1,4 +1,4 @@
-//! The floors of the library: a module uses only what is below it.
+//! The floors of the library: a module uses only modules below it.
 
 use std::collections::BTreeSet;
 

@@ -18,7 +18,7 @@ pub(crate) struct Crate {
     files: BTreeMap<Module, Contents>,
 }
 
-/// The part of a file that says what it uses.
+/// The imports of a file.
 #[derive(Default)]
 struct Contents {
     /// The module that is being read: inline modules have longer paths than their file.

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-/// How many of 1,000 words of comments may be one of [`VAGUE`].
+/// The limit for words of [`VAGUE`] among 1,000 words of comments.
 const MOST_IN_COMMENTS: f64 = 3.0;
-/// How many of 1,000 words of the pages may be one.
+/// The same for the pages.
 const MOST_IN_PAGES: f64 = 1.5;
-/// How many of 100 blocks of comments may begin with one of [`QUESTIONS`].
+/// The limit for blocks that begin with one of [`QUESTIONS`], among 100 blocks of comments.
 const MOST_OPENINGS: f64 = 5.0;
 
 /// Words that stand where a noun of the glossary could.
