@@ -1,0 +1,10 @@
+//! What remains of the promises while services, relays, brokers, databases and networks fail?
+
+mod abandoned_calls;
+mod broker_outage;
+mod chaos;
+mod database_refusals;
+mod direct_in_outage;
+mod killed_service;
+mod lost_connections;
+mod set_back;

@@ -1,0 +1,14 @@
+//! What does an operator run, see and set up?
+
+mod command_line;
+mod debezium;
+mod existing_tables;
+mod idle;
+mod ipv6;
+mod memory;
+mod metrics_and_health;
+mod migrations;
+mod pooler;
+mod retention;
+mod session_settings;
+mod unfit_tables;
