@@ -1,4 +1,4 @@
-//! What is the same on every database, and what is one database's own?
+//! Databases: the promises that each keeps, and the behaviour that is one's own.
 
 mod contract;
 mod mariadb;

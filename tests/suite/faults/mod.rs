@@ -1,4 +1,4 @@
-//! What remains of the promises while services, relays, brokers, databases and networks fail?
+//! Promises under faults: a service, relay, broker, database or network fails in each test.
 
 mod abandoned_calls;
 mod broker_outage;

@@ -1,4 +1,4 @@
-//! What does an operator run, see and set up?
+//! Operation: commands, set-up, migrations, metrics and resources, as an operator meets them.
 
 mod command_line;
 mod debezium;

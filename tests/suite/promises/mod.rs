@@ -1,4 +1,4 @@
-//! What does a service get from its events: delivery, order, atomicity, at which cost?
+//! Promises to a service: delivery, order, atomicity and cost.
 
 mod announcements;
 mod commit_order;

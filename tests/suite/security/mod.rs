@@ -1,4 +1,4 @@
-//! What does each participant have to prove, what may it do, and what stays secret?
+//! Security: proof of identity, rights, and secrets that stay secret.
 
 mod privileges;
 mod secrets;

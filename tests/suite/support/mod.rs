@@ -1,4 +1,4 @@
-//! What do tests of several files share? Services, relays, events, proxies and other programs.
+//! Parts that tests of several files share: services, events, proxies and other programs.
 
 pub(crate) mod calling_service;
 pub(crate) mod counting_proxy;

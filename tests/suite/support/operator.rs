@@ -133,8 +133,9 @@ pub(crate) fn created(key: &str) -> DomainEvent {
 }
 
 /// What a report says of one check.
-pub(crate) fn check(report: &Answer, name: &str) -> Value {
-    let report = read(&report.text);
+pub(crate) fn check(answer: &Answer, name: &str) -> Value {
+    assert!(!answer.text.is_empty(), "doctor reported nothing: {answer:?}");
+    let report = read(&answer.text);
     let found = report["checks"].as_array().expect("checks").iter().find(|check| check["name"] == name);
     found.unwrap_or_else(|| panic!("no check {name} in {report}")).clone()
 }

@@ -66,7 +66,7 @@ impl From<EventError> for Failure {
             EventError::Kafka(_) => Some("check the broker with `marty-events doctor`"),
             EventError::OutboxUnfit { .. } => Some("let the tables' owner do it, or connect as another user"),
             EventError::OutboxRefused { .. } => Some("read what the database said; trying again does not help"),
-            EventError::Migrate(error) => Some(migrating(error)),
+            EventError::Migrate(error) => Some(migrating(error.downcast_ref())),
             _ => None,
         };
         let failure = Self::new(exit, error.to_string()).because_of_source(&error);
@@ -75,9 +75,9 @@ impl From<EventError> for Failure {
 }
 
 /// What to do about tables that could not be made.
-fn migrating(error: &MigrateError) -> &'static str {
+fn migrating(error: Option<&MigrateError>) -> &'static str {
     match error {
-        MigrateError::VersionMismatch(_) => {
+        Some(MigrateError::VersionMismatch(_)) => {
             "the tables were made by another text than the shipped one: compare the tables with the shipped SQL, and change what differs; \
              then delete the version's row in the table `.._migrations`, and run `marty-events migrate` again"
         }

@@ -224,7 +224,7 @@ async fn a_broker_that_makes_no_topics_and_gives_another_address_is_explained() 
     let report = operator.run(&["doctor", "--json"]);
     assert_check(&report, "advertised-addresses", "ok", "each can be reached", "");
     assert_check(&report, "topics", "warning", missing, "kafka-topics.sh --create --topic marty.audit.events");
-    let publisher = EventPublisher::unregistered(&config("127.0.0.1:1", "p")).unwrap();
+    let publisher = EventPublisher::new(&config("127.0.0.1:1", "p")).unwrap();
     write(&database, &publisher, [created("1")]).await;
     let report = operator.run(&["doctor", "--json"]);
     assert_check(&report, "topics", "failed", &format!("{missing}, p.suite.user.user_created"), "create them");
