@@ -30,7 +30,7 @@ use ledger::Ledger;
 
 const WRITERS: u64 = 6;
 const KEYS: u32 = 25;
-/// How long everything may take to come to rest after the last blow.
+/// How long everything may take to come to rest after the last fault.
 const REST: Duration = Duration::from_mins(2);
 
 type Step = Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -75,7 +75,7 @@ impl Relays<'_> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Blow {
+enum Fault {
     KillRelay,
     PauseRelay,
     StopRelay,
@@ -83,35 +83,41 @@ enum Blow {
     KillBroker,
 }
 
-const BLOWS: [Blow; 8] = [
-    Blow::KillRelay,
-    Blow::PauseRelay,
-    Blow::StopRelay,
-    Blow::CutConnections,
-    Blow::KillRelay,
-    Blow::PauseRelay,
-    Blow::CutConnections,
-    Blow::KillBroker,
+const FAULTS: [Fault; 8] = [
+    Fault::KillRelay,
+    Fault::PauseRelay,
+    Fault::StopRelay,
+    Fault::CutConnections,
+    Fault::KillRelay,
+    Fault::PauseRelay,
+    Fault::CutConnections,
+    Fault::KillBroker,
 ];
 
-async fn strike(blow: Blow, relays: &mut Relays<'_>, broker: &Arc<Server>, ledger: &impl Ledger, chance: &mut StdRng) {
+async fn inject(
+    fault: Fault,
+    relays: &mut Relays<'_>,
+    broker: &Arc<Server>,
+    ledger: &impl Ledger,
+    chance: &mut StdRng,
+) {
     let place = chance.random_range(0..relays.running.len());
-    match blow {
+    match fault {
         // Dropping it is `kill -9`.
-        Blow::KillRelay => relays.replace(place),
-        Blow::PauseRelay => {
+        Fault::KillRelay => relays.replace(place),
+        Fault::PauseRelay => {
             relays.running[place].signal("STOP");
             // Past its lease of a second.
             tokio::time::sleep(Duration::from_millis(chance.random_range(1_500..2_500))).await;
             relays.running[place].signal("CONT");
         }
-        Blow::StopRelay => {
+        Fault::StopRelay => {
             relays.running[place].terminate();
             tokio::time::sleep(Duration::from_millis(chance.random_range(0..500))).await;
             relays.replace(place);
         }
-        Blow::CutConnections => ledger.cut().await,
-        Blow::KillBroker => {
+        Fault::CutConnections => ledger.cut().await,
+        Fault::KillBroker => {
             broker.kill();
             let broker = broker.clone();
             let _ = tokio::task::spawn_blocking(move || broker.up()).await.expect("it starts again");
@@ -203,13 +209,13 @@ async fn run<L: Ledger>(ledger: L, database: &str) {
             })
         })
         .collect();
-    let mut blows = BTreeMap::new();
+    let mut faults = BTreeMap::new();
     let begin = Instant::now();
     while begin.elapsed() < time {
         tokio::time::sleep(Duration::from_millis(chance.random_range(200..1_500))).await;
-        let blow = BLOWS[chance.random_range(0..BLOWS.len())];
-        *blows.entry(blow).or_insert(0) += 1;
-        strike(blow, &mut relays, &broker, &ledger, &mut chance).await;
+        let fault = FAULTS[chance.random_range(0..FAULTS.len())];
+        *faults.entry(fault).or_insert(0) += 1;
+        inject(fault, &mut relays, &broker, &ledger, &mut chance).await;
     }
     stop.cancel();
     let mut failed = 0;
@@ -236,10 +242,10 @@ async fn run<L: Ledger>(ledger: L, database: &str) {
     compare(&history, &records, seed);
     println!(
         "seed {seed}, {time:?}: {} committed, {} delivered, 0 lost, 0 invented, {} redeliveries; \
-        {failed} transactions failed; {} blows: {blows:?}",
+        {failed} transactions failed; {} faults: {faults:?}",
         history.len(),
         records.len(),
         records.len() - history.len(),
-        blows.values().sum::<usize>()
+        faults.values().sum::<usize>()
     );
 }

@@ -15,13 +15,13 @@ use crate::support::{
     service::{RunningRelay, Service},
 };
 
-/// A relay in a process of its own, in which no other test's events wake it, and what it asks of the database.
-struct Alone {
+/// A relay in a process of its own, where no other test's events wake it; its statements are counted.
+struct CountedRelay {
     _relay: Watched,
     proxy: CountingProxy,
 }
 
-impl Alone {
+impl CountedRelay {
     async fn start(service: &Service, arguments: &[&str]) -> Self {
         let options = PgConnectOptions::from_str(&service.database.url).expect("a URL");
         let proxy = CountingProxy::start(&options).await;
@@ -44,8 +44,8 @@ impl Alone {
         (self.proxy.sent() - before).executed
     }
 
-    /// Until it asks no more than `most` in two seconds: what follows an event has to die down.
-    async fn rests(&self, most: u64) {
+    /// Waits until it executes no more than `most` statements in two seconds, as it does some time after an event.
+    async fn until_idle(&self, most: u64) {
         let begin = std::time::Instant::now();
         while most < self.executed_in(Duration::from_secs(2)).await {
             wait::assert_within(begin, wait::DEADLINE, "a relay at rest");
@@ -63,9 +63,9 @@ async fn write_one(service: &Service, number: usize) {
 async fn a_relay_hears_of_the_events_of_other_processes() {
     let Some(service) = Service::start("a_relay_hears_of_the_events_of_other_processes").await else { return };
     // By itself it looks every 20 minutes.
-    let relay = Alone::start(&service, &["--lease-time", "1h", "--idle-poll", "1h"]).await;
+    let relay = CountedRelay::start(&service, &["--lease-time", "1h", "--idle-poll", "1h"]).await;
     for number in 0..2 {
-        relay.rests(0).await;
+        relay.until_idle(0).await;
         write_one(&service, number).await;
         service.reader.events(number + 1).await;
     }
@@ -75,9 +75,9 @@ async fn a_relay_hears_of_the_events_of_other_processes() {
 async fn a_relay_that_does_not_listen_finds_the_events_of_other_processes_by_looking() {
     let test = "a_relay_that_does_not_listen_finds_the_events_of_other_processes_by_looking";
     let Some(service) = Service::start(test).await else { return };
-    let relay = Alone::start(&service, &["--no-listen"]).await;
+    let relay = CountedRelay::start(&service, &["--no-listen"]).await;
     for number in 0..2 {
-        relay.rests(3).await;
+        relay.until_idle(3).await;
         write_one(&service, number).await;
         service.reader.events(number + 1).await;
     }
@@ -86,10 +86,10 @@ async fn a_relay_that_does_not_listen_finds_the_events_of_other_processes_by_loo
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_quiet_relay_asks_at_most_one_query_a_second() {
     let Some(service) = Service::start("a_quiet_relay_asks_at_most_one_query_a_second").await else { return };
-    let relay = Alone::start(&service, &[]).await;
+    let relay = CountedRelay::start(&service, &[]).await;
     write_one(&service, 0).await;
     service.reader.events(1).await;
-    relay.rests(3).await;
+    relay.until_idle(3).await;
     let executed = relay.executed_in(Duration::from_secs(12)).await;
     assert!(0 < executed && executed <= 12, "{executed} statements in 12 seconds");
 }

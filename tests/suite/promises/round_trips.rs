@@ -54,14 +54,14 @@ fn opened(id: i64) -> DomainEvent {
 }
 
 /// A connection through the proxy, in a database with a table `accounts`.
-struct Seen {
+struct CountedConnection {
     database: TestDatabase,
     proxy: CountingProxy,
     connection: PgConnection,
     next: i64,
 }
 
-impl Seen {
+impl CountedConnection {
     async fn start(test: &str) -> Option<Self> {
         let database = TestDatabase::create(test).await?;
         sqlx::query("CREATE TABLE accounts (id bigint PRIMARY KEY)").execute(&database.pool).await.expect("a table");
@@ -106,50 +106,54 @@ const FIRST_STATEMENT: Sent = Sent { parsed: 1, executed: 1, queries: 0, synced:
 #[tokio::test]
 async fn three_attributes_on_one_method_cost_one_round_trip_together() {
     let test = "three_attributes_on_one_method_cost_one_round_trip_together";
-    let Some(mut seen) = Seen::start(test).await else { return };
+    let Some(mut counted) = CountedConnection::start(test).await else { return };
     publisher().await;
-    let plain = seen.plain().await;
+    let plain = counted.plain().await;
     let open = async |tx: &mut Transaction<'_, Postgres>, id| open(tx, id).await.unwrap();
-    assert_eq!(seen.transaction(open).await - plain, FIRST_STATEMENT);
+    assert_eq!(counted.transaction(open).await - plain, FIRST_STATEMENT);
     for _ in 0..3 {
-        assert_eq!(seen.transaction(open).await - plain, ONE_STATEMENT);
+        assert_eq!(counted.transaction(open).await - plain, ONE_STATEMENT);
     }
-    assert_eq!(seen.events().await, 12, "three a call");
+    assert_eq!(counted.events().await, 12, "three a call");
 }
 
 #[tokio::test]
 async fn a_hundred_events_cost_one_round_trip_together() {
-    let Some(mut seen) = Seen::start("a_hundred_events_cost_one_round_trip_together").await else { return };
+    let Some(mut counted) = CountedConnection::start("a_hundred_events_cost_one_round_trip_together").await else {
+        return;
+    };
     let publisher = publisher().await;
-    let plain = seen.plain().await;
+    let plain = counted.plain().await;
     let publish = async |tx: &mut Transaction<'_, Postgres>, id| {
         insert(tx, id).await.unwrap();
         publisher.publish_all_in(tx, (0..100).map(opened)).await.unwrap();
     };
-    assert_eq!(seen.transaction(publish).await - plain, FIRST_STATEMENT);
+    assert_eq!(counted.transaction(publish).await - plain, FIRST_STATEMENT);
     for _ in 0..3 {
-        assert_eq!(seen.transaction(publish).await - plain, ONE_STATEMENT);
+        assert_eq!(counted.transaction(publish).await - plain, ONE_STATEMENT);
     }
-    assert_eq!(seen.events().await, 400);
+    assert_eq!(counted.events().await, 400);
 }
 
 #[tokio::test]
 async fn one_event_and_many_are_a_statement_each_that_is_prepared_once() {
-    let Some(mut seen) = Seen::start("one_event_and_many_are_a_statement_each_that_is_prepared_once").await else {
+    let Some(mut counted) =
+        CountedConnection::start("one_event_and_many_are_a_statement_each_that_is_prepared_once").await
+    else {
         return;
     };
     let publisher = publisher().await;
-    let plain = seen.plain().await;
+    let plain = counted.plain().await;
     let publish = async |tx: &mut Transaction<'_, Postgres>, id| {
         insert(tx, id).await.unwrap();
         publisher.publish_in(tx, opened(id)).await.unwrap();
     };
     let open = async |tx: &mut Transaction<'_, Postgres>, id| open(tx, id).await.unwrap();
-    assert_eq!(seen.transaction(open).await - plain, FIRST_STATEMENT);
-    assert_eq!(seen.transaction(publish).await - plain, FIRST_STATEMENT);
+    assert_eq!(counted.transaction(open).await - plain, FIRST_STATEMENT);
+    assert_eq!(counted.transaction(publish).await - plain, FIRST_STATEMENT);
     for _ in 0..3 {
-        assert_eq!(seen.transaction(publish).await - plain, ONE_STATEMENT, "nothing is prepared again");
-        assert_eq!(seen.transaction(open).await - plain, ONE_STATEMENT, "nothing is prepared again");
+        assert_eq!(counted.transaction(publish).await - plain, ONE_STATEMENT, "nothing is prepared again");
+        assert_eq!(counted.transaction(open).await - plain, ONE_STATEMENT, "nothing is prepared again");
         // Long enough for the next event to be announced.
         tokio::time::sleep(std::time::Duration::from_millis(30)).await;
     }
@@ -158,15 +162,15 @@ async fn one_event_and_many_are_a_statement_each_that_is_prepared_once() {
 #[tokio::test]
 async fn a_transaction_begun_by_hand_costs_one_more_round_trip_and_no_events_cost_none() {
     let test = "a_transaction_begun_by_hand_costs_one_more_round_trip_and_no_events_cost_none";
-    let Some(mut seen) = Seen::start(test).await else { return };
+    let Some(mut counted) = CountedConnection::start(test).await else { return };
     let publisher = publisher().await;
     let mut sent = Vec::new();
     for count in [1, 1, 0] {
-        sqlx::raw_sql("BEGIN").execute(&mut seen.connection).await.unwrap();
-        let before = seen.proxy.sent();
-        publisher.publish_all_in(&mut seen.connection, (0..count).map(opened)).await.unwrap();
-        sent.push(seen.proxy.sent() - before);
-        sqlx::raw_sql("COMMIT").execute(&mut seen.connection).await.unwrap();
+        sqlx::raw_sql("BEGIN").execute(&mut counted.connection).await.unwrap();
+        let before = counted.proxy.sent();
+        publisher.publish_all_in(&mut counted.connection, (0..count).map(opened)).await.unwrap();
+        sent.push(counted.proxy.sent() - before);
+        sqlx::raw_sql("COMMIT").execute(&mut counted.connection).await.unwrap();
     }
     assert_eq!(sent[1], Sent { queries: 1, ..ONE_STATEMENT }, "the server is asked whether there is a transaction");
     assert_eq!(sent[2], Sent::default());

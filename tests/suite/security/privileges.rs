@@ -25,15 +25,15 @@ fn documented(title: &str, whom: &str, role: &str) -> String {
     statements.replace(&format!("events_{whom}"), role)
 }
 
-/// What both databases are put through: written by one user, relayed by another.
-struct Passage {
+/// The same steps on both databases: one user writes, another relays.
+struct Scenario {
     publisher: EventPublisher,
     config: EventConfig,
     reader: Reader,
     prefix: String,
 }
 
-impl Passage {
+impl Scenario {
     fn new(brokers: &str) -> Self {
         let prefix = prefix();
         let config = config(brokers, &prefix);
@@ -78,8 +78,8 @@ fn is_forbidden<T: std::fmt::Debug>(answer: Result<T, sqlx::Error>) {
 async fn the_documented_rights_suffice_in_postgresql() {
     let test = "the_documented_rights_suffice_in_postgresql";
     let (Some(brokers), Some(database)) = (servers::kafka(test), TestDatabase::create(test).await) else { return };
-    let passage = Passage::new(&brokers);
-    topics::create(&brokers, &format!("{}.suite.user.created", passage.prefix), 2_000).await;
+    let scenario = Scenario::new(&brokers);
+    topics::create(&brokers, &format!("{}.suite.user.created", scenario.prefix), 2_000).await;
     let id = Uuid::now_v7().simple();
     let (writer, relay) = (format!("writer_{id}"), format!("relay_{id}"));
     let mut pools = Vec::new();
@@ -93,7 +93,7 @@ async fn the_documented_rights_suffice_in_postgresql() {
     let [as_writer, as_relay] = &pools[..] else { panic!("two roles") };
 
     let mut transaction = as_writer.begin().await.unwrap();
-    passage.publisher.publish_all_in(&mut transaction, Passage::events()).await.unwrap();
+    scenario.publisher.publish_all_in(&mut transaction, Scenario::events()).await.unwrap();
     transaction.commit().await.unwrap();
     is_forbidden(sqlx::query("SELECT payload FROM event_outbox").fetch_all(as_writer).await);
     is_forbidden(sqlx::query("DELETE FROM event_outbox").execute(as_writer).await);
@@ -103,7 +103,7 @@ async fn the_documented_rights_suffice_in_postgresql() {
     let error = OutboxRepository::new(as_writer).validate().await.unwrap_err();
     assert!(matches!(error, EventError::OutboxForbidden { .. }), "{error:?}");
 
-    passage.relays(as_relay).await;
+    scenario.relays(as_relay).await;
     is_forbidden(sqlx::query("TRUNCATE event_outbox").execute(as_relay).await);
     for pool in &pools {
         pool.close().await;
@@ -116,8 +116,8 @@ async fn the_documented_rights_suffice_in_postgresql() {
 async fn the_documented_rights_suffice_in_mariadb() {
     let test = "the_documented_rights_suffice_in_mariadb";
     let (Some(brokers), Some(database)) = (servers::kafka(test), MariaDatabase::create(test).await) else { return };
-    let passage = Passage::new(&brokers);
-    topics::create(&brokers, &format!("{}.suite.user.created", passage.prefix), 2_000).await;
+    let scenario = Scenario::new(&brokers);
+    topics::create(&brokers, &format!("{}.suite.user.created", scenario.prefix), 2_000).await;
     let id = &Uuid::new_v4().simple().to_string()[..16];
     let (writer, relay) = (format!("writer_{id}"), format!("relay_{id}"));
     let (_, place) = database.url.rsplit_once('@').unwrap();
@@ -131,14 +131,14 @@ async fn the_documented_rights_suffice_in_mariadb() {
     let [as_writer, as_relay] = &pools[..] else { panic!("two users") };
 
     let mut transaction = as_writer.begin().await.unwrap();
-    passage.publisher.publish_all_in(&mut transaction, Passage::events()).await.unwrap();
+    scenario.publisher.publish_all_in(&mut transaction, Scenario::events()).await.unwrap();
     transaction.commit().await.unwrap();
     is_forbidden(sqlx::query("SELECT payload FROM event_outbox").fetch_all(as_writer).await);
     is_forbidden(sqlx::query("DELETE FROM event_outbox").execute(as_writer).await);
     is_forbidden(sqlx::query("UPDATE event_outbox SET topic = 'x'").execute(as_writer).await);
     is_forbidden(sqlx::query("INSERT INTO event_outbox (seq) VALUES (1)").execute(as_writer).await);
 
-    passage.relays(as_relay).await;
+    scenario.relays(as_relay).await;
     is_forbidden(sqlx::query("DROP TABLE event_outbox").execute(as_relay).await);
     let drop_users = format!("DROP USER {writer}, {relay}");
     sqlx::raw_sql(AssertSqlSafe(drop_users)).execute(&database.pool).await.unwrap();

@@ -1,11 +1,11 @@
 //! The command `marty-events`, as an operator runs it.
 
-mod cleaning;
+mod cleanup;
+mod control_characters;
 mod dead_letters;
 mod doctor;
 mod help;
-mod hostile;
-mod relaying;
+mod relay;
 mod secured;
-mod tailing;
+mod tail;
 mod terminal;

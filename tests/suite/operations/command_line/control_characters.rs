@@ -1,4 +1,4 @@
-//! What texts of events do to a terminal: nothing.
+//! Control characters in the texts of events, which must not act on a terminal.
 
 use marty_events_tests::database::TestDatabase;
 use serde_json::Value;
