@@ -1,4 +1,4 @@
-//! What the behaviour suites share: a database and topics of its own for every test, and an independent reader of Kafka.
+//! Parts that several test targets share: servers, databases and topics of a test's own, and an independent reader of Kafka.
 
 pub mod acls;
 pub mod certificates;
