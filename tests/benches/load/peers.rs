@@ -3,7 +3,7 @@
 use std::{env, path::Path, process::Stdio, time::Instant};
 
 use futures_util::future::try_join_all;
-use marty_events_tests::own::Server;
+use marty_events_tests::private_servers::Server;
 use sqlx::Row;
 use tokio::process::Command;
 
