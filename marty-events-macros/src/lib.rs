@@ -3,24 +3,15 @@
 //! parse (`args`, `method`) -> validate (`validate`) -> expand (`expand`), which cannot fail. A mistake is reported beside
 //! the user's own item (`fallback`), so that it is the only error.
 
-mod args;
-mod async_shape;
-mod crate_path;
-mod expand;
-mod expression;
-mod fallback;
 mod method;
-#[cfg(test)]
-mod mistakes;
-mod model;
-mod names;
+mod syntax;
 #[cfg(test)]
 mod tests;
-mod validate;
 
 use proc_macro::TokenStream;
 
-use args::Kind;
+use method::attribute;
+use syntax::kind::Kind;
 
 /// Records who did what to which resource; see `marty_events::audit_event`.
 #[proc_macro_attribute]
@@ -44,14 +35,4 @@ pub fn notification_event(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn custom_event(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Kind::Custom, args.into(), item.into()).into()
-}
-
-fn attribute(kind: Kind, args: proc_macro2::TokenStream, item: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
-    if args.to_string() == fallback::ABSORBED {
-        return item;
-    }
-    match validate::model(kind, args, item.clone()) {
-        Ok(model) => expand::expand(&model),
-        Err(errors) => fallback::fallback(&errors, item),
-    }
 }

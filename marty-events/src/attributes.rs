@@ -6,7 +6,7 @@
 //!
 //! - [`when`]: when an event is published, by which road, and what happens if that fails
 //! - [`keys`]: keys that several attributes have, ids and texts
-//! - [`refused`], [`refused_roads`]: what does not compile, and what to write instead
+//! - [`refused`], [`refused_delivery`]: what does not compile, and what to write instead
 //! - [`unseen`]: transactions that no argument's type shows
 
 #[doc = include_str!("attributes/keys.md")]
@@ -15,8 +15,8 @@ pub mod keys {}
 #[doc = include_str!("attributes/refused.md")]
 pub mod refused {}
 
-#[doc = include_str!("attributes/refused_roads.md")]
-pub mod refused_roads {}
+#[doc = include_str!("attributes/refused_delivery.md")]
+pub mod refused_delivery {}
 
 #[doc = include_str!("attributes/unseen.md")]
 pub mod unseen {}

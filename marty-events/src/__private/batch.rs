@@ -1,6 +1,6 @@
 //! The events of one call, on their way.
 
-use super::{Data, recorded::log};
+use super::{capture::Data, hand_over::log};
 use crate::{
     Event, EventError, OutboxTransaction,
     event::{AuditEvent, CustomEvent, DomainEvent, EventKind, Json, NotificationEvent},
@@ -113,23 +113,23 @@ impl Batch {
     }
 
     /// Writes the routed events in `transaction`, in one round trip, then sends the direct ones.
-    pub(super) async fn record_in(self, transaction: &mut dyn OutboxTransaction) -> Result<(), EventError> {
+    pub(super) async fn write_in(self, transaction: &mut dyn OutboxTransaction) -> Result<(), EventError> {
         let (direct, routed): (Vec<_>, Vec<_>) = self.entries.into_iter().partition(|entry| entry.is_direct);
         let routed = routed.into_iter().map(|entry| entry.event).collect::<Result<Vec<_>, _>>()?;
         if !routed.is_empty() {
             publisher::record_in(transaction, routed).await?;
         }
-        send(direct).await
+        send_each(direct).await
     }
 
     /// Sends all the events.
-    pub(super) async fn record_direct(self) -> Result<(), EventError> {
-        send(self.entries).await
+    pub(super) async fn send(self) -> Result<(), EventError> {
+        send_each(self.entries).await
     }
 }
 
 /// Sends what could be made, whatever becomes of the rest. Answers the first failure that its attribute wants to hear of.
-async fn send(entries: Vec<Entry>) -> Result<(), EventError> {
+async fn send_each(entries: Vec<Entry>) -> Result<(), EventError> {
     if entries.is_empty() {
         return Ok(());
     }

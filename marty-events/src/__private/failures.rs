@@ -9,7 +9,10 @@ use std::{
 
 use serde_json::value::RawValue;
 
-use super::{Builder, Data, EventData};
+use super::{
+    batch::Builder,
+    capture::{Data, EventData},
+};
 use crate::{
     Event,
     event::{AuditEvent, Json, Outcome},

@@ -5,16 +5,15 @@
 mod batch;
 mod capture;
 mod failures;
+mod hand_over;
+pub mod handle;
 pub mod outcome;
-pub mod probe;
-mod recorded;
-pub mod select;
 
 pub use batch::{Batch, Builder};
 pub use capture::{Data, ErrorText, EventData, EventId, EventText, error_text, failure_text, id, text};
 pub use failures::Failures;
+pub use hand_over::{CanFail, Direct, FromEventError, HandOver, HandingOver, IsSilent, Outbox, Tells};
 pub use outcome::Answer;
-pub use recorded::{CanFail, Directly, FromEventError, InTransaction, IsSilent, Recorded, Recording, Tells};
 
 pub use crate::event::{
     AuditEvent, CustomEvent, DomainEvent, EventOrdering, EventPriority, Json, NotificationEvent, RiskLevel,
