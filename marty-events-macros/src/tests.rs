@@ -1,5 +1,5 @@
-//! What the attributes expand to, one shape each. After a change: `INSTA_UPDATE=always cargo test -p marty-events-macros`,
-//! and read the difference as the one that users get.
+//! Expansions of the attributes, one shape each. After a change run `INSTA_UPDATE=always cargo test -p
+//! marty-events-macros`, and read the difference: users get the same one.
 
 mod mistakes;
 

@@ -1,5 +1,5 @@
-//! Where the asynchronous body of a function stands: an `async fn`'s own, or an async block that the function ends with
-//! (also boxed, as `#[async_trait]` leaves it).
+//! The asynchronous body of a function. It is the body of an `async fn`, or an async block that the function ends with.
+//! The block may be boxed, as `#[async_trait]` leaves it.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -15,7 +15,7 @@ pub(crate) enum Shape {
     Function { body: TokenStream },
     /// A function that ends with an async block.
     Block {
-        /// All of the function's body; [`tail`] finds the block.
+        /// The whole body of the function. [`tail`] finds the block in it.
         function: Box<Block>,
         /// `let` statements of `#[async_trait]` that take argument patterns apart.
         patterns: Vec<Stmt>,
@@ -107,7 +107,7 @@ fn lend_receiver(statement: &mut Stmt) {
     }
 }
 
-/// The type of what the function's future answers, where the signature says it.
+/// The output type of the function's future, if the signature names it.
 pub(crate) fn output(returned: &ReturnType, is_async_fn: bool) -> Option<Type> {
     match returned {
         ReturnType::Default => Some(parse_quote!(())),

@@ -1,4 +1,5 @@
-//! What is emitted for a mistake: the errors, and the user's item as if the attributes were not there.
+//! Output for a mistake: the errors, and the user's item without its event attributes. So an editor still completes in
+//! the item, and nothing else is reported.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
@@ -7,11 +8,11 @@ use syn::{Attribute, Ident};
 use super::signature::Method;
 use crate::syntax::kind::Kind;
 
-/// The argument that stays on an attribute which another one above it has read already: the attribute does nothing more,
-/// but its name is still used, so that its import is no unused one.
+/// Argument of an absorbed attribute: one that an attribute above it has read already. It expands to nothing more. Its
+/// name stays in use, so the compiler does not report an unused import.
 pub(crate) const ABSORBED: &str = "__absorbed";
 
-/// What is left of absorbed attributes.
+/// Remains of absorbed attributes: the path with [`ABSORBED`].
 pub(crate) fn absorbed(attributes: &[(Kind, Attribute)]) -> TokenStream {
     let argument = Ident::new(ABSORBED, Span::call_site());
     attributes

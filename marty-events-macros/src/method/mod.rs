@@ -1,4 +1,6 @@
-//! Event attributes on async functions and methods: parse, validate, model, expand; or else fall back.
+//! Event attributes on async functions and methods.
+//!
+//! parse ([`signature`]) -> [`validate`] -> [`model`] -> [`expand`], which cannot fail; or [`fallback`] for a mistake.
 
 mod async_shape;
 mod expand;

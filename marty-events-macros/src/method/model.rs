@@ -1,4 +1,4 @@
-//! What is left once everything is known to be right: expanding it cannot fail.
+//! A method without mistakes. Expansion takes this model and cannot fail.
 
 use proc_macro2::{Span, TokenStream};
 use syn::{Attribute, Expr, Ident, Path, Type, spanned::Spanned};
@@ -11,7 +11,7 @@ use crate::syntax::{args::On, kind::Kind};
 
 pub(crate) struct Model {
     pub(crate) krate: Path,
-    /// What is left of the other event attributes of the function.
+    /// Remains of the other event attributes of the function; see [`super::fallback::ABSORBED`].
     pub(crate) absorbed: TokenStream,
     /// The function without the event attributes.
     pub(crate) method: Method,
@@ -21,41 +21,42 @@ pub(crate) struct Model {
     pub(crate) events: Vec<Event>,
     pub(crate) handle: Handle,
     pub(crate) capture: Capture,
-    /// Where `delivery = "outbox"` stands: a missing handle is an error there.
+    /// The span of `delivery = "outbox"`. A missing handle is an error there.
     pub(crate) outbox_demanded: Option<Span>,
-    /// A domain event that states no delivery in a crate that requires it: a missing handle is an error there.
+    /// The span of a domain event without `delivery`, in a crate with `require-delivery`. A missing handle is an error
+    /// there.
     pub(crate) delivery_demanded: Option<Span>,
-    /// A direct event that fails makes the method fail.
+    /// A direct event that cannot be published makes the method fail.
     pub(crate) strict: bool,
-    /// Where `on_publish_error = "log"` stands: a handle is an error there.
+    /// The span of `on_publish_error = "log"`. A handle is an error there.
     pub(crate) logging_demanded: Option<Span>,
 }
 
 impl Model {
-    /// Whether a failure of the method is recorded too.
+    /// True if an event of the method records failures.
     pub(crate) fn watches_failure(&self) -> bool {
         self.events.iter().any(|event| event.on.failure())
     }
 }
 
-/// How the body takes hold of the arguments.
+/// The body's captures of the arguments.
 pub(crate) enum Capture {
     /// All of them by value.
     Move,
-    /// These by value; the others, which are needed after the body, as the body uses them.
+    /// These by value. The others are needed after the body, so the body captures them as it uses them.
     Only(Vec<Binding>),
 }
 
-/// Where the transaction handle comes from.
+/// The source of the transaction handle.
 pub(crate) enum Handle {
     /// From the argument whose type is one.
     ByType {
         arguments: Vec<Argument>,
-        /// The receiver's type, which must not be a handle unless it is named; and where it stands.
+        /// The receiver's type and its span. It must not be a handle unless the attribute names it.
         receiver: Option<(TokenStream, Span)>,
         /// Arguments that a pattern takes apart or drops, and whose types resemble a handle.
         unnamed: Vec<(Type, Vec<Attribute>)>,
-        /// What only the types at run time tell.
+        /// Types that can be judged at run time only.
         hidden: Vec<Hidden>,
     },
     /// `transaction = name`, an argument whose type is written `&mut ..`.
@@ -71,7 +72,7 @@ pub(crate) enum Handle {
 }
 
 impl Handle {
-    /// Only the types at run time tell whether there is one.
+    /// True if an argument may turn out to be a handle at run time.
     pub(crate) fn may_be_hidden(&self) -> bool {
         matches!(self, Self::ByType { hidden, .. } if !hidden.is_empty())
     }
@@ -84,18 +85,18 @@ pub(crate) struct Hidden {
 }
 
 pub(crate) enum HiddenBy {
-    /// An alias, a generic, a type of whatever library.
+    /// An alias, a generic, a type of any library.
     Type(Type),
     /// `R::Tx`, `Self::Tx`
     Associate(Type),
-    /// `impl ..` in the type of the argument of this name: it cannot be named.
+    /// A type with `impl ..`, which cannot be named. The argument's value is asked in its place.
     Impl { argument: Ident, ty: Type },
     /// `Self`
     Receiver(Span),
 }
 
 impl HiddenBy {
-    /// Where a mistake of the type is shown.
+    /// The span at which a mistake of the type is shown.
     pub(crate) fn span(&self) -> Span {
         match self {
             Self::Type(ty) | Self::Associate(ty) | Self::Impl { ty, .. } => ty.span(),
@@ -112,13 +113,14 @@ pub(crate) struct Argument {
     pub(crate) conditions: Vec<Attribute>,
     /// The type is written `&mut ..`, so it can be lent to the body and used again.
     pub(crate) is_mut_ref: bool,
-    /// `mut name` where the type is written `&mut ..`: the `mut` goes where the body's name is bound.
+    /// `mut name` with the type `&mut ..`. The `mut` moves to the binding that the body gets.
     pub(crate) is_mutable: bool,
-    /// `&mut T` without a bound, `impl Executor`, `impl Acquire`: it cannot be seen whether it is a handle.
+    /// `&mut T` without a bound, `impl Executor`, `impl Acquire`: the signature does not show a handle or its absence.
     pub(crate) is_opaque: bool,
-    /// A name in the type says that it is a transaction or leads to one: it must turn out to be a handle.
+    /// A name in the type is that of a transaction, or of a type that leads to one. The argument must turn out to be a
+    /// handle.
     pub(crate) resembles_handle: bool,
-    /// What the method returns may borrow from it.
+    /// The returned value may borrow from it.
     pub(crate) is_returned: bool,
     /// An expression needs it after the body.
     pub(crate) is_used_after: bool,
@@ -127,7 +129,7 @@ pub(crate) struct Argument {
 pub(crate) struct Event {
     pub(crate) kind: Kind,
     pub(crate) on: On,
-    /// `success = expr`: whether a call that returned a value has succeeded.
+    /// `success = expr`: decides if a call that returned a value has succeeded.
     pub(crate) success: Option<Field>,
     pub(crate) span: Span,
     /// The constructor's arguments, in order.
@@ -148,7 +150,7 @@ pub(crate) struct Event {
     pub(crate) is_strict: bool,
 }
 
-/// What a failure record says of the error.
+/// The description of the error in a failure event.
 pub(crate) enum ErrorMessage {
     /// Its `Display`.
     Display,
@@ -164,7 +166,7 @@ pub(crate) struct Id {
     pub(crate) is_of_result: bool,
 }
 
-/// When an expression is evaluated.
+/// The moment at which a field's expression is evaluated.
 #[derive(Clone)]
 pub(crate) enum When {
     Before,
@@ -188,9 +190,9 @@ pub(crate) struct Value {
     pub(crate) when: Moment,
 }
 
-/// When a builder's value is evaluated.
+/// The moment at which a builder's value is evaluated.
 pub(crate) enum Moment {
-    /// It is a constant: where it is used.
+    /// At its use, because it is a constant.
     InPlace,
     /// Before the body, since it may name arguments.
     Before,

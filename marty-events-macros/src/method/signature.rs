@@ -25,7 +25,7 @@ pub(crate) struct Method {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) signature: Signature,
-    /// The braces and what is in them, or a semicolon where there is no body.
+    /// The braces and their content, or a semicolon for a method without a body.
     pub(crate) body: TokenTree,
 }
 
@@ -71,7 +71,7 @@ impl Method {
     pub(crate) fn statements(&self) -> Option<(Vec<Attribute>, TokenStream)> {
         let TokenTree::Group(group) = &self.body else { return None };
         let split = |input: ParseStream<'_>| Ok((input.call(Attribute::parse_inner)?, input.parse()?));
-        // What cannot be split is left for the compiler to report.
+        // The compiler reports tokens that cannot be split.
         Some(split.parse2(group.stream()).unwrap_or_else(|_| (Vec::new(), group.stream())))
     }
 
@@ -142,7 +142,7 @@ pub(crate) fn is_mut_ref(ty: &Type) -> bool {
     matches!(peel(ty), Type::Reference(reference) if reference.mutability.is_some())
 }
 
-/// Whether `impl ..` stands in the type, which cannot be named then.
+/// True if `impl ..` stands in the type. Such a type cannot be named.
 pub(crate) fn mentions_impl(ty: &Type) -> bool {
     struct Find(bool);
     impl Visit<'_> for Find {

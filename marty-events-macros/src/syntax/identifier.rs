@@ -8,7 +8,7 @@ pub(crate) fn plain(name: &Ident) -> String {
     name.unraw().to_string()
 }
 
-/// The name of a field or a method; one that is a keyword is meant as `r#..`.
+/// The name of a field or a method. A keyword is meant as `r#..`.
 pub(crate) fn identifier(name: &str) -> Option<Ident> {
     if let Ok(name) = syn::parse_str::<Ident>(name) {
         return Some(name);

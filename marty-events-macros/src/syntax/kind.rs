@@ -2,7 +2,7 @@
 
 use syn::Path;
 
-/// Which of the attributes.
+/// One of the attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Audit,
@@ -14,7 +14,7 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) const ALL: [Self; 4] = [Self::Audit, Self::Domain, Self::Notification, Self::Custom];
 
-    /// The kind of an attribute that is ours by its last segment; anything else comes to expand by itself.
+    /// The kind of an event attribute, by its last segment. Any other attribute expands by itself.
     pub(crate) fn of(path: &Path) -> Option<Self> {
         let name = path.segments.last()?.ident.to_string();
         Self::ALL.into_iter().find(|kind| kind.name() == name)

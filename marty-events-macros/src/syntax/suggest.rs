@@ -1,12 +1,12 @@
 //! Near misses: "did you mean".
 
-/// `; did you mean ...?` where one of `known` is near, else the list of them as `what`.
-pub(crate) fn suggestion<'a>(given: &str, known: impl IntoIterator<Item = &'a str>, what: &str) -> String {
+/// `; did you mean ..?` if one of `known` is near, else all of them behind `heading`.
+pub(crate) fn suggestion<'a>(given: &str, known: impl IntoIterator<Item = &'a str>, heading: &str) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     match nearest(given, known.iter().copied()) {
         Some(name) => format!("; did you mean `{name}`?"),
         None if known.is_empty() => String::new(),
-        None => format!("; {what}: {}", known.join(", ")),
+        None => format!("; {heading}: {}", known.join(", ")),
     }
 }
 

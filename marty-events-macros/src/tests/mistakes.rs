@@ -1,4 +1,4 @@
-//! Mistakes: each is one error, and says what to write instead.
+//! Mistakes: each is one error, and says the line to write instead.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -8,7 +8,7 @@ use crate::{method::attribute, syntax::kind::Kind};
 
 mod paths;
 
-/// The messages of the errors that an attribute is expanded to.
+/// Messages of the errors in an expansion.
 fn errors(kind: Kind, args: TokenStream, item: TokenStream) -> Vec<String> {
     let tokens = attribute(kind, args, item);
     let file: syn::File = syn::parse2(tokens.clone()).unwrap_or_else(|error| panic!("{error} in {tokens}"));

@@ -1,4 +1,4 @@
-//! What became of the events of one call, and how its caller hears of it.
+//! The end of the hand-over of one call's events, and the method's result after it.
 
 use std::{
     error::Error,
@@ -12,21 +12,21 @@ use std::{
 use super::outcome::Answer;
 use crate::EventError;
 
-/// How handing the events over went.
+/// A finished hand-over.
 #[derive(Debug)]
 #[must_use]
 pub struct HandOver<Delivery> {
     result: Result<(), EventError>,
-    /// Why nothing was handed over: the caller hears of it if there is any way.
+    /// The reason why nothing was handed over. The method returns it if its error type can hold it.
     refusal: Option<EventError>,
     delivery: PhantomData<Delivery>,
 }
 
-/// The road of a transaction: its caller must hear of a failure, or it would commit without the event.
+/// Delivery by the outbox. The caller must hear of a failure, or it would commit without the event.
 #[derive(Debug)]
 pub struct Outbox;
 
-/// The direct road.
+/// Direct delivery.
 #[derive(Debug)]
 pub struct Direct;
 
@@ -59,7 +59,7 @@ impl HandOver<Outbox> {
 }
 
 impl HandOver<Direct> {
-    /// The method's result; no attribute wants to hear of a failure.
+    /// The method's own result. A failure is logged, because no attribute says `on_publish_error = "fail"`.
     pub fn into_result<O>(self, out: O) -> O {
         if let Err(error) = self.result {
             log(&error);
@@ -76,8 +76,8 @@ impl HandOver<Direct> {
     }
 }
 
-/// The handing over of a call's events. Its type says that it is `Send` and `Sync`: the compiler proves that once, here, and not
-/// in each method that awaits it. It is larger than most methods, so it is boxed besides.
+/// The running hand-over of a call's events. The type is `Send` and `Sync` by its fields, so the compiler proves that
+/// once and not in each method that awaits it. The box keeps the methods' futures small.
 pub struct HandingOver<'a, Delivery>(Mutex<Pin<Box<dyn Future<Output = HandOver<Delivery>> + Send + 'a>>>);
 
 impl<Delivery> fmt::Debug for HandingOver<'_, Delivery> {
@@ -96,12 +96,13 @@ impl<Delivery> Future for HandingOver<'_, Delivery> {
     type Output = HandOver<Delivery>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<HandOver<Delivery>> {
-        // Locked by nobody: the mutex is there for its `Sync` alone.
+        // Nobody locks the mutex: it is there for its `Sync`.
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll(context)
     }
 }
 
-/// For a `Result` that can say so; one reference more, so that it is found first.
+/// Method lookup for a `Result` whose error can hold an [`EventError`]. One reference more than the other trait, so it
+/// is found first.
 pub trait Tells<O> {
     fn refuse(&self, error: EventError) -> O;
 }
@@ -112,7 +113,7 @@ impl<T, E: From<EventError>> Tells<Result<T, E>> for &Answer<Result<T, E>> {
     }
 }
 
-/// For anything else.
+/// Method lookup for any other type.
 pub trait IsSilent<O> {
     fn refuse(&self, error: EventError) -> O;
 }
@@ -132,7 +133,7 @@ pub(super) fn log(error: &EventError) {
 /// A return type through which a method can say that its event was not published.
 #[diagnostic::on_unimplemented(
     message = "a method whose event can fail must return a `Result`",
-    label = "is no `Result`, so the caller could not hear that the event was not written",
+    label = "is not a `Result`, so the caller could not hear that the event was not written",
     note = "return `Result<{Self}, E>` where `E: From<marty_events::EventError>`"
 )]
 pub trait CanFail {

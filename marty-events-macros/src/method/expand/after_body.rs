@@ -1,5 +1,5 @@
-//! What happens after the body: the events of a success are built and handed over; then, if the method fails, those of the
-//! failure.
+//! Code after the body. It builds the success events and hands them over; then, if the method fails, the failure
+//! events.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -44,7 +44,7 @@ pub(super) fn after_body(
         }};
     }
     quote_spanned! {mixed=>
-        // Nothing borrowed lives on across an await, nor anything that was borrowed from.
+        // No borrow lives across an await, and nothing that was borrowed from.
         let (__batch, __out) = {
             let __out = __out;
             let __batch = {
@@ -81,7 +81,7 @@ pub(super) fn after_body(
     }
 }
 
-/// The record of a call that returned a value.
+/// Code for one event of a call that returned a value: a success event, or by `success` a failure event.
 fn branch(model: &Model, index: usize, of: &Event, private: &TokenStream) -> TokenStream {
     let mixed = Span::mixed_site();
     let success = of.on.success().then(|| build(index, of, private));
@@ -92,7 +92,7 @@ fn branch(model: &Model, index: usize, of: &Event, private: &TokenStream) -> Tok
     quote_spanned!(mixed=> if #condition { #success } else { #failure })
 }
 
-/// `success = ..` of events that record failures alone.
+/// Code for `success = ..` where no event records a success.
 fn judged_by_result(model: &Model, private: &TokenStream) -> Option<TokenStream> {
     if !model.events.iter().any(|event| event.success.is_some()) {
         return None;
@@ -120,19 +120,19 @@ fn condition(event: &Event, private: &TokenStream) -> Option<TokenStream> {
 fn build(index: usize, of: &Event, private: &TokenStream) -> TokenStream {
     let mixed = Span::mixed_site();
     let build = event(index, of, Outcome::Success, &quote_spanned!(mixed=> __batch), private);
-    let (late_data, push) = (late_data(index, of), push(index, of));
+    let (data_after_body, push) = (data_after_body(index, of), push(index, of));
     quote_spanned! {mixed=> {
         #build
-        #late_data
+        #data_after_body
         #push
     }}
 }
 
-/// The fields that name `result`, which is bound under the user's own token. Those that name `error` have no value.
-fn late_data(index: usize, event: &Event) -> TokenStream {
+/// Fields that name `result`, which is bound under the user's own token. Fields that name `error` are absent.
+fn data_after_body(index: usize, event: &Event) -> TokenStream {
     let mixed = Span::mixed_site();
     let name = data_name(index);
-    let late = event.data.iter().filter_map(|field| {
+    let fields = event.data.iter().filter_map(|field| {
         let (key, value) = (&field.name, &field.value);
         match &field.when {
             When::Before => None,
@@ -148,7 +148,7 @@ fn late_data(index: usize, event: &Event) -> TokenStream {
             When::Failure(_) => Some(quote_spanned!(mixed=> let #name = #name.absent(#key);)),
         }
     });
-    late.collect()
+    fields.collect()
 }
 
 fn push(index: usize, event: &Event) -> TokenStream {

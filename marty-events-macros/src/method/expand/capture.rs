@@ -1,4 +1,4 @@
-//! What is taken before the body, which may move or change its arguments: ids, texts and data, owned.
+//! Values that are captured before the body: ids, texts and data, owned. The body may move or change its arguments.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -14,7 +14,7 @@ pub(super) struct Captured {
 }
 
 impl Captured {
-    /// Takes what was bound outside an async block into it.
+    /// Moves the captured names into an async block.
     pub(super) fn moved(&self) -> TokenStream {
         let names = &self.names;
         quote_spanned!(Span::mixed_site()=> #(let #names = #names;)*)
@@ -38,17 +38,17 @@ pub(super) fn capture(events: &[Event], private: &TokenStream) -> Captured {
         if !event.data.is_empty() {
             let (name, start) = (data_name(index), start(event, private));
             captured.bind(name.clone(), quote_spanned!(Span::mixed_site()=> let #name = #start;));
-            for field in early(&event.data) {
+            for field in before_body(&event.data) {
                 let (key, value) = (&field.name, &field.value);
                 captured.bind(name.clone(), quote_spanned!(field.span=> let #name = #name.field(#key, &(#value));));
             }
         }
-        for field in early(&event.states) {
+        for field in before_body(&event.states) {
             let (name, key, value) = (field_name(index, field), &field.name, &field.value);
             let state = quote_spanned!(field.span=> let #name = #private::Data::whole().field(#key, &(#value)););
             captured.bind(name, state);
         }
-        for field in early(texts(event)) {
+        for field in before_body(texts(event)) {
             let (name, value) = (field_name(index, field), &field.value);
             captured.bind(name.clone(), quote_spanned!(field.span=> let #name = #private::failure_text(&(#value));));
         }
@@ -71,7 +71,7 @@ pub(super) fn values(event: &Event) -> impl Iterator<Item = (usize, &Value)> {
     event.new.iter().chain(event.calls.iter().map(|call| &call.argument)).enumerate()
 }
 
-/// What is said of an error.
+/// Texts about an error: its code and its message.
 fn texts(event: &Event) -> impl IntoIterator<Item = &Field> {
     let given = match &event.error_message {
         ErrorMessage::Given(field) => Some(&**field),
@@ -80,7 +80,7 @@ fn texts(event: &Event) -> impl IntoIterator<Item = &Field> {
     event.error_code.iter().chain(given)
 }
 
-fn early<'a>(fields: impl IntoIterator<Item = &'a Field>) -> impl Iterator<Item = &'a Field> {
+fn before_body<'a>(fields: impl IntoIterator<Item = &'a Field>) -> impl Iterator<Item = &'a Field> {
     fields.into_iter().filter(|field| matches!(field.when, When::Before))
 }
 

@@ -12,16 +12,15 @@ use crate::{
     syntax::expression::mentions,
 };
 
-/// Names each argument, the last one first. An async block that moves its captures has them in the order in which they are
-/// named, drops them in that order, and after its variables. Gives an argument called `_` a name, or it could not be moved into
-/// the body.
+/// Names each argument, the last one first. An async block that moves its captures drops them in the order in which
+/// they are named, after its own variables. An argument `_` gets a name, or it could not be moved into the body.
 pub(super) fn order(signature: &mut Signature, events: &[Event], body: &TokenStream) -> TokenStream {
     let mixed = Span::mixed_site();
     let expressions = expressions(events);
     let mut statements = Vec::new();
     for (index, input) in signature.inputs.iter_mut().enumerate() {
         let FnArg::Typed(argument) = input else { continue };
-        // A reference is not dropped, and a handle is the method's until the event is written.
+        // References need no drop. A handle stays outside the body until the event is written.
         if matches!(peel(&argument.ty), Type::Reference(_)) {
             continue;
         }
@@ -44,7 +43,7 @@ pub(super) fn order(signature: &mut Signature, events: &[Event], body: &TokenStr
     statements.into_iter().collect()
 }
 
-/// The attributes use these of the arguments that the body gets: nobody is to hear that they are unused.
+/// Uses of the arguments in attributes, repeated in the body. So the compiler does not report them as unused.
 pub(super) fn used_by_attributes(bindings: &[Binding], events: &[Event]) -> TokenStream {
     let expressions = expressions(events);
     let uses = bindings.iter().filter(|binding| mentions(&expressions, &binding.name)).map(|binding| {
@@ -61,7 +60,7 @@ fn used(name: &Ident) -> TokenStream {
     }
 }
 
-/// Takes the argument, and leaves it to the compiler to report that nothing uses it.
+/// Captures the argument, and lets the compiler report that nothing uses it.
 fn unused(name: &Ident) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         #[allow(

@@ -1,4 +1,4 @@
-//! An event is made of what was captured.
+//! Building an event from the captured values.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -10,16 +10,16 @@ use crate::{
     syntax::kind::Kind,
 };
 
-/// Which record of an event is made.
+/// The outcome that an event tells of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// Of a success: made after the body.
+    /// Built after the body.
     Success,
-    /// Of a failure: made before the body, in case.
+    /// Built before the body, in case the method fails.
     Failure,
 }
 
-/// Statements that bind `__event` to the builder; `sink` takes what goes wrong.
+/// Statements that bind `__event` to the builder. `sink` takes a state that cannot be written.
 pub(super) fn event(
     index: usize,
     event: &Event,
@@ -28,7 +28,7 @@ pub(super) fn event(
     private: &TokenStream,
 ) -> TokenStream {
     let mixed = Span::mixed_site();
-    // What a success needs too is copied for the failure.
+    // The success event needs the same values, so the failure event gets copies.
     let is_shared = outcome == Outcome::Failure && event.on.success();
     let builder = Ident::new(
         match event.kind {

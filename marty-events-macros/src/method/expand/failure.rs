@@ -1,4 +1,4 @@
-//! What is kept ready in case the method fails, panics or is dropped half-way.
+//! Failure events: built before the body, because a panic or a drop leaves no later moment.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -23,7 +23,7 @@ pub(super) fn before(model: &Model, private: &TokenStream) -> TokenStream {
             let name = data_name(index);
             quote!(::core::option::Option::Some(#name.copy()))
         };
-        let late = of.data.iter().filter(|field| !matches!(field.when, When::Before)).map(|field| &field.name);
+        let unset = of.data.iter().filter(|field| !matches!(field.when, When::Before)).map(|field| &field.name);
         let code = match &of.error_code {
             Some(code) if matches!(code.when, When::Before) => {
                 let name = field_name(index, code);
@@ -33,7 +33,7 @@ pub(super) fn before(model: &Model, private: &TokenStream) -> TokenStream {
         };
         quote_spanned! {mixed=> {
             #build
-            __failures.watch(__event, #data, &[#(#late),*], #code);
+            __failures.watch(__event, #data, &[#(#unset),*], #code);
         }}
     });
     quote_spanned! {mixed=>
@@ -42,7 +42,7 @@ pub(super) fn before(model: &Model, private: &TokenStream) -> TokenStream {
     }
 }
 
-/// After the body, and after the events of a success were handed over: whatever made the method fail.
+/// Code after the body and after the hand-over of success events. A failed hand-over is a failure of the method too.
 pub(super) fn after(model: &Model, at_return: Span, private: &TokenStream) -> TokenStream {
     let mixed = Span::mixed_site();
     let details = watched(model).map(|(number, index, event)| {
@@ -66,7 +66,7 @@ pub(super) fn after(model: &Model, at_return: Span, private: &TokenStream) -> To
     }
 }
 
-/// The method returned a value that the event's `success` calls a failure: there is a result, and no error.
+/// Code for a returned value that the event's `success` calls a failure. There is a result and no error.
 pub(super) fn unsuccessful(number: usize, index: usize, event: &Event, private: &TokenStream) -> TokenStream {
     let message = match &event.error_message {
         ErrorMessage::Omit | ErrorMessage::Display => None,
@@ -76,13 +76,13 @@ pub(super) fn unsuccessful(number: usize, index: usize, event: &Event, private: 
     quote_spanned!(Span::mixed_site()=> #details __failures.unsuccessful(#number);)
 }
 
-/// The events that a failure makes: number among them, index among all.
+/// Events that record failures: first the number among them, then the index among all events.
 pub(super) fn watched(model: &Model) -> impl Iterator<Item = (usize, usize, &Event)> {
     let failing = model.events.iter().enumerate().filter(|(_, event)| event.on.failure());
     failing.enumerate().map(|(number, (index, event))| (number, index, event))
 }
 
-/// What a call that failed has left.
+/// The value that is known of a failed call.
 #[derive(Clone, Copy)]
 enum Known {
     Error,
@@ -90,7 +90,7 @@ enum Known {
 }
 
 impl Known {
-    /// The binding that `field` needs, where it needs this.
+    /// The binding for `field`, if its expression names this value.
     fn bound(self, field: &Field) -> Option<TokenStream> {
         match (self, &field.when) {
             (Self::Error, When::Failure(error)) => Some(bind(error, "__error")),
@@ -123,7 +123,7 @@ fn details(
     quote_spanned!(mixed=> #message #(#code)* #(#fields)*)
 }
 
-/// What the attribute says of the error, as far as it can be said.
+/// The text of `error = ..`. None if it names a value that this failure lacks.
 fn text(index: usize, field: &Field, known: Known, private: &TokenStream) -> Option<TokenStream> {
     if matches!(field.when, When::Before) {
         let name = field_name(index, field);

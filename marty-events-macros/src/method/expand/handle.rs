@@ -1,4 +1,4 @@
-//! The handle, found by the type of an argument: what is kept of each, lent to the body, and chosen afterwards.
+//! The handle in generated code. Each argument is tagged and kept, lent to the body, and chosen or left after it.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -45,7 +45,7 @@ pub(super) fn handle(model: &Model, private: &TokenStream) -> HandleCode {
     code
 }
 
-/// What the body takes by value.
+/// Arguments that the body takes by value.
 pub(super) fn take(bindings: &[Binding]) -> TokenStream {
     let takes = bindings.iter().map(|binding| {
         let (name, conditions) = (&binding.name, &binding.conditions);
@@ -69,7 +69,7 @@ fn place(place: &Expr, private: &TokenStream) -> HandleCode {
     let span = place.span().resolved_at(Span::mixed_site());
     let is_receiver = matches!(place, Expr::Path(path) if path.path.is_ident("self"));
     let borrowed = if is_receiver { quote_spanned!(span=> &mut *#place) } else { quote_spanned!(span=> &mut #place) };
-    // By two statements, so that a place that is a call lives on.
+    // Two statements keep the value of a place that is a call alive.
     let select = quote_spanned!(span=> let __place = #borrowed; let __handle = #private::handle::named(__place););
     HandleCode { select, ..HandleCode::default() }
 }
@@ -118,7 +118,7 @@ fn by_type(
     code
 }
 
-/// Asks the types at run time, where no argument is a handle.
+/// Asks the types at run time, if no argument is a handle.
 fn hidden(code: &mut HandleCode, hidden: &[Hidden], private: &TokenStream) {
     let mut before = TokenStream::new();
     for (index, Hidden { by, conditions }) in hidden.iter().enumerate() {
@@ -192,7 +192,7 @@ fn by_argument(code: &mut HandleCode, index: usize, argument: &Argument, private
     });
 }
 
-/// Asks the type what it is.
+/// Asks the type for its tag; the first rung whose bound holds answers.
 fn tag(probe: &TokenStream, span: Span, private: &TokenStream) -> TokenStream {
     quote_spanned! {span=> {
         #[allow(unused_imports)]

@@ -36,7 +36,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         }
         Shape::Block { function, patterns, body } => block(model, &captured, function, patterns, body),
     };
-    // The braces are the user's, so that lints about the function see that it is.
+    // The braces have the user's span, so lints about the function still apply to it.
     let mut braces = Group::new(Delimiter::Brace, quote!(#(#inner_attributes)* #body));
     braces.set_span(method.body.span());
     quote! {
@@ -46,8 +46,9 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     }
 }
 
-/// A function that ends with an async block. What is taken of the arguments is taken before its first statement, which may
-/// move them: so a future that borrows nothing stays one. Names that a pattern inside the block binds are there alone.
+/// A function that ends with an async block. Values are captured before the function's first statement, because that
+/// statement may move an argument. So a future that borrows nothing still borrows nothing. Names that a pattern inside
+/// the block binds exist only there; then the capture is inside too.
 fn block(model: &Model, captured: &Captured, function: &Block, patterns: &[Stmt], body: &TokenStream) -> TokenStream {
     let inner = inner(model, &TokenStream::new(), body);
     let statements = &captured.statements;
@@ -62,7 +63,7 @@ fn block(model: &Model, captured: &Captured, function: &Block, patterns: &[Stmt]
     if !is_outside || statements.is_empty() {
         return quote!(#(#function)*);
     }
-    // In a block of its own, so that no lint takes these statements for the user's.
+    // A block of its own: no lint takes these statements for the user's.
     quote_spanned!(Span::mixed_site()=> #statements { #(#function)* })
 }
 
@@ -118,12 +119,12 @@ fn inner(model: &Model, order: &TokenStream, body: &TokenStream) -> TokenStream 
     if is_never(model) { quote_spanned!(mixed=> match { #around } {}) } else { around }
 }
 
-/// The type that the body is checked against, where the signature says it. What stands behind `impl` is left to inference.
+/// The type that the body is checked against, if the signature names it. Types behind `impl` are inferred.
 fn returned(model: &Model) -> Option<TokenStream> {
     let signature = &model.method.signature;
     let is_async_fn = signature.asyncness.is_some();
     if is_never(model) {
-        // `!` is no type of a variable yet.
+        // `!` is not a type of variables yet.
         return Some(quote_spanned!(signature.output.span()=> ::core::convert::Infallible));
     }
     if let Some(future) = named_future(&signature.output).filter(|_| !is_async_fn) {
@@ -153,7 +154,7 @@ impl VisitMut for InferImplTrait {
     }
 }
 
-/// Tells the compiler what `return` and `?` in the body return, before it sees them.
+/// Fixes the type of `return` and `?` in the body before the compiler reads the body.
 fn fake_return(return_type: &TokenStream) -> TokenStream {
     quote_spanned! {return_type.span()=>
         #[allow(unreachable_code, unknown_lints, clippy::diverging_sub_expression, clippy::let_unit_value, clippy::let_with_type_underscore, clippy::needless_return, clippy::empty_loop)]

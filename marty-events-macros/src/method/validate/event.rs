@@ -1,4 +1,4 @@
-//! Rules about one event: its id, its data, what it says of a failure.
+//! Rules about one event: its id, its data, and its description of a failure.
 
 use proc_macro2::Span;
 use syn::{Expr, Ident, LitStr, spanned::Spanned};
@@ -184,7 +184,7 @@ fn of_error(name: &str, value: &Expr, args: &Args, scope: &Scope<'_>, mistakes: 
     Field { name: name.to_owned(), value: value.clone(), span: value.span(), when }
 }
 
-/// Keys that say something of a failure need one to be recorded.
+/// Keys that describe a failure need `on` to record one.
 fn of_failure(key: &str, args: &Args) -> syn::Result<()> {
     if args.on().failure() {
         return Ok(());

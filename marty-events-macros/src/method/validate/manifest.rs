@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::Path};
 
-/// `require-delivery = true`: a domain event without a transaction must say that this is meant.
+/// `require-delivery = true`: a domain event without a transaction must state its delivery.
 ///
 /// Cargo does not compile a crate again when only this changes; a clean build does.
 pub(super) fn requires_delivery() -> bool {

@@ -74,7 +74,7 @@ pub(crate) fn model(kind: Kind, args: TokenStream, item: TokenStream) -> syn::Re
 
 type Given = (Kind, Span, TokenStream);
 
-/// Each attribute publishes an event of its own: of two equal ones the second is a mistake.
+/// Each attribute publishes an event of its own, so the second of two equal ones is a mistake.
 fn distinct(given: Vec<Given>, mistakes: &mut Mistakes) -> Vec<Given> {
     let text = |tokens: &TokenStream| tokens.to_string().trim_end_matches([',', ' ']).to_owned();
     let mut kept: Vec<Given> = Vec::new();

@@ -7,7 +7,7 @@ use syn::{Ident, LitStr};
 use super::scope::Scope;
 use crate::syntax::{identifier::plain, path::member, suggest::suggestion};
 
-/// A path that `key` gives; where it begins with `result`, that is the token for it.
+/// The path that `key` gives. `result` is the token for a first segment of that name.
 pub(super) fn path(
     key: &str,
     text: &str,
@@ -41,12 +41,13 @@ fn advice(key: &str) -> &'static str {
     }
 }
 
-/// Ids are a path alone; every other text has its paths in braces.
+/// An id is a single path. Every other text has its paths in braces.
 fn is_id(key: &str) -> bool {
     key.ends_with("_field")
 }
 
-/// What the path begins with: an argument's own token (so that it means what the body means by it), shown at the path.
+/// The first segment of a path: the argument's own token, shown at the path. The token's hygiene makes it mean the same
+/// as in the body.
 fn root(key: &str, literal: &LitStr, first: &str, scope: &Scope<'_>) -> syn::Result<Ident> {
     if first == "self" && scope.method.has_receiver() {
         let receiver =
@@ -112,7 +113,7 @@ fn without_an_id(key: &str) -> String {
     }
 }
 
-/// Whether the body has a `let name`, and no argument is called so.
+/// True if the body has a `let name` and no argument has this name.
 pub(super) fn body_makes(name: &str, scope: &Scope<'_>) -> bool {
     fn makes(tokens: TokenStream, name: &str) -> bool {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();

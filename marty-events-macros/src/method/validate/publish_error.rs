@@ -1,4 +1,4 @@
-//! Rules about what becomes of an event that cannot be published.
+//! Rules about `on_publish_error`: the method fails, or the failure is logged.
 
 use proc_macro2::Span;
 use syn::spanned::Spanned;
@@ -8,8 +8,8 @@ use crate::syntax::{
     mistakes::Mistakes,
 };
 
-/// Whether any direct event that fails makes the method fail; and where it is said that a failure is logged, for an event
-/// that may go in a transaction.
+/// First, true if a failed direct event makes the method fail. Second, the span of `on_publish_error = "log"` on an
+/// event that may go in a transaction.
 pub(super) fn publish_error(attributes: &[Args], mistakes: &mut Mistakes) -> (bool, Option<Span>) {
     let mut strict = false;
     let mut logging = None;
@@ -27,7 +27,7 @@ pub(super) fn publish_error(attributes: &[Args], mistakes: &mut Mistakes) -> (bo
     (strict, logging)
 }
 
-/// A record of a failure is handed over without waiting, and apart from the caller's transaction.
+/// Failure events are handed over without waiting, apart from the caller's transaction.
 fn of_failure_alone(args: &Args, mistakes: &mut Mistakes) {
     let transaction = args.transaction.as_ref().map(|place| ("transaction", place.span()));
     let outbox = args.delivery.filter(|_| args.is(Delivery::Outbox)).map(|(_, at)| ("delivery", at));

@@ -8,14 +8,14 @@ use crate::{
     syntax::identifier::plain,
 };
 
-/// What an attribute's expressions may name.
+/// Names of the method, and the path of the library.
 pub(super) struct Scope<'a> {
     pub(super) bindings: &'a [Binding],
     pub(super) method: &'a Method,
     pub(super) krate: &'a Path,
 }
 
-/// An argument called `result` could be meant by it just as well.
+/// A mistake if an argument has the name too: the expression could mean either.
 pub(super) fn not_an_argument(name: &str, span: Span, scope: &Scope<'_>) -> syn::Result<()> {
     if !scope.bindings.iter().any(|binding| plain(&binding.name) == name) {
         return Ok(());

@@ -21,7 +21,7 @@ pub(super) fn shape(method: &Method) -> syn::Result<(Vec<Attribute>, Shape)> {
     Ok((attributes, shape))
 }
 
-/// Whether the function starts a runtime and waits, as `#[tokio::main]` and its like make it.
+/// True if the function starts a runtime and blocks on it, as `#[tokio::main]` and its like make it do.
 fn blocks(body: &TokenTree) -> bool {
     match body {
         TokenTree::Group(group) => group.stream().into_iter().any(|token| blocks(&token)),

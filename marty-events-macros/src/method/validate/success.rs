@@ -1,4 +1,4 @@
-//! Rules about `success`: whether a call that returned a value has succeeded.
+//! Rules about `success`, which decides if a call that returned a value has succeeded.
 
 use syn::spanned::Spanned;
 

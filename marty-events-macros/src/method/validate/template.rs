@@ -17,8 +17,8 @@ pub(super) struct Template {
     pub(super) result: Option<Ident>,
 }
 
-/// `format!` takes names and no paths, so every path becomes an argument of it. Names stay where they are: a misspelt one is
-/// reported by the compiler at its letters.
+/// `format!` takes names but not paths, so every path becomes an argument of it. Names stay in the literal: the
+/// compiler reports a misspelt one at its letters.
 pub(super) fn template(key: &str, literal: &LitStr, scope: &Scope<'_>) -> syn::Result<Template> {
     let result = Ident::new("result", literal.span());
     let text = literal.value();
@@ -58,7 +58,7 @@ pub(super) fn template(key: &str, literal: &LitStr, scope: &Scope<'_>) -> syn::R
     Ok(Template { expression, result: names_result.then_some(result) })
 }
 
-/// The expression for a path; none where `format!` reads the name itself.
+/// The expression for a path. None if `format!` reads the name itself.
 fn argument(
     key: &str,
     name: &str,
@@ -108,7 +108,7 @@ fn parts(text: &str) -> Vec<Part<'_>> {
             rest = behind;
             continue;
         }
-        // What is not closed is left for `format!` to report.
+        // `format!` reports a brace that is not closed.
         let Some(close) = rest[open..].find('}').map(|close| open + close) else { break };
         let (inside, behind) = (&rest[open + 1..=close], &rest[close + 1..]);
         let end = inside.find([':', '}']).unwrap_or(inside.len() - 1);
@@ -120,7 +120,7 @@ fn parts(text: &str) -> Vec<Part<'_>> {
     parts
 }
 
-/// A value of the body's own that an expression begins with: `made`, `made.id`, `&made`, `made.id()`.
+/// A mistake if the expression begins with a value of the body's own: `made`, `made.id`, `&made`, `made.id()`.
 pub(super) fn made_by_the_body(value: &Expr, scope: &Scope<'_>) -> syn::Result<()> {
     let inner = match value {
         Expr::Path(path) => {

@@ -1,4 +1,4 @@
-//! Which arguments are needed after the body.
+//! Arguments that an attribute uses after the body.
 
 use proc_macro2::TokenStream;
 use syn::Expr;
@@ -40,12 +40,12 @@ fn parsed(tokens: &TokenStream) -> Expr {
     syn::parse2(tokens.clone()).unwrap_or_else(|_| Expr::Verbatim(tokens.clone()))
 }
 
-/// The body takes all by value, unless something of it is needed afterwards.
+/// The body takes all arguments by value, unless an attribute needs one of them afterwards.
 pub(super) fn capture(bindings: Vec<Binding>, used_after: &UsedAfter) -> Capture {
     let is_used = |binding: &Binding| used_after.contains(&plain(&binding.name));
     if !used_after.contains("self") && !bindings.iter().any(is_used) {
         return Capture::Move;
     }
-    // What is bound by `mut` stays where it is: the body borrows it.
+    // The body borrows a `mut` binding, which stays outside.
     Capture::Only(bindings.into_iter().filter(|binding| !binding.is_mutable && !is_used(binding)).collect())
 }

@@ -65,7 +65,7 @@ fn topic_part(key: &str, text: &LitStr) -> syn::Result<()> {
     Ok(())
 }
 
-/// A text may hold `{name}`, as in `format!`, and paths; anything but a literal is made a text of its own, by reference.
+/// A literal may hold `{name}`, as in `format!`, and paths. Any other expression becomes an owned text, by reference.
 fn text(key: &str, given: &Expr, args: &Args, scope: &Scope<'_>) -> syn::Result<Value> {
     let (span, krate) = (given.span(), scope.krate);
     if let Some(text) = literal(given) {
@@ -93,7 +93,7 @@ fn moment(result: Option<Ident>, args: &Args, scope: &Scope<'_>) -> syn::Result<
     Ok(Moment::Success(result))
 }
 
-/// A value that is no text; an argument is copied.
+/// A value that is not a text. An argument is cloned, because the body may move it.
 fn copied(given: &Expr, scope: &Scope<'_>) -> syn::Result<Value> {
     let span = given.span();
     let named = match given {

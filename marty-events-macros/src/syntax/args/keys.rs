@@ -1,4 +1,4 @@
-//! Which keys an attribute takes, and which it must have.
+//! Keys of each attribute: known and required ones.
 
 use crate::syntax::kind::Kind;
 
@@ -38,7 +38,7 @@ pub(super) fn owner(key: &str) -> Option<Kind> {
     Kind::ALL.into_iter().find(|kind| known(*kind).any(|known| known == key))
 }
 
-/// The key of this attribute that says what `key` says in another one.
+/// The key of this attribute with the meaning that `key` has in another one.
 pub(super) fn counterpart(kind: Kind, key: &str) -> Option<&'static str> {
     let kinds_key = |kind| match kind {
         Kind::Audit => "resource_type",
@@ -52,7 +52,8 @@ pub(super) fn counterpart(kind: Kind, key: &str) -> Option<&'static str> {
     Kind::ALL.into_iter().any(|other| kinds_key(other) == key).then(|| kinds_key(kind))
 }
 
-/// The attribute that was meant, where more than one key is unknown and all together are another one's.
+/// The attribute that was probably meant: more than one key is unknown here, and all keys together are those of that
+/// one.
 pub(super) fn of_another_kind(kind: Kind, given: &[String], unknown: &[String]) -> Option<Kind> {
     let all = || given.iter().chain(unknown);
     let has_all = |other: &Kind| {
@@ -62,7 +63,7 @@ pub(super) fn of_another_kind(kind: Kind, given: &[String], unknown: &[String]) 
     if unknown.len() < 2 { None } else { Kind::ALL.into_iter().filter(|other| *other != kind).find(has_all) }
 }
 
-/// The keys without which there is no event, with an example of each.
+/// Required keys, with an example of each.
 pub(crate) fn required(kind: Kind) -> &'static [(&'static str, &'static str)] {
     match kind {
         Kind::Audit => &[

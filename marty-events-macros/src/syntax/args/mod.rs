@@ -17,7 +17,7 @@ pub(crate) use words::{choice, literal};
 /// The arguments of one attribute, each as it was written.
 pub(crate) struct Args {
     pub(crate) kind: Kind,
-    /// Where the attribute stands, for what has no token of its own.
+    /// The span of the attribute, for mistakes that have no token of their own.
     pub(crate) span: Span,
     /// Keys that take an expression: `event_type`, `action`, `resource_type`, ...
     values: Vec<(Ident, Expr)>,
@@ -53,7 +53,7 @@ impl Args {
     }
 }
 
-/// `"user_id"`, `"request.user.id"`, `"result.id"`; or `none`, in so many letters.
+/// `"user_id"`, `"request.user.id"`, `"result.id"`; or the word `none`.
 pub(crate) enum IdField {
     Path(LitStr),
     None,
@@ -78,7 +78,7 @@ pub(crate) enum OnPublishError {
     Fail,
 }
 
-/// Which outcomes are recorded.
+/// The outcomes that an attribute records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum On {
     Success,

@@ -1,4 +1,4 @@
-//! Reads the arguments; goes on behind a mistake, so that all are reported.
+//! Reads the arguments. Reading goes on behind a mistake, so that all are reported.
 
 use proc_macro2::{Span, TokenStream};
 use syn::{
@@ -46,7 +46,7 @@ pub(super) fn args(kind: Kind, span: Span, tokens: TokenStream, mistakes: &mut M
         }
         Ok(())
     };
-    // Behind a mistake of syntax nothing can be said of the rest.
+    // Tokens behind a mistake of syntax cannot be read.
     let parsed = parser.parse2(tokens);
     if parsed.is_ok()
         && let Some(other) = keys::of_another_kind(kind, &seen.given, &seen.unknown)
@@ -69,14 +69,15 @@ pub(super) fn args(kind: Kind, span: Span, tokens: TokenStream, mistakes: &mut M
 #[derive(Default)]
 struct Seen {
     given: Vec<String>,
-    /// Keys that a misspelt one probably stands for: they are not missing besides.
+    /// Keys that a misspelt one probably stands for. They do not count as missing.
     meant: Vec<&'static str>,
-    /// Keys that this attribute does not have, and where the first of them stands.
+    /// Keys that this attribute does not have.
     unknown: Vec<String>,
+    /// The span of the first unknown key.
     at: Option<Span>,
 }
 
-/// Reads what follows `key`.
+/// Reads the tokens behind `key`.
 fn entry(
     args: &mut Args,
     seen: &mut Seen,

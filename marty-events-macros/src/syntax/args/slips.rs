@@ -1,4 +1,4 @@
-//! Mistakes in the form of an argument: each is told by the line to write, and passed over.
+//! Mistakes in the form of an argument. Each error says the line to write, and reading goes on behind it.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{
@@ -15,7 +15,7 @@ use crate::syntax::{
     suggest::{nearest, suggestion},
 };
 
-/// The value behind `key =`; none where it stands in another way.
+/// The value behind `key =`. None, and a mistake, if it has another form.
 pub(super) fn value(key: &Ident, input: ParseStream<'_>, mistakes: &mut Mistakes) -> syn::Result<Option<Expr>> {
     let line = if input.is_empty() || input.peek(Token![,]) {
         "..".to_owned()
@@ -79,7 +79,7 @@ pub(super) fn in_quotes(key: &str, text: &LitStr) -> syn::Error {
     syn::Error::new(text.span(), format!("`{key}` stands without quotes; write `{key} = {line}`"))
 }
 
-/// `none` where the audit event alone takes it.
+/// `none` as an id, which only the audit event takes.
 pub(super) fn no_id(kind: Kind, none: &ExprPath) -> syn::Error {
     let key = kind.id_key();
     let message = if kind == Kind::Custom {
@@ -92,7 +92,7 @@ pub(super) fn no_id(kind: Kind, none: &ExprPath) -> syn::Error {
     syn::Error::new_spanned(none, message)
 }
 
-/// A key that the attribute does not have, and the one of its own that was probably meant.
+/// The error for an unknown key, and the key that was probably meant.
 pub(super) fn unknown(kind: Kind, name: &str, span: Span) -> (syn::Error, Option<&'static str>) {
     let own = keys::counterpart(kind, name);
     let hint = match (keys::owner(name), own) {
@@ -106,16 +106,16 @@ pub(super) fn unknown(kind: Kind, name: &str, span: Span) -> (syn::Error, Option
     (syn::Error::new(span, format!("`{}` has no key `{name}`{hint}", kind.name())), meant)
 }
 
-/// All the keys are those of another attribute: one mistake.
+/// All keys are those of another attribute: one mistake.
 pub(super) fn another_kind(kind: Kind, other: Kind, span: Span) -> syn::Error {
     let (kind, other) = (kind.name(), other.name());
     syn::Error::new(span, format!("the keys of this `{kind}` are those of `{other}`; write `#[{other}(..)]`"))
 }
 
-/// Keys without which there is no event: one error for all that are missing.
+/// Missing keys: one error for all of them.
 pub(super) fn missing(kind: Kind, missing: &[(&str, &str)], span: Span) -> syn::Error {
     let names: Vec<String> = missing.iter().map(|(key, _)| format!("`{key}`")).collect();
-    // An example may end in words about it.
+    // An example may end with words about itself.
     let (lines, words): (Vec<&str>, Vec<&str>) =
         missing.iter().map(|(_, example)| example.split_at(example.find('`').unwrap_or(example.len()))).unzip();
     let message =
@@ -123,7 +123,7 @@ pub(super) fn missing(kind: Kind, missing: &[(&str, &str)], span: Span) -> syn::
     syn::Error::new(span, message)
 }
 
-/// Passes over a value that nothing is known of.
+/// Passes over the value of an unknown key.
 pub(super) fn skip(input: ParseStream<'_>) -> syn::Result<()> {
     if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;

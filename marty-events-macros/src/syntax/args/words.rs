@@ -20,7 +20,7 @@ pub(super) fn text(key: &Ident, value: &Expr) -> syn::Result<LitStr> {
 pub(crate) fn literal(value: &Expr) -> Option<LitStr> {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.clone()),
-        // What a `macro_rules!` passed on as an expression.
+        // A `macro_rules!` passes an expression on in an invisible group.
         Expr::Group(group) => literal(&group.expr),
         _ => None,
     }

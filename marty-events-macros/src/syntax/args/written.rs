@@ -1,4 +1,4 @@
-//! What the user wrote, for the line that an error proposes.
+//! Tokens of the user as a line of code, for the line that an error proposes.
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;

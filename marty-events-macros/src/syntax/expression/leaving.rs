@@ -13,7 +13,7 @@ pub(crate) fn check(expression: &Expr) -> syn::Result<()> {
 #[derive(Default)]
 struct Leaving {
     found: Option<syn::Error>,
-    /// How many loops of the expression's own stand around.
+    /// The number of the expression's own loops around the current place.
     loops: usize,
     /// The labels of the expression's own loops and blocks.
     labels: Vec<Lifetime>,
@@ -27,7 +27,7 @@ impl Leaving {
         self.found.get_or_insert_with(|| syn::Error::new(span, message));
     }
 
-    /// A `break` or `continue` may leave only what the expression itself began.
+    /// A `break` or `continue` may leave a loop or block that the expression itself began, and nothing else.
     fn jump(&mut self, span: Span, word: &str, label: Option<&Lifetime>) {
         let is_own = label.map_or(0 < self.loops, |label| self.labels.contains(label));
         if !is_own {
@@ -44,7 +44,7 @@ impl Leaving {
         self.loops = loops;
     }
 
-    /// The tokens of a macro, whose grammar nobody knows: a word that could leave the method is refused.
+    /// Tokens of a macro. Its grammar is not known, so every word that could leave the method is refused.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut behind_value = false;
         let mut behind_dot = false;
@@ -81,7 +81,7 @@ fn is_value(name: &Ident) -> bool {
 impl Visit<'_> for Leaving {
     fn visit_expr(&mut self, expression: &Expr) {
         match expression {
-            // What a closure or an async block leaves is only itself.
+            // A closure or an async block leaves only itself.
             Expr::Closure(_) | Expr::Async(_) => {}
             Expr::Try(question) => {
                 self.visit_expr(&question.expr);

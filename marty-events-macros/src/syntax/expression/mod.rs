@@ -11,7 +11,7 @@ pub(crate) use named::names;
 
 use super::identifier::plain;
 
-/// Whether a name stands among tokens that may be no expression yet: by itself, or in a text as `{name}`.
+/// True if a name stands among tokens, by itself or in a text as `{name}`. The tokens need not be an expression yet.
 pub(crate) fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
     let plain = plain(name);
     tokens.clone().into_iter().any(|token| match token {
@@ -22,8 +22,8 @@ pub(crate) fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
     })
 }
 
-/// Whether an expression is a literal or a path: it means the same before and after the body, unless the path is the name of
-/// an argument.
+/// True if an expression is a literal or a path. It then means the same before and after the body, unless the path
+/// names an argument.
 pub(crate) fn is_constant(expression: &Expr) -> bool {
     match expression {
         Expr::Path(_) | Expr::Lit(_) => true,

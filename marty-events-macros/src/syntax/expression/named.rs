@@ -1,4 +1,4 @@
-//! Which values an expression names: a variable of one word that nothing inside the expression binds.
+//! Variables that an expression names: a single word that nothing inside the expression binds.
 
 #[cfg(test)]
 mod tests;
@@ -9,9 +9,9 @@ use syn::{
     Pat, PatIdent, Path, Token, Type, ext::IdentExt, parse::Parser, punctuated::Punctuated, visit::Visit,
 };
 
-/// The `word` that an expression names as a value, so that it can be bound under the user's own token.
+/// The token of `word` as a value in an expression. The value is bound under this token of the user's.
 ///
-/// A field, a method, a module and a variable of the expression's own may have the same name, and are not it.
+/// A field, a method, a module and a variable of the expression's own may have the same name. They do not count.
 pub(crate) fn names(expression: &Expr, word: &str) -> Option<Ident> {
     let mut search = Names { word, found: None, is_bound: false };
     search.visit_expr(expression);
@@ -32,7 +32,7 @@ impl Names<'_> {
         }
     }
 
-    /// What is bound inside ends there.
+    /// Bindings made inside end with the scope.
     fn scope(&mut self, visit: impl FnOnce(&mut Self)) {
         let is_bound = self.is_bound;
         visit(self);
@@ -43,7 +43,7 @@ impl Names<'_> {
         self.is_bound |= binds(pattern, self.word);
     }
 
-    /// The tokens of a macro: expressions, as `format!` and `vec!` take them, or else anything.
+    /// Tokens of a macro: a list of expressions, as `format!` and `vec!` take it, or any other grammar.
     fn tokens(&mut self, tokens: TokenStream) {
         let list = Punctuated::<Expr, Token![,]>::parse_terminated;
         match list.parse2(tokens.clone()) {
@@ -78,7 +78,7 @@ impl Names<'_> {
         }
     }
 
-    /// A word that stands alone: no field, path, key or macro.
+    /// Tokens of any grammar. A word counts if it stands alone: not as a field, in a path, as a key or as a macro.
     fn unparsed(&mut self, tokens: TokenStream) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         for (index, token) in tokens.iter().enumerate() {
@@ -95,7 +95,7 @@ impl Names<'_> {
     }
 }
 
-/// Whether `{word}` or `{word:..}` stands in a format string.
+/// True if `{word}` or `{word:..}` stands in a format string.
 fn captures(format: &str, word: &str) -> bool {
     format.match_indices(&format!("{{{word}")).any(|(at, found)| {
         let escaped = format[..at].chars().rev().take_while(|letter| *letter == '{').count() % 2 == 1;
@@ -163,7 +163,7 @@ impl Visit<'_> for Names<'_> {
         self.bind(&local.pat);
     }
 
-    /// A `let` in a condition binds for what follows it, up to the end of the scope.
+    /// A `let` in a condition binds for the code after it, up to the end of the scope.
     fn visit_expr_let(&mut self, condition: &ExprLet) {
         self.visit_expr(&condition.expr);
         self.bind(&condition.pat);

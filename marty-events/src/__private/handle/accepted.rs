@@ -7,12 +7,12 @@ use super::{
 };
 
 impl<H: ?Sized> ByReference<H> {
-    /// Keeps the handle, to be lent to the body and used afterwards.
+    /// Keeps the handle, which is lent to the body and used after it.
     pub fn split(self, handle: &mut H) -> (Held<'_, H>, ()) {
         (Held(handle), ())
     }
 
-    /// What the method returns borrows from the handle.
+    /// The returned value borrows from the handle.
     pub fn split_returned<T>(self, argument: T) -> (Rejected, T)
     where
         Self: FreeAgain<H>,
@@ -20,7 +20,7 @@ impl<H: ?Sized> ByReference<H> {
         (Rejected, argument)
     }
 
-    /// The handle, after the body.
+    /// Takes the handle after the body.
     pub fn held(self, handle: &mut H) -> Held<'_, H> {
         Held(handle)
     }

@@ -2,7 +2,7 @@
 
 use super::kept::{Absent, Doubted, Held, Named, Opaque, Rejected};
 
-/// Nothing that could be a handle stays unseen.
+/// Refuses an argument that may be a handle and is not known to be one.
 pub fn seen<S: Seen>(_: &S) {}
 
 #[diagnostic::on_unimplemented(
@@ -19,7 +19,7 @@ impl<H: ?Sized> Seen for Held<'_, H> {}
 #[diagnostic::do_not_recommend]
 impl Seen for Rejected {}
 
-/// An argument whose type resembles a handle: if it is none, it cannot be seen what it is.
+/// An argument whose type resembles a handle. If it is not one, it counts as [`Opaque`].
 pub fn recognised<R: Recognised>(kept: R) -> R::Out {
     kept.recognised()
 }
@@ -50,7 +50,7 @@ impl Recognised for Rejected {
     }
 }
 
-/// Takes into account what a type turned out to be. Asked only where no argument is a handle.
+/// Takes the type at run time into account. It is asked only if no argument is a handle.
 pub fn doubt<S: Doubt>(chosen: S, hidden: impl FnOnce() -> Option<&'static str>) -> S::Out {
     chosen.doubt(hidden)
 }

@@ -1,8 +1,9 @@
-//! Chooses the one handle among what was kept of the arguments.
+//! The choice of the one handle among the kept arguments.
 
 use super::kept::{Absent, Held, Opaque, Rejected};
 
-/// At most one of two is a handle. Apart from [`or`], whose answer must be a type in any case: a mistake is one error.
+/// Refuses two handles. It is apart from [`or`], whose answer must have a type in any case, so that a mistake is one
+/// error.
 pub fn beside<L: Beside<R>, R>(_: &L, _: &R) {}
 
 #[diagnostic::on_unimplemented(
@@ -25,7 +26,7 @@ impl<H: ?Sized> Beside<Opaque> for Held<'_, H> {}
 #[diagnostic::do_not_recommend]
 impl<H: ?Sized> Beside<Rejected> for Held<'_, H> {}
 
-/// Of two, the one that is a handle.
+/// The handle, if one of the two is one.
 pub fn or<L: Or<R>, R>(left: L, right: R) -> L::Chosen {
     left.or(right)
 }

@@ -1,4 +1,4 @@
-//! Each answer of the choice has one delivery: a handle takes the outbox, its absence the direct delivery.
+//! The delivery of each choice: a handle writes to the outbox, and without one the events are sent directly.
 
 use super::kept::{Absent, Doubted, Held, Named, Opaque, Rejected};
 use crate::{
@@ -47,7 +47,7 @@ impl Doubted {
 }
 
 impl Opaque {
-    /// Refused by [`seen`].
+    /// [`super::seen`] has refused the argument already.
     #[expect(clippy::unused_async, reason = "it is called like the others")]
     pub async fn hand_over(self, batch: Batch) -> Rejected {
         drop(batch);

@@ -1,20 +1,21 @@
-//! What a type turns out to be at run time, where the signature does not show it: told by its name.
+//! Types at run time, told by their names, for signatures that do not show them.
 //!
-//! An alias, a parameter of the `impl` block and an associated type have no bound and no other name where the attribute is
-//! expanded. Their names at run time are those of the types themselves.
+//! The attribute sees neither the bounds nor the types behind an alias, a parameter of the `impl` block or an
+//! associated type. At run time their names are those of the types themselves.
 
-/// The name of `T`, where it is a transaction or connection, or holds one.
+/// The name of `T`, if it is a transaction or connection, or holds one.
 pub fn hidden_handle<T: ?Sized>() -> Option<&'static str> {
     let name = std::any::type_name::<T>();
     holds(name, &is_handle).then_some(name)
 }
 
-/// The same of a type that cannot be named, asked before the body takes the value.
+/// [`hidden_handle`] for a type that cannot be named. It is asked before the body takes the value.
 pub fn hidden_in<T: ?Sized>(_: &T) -> fn() -> Option<&'static str> {
     hidden_handle::<T>
 }
 
-/// The name of `T`, where it is of a library or a service: for an associated type that is called after a transaction.
+/// The name of `T`, if it is a type of a library or a service. It is asked for an associated type with the name of a
+/// transaction.
 pub fn hidden_associate<T: ?Sized>() -> Option<&'static str> {
     let name = std::any::type_name::<T>();
     let own = name.trim_start_matches("&mut ");
@@ -22,16 +23,16 @@ pub fn hidden_associate<T: ?Sized>() -> Option<&'static str> {
     (!is_of_std || holds(name, &is_handle)).then_some(name)
 }
 
-/// The name of the receiver's type, where a database library's transaction is among its parameters.
+/// The name of the receiver's type, if a database library's transaction is among its parameters.
 ///
-/// Whatever else is called a transaction there may be a service's own: a ledger's `Repository<Transaction>`.
+/// Other types with the name of a transaction may be the service's own: a ledger's `Repository<Transaction>`.
 pub fn hidden_in_receiver<T: ?Sized>() -> Option<&'static str> {
     let name = std::any::type_name::<T>();
     let of_a_library = |path: &str| LIBRARIES.iter().any(|library| path.starts_with(library)) && is_handle(path);
     holds(name, &of_a_library).then_some(name)
 }
 
-/// How the names of handles end, in whatever library.
+/// Endings of the names of handles, in any library.
 const HANDLES: [&str; 11] = [
     "Transaction",
     "PgConnection",
@@ -46,7 +47,7 @@ const HANDLES: [&str; 11] = [
     "Savepoint",
 ];
 
-/// How the paths of database libraries begin.
+/// Beginnings of the paths of database libraries.
 const LIBRARIES: [&str; 8] = [
     "sqlx_",
     "sea_orm::",
@@ -63,7 +64,7 @@ fn is_handle(path: &str) -> bool {
 }
 
 fn holds(name: &str, is_handle: &dyn Fn(&str) -> bool) -> bool {
-    // Most names are done with here.
+    // Most names need no scan.
     HANDLES.iter().any(|end| name.contains(end)) && Scan { rest: name, is_handle }.list()
 }
 
@@ -74,10 +75,10 @@ struct Scan<'n> {
 }
 
 impl Scan<'_> {
-    /// Whether a handle is found before the bracket closes that is open now.
+    /// True if a handle is found before the open bracket closes.
     fn list(&mut self) -> bool {
         let mut found = false;
-        // What a callback is handed and returns is not the argument's.
+        // Parameters and results of a callback are not held by the argument.
         let mut is_callback = false;
         loop {
             let length = self.rest.find(|letter| !is_of_path(letter)).unwrap_or(self.rest.len());
@@ -92,7 +93,8 @@ impl Scan<'_> {
                     is_callback |=
                         next == Some('(') && (last == "fn" || last.trim_start_matches("Async").starts_with("Fn"));
                     let inner = self.list();
-                    // `function<T>::{{closure}}` holds no `T`, and what a pool gives is not the method's.
+                    // `function<T>::{{closure}}` holds no `T`, and connections that a pool gives out are not the
+                    // method's.
                     let is_apart = self.rest.starts_with("::") || last.ends_with("Pool") || last == "PhantomData";
                     found |= inner && !is_callback && !is_apart;
                 }
@@ -118,7 +120,7 @@ mod tests {
 
     use super::{hidden_associate, hidden_handle, hidden_in, hidden_in_receiver};
 
-    /// Stand-ins: the names are what is looked at.
+    /// Stand-ins: only the names matter.
     mod sea_orm {
         pub(super) struct DatabaseTransaction;
         pub(super) struct DatabaseConnection;

@@ -1,25 +1,25 @@
-//! Kept of each argument: a handle, or the reason why there is none.
+//! Kept arguments: a handle, or the reason why there is none.
 
 use crate::{OutboxConnection, OutboxTransaction};
 
-/// The argument is no handle.
+/// The argument is not a handle.
 #[derive(Debug)]
 pub struct Absent;
 
 /// The argument is a handle.
 pub struct Held<'a, H: ?Sized>(pub(super) &'a mut H);
 
-/// No handle, unless a type turned out to be one.
+/// No argument is a handle, but the types at run time may show a hidden one.
 #[derive(Debug)]
 pub struct Doubted {
     pub(super) hidden: Option<&'static str>,
 }
 
-/// It cannot be seen whether the argument is a handle.
+/// The signature does not show if the argument is a handle.
 #[derive(Debug)]
 pub struct Opaque;
 
-/// The argument was refused already: whatever follows from that is no second error.
+/// The argument was refused already. Everything that follows from it compiles, so there is one error.
 #[derive(Debug)]
 pub struct Rejected;
 
@@ -29,12 +29,12 @@ impl<H: ?Sized> std::fmt::Debug for Held<'_, H> {
     }
 }
 
-/// The handle that the attribute names. What it has to be is asked here and nowhere else: a mistake is one error.
+/// The handle that the attribute names. Its bound is asked here and nowhere else, so a mistake is one error.
 pub fn named<H: OutboxTransaction + ?Sized>(handle: &mut H) -> Named<'_, H> {
     Named { handle, connect: H::connection }
 }
 
-/// The handle that the attribute names.
+/// The handle that the attribute names, without its bound.
 pub struct Named<'a, H: ?Sized> {
     pub(super) handle: &'a mut H,
     connect: fn(&mut H) -> OutboxConnection<'_>,

@@ -1,7 +1,7 @@
-//! Tells by an argument's type whether it is a transaction handle.
+//! The ladder: it tells a transaction handle by the type of an argument.
 //!
-//! A ladder of traits, one rung each with one reference fewer: `(&&&&&&Probe).tag()` finds the first rung whose bound
-//! holds. The answer is a type without size; nothing of it is left at run time.
+//! Each rung is a trait, with one reference fewer than the rung above. `(&&&&&&Probe).tag()` finds the first rung whose
+//! bound holds. The answer is a type without size, so nothing of it is left at run time.
 
 use std::marker::PhantomData;
 
@@ -10,7 +10,7 @@ use sqlx::{Connection, Database, Transaction, pool::PoolConnection};
 use super::tag::{ByReference, ByValue, Foreign, Other, Pooled};
 use crate::OutboxTransaction;
 
-/// Stands for a value of type `T`, owns and borrows nothing.
+/// Stands for a value of type `T`. It owns and borrows nothing.
 #[derive(Debug)]
 pub struct Probe<T>(PhantomData<fn() -> T>);
 
@@ -67,7 +67,7 @@ pub trait RungForeignConnection {
     }
 }
 
-/// On the rung of [`RungOwned`]: of the two, one at the most holds.
+/// The same rung as [`RungOwned`]: at most one of the two bounds holds.
 impl<C: Connection> RungForeignConnection for &&Probe<&mut C> {
     type Connection = C;
 }

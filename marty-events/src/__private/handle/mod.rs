@@ -19,3 +19,4 @@ pub use kept::{Absent, Doubted, Held, Named, Opaque, Rejected, named};
 pub use ladder::{
     Probe, RungForeign, RungForeignConnection, RungForeignOwned, RungHandle, RungOther, RungOwned, RungPoolConnection,
 };
+pub use tag::{ByReference, ByValue, Foreign, Other, Pooled};

@@ -1,6 +1,7 @@
-//! Arguments that are refused. Each method is written out, and not by a macro: the compiler shows it in the error.
+//! Arguments that are refused. The methods are written out, without a macro, because the compiler shows them in its
+//! error.
 //!
-//! No bound is one of the handle itself: the compiler would propose it for a generic handle.
+//! No bound is on the handle itself: the compiler would propose it for a generic handle.
 
 use super::{
     kept::Rejected,
@@ -120,7 +121,7 @@ impl<X> Foreign<X> {
 
 /// Implemented by nothing: its bound is an error message.
 #[diagnostic::on_unimplemented(
-    message = "what this method returns borrows from its transaction, which the event needs after the body",
+    message = "the value that this method returns borrows from its transaction, which the event needs after the body",
     label = "still borrowed when the event is to be written",
     note = "return an owned value; or state `delivery = \"direct\"`"
 )]

@@ -1,10 +1,10 @@
-//! What the bounds of a generic argument say.
+//! Bounds of generic arguments.
 
 use syn::{GenericParam, Generics, Ident, Type, TypeParamBound, WherePredicate, punctuated::Punctuated};
 
 use crate::method::signature::peel;
 
-/// Whether the signature hides what the argument is.
+/// True if the signature hides the argument's type: it may be a handle, or a connection that the body uses up.
 pub(super) fn is_opaque(ty: &Type, generics: &Generics) -> bool {
     match peel(ty) {
         Type::Reference(reference) if reference.mutability.is_some() => hides_all(&reference.elem, generics),
@@ -39,7 +39,7 @@ fn bounds<'a>(name: &Ident, generics: &'a Generics) -> Vec<&'a TypeParamBound> {
     inline.chain(behind).flat_map(Punctuated::iter).collect()
 }
 
-/// `T`, `impl Send`: no bound tells more than that there is a value.
+/// `T`, `impl Send`: the bounds say nothing about the value.
 fn hides_all(ty: &Type, generics: &Generics) -> bool {
     match peel(ty) {
         Type::ImplTrait(of) => of.bounds.iter().all(is_marker),
@@ -59,8 +59,8 @@ fn is_marker(bound: &TypeParamBound) -> bool {
     }
 }
 
-/// `Executor` and `Acquire` of sqlx, and traits that are called after them: used up by the body, so that nothing is left
-/// for the event.
+/// `Executor` and `Acquire` of sqlx, and traits with such names. The body uses the value up, so nothing is left for the
+/// event.
 fn consumes_connection<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> bool {
     bounds.into_iter().any(|bound| match bound {
         TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|last| {

@@ -1,4 +1,4 @@
-//! Which types may hide a handle: all whose names do not say what they are.
+//! Types that may hide a handle: every type whose name does not settle the question.
 
 use syn::{FnArg, GenericArgument, Ident, Pat, PathArguments, Signature, Type, TypePath, spanned::Spanned};
 
@@ -29,14 +29,14 @@ fn by_type(pattern: &Pat, ty: &Type) -> Option<HiddenBy> {
     if mentions_impl(ty) {
         return match pattern {
             Pat::Ident(name) => Some(HiddenBy::Impl { argument: name.ident.clone(), ty: ty.clone() }),
-            // It has neither a name of its own nor one of its type.
+            // Such an argument has no name, and neither has its type.
             _ => None,
         };
     }
     Some(if is_associate(ty) { HiddenBy::Associate(ty.clone()) } else { HiddenBy::Type(ty.clone()) })
 }
 
-/// `&mut R::Tx`, `&mut Self::Tx`, `&mut <R as Repo>::Tx`: nothing but the name says that it is a transaction.
+/// `&mut R::Tx`, `&mut Self::Tx`, `&mut <R as Repo>::Tx`: only the name says that it is a transaction.
 fn is_associate(ty: &Type) -> bool {
     let Type::Reference(reference) = peel(ty) else { return false };
     let Type::Path(TypePath { qself, path, .. }) = peel(&reference.elem) else { return false };

@@ -1,4 +1,4 @@
-//! Rules about the road: which argument is the transaction handle.
+//! Rules about the transaction handle: the argument or place that the event is written in.
 
 mod bounds;
 mod hidden;
@@ -45,7 +45,7 @@ pub(super) fn handle(
         }
         return named_handle(place, method);
     }
-    // A record of a failure takes a road of its own.
+    // Failure events use no handle.
     if attributes.iter().all(|args| args.is(Delivery::Direct) || !args.on().success()) {
         return Handle::None;
     }

@@ -1,4 +1,4 @@
-//! Types that are a transaction by their name, of whatever library, and wherever they stand in an argument's type.
+//! Types with the name of a transaction, of any library and at any place in an argument's type.
 
 use quote::ToTokens;
 use syn::{
@@ -8,7 +8,7 @@ use syn::{
 
 use crate::method::signature::peel;
 
-/// How the names of transactions, of what leads to one, and of the connections end that a transaction may be open on.
+/// Endings of names: transactions, types that lead to one, and connections on which one may be open.
 const ENDS: [&str; 11] = [
     "Transaction",
     "Executor",
@@ -23,9 +23,9 @@ const ENDS: [&str; 11] = [
     "Savepoint",
 ];
 
-/// Whether a name in the type, or in a bound of a generic in it, ends as those of handles do.
+/// True if a name in the type, or in a bound of a generic in it, ends as the names of handles do.
 ///
-/// Only the types themselves tell whether the argument is a handle; one that resembles a handle and is none is refused.
+/// Only the compiler knows the type itself. An argument that resembles a handle and is not one is refused there.
 pub(super) fn resembles_handle(ty: &Type, generics: &Generics) -> bool {
     let mut search = Resemblance { generics, followed: Vec::new(), found: false };
     search.visit_type(ty);
@@ -89,7 +89,7 @@ impl Visit<'_> for Resemblance<'_> {
 
     fn visit_path_segment(&mut self, segment: &PathSegment) {
         let name = segment.ident.to_string();
-        // What a pool gives is not the method's.
+        // Connections that a pool gives out are not the method's.
         if name.ends_with("Pool") || name == "PhantomData" {
             return;
         }
@@ -97,7 +97,7 @@ impl Visit<'_> for Resemblance<'_> {
         syn::visit::visit_path_segment(self, segment);
     }
 
-    // What is behind `dyn` is not even seen at run time.
+    // Names at run time do not show the type behind `dyn`.
     fn visit_type_trait_object(&mut self, object: &TypeTraitObject) {
         let is_called_so = |bound: &TypeParamBound| match bound {
             TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|last| {

@@ -1,4 +1,4 @@
-//! Whether what a method returns may borrow from its handle, which must be free again for the event.
+//! Return values that may borrow from the handle. The handle must be free after the body, for the event.
 
 use syn::{FnArg, Lifetime, ReceiverKind, Signature, Type, TypeReference, visit::Visit};
 
@@ -16,7 +16,7 @@ pub(super) fn lifetimes(signature: &Signature) -> Returned {
     if let Some(ty) = output(&signature.output, signature.asyncness.is_some()) {
         found.visit_type(&ty);
     }
-    // What another argument lends too may be borrowed from that one.
+    // A lifetime that two arguments share may be borrowed from the other one.
     let mut shared = Lifetimes::default();
     for input in &signature.inputs {
         match input {
