@@ -53,6 +53,25 @@ pub(super) fn used_by_attributes(bindings: &[Binding], events: &[Event]) -> Toke
     uses.collect()
 }
 
+/// Arguments that the body takes by value.
+pub(super) fn take(bindings: &[Binding]) -> TokenStream {
+    let takes = bindings.iter().map(|binding| {
+        let (name, conditions) = (&binding.name, &binding.conditions);
+        quote_spanned! {Span::mixed_site()=>
+            #(#conditions)*
+            #[allow(
+                clippy::redundant_locals,
+                clippy::shadow_same,
+                clippy::let_unit_value,
+                clippy::used_underscore_binding,
+                clippy::no_effect_underscore_binding
+            )]
+            let #name = #name;
+        }
+    });
+    takes.collect()
+}
+
 fn used(name: &Ident) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         #[allow(clippy::used_underscore_binding, clippy::no_effect_underscore_binding)]

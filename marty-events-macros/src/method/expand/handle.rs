@@ -6,7 +6,7 @@ use syn::{Attribute, Expr, Ident, Type, spanned::Spanned};
 
 use crate::method::{
     model::{Argument, Handle, Hidden, HiddenBy, Model},
-    signature::{Binding, mentions_impl},
+    signature::mentions_impl,
 };
 
 #[derive(Default)]
@@ -43,25 +43,6 @@ pub(super) fn handle(model: &Model, private: &TokenStream) -> HandleCode {
         }
     }
     code
-}
-
-/// Arguments that the body takes by value.
-pub(super) fn take(bindings: &[Binding]) -> TokenStream {
-    let takes = bindings.iter().map(|binding| {
-        let (name, conditions) = (&binding.name, &binding.conditions);
-        quote_spanned! {Span::mixed_site()=>
-            #(#conditions)*
-            #[allow(
-                clippy::redundant_locals,
-                clippy::shadow_same,
-                clippy::let_unit_value,
-                clippy::used_underscore_binding,
-                clippy::no_effect_underscore_binding
-            )]
-            let #name = #name;
-        }
-    });
-    takes.collect()
 }
 
 /// The place stays the method's: the body borrows it.

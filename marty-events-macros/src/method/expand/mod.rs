@@ -85,7 +85,7 @@ fn inner(model: &Model, order: &TokenStream, body: &TokenStream) -> TokenStream 
     let fake_return = returned.as_ref().map(fake_return);
     let (moves, rebind) = match &model.capture {
         Capture::Move => (Some(quote_spanned!(mixed=> move)), TokenStream::new()),
-        Capture::Only(bindings) => (None, handle::take(bindings)),
+        Capture::Only(bindings) => (None, drops::take(bindings)),
     };
     let block = quote_spanned! {mixed=>
         async #moves {

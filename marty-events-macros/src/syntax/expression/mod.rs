@@ -2,6 +2,7 @@
 
 mod leaving;
 mod named;
+mod tokens;
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{Expr, Ident};

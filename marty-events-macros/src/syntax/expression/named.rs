@@ -3,11 +3,13 @@
 #[cfg(test)]
 mod tests;
 
-use proc_macro2::{Spacing, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
 use syn::{
     Arm, Attribute, Block, Expr, ExprClosure, ExprForLoop, ExprIf, ExprLet, ExprWhile, Ident, Item, Lit, Local, Macro,
     Pat, PatIdent, Path, Token, Type, ext::IdentExt, parse::Parser, punctuated::Punctuated, visit::Visit,
 };
+
+use super::tokens::{captures, stands_alone};
 
 /// The token of `word` as a value in an expression. The value is bound under this token of the user's.
 ///
@@ -93,26 +95,6 @@ impl Names<'_> {
             }
         }
     }
-}
-
-/// True if `{word}` or `{word:..}` stands in a format string.
-fn captures(format: &str, word: &str) -> bool {
-    format.match_indices(&format!("{{{word}")).any(|(at, found)| {
-        let escaped = format[..at].chars().rev().take_while(|letter| *letter == '{').count() % 2 == 1;
-        !escaped && format[at + found.len()..].starts_with(['}', ':'])
-    })
-}
-
-fn stands_alone(before: &[TokenTree], after: &[TokenTree]) -> bool {
-    let punct = |token: Option<&TokenTree>, letter: char, spacing: Spacing| matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == letter && punct.spacing() == spacing);
-    let (last, last_but_one) = (before.last(), before.iter().rev().nth(1));
-    let is_field = punct(last, '.', Spacing::Alone) && !punct(last_but_one, '.', Spacing::Joint);
-    let is_in_path = punct(last, ':', Spacing::Alone) && punct(last_but_one, ':', Spacing::Joint);
-    let next = after.first();
-    let is_key = punct(next, ':', Spacing::Alone) || punct(next, ':', Spacing::Joint);
-    let is_assigned = punct(next, '=', Spacing::Alone);
-    let is_macro = punct(next, '!', Spacing::Alone) && matches!(after.get(1), Some(TokenTree::Group(_)));
-    !(is_field || is_in_path || is_key || is_assigned || is_macro)
 }
 
 fn is_word(expression: &Expr, word: &str) -> bool {
