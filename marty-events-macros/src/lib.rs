@@ -5,9 +5,9 @@
 //! ```text
 //! lib                       the attributes: one function each
 //! method                    event attributes on async functions
-//!   expand       fallback     code for a model without mistakes; the item and the errors for any other
+//!   expand                    code for a method without mistakes
 //!   validate                  rules, one file a subject; all mistakes of a method are collected
-//!   model                     a method without mistakes
+//!   fallback     model        a method with mistakes: its item and the errors; a method without
 //!   async_shape               the asynchronous body of a function
 //!   signature                 the function as it was written; the names that its arguments bind
 //! syntax                    shared with macros on other items
