@@ -19,7 +19,7 @@ mod time;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use tracing_subscriber::filter::LevelFilter;
 
 use arguments::{Arguments, Command};
@@ -65,7 +65,7 @@ async fn run(arguments: Arguments, output: Output) -> Result<Exit> {
         Command::Cleanup(cleanup) => cleanup::run(&cleanup, shared, output).await,
         Command::Doctor(doctor) => doctor::run(&doctor, shared, output).await,
         Command::Console(console) => console::serve(console, shared, output).await,
-        Command::Completions { shell } => completions::run(shell),
-        Command::Man(manual) => manual::run(&manual),
+        Command::Completions { shell } => completions::run(shell, Arguments::command()),
+        Command::Man(manual) => manual::run(&manual, Arguments::command()),
     }
 }

@@ -1,9 +1,8 @@
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 
 use crate::{
-    arguments::Arguments,
     exit::Exit,
     failure::{Failure, Result},
     output::write,
@@ -16,8 +15,8 @@ pub(crate) struct ManualArguments {
     to: Option<PathBuf>,
 }
 
-pub(crate) fn run(arguments: &ManualArguments) -> Result<Exit> {
-    let command = Arguments::command();
+/// Prints or writes the pages of `command`, the whole command line.
+pub(crate) fn run(arguments: &ManualArguments, command: Command) -> Result<Exit> {
     if let Some(directory) = &arguments.to {
         clap_mangen::generate_to(command, directory).map_err(|error| {
             Failure::new(Exit::Failed, format!("the pages could not be written to {}", directory.display()))
