@@ -1,4 +1,4 @@
-//! The command line: what can be written, and its help.
+//! The command line and its help.
 
 use clap::{Parser, Subcommand};
 
@@ -18,7 +18,7 @@ use crate::{
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
-    /// Answer in JSON: one object for an answer, one a line for a list or a stream. Errors too, on standard error.
+    /// Answer in JSON: one object for an answer, one object a line for a list or a stream. Errors are JSON too, on standard error.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     #[command(subcommand)]
@@ -38,15 +38,15 @@ pub(crate) enum Command {
         after_help = "Examples:\n  KAFKA_BROKERS=kafka-1:9092 marty-events relay --keep-published 24h\n  marty-events relay --drain --within 10m"
     )]
     Relay(RelayArguments),
-    /// Count what waits, what is dead and what was delivered; list the relays and the lanes that each has.
+    /// Count pending events, dead letters and delivered events; list the relays with their lanes.
     #[command(after_help = "Example:\n  marty-events status --json | jq .pending")]
     Status,
-    /// Follow what is published: the records of Kafka topics, or the outbox.
+    /// Follow published events: the records of Kafka topics, or the rows of the outbox.
     #[command(
         after_help = "Examples:\n  marty-events tail marty.audit.events --from beginning --no-follow\n  marty-events tail '^marty\\.users\\.' --type user_created --payload\n  marty-events tail --outbox --limit 10"
     )]
     Tail(TailArguments),
-    /// Look at the events that the broker refused for good, put them back, empty or delete them.
+    /// List the events that the broker refused for good; requeue, empty or delete them.
     #[command(
         subcommand,
         after_help = "Examples:\n  marty-events dead-letters list --topic marty.users.user.created\n  marty-events dead-letters requeue --all"
@@ -55,16 +55,16 @@ pub(crate) enum Command {
     /// Delete old dead letters and old delivered events that were kept, in small steps.
     #[command(after_help = "Example:\n  marty-events cleanup --dead-letters 720h --published 24h")]
     Cleanup(CleanupArguments),
-    /// Check configuration, database, broker and relays, and say what to do about each fault.
+    /// Check configuration, database, broker and relays, and give advice on each fault.
     #[command(after_help = "Examples:\n  marty-events doctor\n  marty-events doctor --max-age 5m --strict --json")]
     Doctor(DoctorArguments),
-    /// Serve a web page on the outbox until SIGINT or SIGTERM: how it stands, and its dead letters.
+    /// Serve web pages on the outbox until SIGINT or SIGTERM: backlog, relays and dead letters.
     #[command(after_help = "Example:\n  marty-events console --listen 127.0.0.1:8787 --read-only")]
     Console(ConsoleSettings),
     /// Print the completions of a shell.
     #[command(after_help = "Example:\n  marty-events completions bash > /etc/bash_completion.d/marty-events")]
     Completions {
-        /// For which shell.
+        /// The shell.
         shell: clap_complete::Shell,
     },
     /// Print the manual page, or write the pages of all the commands into a directory.

@@ -5,15 +5,15 @@ use crate::{
     failure::{Failure, Result},
 };
 
-/// Asks before something is lost for good. Where there is no terminal to ask on, only what was named one by one goes without
-/// a `--yes`.
+/// Asks before data is lost for good. Without a terminal, data that was named one by one needs no `--yes`; everything else
+/// does.
 pub(crate) fn confirm(question: &str, yes: bool, is_named: bool) -> Result<()> {
     if yes {
         return Ok(());
     }
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         let refusal = Failure::new(Exit::Refused, format!("{question} There is no terminal to ask on"));
-        return if is_named { Ok(()) } else { Err(refusal.advise("give --yes if that is what you want")) };
+        return if is_named { Ok(()) } else { Err(refusal.advise("give --yes to go on")) };
     }
     eprint!("{question} [y/N] ");
     io::stderr().flush()?;

@@ -1,4 +1,4 @@
-//! The outbox database of the arguments.
+//! The outbox database that the arguments name.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::{
     shared::Shared,
 };
 
-/// How long a connection may take. A pool would go on for 30 s and then tell of its time-out only.
+/// The limit of a connection. A pool would try for 30 s and then report its own time-out alone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// An outbox, and what there is to know about it before it is asked anything.
+/// An outbox, with its pool and its table.
 pub(crate) struct Outbox {
     pub(crate) pool: OutboxPool,
     pub(crate) table: OutboxTable,
@@ -26,7 +26,7 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// The outbox of the arguments; nothing is connected yet.
+    /// The outbox that the arguments name. No connection is made yet.
     pub(crate) fn of(shared: &Shared) -> Result<Self> {
         let url = shared.database_url().ok_or_else(|| {
             Failure::new(Exit::Usage, "no database is named").advise("set DATABASE_URL, or give --database-url")
@@ -41,7 +41,7 @@ impl Outbox {
         Ok(Self { pool, table, repository })
     }
 
-    /// The same, once the database has answered.
+    /// The outbox that the arguments name, once its database has answered.
     pub(crate) async fn reached(shared: &Shared) -> Result<Self> {
         let outbox = Self::of(shared)?;
         reach(&outbox.pool).await.map_err(|error| unreachable_database(&outbox.pool, &error))?;
@@ -49,7 +49,7 @@ impl Outbox {
     }
 }
 
-/// Connects once, to learn why that fails if it does.
+/// Connects once, so that a failure has its own cause and not the pool's.
 pub(crate) async fn reach(pool: &OutboxPool) -> Result<(), sqlx::Error> {
     let connect = async {
         match pool {
@@ -77,7 +77,7 @@ fn unreachable_database(pool: &OutboxPool, error: &sqlx::Error) -> Failure {
     Failure::new(Exit::Failed, format!("{} cannot be reached", place(pool))).because(error).advise(advice(pool, error))
 }
 
-/// Which database it is, without user and password.
+/// The database's product and place, without user and password.
 pub(crate) fn place(pool: &OutboxPool) -> String {
     match pool {
         #[cfg(feature = "postgres")]
@@ -104,11 +104,11 @@ fn host(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
-/// What to do about a connection that did not come about.
+/// Advice on a connection that failed.
 pub(crate) fn advice(pool: &OutboxPool, error: &sqlx::Error) -> &'static str {
     #[cfg(feature = "sqlite")]
     if matches!(pool, OutboxPool::Sqlite(_)) {
-        return "check the path in DATABASE_URL; a file that is not there yet is made with `?mode=rwc` behind it";
+        return "check the path in DATABASE_URL; `?mode=rwc` behind it creates a missing file";
     }
     let _ = pool;
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
@@ -129,7 +129,7 @@ pub(crate) fn advice(pool: &OutboxPool, error: &sqlx::Error) -> &'static str {
         (sqlx::Error::Tls(_), _) => {
             "build the command with the feature `database-tls`, or set sslmode in DATABASE_URL as the server wants it"
         }
-        (sqlx::Error::Database(_), _) => "read what the database said",
+        (sqlx::Error::Database(_), _) => "read the database's message",
         _ => "check host and port in DATABASE_URL, that the server runs, and that no firewall is between",
     }
 }

@@ -1,21 +1,21 @@
 use std::process::ExitCode;
 
-/// How a command ended. The numbers are promised to scripts.
+/// The end of a command. Scripts may rely on the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// What was asked for is done.
+    /// The command is done.
     Done = 0,
-    /// It could not be done; the reason is on standard error.
+    /// The command failed; the reason is on standard error.
     Failed = 1,
     /// The arguments or the environment's variables are wrong. The same number as the argument parser's own.
     Usage = 2,
     /// `doctor` found something wrong.
     Found = 3,
-    /// Not done, or only in part, because the user said so.
+    /// The user refused or interrupted it, so it is not done, or only in part.
     Refused = 4,
 }
 
-/// For the help.
+/// The exit codes for the help.
 pub(crate) const TABLE: &str = "\
 Exit codes:
   0  done

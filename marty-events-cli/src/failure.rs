@@ -8,7 +8,7 @@ use crate::exit::Exit;
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
-/// Why a command did not do what it was asked, and what to do about it. No secret is in it.
+/// A command's failure, with its causes and advice. It holds no secret.
 #[derive(Debug, Serialize)]
 pub(crate) struct Failure {
     #[serde(rename = "exit_code", serialize_with = "as_number")]
@@ -16,7 +16,7 @@ pub(crate) struct Failure {
     pub(crate) error: String,
     pub(crate) causes: Vec<String>,
     pub(crate) advice: Option<String>,
-    /// The reader of standard output has gone, as `head` does: that is no failure, and nobody is left to tell.
+    /// The reader of standard output has gone, as `head` does. That is not a failure, and there is nobody to report it to.
     #[serde(skip)]
     pub(crate) is_silent: bool,
 }
@@ -37,7 +37,7 @@ impl Failure {
     }
 }
 
-/// An error and its causes, each in words.
+/// The texts of an error and of its causes.
 pub(crate) fn chain(error: Option<&dyn Error>) -> impl Iterator<Item = String> {
     let mut causes = Vec::new();
     let mut next = error;
@@ -45,7 +45,7 @@ pub(crate) fn chain(error: Option<&dyn Error>) -> impl Iterator<Item = String> {
         causes.push(error.to_string());
         next = error.source();
     }
-    // Some errors speak as their cause does.
+    // Some errors repeat the text of their cause.
     causes.dedup();
     causes.into_iter()
 }
@@ -64,8 +64,8 @@ impl From<EventError> for Failure {
             ),
             EventError::Outbox { .. } => Some("check the database with `marty-events doctor`"),
             EventError::Kafka(_) => Some("check the broker with `marty-events doctor`"),
-            EventError::OutboxUnfit { .. } => Some("let the tables' owner do it, or connect as another user"),
-            EventError::OutboxRefused { .. } => Some("read what the database said; trying again does not help"),
+            EventError::OutboxUnfit { .. } => Some("let the tables' owner change it, or connect as another user"),
+            EventError::OutboxRefused { .. } => Some("read the database's message; another try does not help"),
             EventError::Migrate(error) => Some(migrating(error)),
             _ => None,
         };
@@ -74,11 +74,11 @@ impl From<EventError> for Failure {
     }
 }
 
-/// What to do about tables that could not be made.
+/// Advice on a migration that failed.
 fn migrating(error: &MigrateError) -> &'static str {
     match error {
         MigrateError::VersionMismatch(_) => {
-            "the tables were made by another text than the shipped one: compare the tables with the shipped SQL, and change what differs; \
+            "other SQL than the shipped one made the tables: compare the tables with the shipped SQL, and change what differs; \
              then delete the version's row in the table `.._migrations`, and run `marty-events migrate` again"
         }
         _ => {

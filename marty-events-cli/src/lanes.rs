@@ -1,11 +1,11 @@
-//! Lanes as people read them.
+//! Lanes as text.
 
 use marty_events::outbox::RelayStatus;
 
-/// How many lanes there are (docs/decisions.md, "16 lanes").
+/// The number of lanes (docs/decisions.md, "16 lanes").
 const LANES: i32 = 16;
 
-/// The lanes that no relay has.
+/// The lanes that belong to none of `relays`.
 pub(crate) fn unowned(relays: &[RelayStatus]) -> Vec<i32> {
     (1..=LANES).filter(|lane| !relays.iter().any(|relay| relay.lanes.contains(lane))).collect()
 }

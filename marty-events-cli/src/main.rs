@@ -1,4 +1,16 @@
-//! `marty-events`: the outbox's tables, the relay as a process of its own, and a look into both.
+//! `marty-events`: the outbox's tables, the relay as a process of its own, and a view of both.
+//!
+//! It uses the public API of the library alone. A module uses only modules below it:
+//!
+//! ```text
+//! main                                        parses the arguments, runs the command
+//! arguments                                   the command line and its help
+//! commands   console                          one file or folder each
+//! database   kafka   serve                    the outbox, the brokers, HTTP for a relay
+//! shared   output   confirm   progress        options of every command; the dialogue with people and programs
+//! failure   stop   lanes                      errors with advice, signals, texts about lanes
+//! exit   plain   time                         exit codes, harmless texts, durations
+//! ```
 
 mod arguments;
 mod commands;
@@ -42,13 +54,13 @@ async fn main() -> ExitCode {
     }
 }
 
-/// How much a command logs: a relay tells what it does, the others answer.
+/// The log level of a command. A relay and the console log their work; the other commands answer.
 fn log_level(arguments: &Arguments) -> LevelFilter {
     match &arguments.command {
         Command::Relay(relay) if !relay.has_bar() => LevelFilter::INFO,
-        // Who did what.
+        // The log names the session of each change.
         Command::Console(_) => LevelFilter::INFO,
-        // A connection that is shaky is the answer itself, or in it.
+        // A shaky connection is part of the answer.
         Command::Doctor(_) | Command::Tail(_) => LevelFilter::ERROR,
         _ => LevelFilter::WARN,
     }

@@ -19,7 +19,7 @@ use crate::{
     plain::{self, plain},
 };
 
-/// Where answers go, and in which form.
+/// The form of answers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
@@ -30,7 +30,7 @@ impl Output {
         Self { json }
     }
 
-    /// Whether programs read it.
+    /// True for programs as readers.
     pub(crate) fn is_json(self) -> bool {
         self.json
     }
@@ -48,20 +48,20 @@ impl Output {
         write(text.as_bytes())
     }
 
-    /// A word to the person at the terminal that belongs to no answer.
+    /// Writes a remark for the person at the terminal. It is not part of an answer.
     pub(crate) fn remark(self, text: &str) {
         if !self.json {
             eprintln!("{}", plain::lines(text));
         }
     }
 
-    /// Why nothing came of it.
+    /// Writes a failure with its causes and its advice.
     pub(crate) fn failure(self, failure: &Failure) {
         if failure.is_silent {
             return;
         }
         if self.json {
-            // It has only texts and a number in it, which always can be written.
+            // Texts and a number always have a JSON form.
             eprintln!("{}", plain::json(&serde_json::to_string(failure).unwrap_or_default()));
             return;
         }
@@ -75,7 +75,7 @@ impl Output {
     }
 }
 
-/// Writes to standard output; the reader may have gone.
+/// Writes to standard output. It fails where the reader has gone.
 pub(crate) fn write(bytes: &[u8]) -> Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(bytes)?;
@@ -83,12 +83,12 @@ pub(crate) fn write(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// A text that may be absent.
+/// A text, or a dash in its place.
 pub(crate) fn or_dash(text: Option<&str>) -> String {
     text.map_or_else(|| "-".to_owned(), plain)
 }
 
-/// Columns under their names, without lines between them.
+/// A table without lines: columns under their names.
 pub(crate) fn table<const COLUMNS: usize>(
     names: [&str; COLUMNS],
     rows: impl IntoIterator<Item = [String; COLUMNS]>,
@@ -104,11 +104,11 @@ pub(crate) fn table<const COLUMNS: usize>(
     table.trim_fmt()
 }
 
-/// Logs to standard error; `RUST_LOG` has the last word.
+/// Logs to standard error. `RUST_LOG` overrides `level`.
 pub(crate) fn log(level: LevelFilter) {
     let has_colours = io::stderr().is_terminal() && console::colors_enabled_stderr();
     let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
-    // A field may be a text of an event's: a topic, a key, the reason of a refusal.
+    // A field may come from an event: a topic, a key, the reason of a refusal.
     let fields = debug_fn(|writer, field, value| {
         let value = plain(&format!("{value:?}"));
         if field.name() == "message" { writer.write_str(&value) } else { write!(writer, "{field}={value}") }

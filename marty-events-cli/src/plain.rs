@@ -1,26 +1,26 @@
-//! Texts of unknown origin, as a terminal or a page may show them.
+//! Texts of unknown origin, made safe for a terminal or a page.
 
 use std::fmt::Write;
 
-/// A text on one line: every letter that could move the cursor, turn colours or change the order of other letters is written out.
+/// A text on one line. Letters that move the cursor, turn colours or reorder other letters are written out.
 pub(crate) fn plain(text: &str) -> String {
     escaped(text, |_| false)
 }
 
-/// The same of a text that has lines of its own.
+/// The same, with line ends kept.
 pub(crate) fn lines(text: &str) -> String {
     escaped(text, |letter| letter == '\n')
 }
 
-/// The same of a text whose layout is shown as it is, such as a payload on a page.
+/// The same, with line ends and tabs kept, for a payload on a page.
 pub(crate) fn block(text: &str) -> String {
     escaped(text, |letter| matches!(letter, '\n' | '\r' | '\t'))
 }
 
-/// The same of JSON, which stays JSON of the same value: serde escapes the control characters below the space alone.
+/// The same for JSON, which keeps its value. Serde escapes only the control characters below the space.
 pub(crate) fn json(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut plain, letter| {
-        // Outside of its texts, JSON has no such letters but the ends of lines.
+        // JSON has such letters in its texts alone, except for the ends of lines.
         if letter != '\n' && acts(letter) {
             for unit in letter.encode_utf16(&mut [0; 2]) {
                 // Writing to a String does not fail.
@@ -44,7 +44,7 @@ fn escaped(text: &str, stays: impl Fn(char) -> bool) -> String {
     })
 }
 
-/// Whether a letter does something instead of being seen: C0 and C1 controls, DEL, the ends of lines of Unicode, its marks, embeddings,
+/// True for a letter that acts instead of being seen: C0 and C1 controls, DEL, the ends of lines of Unicode, its marks, embeddings,
 /// overrides and isolates of direction (Unicode Standard Annex 9; Technical Report 36, 2.6), and the invisible tags.
 fn acts(letter: char) -> bool {
     letter.is_control()

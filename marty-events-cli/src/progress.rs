@@ -1,28 +1,27 @@
-//! Long work in bounded steps, with a bar on standard error where that is a terminal.
+//! Long work in bounded steps. A terminal on standard error shows a bar.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use marty_events::CancellationToken;
 
 use crate::failure::Result;
 
-/// A bar that ends at `total`; invisible where standard error is no terminal.
+/// A bar that ends at `total`. It is invisible where standard error is not a terminal.
 pub(crate) fn bar(doing: &'static str, total: u64) -> ProgressBar {
-    // The template is a constant, and the default bar is good enough should it ever be wrong.
+    // The template is a constant; the default bar would do in its place.
     let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos} of {human_len}, {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(total).with_style(style).with_message(doing)
 }
 
-/// What came of work in steps.
+/// The result of work in steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Done {
     pub(crate) count: u64,
-    /// It was stopped by a signal; what the steps before did stays done.
+    /// A signal stopped the work. The steps before it stay done.
     pub(crate) is_interrupted: bool,
 }
 
-/// Does `work` again and again until it has nothing left to do, or the process is asked to stop. Each answers how much it
-/// did, and nothing when there was nothing.
+/// Repeats `work` until it returns `None`, or until the process is asked to stop. Each step returns its amount.
 pub(crate) async fn in_steps(
     doing: &'static str,
     total: u64,

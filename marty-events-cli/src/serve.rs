@@ -1,10 +1,10 @@
-//! What a relay process answers over HTTP: its metrics and its health.
+//! Metrics and health of a relay process over HTTP.
 //!
 //! | path | answers |
 //! |---|---|
 //! | `/metrics` | 200, in Prometheus' text format |
-//! | `/health/live` | 200 while the relay has not ended: a neighbour that is away is no reason to start it again |
-//! | `/health/ready` | 200 where the database answers and the broker does not fail, or is not needed; else 503 and the reason |
+//! | `/health/live` | 200 while the relay has not ended: an outage is not a reason to restart it |
+//! | `/health/ready` | 200 while the relay is ready ([`RelayHealth::is_ready`]); else 503 and the reason |
 
 use std::{future::ready as answer_now, io, time::Duration};
 
@@ -20,14 +20,14 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// From a statement in a millisecond to an outage of hours.
+/// Buckets from a statement of a millisecond to an outage of hours.
 const SECONDS: [f64; 17] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 300.0, 1_800.0, 7_200.0];
 const ROWS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0];
-/// Observations wait in memory until they are put into their buckets.
+/// The pause between two upkeeps, which move observations from memory into their buckets.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Counts for the whole process from now on.
+/// Installs the recorder of metrics for the whole process.
 pub(crate) fn count() -> Result<PrometheusHandle, BuildError> {
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
@@ -35,7 +35,7 @@ pub(crate) fn count() -> Result<PrometheusHandle, BuildError> {
         .install_recorder()
 }
 
-/// Answers at `address` for as long as the process lives.
+/// Serves at `address` until the process ends.
 pub(crate) async fn serve(address: &str, metrics: PrometheusHandle, relay: RelayHealth) -> io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;

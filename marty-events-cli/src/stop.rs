@@ -1,6 +1,6 @@
 use marty_events::CancellationToken;
 
-/// Cancelled at Ctrl-C, and at the SIGTERM of a service manager.
+/// A token that Ctrl-C cancels, and the SIGTERM of a service manager.
 pub(crate) fn when_asked() -> CancellationToken {
     let stop = CancellationToken::new();
     let asked = stop.clone();

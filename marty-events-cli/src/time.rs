@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-/// For the argument parser: `4s`, `1h 30m`, `PT90M`.
+/// Parses an argument: `4s`, `1h 30m`, `PT90M`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let time: SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
     let time = Duration::try_from(time).map_err(|_| "a time cannot be negative".to_owned())?;
@@ -14,7 +14,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(time)
 }
 
-/// 100 years; a longer time could not be added to a point in time.
+/// 100 years. A longer time could not be added to a point in time.
 const LONGEST: Duration = Duration::from_hours(24 * 365 * 100);
 
 /// `850 ms`, `12.5 s`, `3 min`, `2 h 5 min`, `4 d 2 h`.

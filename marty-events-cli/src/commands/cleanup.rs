@@ -18,23 +18,23 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct CleanupArguments {
-    /// Delete the dead letters that died longer ago than this, for example `720h`.
+    /// Delete dead letters that are older than this, for example `720h`.
     #[arg(long, value_parser = duration, value_name = "AGE", required_unless_present = "published")]
     dead_letters: Option<Duration>,
-    /// Delete the delivered events, kept by `relay --keep-published`, that were delivered longer ago than this.
+    /// Delete events that were delivered longer ago than this; `relay --keep-published` kept them.
     #[arg(long, value_parser = duration, value_name = "AGE")]
     published: Option<Duration>,
-    /// How many rows one statement deletes.
+    /// The number of rows that one statement deletes.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     batch_size: u32,
-    /// Do not ask.
+    /// Delete without a question.
     #[arg(long, short)]
     yes: bool,
 }
 
 #[derive(Serialize)]
 struct Cleaned {
-    /// Deleted; `null` where it was not asked for.
+    /// The number of deleted rows; `null` without the option.
     dead_letters: Option<u64>,
     published: Option<u64>,
     interrupted: bool,
@@ -67,7 +67,7 @@ async fn dead_letters(
     let total = outbox.repository.count_dead_letters(&filter).await?;
     if 0 < total {
         let question = format!("Delete {total} dead letters that died more than {} ago, for good?", in_words(age));
-        // The age is in so many letters on the command line, so a scheduled job needs no `--yes`.
+        // The command line states the age, so a scheduled job needs no `--yes`.
         confirm(&question, arguments.yes, true)?;
     }
     in_steps("deleting dead letters", total, stop, async || {
@@ -88,9 +88,9 @@ async fn published(outbox: &Outbox, age: Duration, batch_size: u32, stop: &Cance
 
 impl fmt::Display for Cleaned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (what, count) in [("dead letters", self.dead_letters), ("delivered events", self.published)] {
+        for (rows, count) in [("dead letters", self.dead_letters), ("delivered events", self.published)] {
             if let Some(count) = count {
-                writeln!(f, "deleted {count} {what}")?;
+                writeln!(f, "deleted {count} {rows}")?;
             }
         }
         if self.interrupted { writeln!(f, "stopped before the end") } else { Ok(()) }

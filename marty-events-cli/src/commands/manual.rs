@@ -10,7 +10,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct ManualArguments {
-    /// The directory that gets a page of every command, `marty-events.1`, `marty-events-relay.1` and so on.
+    /// A directory for the pages of all commands: `marty-events.1`, `marty-events-relay.1` and so on.
     #[arg(long, value_name = "DIRECTORY")]
     to: Option<PathBuf>,
 }
@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &ManualArguments, command: Command) -> Result<Exit>
         clap_mangen::generate_to(command, directory).map_err(|error| {
             Failure::new(Exit::Failed, format!("the pages could not be written to {}", directory.display()))
                 .because(&error)
-                .advise("name a directory that is there and open for writing")
+                .advise("name a directory that exists and that you may write")
         })?;
         return Ok(Exit::Done);
     }

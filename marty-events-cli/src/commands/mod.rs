@@ -1,4 +1,4 @@
-//! What each command does, one file a command.
+//! The commands, one file or folder each.
 
 pub(crate) mod cleanup;
 pub(crate) mod completions;

@@ -25,22 +25,22 @@ use crate::{
 pub(crate) struct RelayArguments {
     #[command(flatten)]
     settings: RelaySettings,
-    /// End when the outbox is empty, and answer how many events left it.
+    /// End when the outbox is empty, and report how many events left it.
     #[arg(long)]
     drain: bool,
-    /// How long that may take, for example `10m`; for ever unless set.
+    /// The longest time that --drain may take, for example `10m`; unlimited unless set.
     #[arg(long, value_parser = duration, requires = "drain", value_name = "TIME")]
     within: Option<Duration>,
 }
 
 impl RelayArguments {
-    /// Whether a progress bar shows what the log would.
+    /// A progress bar takes the place of the log.
     pub(crate) fn has_bar(&self) -> bool {
         self.drain && std::io::stderr().is_terminal()
     }
 }
 
-/// Why a drain ended.
+/// The end of a drain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Empty,
@@ -50,7 +50,7 @@ enum End {
 
 #[derive(Serialize)]
 struct Drained {
-    /// Whether the outbox was empty at the end.
+    /// True if the outbox was empty at the end.
     #[serde(rename = "drained")]
     is_empty: bool,
     /// Events that were delivered meanwhile, by any relay.
@@ -62,7 +62,7 @@ struct Drained {
 pub(crate) async fn run(arguments: RelayArguments, shared: &Shared, output: Output) -> Result<Exit> {
     let outbox = Outbox::of(shared)?;
     let listen = arguments.settings.listen().map(str::to_owned);
-    // Before the relay describes its metrics.
+    // The recorder comes first: the relay describes its metrics to it.
     let metrics = listen.as_ref().map(|_| serve::count()).transpose();
     let metrics = metrics.map_err(|error| Failure::new(Exit::Failed, "metrics cannot be counted").because(&error))?;
     let relay = arguments.settings.apply(OutboxRelay::builder(&outbox.pool)).config(kafka::config(shared)?).build()?;
@@ -100,7 +100,7 @@ async fn drain(
     let done = CancellationToken::new();
     let relaying = async {
         let ended = relay.run(done.clone()).await;
-        // One that cannot even begin must not be waited for.
+        // A relay that fails at its start must end the watch too.
         done.cancel();
         ended
     };
@@ -133,11 +133,11 @@ async fn until_empty(repository: &OutboxRepository, backlog: u64) -> Result<()> 
                 bar.set_length(total);
                 bar.set_position(total - stats.pending);
             }
-            // The relay waits for the database too.
+            // The relay waits for the database in the same way.
             Err(error) if error.is_retryable() => {}
             Err(error) => return Err(error.into()),
         }
-        // Counting reads the whole backlog, so it gets a small part of the time.
+        // A count reads the whole backlog, so it gets a tenth of the time.
         tokio::time::sleep((asked.elapsed() * 10).clamp(Duration::from_millis(100), Duration::from_secs(5))).await;
     }
 }

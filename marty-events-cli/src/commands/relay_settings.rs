@@ -5,35 +5,35 @@ use marty_events::OutboxRelayBuilder;
 
 use crate::time::duration;
 
-/// How the relay works; what is not given has the library's default.
+/// Settings of the relay. A missing option has the library's default.
 #[derive(Debug, Args)]
 pub(crate) struct RelaySettings {
     /// Serve metrics and health over HTTP at this address, for example `0.0.0.0:9464`: `/metrics`, `/health/live`,
     /// `/health/ready`.
     #[arg(long, env = "MARTY_EVENTS_LISTEN", value_name = "ADDRESS")]
     listen: Option<String>,
-    /// How long the other relays wait before they take over from one that went silent, for example `4s`.
+    /// The time after which other relays take over from a silent one, for example `4s`.
     #[arg(long, value_parser = duration)]
     lease_time: Option<Duration>,
-    /// The longest pause between two looks into an empty outbox, for example `1s 250ms`.
+    /// The longest pause between two reads of an empty outbox, for example `1s 250ms`.
     #[arg(long, value_parser = duration)]
     idle_poll: Option<Duration>,
-    /// Do not listen for what other processes announce: for a database behind a pooler that passes no notifications on.
+    /// Do not listen for notifications of other processes: for a database behind a pooler that does not pass them on.
     #[arg(long)]
     no_listen: bool,
-    /// How many rows one statement reads.
+    /// The number of rows that one statement reads.
     #[arg(long)]
     batch_size: Option<u32>,
-    /// How many rows are held in memory.
+    /// The number of rows that are held in memory.
     #[arg(long)]
     in_flight: Option<u32>,
-    /// How many bytes of events are held in memory.
+    /// The number of bytes of events that are held in memory.
     #[arg(long)]
     in_flight_bytes: Option<usize>,
-    /// How often the broker may refuse an event before it goes to the dead letters.
+    /// The number of refusals by the broker after which an event becomes a dead letter.
     #[arg(long)]
     max_attempts: Option<u32>,
-    /// Keep an event that the broker goes on refusing where it is, and its ordering key waiting.
+    /// Make no dead letters: a refused event stays in the outbox, and its ordering key waits.
     #[arg(long)]
     never_give_up: bool,
     /// Keep delivered events for this long, for example `24h`, instead of deleting them.
@@ -45,7 +45,7 @@ pub(crate) struct RelaySettings {
 }
 
 impl RelaySettings {
-    /// The address for metrics and health; an empty one counts as absent.
+    /// The address for metrics and health. An empty one counts as absent.
     pub(crate) fn listen(&self) -> Option<&str> {
         self.listen.as_deref().map(str::trim).filter(|address| !address.is_empty())
     }

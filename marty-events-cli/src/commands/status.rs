@@ -21,7 +21,7 @@ struct Status {
     dead: u64,
     published: u64,
     relays: Vec<Relay>,
-    /// What no relay delivers at the moment.
+    /// Lanes that no relay delivers at the moment.
     unowned_lanes: Vec<i32>,
 }
 
@@ -71,8 +71,8 @@ impl fmt::Display for Status {
         let rows = self.relays.iter().map(|relay| {
             let state = match (relay.is_alive, relay.lanes.is_empty()) {
                 (false, _) => "silent",
-                (true, true) => "stands by",
-                (true, false) => "works",
+                (true, true) => "standing by",
+                (true, false) => "working",
             };
             [relay.id.to_string(), relay.started_at.to_string(), state.to_owned(), ranges(&relay.lanes)]
         });

@@ -1,4 +1,4 @@
-//! Who is asking, and whether a change was asked for by one of this session's own forms.
+//! The admission of requests: each needs a session, and each change a form of its own session.
 
 use std::{sync::Arc, time::Instant};
 
@@ -13,17 +13,17 @@ use serde::Deserialize;
 
 use super::{page, sessions::Session, sign_in, state::Console};
 
-/// Bytes. A form holds two tokens at the most.
+/// The limit of a form in bytes. A form holds two tokens at the most.
 const LONGEST_FORM: usize = 8 * 1024;
 
-/// What every form holds, whatever else is in it.
+/// The field that every form has.
 #[derive(Deserialize)]
 struct Signed {
     form_token: String,
 }
 
-/// Finds the session, or opens one; the handlers behind this get it as an extension. Nobody comes past who has not shown
-/// the token, but to show it; and no change whose form is not of this session.
+/// Finds the session or opens one, and hands it to the handlers as an extension. Without the token a browser reaches the
+/// sign-in page alone. A change passes only with a form of the same session.
 pub(super) async fn admit(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
     let now = Instant::now();
     let is_change = !request.method().is_safe();
@@ -56,7 +56,7 @@ pub(super) async fn admit(State(console): State<Arc<Console>>, request: Request,
     response
 }
 
-/// The request, if its form holds the session's own form token.
+/// Returns the request if its form holds the form token of the session.
 async fn formed_by(session: &Session, request: Request) -> Result<Request, Response> {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, LONGEST_FORM).await;
@@ -71,7 +71,7 @@ async fn formed_by(session: &Session, request: Request) -> Result<Request, Respo
 }
 
 fn out_of_date() -> Response {
-    tracing::warn!("refused a form that is not of the session");
-    let says = "This form is out of date: the session it was made for is over. Load the page again.";
+    tracing::warn!("refused a form of another session");
+    let says = "This form is out of date: its session is over. Load the page again.";
     (StatusCode::FORBIDDEN, page::message("Out of date", says)).into_response()
 }

@@ -1,4 +1,4 @@
-//! How often a wrong token may be tried.
+//! The limit on wrong tokens.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -7,22 +7,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// So many within [`WINDOW`] from one network; the next is refused unread.
+/// The number of tokens that one network may try within [`WINDOW`]. The next one is refused unread.
 const MOST: usize = 5;
 const WINDOW: Duration = Duration::from_mins(1);
-/// How many networks are remembered. Beyond that nobody new may try, until the window of some has passed.
+/// The number of networks that are remembered. Beyond it, a new network waits until the window of another has passed.
 const NETWORKS: usize = 1_000;
 
-/// Wrong tokens by the network they came from. Behind a proxy that is one for all.
+/// Wrong tokens by network. Behind a proxy all requests come from one network.
 #[derive(Default)]
 pub(super) struct Attempts(Mutex<HashMap<IpAddr, VecDeque<Instant>>>);
 
 impl Attempts {
-    /// Counts an attempt before it is judged, so that many at once are counted too.
+    /// Counts an attempt before it is judged, so that attempts in parallel count too.
     ///
     /// # Errors
     ///
-    /// How long to wait.
+    /// The time to wait.
     pub(super) fn begin(&self, peer: IpAddr, now: Instant) -> Result<(), Duration> {
         let mut networks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         networks.retain(|_, tried| {
@@ -41,13 +41,13 @@ impl Attempts {
         Ok(())
     }
 
-    /// Forgets those before a right one.
+    /// Forgets the attempts before a right token.
     pub(super) fn succeed(&self, peer: IpAddr) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&network(peer));
     }
 }
 
-/// One subscriber has 2^64 addresses of IPv6 (RFC 6177).
+/// The network of an address: one subscriber has 2^64 addresses of IPv6 (RFC 6177).
 fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),

@@ -1,4 +1,4 @@
-//! Putting a dead letter back, or deleting it: a page that asks, and the deed.
+//! Requeueing and discarding a dead letter: a page with the question, and the change.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -47,10 +47,10 @@ impl Change {
     fn question(self) -> &'static str {
         match self {
             Self::Requeue => {
-                "Put this event back at the end of the outbox? A relay sends it again, under the same id, behind the \
-                 events of its key that are there by now."
+                "Put this event back at the end of the outbox? A relay sends it again under the same id, behind the \
+                 events of its key that wait by now."
             }
-            Self::Discard => "Delete this event for good? It is not delivered, and nothing of it is kept.",
+            Self::Discard => "Delete this event for good? It is not delivered, and no copy is kept.",
         }
     }
 
@@ -61,7 +61,7 @@ impl Change {
         }
     }
 
-    /// Answers how many there were.
+    /// Returns the number of dead letters that were changed.
     async fn make(self, repository: &OutboxRepository, id: Uuid) -> Result<u64, EventError> {
         match self {
             Self::Requeue => repository.requeue(&[id]).await,
@@ -74,9 +74,9 @@ pub(super) fn route() -> MethodRouter<Arc<Console>> {
     get(ask).post(make)
 }
 
-/// In place of both, where nothing may be changed.
+/// Takes the place of both with --read-only.
 pub(super) async fn refuse() -> Response {
-    let says = "This console was started to look only (--read-only).";
+    let says = "This console was started with --read-only.";
     (StatusCode::FORBIDDEN, page::message("Read-only", says)).into_response()
 }
 
@@ -105,7 +105,7 @@ async fn make(
     Path((id, change)): Path<(Uuid, Change)>,
 ) -> Response {
     let name = session.name;
-    // In a task of its own: a browser that goes away must not keep what was done out of the log.
+    // A task of its own logs the change even if the browser goes away meanwhile.
     let made = tokio::spawn({
         let console = console.clone();
         async move {
@@ -120,7 +120,7 @@ async fn make(
             made
         }
     });
-    let made = within(async { made.await.expect("the task is not aborted, and does not panic") }).await;
+    let made = within(async { made.await.expect("the task is not aborted and does not panic") }).await;
     match made {
         Ok(1..) => {
             let body = html! {
@@ -132,7 +132,7 @@ async fn make(
         }
         Ok(0) => match within(console.repository.dead_letter(id)).await {
             Ok(Some(_)) => {
-                let says = "The payload of this event was emptied, so it cannot be requeued; it can be discarded.";
+                let says = "The payload of this event was emptied, so it cannot be requeued. It can be discarded.";
                 let body = html! { p.warning { (says) } p { a href="/dead-letters" { "To the dead letters" } } };
                 (StatusCode::CONFLICT, page::page(&console, &session, "Not done", None, &body)).into_response()
             }
@@ -143,7 +143,7 @@ async fn make(
             failure.log();
             let body = html! {
                 p.warning role="alert" { (failure.says()) }
-                p { "Whether it was done is not known. " a href={ "/dead-letters/" (id) } { "Look whether it is still there" } }
+                p { "The change may have been made or not. " a href={ "/dead-letters/" (id) } { "Check the dead letter" } }
             };
             (StatusCode::SERVICE_UNAVAILABLE, page::page(&console, &session, "Not known", None, &body)).into_response()
         }

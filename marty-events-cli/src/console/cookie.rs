@@ -1,16 +1,16 @@
 use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
 use uuid::Uuid;
 
-/// The cookie that a browser's session is known by. It comes with requests from the console's own pages alone, is out of
-/// scripts' reach, and is forgotten with the browser's own session (RFC 6265bis).
+/// The cookie that identifies a browser's session. Browsers send it from the console's own pages alone, hide it from
+/// scripts, and forget it with their own session (RFC 6265bis).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SessionCookie {
-    /// Whether people reach the console by TLS, so that the cookie must never go without.
+    /// True if people reach the console by TLS. The cookie must then never cross the network unencrypted.
     pub(super) is_encrypted: bool,
 }
 
 impl SessionCookie {
-    /// The prefix makes browsers take it from this very host alone, and by TLS alone.
+    /// The prefix `__Host-` makes browsers accept the cookie from this very host alone, and by TLS alone.
     fn name(self) -> &'static str {
         if self.is_encrypted { "__Host-marty_events_console" } else { "marty_events_console" }
     }

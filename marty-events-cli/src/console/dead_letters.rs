@@ -1,4 +1,4 @@
-//! The dead letters: page by page, one of them, and its payload where it is asked for.
+//! The dead letters: a list in pages, a page for each, and a page for its payload.
 
 use std::{net::SocketAddr, str::FromStr, sync::Arc};
 
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::plain::{block, plain};
 
-/// How many are on a page: their payloads, of up to 1 MB each, are read with them.
+/// Dead letters a page. The read fetches their payloads too, up to 1 MB each.
 const PAGE: u32 = 25;
 
 pub(super) fn routes(is_read_only: bool) -> Router<Arc<Console>> {
@@ -40,7 +40,7 @@ struct Place {
     after: Option<Cursor>,
 }
 
-/// The last one that was seen, by its number and its id: `12.0197..`.
+/// The last dead letter of a page, by number and id: `12.0197..`.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 struct Cursor(i64, Uuid);
@@ -70,13 +70,13 @@ async fn list(
 ) -> Result<Page, Failure> {
     let is_first = place.after.is_none();
     let Cursor(seq, id) = place.after.unwrap_or(Cursor(i64::MIN, Uuid::nil()));
-    // One more than is shown tells whether there is another page.
+    // One more than a page holds shows that there is another page.
     let mut found = within(console.repository.dead_letters_after(seq, id, PAGE + 1)).await?;
     let is_last = found.len() <= PAGE as usize;
     found.truncate(PAGE as usize);
     let body = html! {
         @if found.is_empty() {
-            p { @if is_first { "There are none." } @else { "There are no more." } }
+            p { @if is_first { "There are no dead letters." } @else { "There are no more dead letters." } }
         } @else {
             (table(&found))
         }
@@ -92,7 +92,7 @@ async fn list(
 
 fn table(found: &[DeadLetter]) -> Markup {
     html! {
-        p { "Events that the broker refused for good, the oldest first. Each has a page, on which it is requeued or discarded." }
+        p { "Events that the broker refused for good, the oldest first. Each has a page of its own to requeue or discard it." }
         div.wide tabindex="0" role="region" aria-label="Dead letters" {
             table {
                 thead { tr {
@@ -153,8 +153,8 @@ async fn payload(
         }
         h2 { "Payload" }
         @match &text {
-            text if text.is_empty() => p { "It is empty." },
-            std::borrow::Cow::Owned(_) => p.note { "It is no UTF-8; what cannot be shown is replaced by �." },
+            text if text.is_empty() => p { "The payload is empty." },
+            std::borrow::Cow::Owned(_) => p.note { "The payload is not UTF-8. Each invalid byte is replaced by �." },
             std::borrow::Cow::Borrowed(_) => {},
         }
         pre tabindex="0" role="region" aria-label="Payload" { code { (block(&text)) } }

@@ -1,4 +1,4 @@
-//! Answers when the database has none.
+//! Pages for a database that does not answer.
 
 use std::{future::Future, time::Duration};
 
@@ -10,17 +10,17 @@ use marty_events::EventError;
 
 use super::page;
 
-/// The pool would wait for a connection for 30 s, and a locked table for ever.
+/// The limit of a request to the database. The pool would wait for 30 s, and a locked table for ever.
 const LIMIT: Duration = Duration::from_secs(5);
 const RETRY: u32 = 5;
 
 pub(super) enum Failure {
-    /// The database has not answered in time.
+    /// The database did not answer in time.
     Silent,
     Outbox(EventError),
 }
 
-/// Waits for the database, for a while.
+/// Waits for the database, up to the limit.
 pub(super) async fn within<T>(asked: impl Future<Output = Result<T, EventError>>) -> Result<T, Failure> {
     match tokio::time::timeout(LIMIT, asked).await {
         Ok(answer) => answer.map_err(Failure::Outbox),
@@ -29,7 +29,7 @@ pub(super) async fn within<T>(asked: impl Future<Output = Result<T, EventError>>
 }
 
 impl Failure {
-    /// For people. What the database itself said stays in the log: it may name hosts and users.
+    /// A text for people. The database's own message may name hosts and users, so it stays in the log.
     pub(super) fn says(&self) -> String {
         match self {
             Self::Silent => format!("The database has not answered for {} s.", LIMIT.as_secs()),

@@ -1,4 +1,4 @@
-//! The first look at every request: by which address it came, and from which page.
+//! The first check of every request: its host, and for a change the page that it came from.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use axum::{
 
 use super::{page, state::Console};
 
-/// Turns away what is addressed to another host, and every change that does not come from a page of ours.
+/// Refuses requests to another host, and changes that do not come from the console's own pages.
 pub(super) async fn guard(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
     let Some(host) = console.origins.host(&request) else {
         tracing::warn!(host = ?request.headers().get(HOST), "refused a request to another host");
-        let says = "This console does not answer by that name. Use the address it listens on, or start it with \
+        let says = "This console does not answer by that name. Use the address that it listens on, or start it with \
                     --public-url and the address of your proxy.";
         return (StatusCode::MISDIRECTED_REQUEST, page::message("Unknown host", says)).into_response();
     };
@@ -26,7 +26,7 @@ pub(super) async fn guard(State(console): State<Arc<Console>>, request: Request,
         let headers = request.headers();
         let (origin, site) = (headers.get(ORIGIN), headers.get("sec-fetch-site"));
         tracing::warn!(?origin, ?site, "refused a change that does not come from the console's own pages");
-        let says = "Changes are taken from the console's own pages alone.";
+        let says = "Changes are accepted from the console's own pages alone.";
         return (StatusCode::FORBIDDEN, page::message("Refused", says)).into_response();
     }
     next.run(request).await

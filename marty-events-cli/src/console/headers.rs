@@ -1,4 +1,4 @@
-//! What every answer tells the browser.
+//! The security headers of every answer.
 
 use axum::{
     extract::Request,
@@ -7,8 +7,8 @@ use axum::{
     response::Response,
 };
 
-/// No script at all, nothing from elsewhere, in no frame, in no cache. The referrer policy is not `no-referrer`: browsers
-/// would then hide the origin of forms as well (WHATWG Fetch, "append a request `Origin` header").
+/// No script, no content from elsewhere, no frame, no cache. With the policy `no-referrer` browsers would hide the origin of
+/// forms as well (WHATWG Fetch, "append a request `Origin` header").
 const HEADERS: [(HeaderName, &str); 8] = [
     (
         header::CONTENT_SECURITY_POLICY,

@@ -1,4 +1,4 @@
-//! What the pages about one dead letter have in common.
+//! The common parts of the pages about one dead letter.
 
 use axum::{
     http::StatusCode,
@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use super::{page, sessions::Session, state::Console};
 use crate::plain::plain;
 
-/// What is told of one without its payload and headers, in which personal data may be.
+/// The fields of a dead letter. Headers and payload are left out, since they may hold personal data.
 pub(super) fn facts(dead: &DeadLetter) -> Markup {
     let event = &dead.event;
     html! {
@@ -31,12 +31,12 @@ pub(super) fn facts(dead: &DeadLetter) -> Markup {
 }
 
 pub(super) fn unread(problem: &str) -> String {
-    format!("It cannot be read: {}", plain(problem))
+    format!("This event cannot be read: {}", plain(problem))
 }
 
 pub(super) fn gone(console: &Console, session: &Session) -> Response {
     let body = html! {
-        p { "There is no dead letter with this id, or no more: it may have been requeued or discarded meanwhile." }
+        p { "There is no dead letter with this id. It may have been requeued or discarded meanwhile." }
         p { a href="/dead-letters" { "To the dead letters" } }
     };
     (StatusCode::NOT_FOUND, page::page(console, session, "Not found", None, &body)).into_response()

@@ -1,7 +1,7 @@
-//! A web page on the outbox: how it stands, and its dead letters, which can be put back or deleted.
+//! Web pages on the outbox: its backlog, its relays, and its dead letters, which can be requeued or discarded.
 //!
-//! What protects it: a token and a session (`sessions`, `sign_in`), the address it is reached by (`origin`), and one
-//! road on which every request is judged before a page is made (`admission`).
+//! Every request passes two checks before a page is made: `guard` looks at the host and at the page of origin, and
+//! `admission` at the session. People sign in with a token (`token`, `sign_in`).
 
 mod admission;
 mod attempts;
@@ -42,22 +42,23 @@ use crate::{
     stop,
 };
 
-/// How long requests under way may take when the process is asked to end.
+/// The time that requests under way have once the process is asked to end.
 const GRACE: Duration = Duration::from_secs(5);
-/// Where it is served, and to whom.
+
+/// The console's address, and the people who may reach it.
 #[derive(Debug, Args)]
 pub(crate) struct ConsoleSettings {
-    /// Where to serve it. An address that other machines reach needs a token.
+    /// The address to serve at. An address that other machines reach needs a token.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8787")]
     listen: SocketAddr,
-    /// A file with the token that people sign in with, instead of `MARTY_EVENTS_CONSOLE_TOKEN`.
+    /// A file with the token for signing in, instead of `MARTY_EVENTS_CONSOLE_TOKEN`.
     #[arg(long, value_name = "PATH")]
     token_file: Option<PathBuf>,
     /// The address by which people reach it through a reverse proxy, for example `https://events.example.com`. Needs a
     /// token.
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
-    /// Show, and change nothing: no requeueing, no discarding.
+    /// Show pages without requeueing and discarding.
     #[arg(long)]
     read_only: bool,
 }
@@ -98,13 +99,13 @@ pub(crate) async fn serve(settings: ConsoleSettings, shared: &Shared, output: Ou
     let served = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     tokio::select! {
         served = served.into_future() => served?,
-        // A connection that never ends its request would be waited for without end.
+        // A connection whose request never ends would hold up the process.
         () = async { stop.cancelled().await; tokio::time::sleep(GRACE).await } => {}
     }
     Ok(Exit::Done)
 }
 
-/// Without a token, whoever reaches the address may do everything.
+/// Refuses an address that other machines reach: without a token everybody there could do everything.
 fn refuse_strangers(settings: &ConsoleSettings) -> Result<(), String> {
     let cure = format!("set {} or give --token-file", token::VARIABLE);
     if !is_loopback(settings.listen) {
@@ -123,7 +124,7 @@ fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
-/// The last layer is the first to see a request.
+/// The last layer sees a request first.
 fn routes(console: Arc<Console>) -> Router {
     Router::new()
         .route("/", get(overview::show))

@@ -1,8 +1,8 @@
-//! Which addresses the console answers by, and from which pages it takes changes.
+//! The hosts that the console answers by, and the pages that may ask for changes.
 //!
-//! A page of another site can make a browser send requests here, and, with a name that it points to this machine ("DNS
-//! rebinding"), read the answers. The `Host` header shows the second, `Origin` and `Sec-Fetch-Site` the first (WHATWG
-//! Fetch, "Origin header"; W3C Fetch Metadata Request Headers).
+//! A page of another site can make a browser send requests here: `Origin` and `Sec-Fetch-Site` show that (WHATWG Fetch,
+//! "Origin header"; W3C Fetch Metadata Request Headers). With a name that it points to this machine ("DNS rebinding") it
+//! could read the answers too: the `Host` header shows that.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -65,8 +65,8 @@ impl Origins {
         Self { listen: listen.to_canonical(), public }
     }
 
-    /// The host that a request names, if it is one of ours. No name but `localhost` and that of the proxy is: any other may
-    /// be somebody else's that points here. Ports are left open, for those that were forwarded.
+    /// The host of a request, if it is the console's. The only names are `localhost` and the proxy's: another one may belong
+    /// to a stranger who points it here. Any port is accepted, since ports may be forwarded.
     pub(super) fn host(&self, request: &Request) -> Option<String> {
         let mut given = request.headers().get_all(HOST).iter();
         let (host, None) = (given.next()?.to_str().ok()?.to_ascii_lowercase(), given.next()) else { return None };
@@ -82,8 +82,7 @@ impl Origins {
         (is_ours && !host.contains('@')).then_some(host)
     }
 
-    /// Whether a browser sends this from one of our own pages. A request that says nothing of where it comes from is not
-    /// taken for one.
+    /// True for a request from one of the console's own pages. A request without any sign of its origin does not count.
     pub(super) fn is_own(&self, headers: &HeaderMap, host: &str) -> bool {
         let site = headers.get("sec-fetch-site");
         if site.is_some_and(|site| site != "same-origin") {
@@ -92,7 +91,7 @@ impl Origins {
         let Some(origin) = headers.get(ORIGIN) else { return site.is_some() };
         let Ok(origin) = origin.to_str() else { return false };
         match &self.public {
-            // A proxy may pass the host on that it was asked for, or name the one that it asks.
+            // A proxy may pass on the host of the request, or send the host that it asks.
             Some(public) if public.to_string() == origin => true,
             Some(public) if public.authority == host => false,
             _ => origin.strip_prefix("http://") == Some(host),

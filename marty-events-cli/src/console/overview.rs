@@ -1,4 +1,4 @@
-//! The first page: what waits, how fast it goes, who carries it.
+//! The first page: pending events, the pace of deliveries, the relays.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ const REFRESH: u32 = 5;
 
 #[derive(Deserialize)]
 pub(super) struct View {
-    /// Present where the page is to stand still.
+    /// Present if the page is not to refresh itself.
     still: Option<String>,
 }
 
@@ -39,9 +39,9 @@ pub(super) async fn show(
         (relays(&look.relays))
         p.note {
             @if is_still {
-                "This page stands still. " a href="/" { "Let it refresh itself" }
+                "This page does not refresh itself. " a href="/" { "Refresh every " (REFRESH) " s" }
             } @else {
-                "This page refreshes itself every " (REFRESH) " s. " a href="/?still" { "Let it stand still" }
+                "This page refreshes itself every " (REFRESH) " s. " a href="/?still" { "Stop refreshing" }
             }
         }
     };
@@ -68,7 +68,7 @@ fn pace(pace: Option<Pace>) -> Markup {
     html! {
         @match pace {
             Some(pace) => { (format!("{:.1}", pace.per_second)) small { " over " (page::duration(pace.over)) } }
-            None => { "–" small { " from the next look on" } }
+            None => { "–" small { " from the next refresh on" } }
         }
     }
 }
@@ -76,7 +76,7 @@ fn pace(pace: Option<Pace>) -> Markup {
 fn relays(relays: &[RelayStatus]) -> Markup {
     let is_carried = relays.iter().any(|relay| relay.is_alive && !relay.lanes.is_empty());
     html! {
-        @if !is_carried { p.warning role="status" { "No relay is at work: events wait." } }
+        @if !is_carried { p.warning role="status" { "No relay is working: events wait." } }
         @if !relays.is_empty() {
             div.wide tabindex="0" role="region" aria-label="Relays" {
                 table {
@@ -98,13 +98,13 @@ fn relays(relays: &[RelayStatus]) -> Markup {
 
 fn state(relay: &RelayStatus) -> &'static str {
     match (relay.is_alive, relay.lanes.is_empty()) {
-        (true, false) => "at work",
-        (true, true) => "stands by",
+        (true, false) => "working",
+        (true, true) => "standing by",
         (false, _) => "silent",
     }
 }
 
-/// Neighbours joined: `1–8, 11`.
+/// Lanes with neighbours joined: `1–8, 11`.
 fn lanes(lanes: &[i32]) -> String {
     let runs = lanes.chunk_by(|lane, next| lane + 1 == *next);
     let texts = runs.filter_map(|run| match run {

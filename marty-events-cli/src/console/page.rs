@@ -1,4 +1,4 @@
-//! What the pages have in common. Everything that is put into one is escaped by the templates.
+//! The frame of all pages. The templates escape every text.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::{sessions::Session, state::Console};
 
-/// The way out, which every page of somebody who was let in offers.
+/// The path of signing out, which every page after the sign-in offers.
 pub(super) const SIGN_OUT: &str = "/sign-out";
 
 pub(super) type Page = Html<String>;
 
-/// A page of somebody who was let in. `refresh` is after how many seconds the browser loads it again.
+/// A page after the sign-in. The browser loads it again after `refresh` seconds.
 pub(super) fn page(console: &Console, session: &Session, title: &str, refresh: Option<u32>, body: &Markup) -> Page {
     let header = html! {
         header {
@@ -36,7 +36,7 @@ pub(super) fn page(console: &Console, session: &Session, title: &str, refresh: O
     whole(title, refresh, &header, body)
 }
 
-/// A page for anybody.
+/// A page without the navigation, for everybody.
 pub(super) fn bare(title: &str, body: &Markup) -> Page {
     whole(title, None, &html! {}, body)
 }
@@ -58,7 +58,7 @@ pub(super) async fn style() -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("style.css"))
 }
 
-/// What shows that a form is of this session.
+/// The hidden field that ties a form to its session.
 pub(super) fn form_token(session: &Session) -> Markup {
     html! { input type="hidden" name="form_token" value=(session.form_token); }
 }
@@ -67,7 +67,7 @@ pub(super) fn time(at: Timestamp) -> Markup {
     html! { time datetime=(at) { (at.strftime("%Y-%m-%d %H:%M:%S UTC")) } }
 }
 
-/// In units that people read, to the second.
+/// A duration in units that people read, to the second.
 pub(super) fn duration(time: Duration) -> String {
     let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     format!("{:#}", SignedDuration::from_secs(seconds))

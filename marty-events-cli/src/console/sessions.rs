@@ -1,4 +1,4 @@
-//! Who has a page open: sessions, held in memory, known to the browser by a cookie.
+//! Sessions of browsers. They are held in memory; a cookie identifies them.
 
 use std::{
     collections::HashMap,
@@ -9,28 +9,28 @@ use std::{
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-/// A session ends when it was not used for this long. A page that refreshes itself uses it.
+/// A session ends after this time without use. A page that refreshes itself uses it.
 const IDLE: Duration = Duration::from_mins(30);
-/// And in any case after this long.
+/// A session ends after this time in any case.
 const LONGEST: Duration = Duration::from_hours(12);
-/// Whoever reaches the sign-in page can open sessions; the oldest of them give way.
+/// The number of sessions. Everybody who reaches the sign-in page opens one, so the oldest of them give way.
 const MOST: usize = 1_000;
 
 /// A browser's session. Its id and its form token are random (UUID version 4, 122 bits from the system's source).
 #[derive(Clone)]
 pub(super) struct Session {
-    /// What the cookie holds.
+    /// The content of the cookie.
     pub(super) id: Uuid,
-    /// What every form of it holds; a page of another site cannot read it.
+    /// The content of a hidden field in every form. A page of another site cannot read it.
     pub(super) form_token: Uuid,
-    /// What the log calls it: the id would let its reader in.
+    /// The session's name in the log. The id would let a reader of the log in.
     pub(super) name: Uuid,
-    /// Whether it has shown the token, or none is asked for.
+    /// True once the token was shown, or if the console has none.
     pub(super) is_signed_in: bool,
 }
 
 impl Session {
-    /// Whether a form is one of this session's.
+    /// True for a form of this session.
     pub(super) fn made(&self, form_token: &str) -> bool {
         let own = self.form_token.to_string();
         own.as_bytes().ct_eq(form_token.as_bytes()).into()
@@ -58,7 +58,7 @@ impl Sessions {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.retain(|_, other| !other.is_over(now));
         if MOST <= held.len() {
-            // Those who have shown the token stay the longest.
+            // Sessions with the token outlive the others.
             let least = held.values().min_by_key(|held| (held.session.is_signed_in, held.used));
             if let Some(id) = least.map(|held| held.session.id) {
                 held.remove(&id);
@@ -68,7 +68,7 @@ impl Sessions {
         session
     }
 
-    /// The session with this id, which is thereby used.
+    /// The session with this id. Finding it counts as its use.
     pub(super) fn find(&self, id: Uuid, now: Instant) -> Option<Session> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = held.get_mut(&id).filter(|held| !held.is_over(now))?;

@@ -1,4 +1,4 @@
-//! Showing the token, and leaving.
+//! Signing in with the token, and signing out.
 
 use std::{
     net::SocketAddr,
@@ -27,7 +27,7 @@ use super::{
 
 pub(super) const PATH: &str = "/sign-in";
 
-/// Before a wrong token is answered.
+/// The pause before the answer to a wrong token.
 const DELAY: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize)]
@@ -51,7 +51,7 @@ async fn judge(
 ) -> Response {
     let Some(token) = &console.token else { return Redirect::to("/").into_response() };
     if let Err(wait) = console.attempts.begin(peer.ip(), Instant::now()) {
-        tracing::warn!(%peer, "refused to look at a token: too many were wrong");
+        tracing::warn!(%peer, "refused a token unread: too many were wrong");
         let wait = wait.as_secs() + 1;
         let says = format!("Too many wrong tokens. Try again in {wait} s.");
         let retry = [(RETRY_AFTER, wait.to_string())];
@@ -63,7 +63,7 @@ async fn judge(
         return (StatusCode::FORBIDDEN, form(&session, Some("This is not the token."))).into_response();
     }
     console.attempts.succeed(peer.ip());
-    // A new id, so that nobody knows it who had the old one set.
+    // A new id takes the place of one that an attacker may have planted.
     console.sessions.close(session.id);
     let session = console.sessions.open(true, Instant::now());
     tracing::info!(session = %session.name, %peer, "signed in");

@@ -4,7 +4,7 @@ use super::{
     attempts::Attempts, cookie::SessionCookie, origin::Origins, sessions::Sessions, token::Token, watch::Watch,
 };
 
-/// What every request is answered from.
+/// The state that all requests share.
 pub(super) struct Console {
     pub(super) repository: OutboxRepository,
     pub(super) token: Option<Token>,

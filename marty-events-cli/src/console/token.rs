@@ -1,18 +1,18 @@
-//! The secret that people sign in with.
+//! The secret for signing in.
 
 use std::{env, fmt, fs, path::Path};
 
 use subtle::ConstantTimeEq;
 
-/// Not an option of the command line, which every user of the machine can read.
+/// A variable and not an option, since every user of the machine can read a command line.
 pub(super) const VARIABLE: &str = "MARTY_EVENTS_CONSOLE_TOKEN";
-/// Characters; as many as 80 bits have in base 16.
+/// The least number of characters: 80 bits in base 16.
 const SHORTEST: usize = 20;
 
 pub(super) struct Token(String);
 
 impl Token {
-    /// The token of the file or of the environment; nothing where neither names one.
+    /// The token of the file or of the environment; `None` if neither names one.
     pub(super) fn given(file: Option<&Path>) -> Result<Option<Self>, String> {
         match (file, env::var_os(VARIABLE)) {
             (Some(_), Some(_)) => Err(format!("there are two tokens; unset {VARIABLE}, or leave --token-file out")),
@@ -30,7 +30,7 @@ impl Token {
         }
     }
 
-    /// `place` is what a complaint calls it.
+    /// Complaints name the token as `place`.
     fn parse(text: &str, place: &str) -> Result<Self, String> {
         let token = text.trim();
         if token.chars().count() < SHORTEST {
@@ -41,7 +41,7 @@ impl Token {
         Ok(Self(token.to_owned()))
     }
 
-    /// In a time that tells nothing but whether the lengths are the same.
+    /// Compares in a time that depends on the lengths alone.
     pub(super) fn is(&self, given: &str) -> bool {
         self.0.as_bytes().ct_eq(given.trim().as_bytes()).into()
     }

@@ -1,4 +1,4 @@
-//! How the outbox stands, and how fast it is delivered.
+//! Counts of the outbox, and the pace of deliveries.
 
 use std::{
     collections::VecDeque,
@@ -11,9 +11,9 @@ use marty_events::{
 };
 use tokio::sync::Mutex;
 
-/// Deliveries are counted over this time.
+/// The time over which deliveries are counted.
 const SPAN: Duration = Duration::from_mins(1);
-/// A look that is no older serves everybody: it reads the whole backlog's index.
+/// All pages share a look of this age or younger, since it reads the whole index of the backlog.
 const FRESH: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
@@ -30,7 +30,7 @@ pub(super) struct Pace {
     pub(super) over: Duration,
 }
 
-/// The looks of the last minute. Nobody looks while no page is open.
+/// The looks of the last minute. The database is asked only while a page is open.
 #[derive(Default)]
 pub(super) struct Watch(Mutex<Recent>);
 
@@ -41,7 +41,7 @@ struct Recent {
 }
 
 impl Watch {
-    /// One at a time asks the database. Dropping the future leaves the last look as it was.
+    /// Returns the last look, or asks the database, one task at a time. A dropped future leaves the last look as it was.
     pub(super) async fn look(&self, repository: &OutboxRepository) -> Result<Look, EventError> {
         let mut recent = self.0.lock().await;
         if let Some((_, look)) = recent.last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
@@ -56,24 +56,24 @@ impl Watch {
     }
 }
 
-/// The counter of deliveries as it was seen, the oldest first.
+/// Counts of deliveries, the oldest first.
 #[derive(Default)]
 struct Counts(VecDeque<(Instant, u64)>);
 
 impl Counts {
     fn note(&mut self, now: Instant, published: u64) -> Option<Pace> {
-        // It falls where the outbox was made anew or restored.
+        // The counter falls where the outbox was created again or restored.
         if self.0.back().is_some_and(|(_, before)| published < *before) {
             self.0.clear();
         }
         self.0.push_back((now, published));
-        // One that is older than the span stays, so that rare looks have something to compare with.
+        // The newest count beyond the span stays, so that rare looks have one to compare with.
         while 2 < self.0.len() && self.0.get(1).is_some_and(|(at, _)| SPAN <= now.duration_since(*at)) {
             self.0.pop_front();
         }
         let (first, before) = self.0.front().filter(|_| 1 < self.0.len())?;
         let over = now.duration_since(*first);
-        #[expect(clippy::cast_precision_loss, reason = "nobody delivers 2^53 events a minute")]
+        #[expect(clippy::cast_precision_loss, reason = "no relay delivers 2^53 events a minute")]
         let delivered = (published - before) as f64;
         Some(Pace { per_second: delivered / over.as_secs_f64(), over })
     }

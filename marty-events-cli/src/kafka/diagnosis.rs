@@ -1,12 +1,12 @@
-//! What a Kafka client's complaints mean. Its texts are those of librdkafka 2.x: `rdkafka_broker.c`, `rdkafka_ssl.c`,
+//! The meaning of a Kafka client's complaints. The texts are those of librdkafka 2.x: `rdkafka_broker.c`, `rdkafka_ssl.c`,
 //! `rdkafka_sasl.c`.
 
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
-/// A broker that has answered the first question and hangs up on the next.
+/// The broker answered the first request and hangs up on the next one.
 const HANGS_UP_LATER: &str = "in state UP";
 
-/// A complaint's part, what it means and what to do; the first that fits counts.
+/// Parts of a complaint, their meaning, and advice. The first entry that fits counts.
 const MEANINGS: [(&[&str], &str, &str); 9] = [
     (
         // A plaintext client takes the server's TLS alert (0x15, 0x03 and so on) for a length.
@@ -16,11 +16,11 @@ const MEANINGS: [(&[&str], &str, &str); 9] = [
     ),
     (
         &["connecting to a PLAINTEXT broker listener?", "wrong version number"],
-        "the listener speaks no TLS, and this client does",
+        "the listener does not speak TLS, and this client does",
         "set KAFKA_SECURITY_PROTOCOL to plaintext or sasl_plaintext, or name the port of a TLS listener in KAFKA_BROKERS",
     ),
     (
-        // The first question of all; a client with TLS fails before it.
+        // The client's very first request. A client with TLS fails before it.
         &["connecting to a SSL listener?", "in state APIVERSION_QUERY"],
         "the listener hangs up on a client without TLS",
         "set KAFKA_SECURITY_PROTOCOL to ssl or sasl_ssl if it speaks TLS; else check that a Kafka broker listens there",
@@ -57,11 +57,11 @@ const MEANINGS: [(&[&str], &str, &str); 9] = [
     ),
 ];
 
-/// What was found, with the client's own words, and what to do.
+/// The finding, with the client's own words, and advice.
 pub(crate) fn of(error: &KafkaError, complaints: &[(Option<Code>, String)]) -> (String, String) {
     for (parts, meaning, advice) in MEANINGS {
         let fits = |text: &str| {
-            // Whoever authenticates is hung up on for another reason; the broker's name begins with the protocol.
+            // A client that authenticates is cut off for another reason. The broker's name begins with the protocol.
             let is_other = parts.contains(&HANGS_UP_LATER) && text.starts_with("sasl_");
             !is_other && parts.iter().any(|part| text.contains(part))
         };
@@ -74,8 +74,8 @@ pub(crate) fn of(error: &KafkaError, complaints: &[(Option<Code>, String)]) -> (
     (format!("no broker answers ({words})"), MEANINGS[7].2.to_owned())
 }
 
-/// A complaint about an address that a broker gave as its own: the client knows that one by its number, and those of
-/// `KAFKA_BROKERS` as `bootstrap` (`rd_kafka_mk_brokername`).
+/// A complaint about an advertised address. The client names such a broker by its number, and those of `KAFKA_BROKERS`
+/// `bootstrap` (`rd_kafka_mk_brokername`).
 pub(crate) fn advertised(complaints: &[(Option<Code>, String)]) -> Option<&str> {
     let is_learned = |text: &str| {
         let number = text.split_once(": ").and_then(|(name, _)| name.rsplit_once('/')).map(|(_, number)| number);
@@ -120,7 +120,7 @@ mod tests {
             ),
             (
                 "ssl://localhost:1/bootstrap: SSL handshake failed: Disconnected: connecting to a PLAINTEXT broker listener? (after 1ms in state SSL_HANDSHAKE)",
-                "the listener speaks no TLS",
+                "the listener does not speak TLS",
                 "plaintext or sasl_plaintext",
             ),
             (
@@ -160,8 +160,8 @@ mod tests {
             ),
             ("something new", "no broker answers (something new)", "KAFKA_BROKERS"),
         ] {
-            let (what, to_do) = of_text(text);
-            assert!(what.contains(found) && to_do.contains(advice), "{what}: {to_do}");
+            let (finding, cure) = of_text(text);
+            assert!(finding.contains(found) && cure.contains(advice), "{finding}: {cure}");
         }
     }
 }

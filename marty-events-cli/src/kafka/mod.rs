@@ -1,4 +1,4 @@
-//! A Kafka client of the environment's configuration, which keeps what went wrong with its connections.
+//! A Kafka client with the environment's configuration. It keeps the complaints about its connections.
 
 pub(crate) mod diagnosis;
 
@@ -21,10 +21,10 @@ use rdkafka::{
 
 use crate::{failure::Result, shared::Shared};
 
-/// Who this is to the broker, unless `SERVICE_NAME` says so: nothing is published in its name.
+/// The client's name for the broker without `SERVICE_NAME`. No event is published in this name.
 const NAME: &str = "marty-events";
 
-/// The environment's configuration with the arguments over it. `SERVICE_NAME` may be absent.
+/// The environment's configuration. Arguments override it, and `SERVICE_NAME` may be absent.
 pub(crate) fn config(shared: &Shared) -> Result<EventConfig, ConfigError> {
     let mut config = EventConfig::builder_from_env();
     if !has_service_name() {
@@ -39,7 +39,7 @@ pub(crate) fn config(shared: &Shared) -> Result<EventConfig, ConfigError> {
     config.build()
 }
 
-/// Whether the environment names a service. White space does not count, as in [`EventConfig`].
+/// True if the environment names a service. White space does not count, as in [`EventConfig`].
 pub(crate) fn has_service_name() -> bool {
     env::var_os("SERVICE_NAME").is_some_and(|name| !name.to_string_lossy().trim().is_empty())
 }
@@ -67,7 +67,7 @@ impl Complaints {
 impl ClientContext for Complaints {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!(facility, message, "kafka client");
-        // A connection that fails is told as `FAIL`, at times as a mere information.
+        // The client logs a failed connection as `FAIL`, at times at the level of information.
         if facility == "FAIL"
             || !matches!(level, RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug)
         {
@@ -90,12 +90,12 @@ impl ConsumerContext for Complaints {}
 
 pub(crate) type Client = BaseConsumer<Complaints>;
 
-/// The properties of a client that looks and changes nothing: it makes no topic, joins no group and commits no offset.
+/// The properties of a client that only reads: it creates no topic, joins no group and commits no offset.
 pub(crate) fn looking(config: &EventConfig) -> Result<ClientConfig> {
     let mut client = ClientConfig::new();
     client.extend(config.client_properties()?);
     client
-        // Assigned partitions need a name for a group. Brokers are asked who coordinates it, and may refuse to say.
+        // The client needs a group's name for assigned partitions. It asks the brokers for the coordinator, and they may refuse.
         .set("group.id", NAME)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
@@ -104,16 +104,16 @@ pub(crate) fn looking(config: &EventConfig) -> Result<ClientConfig> {
     Ok(client)
 }
 
-/// What the brokers say about themselves and their topics; ends early where no broker can be reached.
+/// The brokers and their topics. Fails early where no broker can be reached.
 pub(crate) fn metadata(client: &Client, patience: Duration) -> Result<Metadata, KafkaError> {
     let begin = Instant::now();
     loop {
         let answer = client.fetch_metadata(None, Duration::from_millis(500));
         let Err(error) = answer else { return answer };
-        // Serves the callbacks that tell why.
+        // A poll runs the callbacks, which collect the complaints.
         drop(client.poll(Duration::ZERO));
         let complaints = client.context().all();
-        // Whoever gave the address of another broker is there, and can be asked again.
+        // A broker that gave the address of another one is there, and can be asked again.
         let is_somebody_there = diagnosis::advertised(&complaints).is_some();
         let is_hopeless = !is_somebody_there
             && complaints.iter().any(|(code, _)| {

@@ -1,4 +1,4 @@
-//! What is done to many dead letters, in bounded steps.
+//! Changes to many dead letters, in bounded steps.
 
 use std::fmt;
 
@@ -16,10 +16,10 @@ use crate::{
     stop,
 };
 
-/// How many one statement is about: MariaDB looks a longer list up less well, and a shorter transaction is in nobody's way.
+/// Dead letters a statement. MariaDB looks up a longer list less well, and a longer transaction blocks others.
 const STEP: usize = 500;
 
-/// How many were changed, and how many were meant.
+/// The number of changed dead letters, beside the number of selected ones.
 #[derive(Serialize)]
 struct Changed {
     #[serde(flatten)]
@@ -41,7 +41,7 @@ pub(super) async fn requeue(selection: Selection, outbox: &OutboxRepository, out
     let done = work("requeueing", selection, selected, outbox, async |ids| outbox.requeue(ids).await).await?;
     let exit = answer(Count::Requeued(done.count), selected, done, output)?;
     if done.count < selected && !done.is_interrupted {
-        output.remark("the others are no dead letters, or are redacted: those can only be discarded");
+        output.remark("the others are not dead letters, or are redacted: a redacted one can only be discarded");
     }
     Ok(exit)
 }
@@ -58,7 +58,7 @@ pub(super) async fn redact(arguments: Irreversible, outbox: &OutboxRepository, o
     answer(Count::Redacted(done.count), selected, done, output)
 }
 
-/// How many are meant, once the user has agreed.
+/// The number of selected dead letters, once the user has agreed.
 async fn agreed(verb: &str, arguments: &Irreversible, outbox: &OutboxRepository) -> Result<u64> {
     let selection = &arguments.selection;
     let selected = selected(selection, outbox).await?;
@@ -93,7 +93,7 @@ async fn work(
         .await;
     }
     let mut filter = selection.filter.to_filter();
-    // What dies meanwhile is not meant.
+    // Letters that die while the command runs are left out. Otherwise a requeued poison event would come round for ever.
     let mut left = selected;
     in_steps(doing, selected, &stop, async || {
         let limit = u32::try_from(left.min(STEP as u64)).unwrap_or(u32::MAX);

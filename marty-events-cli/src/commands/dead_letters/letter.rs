@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{exit::Exit, failure::Failure, plain::plain};
 
-/// A dead letter without what was in it.
+/// A dead letter without its headers and payload.
 #[derive(Serialize)]
 pub(super) struct Summary {
     pub(super) event_id: Uuid,
@@ -23,12 +23,12 @@ pub(super) struct Summary {
     pub(super) attempts: i32,
     pub(super) reason: String,
     pub(super) payload_bytes: usize,
-    /// What of it cannot be read.
+    /// The part that this version cannot read, and the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) problem: Option<String>,
 }
 
-/// A record's value as JSON, or as text where it is none.
+/// A record's value as JSON, or as text where it is not JSON.
 pub(crate) fn value(payload: &[u8]) -> Value {
     serde_json::from_slice(payload).unwrap_or_else(|_| String::from_utf8_lossy(payload).into())
 }
@@ -58,7 +58,7 @@ impl From<DeadLetter> for Summary {
 }
 
 impl Summary {
-    /// Why it died, and what cannot be read of it.
+    /// The reason of the refusal, and the part that cannot be read.
     pub(super) fn reason(&self) -> String {
         let reason = plain(&self.reason);
         match &self.problem {

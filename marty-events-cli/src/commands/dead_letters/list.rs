@@ -13,7 +13,7 @@ use crate::{
     plain::plain,
 };
 
-/// One a line for programs, and one table for people.
+/// One object a line for programs, and one table for people.
 struct Page(Vec<Summary>);
 
 pub(super) async fn run(arguments: &ListArguments, outbox: &OutboxRepository, output: Output) -> Result<Exit> {

@@ -17,39 +17,39 @@ use crate::{database::Outbox, exit::Exit, failure::Result, output::Output, share
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLetters {
-    /// List them in the order in which they were written, with the reasons.
+    /// List dead letters with their reasons, in the order in which the events were written.
     #[command(after_help = "Example:\n  marty-events dead-letters list --type user_created --limit 20")]
     List(ListArguments),
-    /// Show one of them whole.
+    /// Show one dead letter with all its fields.
     #[command(after_help = "Example:\n  marty-events dead-letters show 0193f1a2-7c1e-7d3a-9b7e-2f6d0c1b8a55 --payload")]
     Show {
         /// The event's id.
         id: Uuid,
-        /// Show the headers and the payload too. There may be personal data in them.
+        /// Show headers and payload too. They may hold personal data.
         #[arg(long)]
         payload: bool,
     },
-    /// Put them back at the end of the outbox, with the ids they have.
+    /// Put dead letters back at the end of the outbox, under their own ids.
     #[command(after_help = "Example:\n  marty-events dead-letters requeue --topic marty.users.user.created")]
     Requeue(Selection),
-    /// Delete them for good.
+    /// Delete dead letters for good.
     #[command(after_help = "Example:\n  marty-events dead-letters discard --older-than 720h --yes")]
     Discard(Irreversible),
-    /// Empty them of payload and headers, for the sake of the personal data in them. They can be requeued no more.
+    /// Empty payload and headers of dead letters, which may hold personal data. A redacted one cannot be requeued.
     #[command(after_help = "Example:\n  marty-events dead-letters redact 0193f1a2-7c1e-7d3a-9b7e-2f6d0c1b8a55")]
     Redact(Irreversible),
 }
 
-/// Which are meant, by what they have in common.
+/// A selection of dead letters by common properties.
 #[derive(Debug, Args)]
 pub(crate) struct Filter {
-    /// Those that were bound for this topic.
+    /// Only dead letters for this topic.
     #[arg(long)]
     topic: Option<String>,
-    /// Those of this event type.
+    /// Only dead letters of this event type.
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
-    /// Those that died longer ago than this, for example `720h`.
+    /// Only dead letters that are older than this, for example `720h`.
     #[arg(long, value_parser = duration, value_name = "AGE")]
     older_than: Option<Duration>,
 }
@@ -74,22 +74,22 @@ impl Filter {
 pub(crate) struct ListArguments {
     #[command(flatten)]
     filter: Filter,
-    /// How many.
+    /// The number of dead letters to show.
     #[arg(long, default_value_t = 100)]
     limit: u32,
-    /// Begin behind this event, the last of the page before.
+    /// Begin behind this event, the last one of the page before.
     #[arg(long, value_name = "ID")]
     after: Option<Uuid>,
 }
 
-/// Which are meant: ids, or all that a filter means.
+/// A selection of dead letters: by ids, or by a filter.
 #[derive(Debug, Args)]
 pub(crate) struct Selection {
-    /// Their ids.
+    /// Ids of dead letters.
     #[arg(required_unless_present_any = ["all", "topic", "event_type", "older_than"],
         conflicts_with_all = ["all", "topic", "event_type", "older_than"])]
     ids: Vec<Uuid>,
-    /// All of them.
+    /// All dead letters.
     #[arg(long)]
     all: bool,
     #[command(flatten)]
@@ -100,7 +100,7 @@ pub(crate) struct Selection {
 pub(crate) struct Irreversible {
     #[command(flatten)]
     selection: Selection,
-    /// Do not ask.
+    /// Go on without a question.
     #[arg(long, short)]
     yes: bool,
 }

@@ -19,17 +19,17 @@ struct Whole {
     summary: Summary,
     seq: i64,
     lane: i32,
-    /// Its payload and headers were emptied.
+    /// Payload and headers were emptied.
     redacted: bool,
     #[serde(flatten)]
     contents: Option<Contents>,
 }
 
-/// What was to be published.
+/// The record that was to be published.
 #[derive(Serialize)]
 struct Contents {
     headers: Vec<(String, String)>,
-    /// As JSON where it is JSON, else as text.
+    /// JSON where the value is JSON, else text.
     payload: Value,
 }
 

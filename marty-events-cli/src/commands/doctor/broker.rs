@@ -1,4 +1,4 @@
-//! What the brokers tell.
+//! Checks that ask the brokers.
 
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ use crate::{
     kafka::{self, Client, Complaints, diagnosis},
 };
 
-/// How long a connection to a broker's own address may take.
+/// The limit of a connection to a broker's own address.
 const CONNECT: Duration = Duration::from_secs(3);
 
 const ADVERTISE: &str = "let the brokers' advertised.listeners name addresses that this machine can reach";
 
-/// The broker, then what depends on it. `waiting` are the topics of the events in the outbox.
+/// Checks the broker, then its addresses and topics. `waiting` holds the topics of the events in the outbox.
 pub(super) async fn check(
     config: EventConfig,
     waiting: Vec<String>,
@@ -36,7 +36,7 @@ pub(super) async fn check(
     let client: Client = match settings.create_with_context(Complaints::default()) {
         Ok(client) => client,
         Err(error) => {
-            let advice = "check the variables KAFKA_..; the client could not even be made";
+            let advice = "check the variables KAFKA_..: the client does not accept them";
             report.add(Check::failed("broker", error.to_string(), advice));
             return Ok(());
         }
@@ -47,13 +47,12 @@ pub(super) async fn check(
         (answer, complaints, client)
     });
     let (answer, complaints, client) =
-        asked.await.map_err(|error| Failure::new(Exit::Failed, "the Kafka client broke off").because(&error))?;
+        asked.await.map_err(|error| Failure::new(Exit::Failed, "the Kafka client stopped").because(&error))?;
     let metadata = match answer {
         Ok(metadata) => metadata,
         Err(error) => {
             if let Some(complaint) = diagnosis::advertised(&complaints) {
-                report
-                    .add(Check::ok("broker", "one answers, and sends clients to the address that it gives as its own"));
+                report.add(Check::ok("broker", "a broker answers, and sends clients to its advertised address"));
                 report.add(Check::failed("advertised-addresses", complaint, ADVERTISE));
             } else {
                 let (found, advice) = diagnosis::of(&error, &complaints);
@@ -72,7 +71,7 @@ pub(super) async fn check(
         Err(_) => return Ok(()),
     };
     let existing = names(&metadata);
-    // An answer on the first connection comes from a broker that is not known by its number yet, and -1 cannot be asked.
+    // The first connection answers before the client knows the broker's number. A request to broker -1 would fail.
     let answered = metadata.orig_broker_id();
     let broker = if answered < 0 { metadata.brokers().first().map_or(answered, MetadataBroker::id) } else { answered };
     topics::check(&admin, client, &config, broker, &existing, waiting, patience, report).await;
@@ -83,7 +82,7 @@ fn names(metadata: &Metadata) -> Vec<String> {
     metadata.topics().iter().map(|topic| topic.name().to_owned()).collect()
 }
 
-/// Clients begin at `KAFKA_BROKERS`, and are then sent to the addresses that the brokers give as their own.
+/// Clients begin at `KAFKA_BROKERS`. The brokers then send them to their advertised addresses.
 async fn advertised_addresses(brokers: &[String], report: &mut Report) {
     let name = "advertised-addresses";
     let mut silent = Vec::new();
@@ -96,7 +95,7 @@ async fn advertised_addresses(brokers: &[String], report: &mut Report) {
         }
     }
     report.add(if silent.is_empty() {
-        Check::ok(name, "each can be reached")
+        Check::ok(name, "every address can be reached")
     } else {
         Check::failed(name, silent.join("\n"), ADVERTISE)
     });

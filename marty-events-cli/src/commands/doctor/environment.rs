@@ -3,7 +3,7 @@ use marty_events::{ConfigFault, EventConfig};
 use super::report::{Check, Report};
 use crate::{kafka, plain::plain, shared::Shared};
 
-/// Every fault of the environment's variables.
+/// Reports every fault of the environment's variables in one check.
 pub(super) fn check(shared: &Shared, report: &mut Report) -> Option<EventConfig> {
     let name = "configuration";
     match kafka::config(shared) {

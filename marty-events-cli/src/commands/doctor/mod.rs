@@ -1,4 +1,4 @@
-//! `doctor`: what is wrong, and what to do about it.
+//! `doctor`: checks, with advice on each fault.
 
 mod broker;
 mod environment;
@@ -15,13 +15,13 @@ use report::{Check, Report};
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArguments {
-    /// How long the oldest event may have waited.
+    /// The longest time that the oldest event may have waited.
     #[arg(long, value_parser = duration, default_value = "60s", value_name = "AGE")]
     max_age: Duration,
-    /// How long the broker may take to answer.
+    /// The longest time that the broker may take to answer.
     #[arg(long, value_parser = duration, default_value = "10s", value_name = "TIME")]
     timeout: Duration,
-    /// Exit with 3 for a warning too.
+    /// Exit with code 3 for a warning too.
     #[arg(long)]
     strict: bool,
 }

@@ -1,4 +1,4 @@
-//! What the database tells.
+//! Checks that ask the outbox database.
 
 use std::time::{Duration, Instant};
 
@@ -13,11 +13,11 @@ use crate::{
     time::in_words,
 };
 
-/// Clocks may differ by so much before it is worth a word: times in events come from the services' clocks, those of the
-/// outbox and its leases from the database's alone.
+/// A smaller difference between two clocks is not reported. Events carry the services' times; rows and leases carry the
+/// database's time alone.
 const SKEW: Duration = Duration::from_secs(2);
 
-/// Looks as far as it gets; answers the outbox where it can be asked for more.
+/// Checks as much as the database allows. Returns the repository if its tables can be read.
 pub(super) async fn check(outbox: &Outbox, max_age: Duration, report: &mut Report) -> Option<OutboxRepository> {
     if let Err(error) = database::reach(&outbox.pool).await {
         let found = format!("{} cannot be reached: {}", database::place(&outbox.pool), words(&error));
@@ -29,8 +29,8 @@ pub(super) async fn check(outbox: &Outbox, max_age: Duration, report: &mut Repor
     clock(outbox, report).await;
     match outbox.validate().await {
         Ok(()) => {
-            report.add(Check::ok("tables", "they are there, and of this version"));
-            report.add(Check::ok("privileges", "all that a relay needs"));
+            report.add(Check::ok("tables", "the tables exist, and have this version"));
+            report.add(Check::ok("privileges", "the user has every right that a relay needs"));
         }
         Err(error @ EventError::OutboxTableMissing { .. }) => {
             let advice = "run `marty-events migrate`, with the same --table, as a user that may create tables";
@@ -38,24 +38,24 @@ pub(super) async fn check(outbox: &Outbox, max_age: Duration, report: &mut Repor
             return None;
         }
         Err(error @ EventError::OutboxForbidden { .. }) => {
-            report.add(Check::ok("tables", "they are there"));
+            report.add(Check::ok("tables", "the tables exist"));
             let advice = "let the tables' owner run the GRANT, or connect as another user";
             report.add(Check::failed("privileges", words(&error), advice));
             return None;
         }
         Err(error @ EventError::OutboxUnfit { .. }) => {
-            let advice = "let the tables' owner do it, or connect as another user; events wait for ever until then";
+            let advice = "let the tables' owner change it, or connect as another user; events wait until then";
             report.add(Check::failed("tables", words(&error), advice));
             return None;
         }
         Err(error @ EventError::CachedSequence { .. }) => {
-            report.add(Check::ok("tables", "they are there, and of this version"));
-            report.add(Check::ok("privileges", "all that a relay needs"));
+            report.add(Check::ok("tables", "the tables exist, and have this version"));
+            report.add(Check::ok("privileges", "the user has every right that a relay needs"));
             let advice = "let the tables' owner run the ALTER SEQUENCE; order is not kept until then";
             report.add(Check::failed("numbers", words(&error), advice));
         }
         Err(error) => {
-            report.add(Check::failed("tables", words(&error), "read what the database said"));
+            report.add(Check::failed("tables", words(&error), "read the database's message"));
             return None;
         }
     }
@@ -67,7 +67,7 @@ pub(super) async fn check(outbox: &Outbox, max_age: Duration, report: &mut Repor
         ));
     }
     if let Err(error) = events(outbox, max_age, report).await {
-        let advice = "read what the database said";
+        let advice = "read the database's message";
         report.add(Check::failed("backlog", words(&error), advice));
     }
     Some(outbox.clone())
@@ -78,11 +78,11 @@ async fn clock(outbox: &OutboxRepository, report: &mut Report) {
     let there = match outbox.clock().await {
         Ok(there) => there,
         Err(error) => {
-            report.add(Check::warning("clock", words(&error), "read what the database said"));
+            report.add(Check::warning("clock", words(&error), "read the database's message"));
             return;
         }
     };
-    // It was told at some moment between question and answer.
+    // The database read its clock at some moment between question and answer.
     let trip = asked.elapsed();
     let middle = before + trip / 2;
     let skew = there.duration_since(middle);
@@ -105,15 +105,15 @@ async fn events(outbox: &OutboxRepository, max_age: Duration, report: &mut Repor
     let alive = relays.iter().filter(|relay| relay.is_alive).count();
     let start = "start `marty-events relay`, or a service with an OutboxRelay; if one should run, read its log";
     match (alive, stats.pending) {
-        (0, 0) => report.add(Check::warning("relay", "none runs; nothing waits at the moment", start)),
-        (0, pending) => report.add(Check::failed("relay", format!("none runs, and {pending} events wait"), start)),
+        (0, 0) => report.add(Check::warning("relay", "no relay runs; no event waits at the moment", start)),
+        (0, pending) => report.add(Check::failed("relay", format!("no relay runs, and {pending} events wait"), start)),
         (alive, _) => {
-            report.add(Check::ok("relay", format!("{alive} at work or standing by")));
+            report.add(Check::ok("relay", format!("{alive} working or standing by")));
             let free = unowned(&relays);
             report.add(if free.is_empty() {
-                Check::ok("lanes", "each has an owner")
+                Check::ok("lanes", "every lane has an owner")
             } else {
-                let found = format!("nobody owns {}", ranges(&free));
+                let found = format!("no relay owns {}", ranges(&free));
                 let advice = "wait for the lease time (4 s) and look again; if they stay free, read the relays' logs";
                 Check::warning("lanes", found, advice)
             });
@@ -121,13 +121,13 @@ async fn events(outbox: &OutboxRepository, max_age: Duration, report: &mut Repor
     }
     let oldest = stats.oldest_pending_age.unwrap_or_default();
     let found = match stats.pending {
-        0 => "nothing waits".to_owned(),
+        0 => "no event waits".to_owned(),
         pending => format!("{pending} events wait, the oldest for {}", in_words(oldest)),
     };
     report.add(if oldest <= max_age {
         Check::ok("backlog", found)
     } else {
-        let advice = "see the checks of relay and broker, and the relay's log; `marty-events tail --outbox --from beginning` shows what waits";
+        let advice = "see the checks of relay and broker, and the relay's log; `marty-events tail --outbox --from beginning` shows the waiting events";
         Check::failed("backlog", format!("{found}, longer than {}", in_words(max_age)), advice)
     });
     report.add(match stats.dead {

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{exit::Exit, plain::lines};
 
-/// The names of all the checks, in the order in which they are made. They are promised to scripts.
+/// The names of all checks, in the order in which they run. Scripts may rely on them.
 const CHECKS: [&str; 13] = [
     "configuration",
     "database",
@@ -22,10 +22,10 @@ const CHECKS: [&str; 13] = [
     "message-size",
 ];
 
-/// What was found, check by check.
+/// The findings, check by check.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
-    /// Nothing failed.
+    /// No check failed.
     ok: bool,
     checks: Vec<Check>,
 }
@@ -35,20 +35,20 @@ pub(super) struct Check {
     pub(super) name: &'static str,
     pub(super) state: State,
     pub(super) found: String,
-    /// What to do, where something is to be done.
+    /// The cure of a failure or of a warning.
     pub(super) advice: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum State {
-    /// As it should be.
+    /// Everything is in order.
     Ok,
-    /// Events are delivered, but there is something to look at.
+    /// Events are delivered, but a fault may be near.
     Warning,
     /// Events are not delivered, or not in time.
     Failed,
-    /// It could not be looked at.
+    /// The check could not run.
     Skipped,
 }
 
@@ -71,7 +71,7 @@ impl Report {
         self.checks.push(check);
     }
 
-    /// What nothing was found about waits for another check to succeed.
+    /// Adds the checks that did not run, because another check must succeed first.
     pub(super) fn skip_the_rest(&mut self) {
         for name in CHECKS {
             if !self.checks.iter().any(|check| check.name == name) {

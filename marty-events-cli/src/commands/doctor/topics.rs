@@ -1,4 +1,4 @@
-//! Topics that are missing, and those that take less than the producer sends.
+//! Checks of topics: their existence, and their limit of a record's size.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -13,7 +13,7 @@ use rdkafka::{
 use super::report::{Check, Report};
 use crate::kafka::Client;
 
-/// What was asked about the broker's and the topics' settings, and why there was no answer.
+/// The settings of broker and topics, and the reason of the first missing answer.
 struct Settings {
     known: Vec<ConfigResource>,
     problem: String,
@@ -33,7 +33,7 @@ impl Settings {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "all that is known by now")]
+#[expect(clippy::too_many_arguments, reason = "each is a finding of an earlier check")]
 pub(super) async fn check(
     admin: &AdminClient<DefaultClientContext>,
     client: Client,
@@ -64,7 +64,7 @@ async fn settings(
     let topics = topics.iter().map(|topic| ResourceSpecifier::Topic(topic));
     let of = std::iter::once(ResourceSpecifier::Broker(broker)).chain(topics).collect::<Vec<_>>();
     let options = AdminOptions::new().request_timeout(Some(patience));
-    // A client that may not ask learns nothing, which is no fault of its own.
+    // A client without the right gets no settings. The outbox works without that right, so this is not a failure.
     match admin.describe_configs(&of, &options).await {
         Ok(answers) => {
             let (known, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
@@ -75,7 +75,7 @@ async fn settings(
     }
 }
 
-/// Those that exist, but not for this user. Asking for one by its name tells; asking for all leaves it out.
+/// The missing topics that exist but are hidden from this user. Only a request by name tells them apart.
 async fn hidden(client: Client, missing: &[&String], patience: Duration) -> Vec<String> {
     let missing: Vec<String> = missing.iter().map(|topic| (*topic).clone()).collect();
     let ask = move || {
@@ -102,21 +102,23 @@ fn presence(
         return Check::failed(name, found, "let the brokers' ACLs allow it DESCRIBE and WRITE on these topics");
     }
     if missing.is_empty() {
-        return Check::ok(name, format!("all {} that are known exist", there.len()));
+        return Check::ok(name, format!("all {} known topics exist", there.len()));
     }
     let list = missing.iter().map(|topic| topic.as_str()).collect::<Vec<_>>().join(", ");
     let create = format!("create them, for example with `kafka-topics.sh --create --topic {}`", missing[0]);
     match settings.of_broker("auto.create.topics.enable") {
         Some("true") => {
-            Check::ok(name, format!("{} exist; the broker makes the others when they are needed", there.len()))
+            Check::ok(name, format!("{} exist; the broker creates the others when they are needed", there.len()))
         }
         Some(_) if missing.iter().any(|topic| waiting.contains(topic)) => {
-            Check::failed(name, format!("missing, and the broker makes none by itself: {list}"), create)
+            Check::failed(name, format!("missing, and the broker does not create topics by itself: {list}"), create)
         }
-        Some(_) => Check::warning(name, format!("missing, and the broker makes none by itself: {list}"), create),
+        Some(_) => {
+            Check::warning(name, format!("missing, and the broker does not create topics by itself: {list}"), create)
+        }
         None => {
             let found = format!(
-                "missing: {list}; the broker does not tell whether it makes topics by itself ({})",
+                "missing: {list}; the broker does not tell whether it creates topics by itself ({})",
                 settings.problem
             );
             Check::warning(name, found, format!("{create}, or make sure that auto.create.topics.enable is on"))
@@ -133,10 +135,8 @@ fn message_size(settings: &Settings, there: &[&String], producer: usize) -> Chec
         .filter_map(|topic| Some(((*topic).clone(), limit(settings.of_topic(topic, "max.message.bytes"))?)));
     let limits: Vec<(String, usize)> = of_broker.into_iter().chain(of_topics).collect();
     if limits.is_empty() {
-        let found = format!(
-            "the producer takes {producer} bytes; the broker does not tell its own limit ({})",
-            settings.problem
-        );
+        let found =
+            format!("the producer takes {producer} bytes; the broker does not tell its limit ({})", settings.problem);
         return Check::warning(
             name,
             found,
@@ -146,9 +146,12 @@ fn message_size(settings: &Settings, there: &[&String], producer: usize) -> Chec
     let tight: Vec<String> =
         limits.iter().filter(|(_, limit)| *limit < producer).map(|(of, limit)| format!("{of} takes {limit}")).collect();
     if tight.is_empty() {
-        return Check::ok(name, format!("the producer takes {producer} bytes, and no limit behind it is lower"));
+        return Check::ok(
+            name,
+            format!("the producer takes {producer} bytes, and no broker or topic has a lower limit"),
+        );
     }
     let advice = "raise max.message.bytes of the topic (message.max.bytes of the broker), or lower \
-                  KAFKA_PRODUCER_MESSAGE_MAX_BYTES: then a service is told at once, and no event dies of it";
+                  KAFKA_PRODUCER_MESSAGE_MAX_BYTES: then the service gets the error at once, and no event becomes a dead letter";
     Check::warning(name, format!("the producer takes {producer} bytes, but {}", tight.join(", ")), advice)
 }

@@ -16,7 +16,7 @@ use crate::{
     plain::{self, plain},
 };
 
-/// What is shown of an event.
+/// An event as `tail` shows it.
 #[derive(Serialize)]
 pub(super) struct TailedEvent {
     pub(super) time: Option<Timestamp>,
@@ -26,7 +26,7 @@ pub(super) struct TailedEvent {
     topic: String,
     #[serde(flatten)]
     place: Place,
-    /// The names of the event's data. Its values are shown with the payload.
+    /// The names of the event's data. The values are shown with the payload alone.
     data: Vec<String>,
     bytes: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +77,8 @@ impl TailedEvent {
     }
 }
 
-/// What the event's own data is called: of an envelope's payload (docs/wire-format.md) what differs from event to event.
+/// The names of the event's own data: the part of an envelope's payload that differs from event to event
+/// (docs/wire-format.md).
 fn data_of(envelope: &Value) -> Vec<String> {
     let payload = &envelope["payload"];
     let data = ["event_data", "operation_details", "template_variables"].into_iter().find_map(|part| payload.get(part));

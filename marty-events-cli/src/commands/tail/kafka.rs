@@ -16,12 +16,12 @@ use crate::{
     kafka::{self, Client, Complaints, diagnosis},
 };
 
-/// How long the brokers may take for the first answer.
+/// The limit of the brokers' first answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The pause between two looks for topics and partitions that are new.
+/// The pause between two searches for new topics and partitions.
 const REFRESH: Duration = Duration::from_secs(2);
 
-/// Blocks the thread.
+/// Shows records until there were enough, or until `stop`. Blocks the thread.
 pub(super) fn follow(
     config: &EventConfig,
     topics: &Topics,
@@ -55,11 +55,12 @@ pub(super) fn follow(
             }
             Some(Err(KafkaError::PartitionEOF(_))) => reading.ends += 1,
             Some(Err(error)) if is_final(&error) => return Err(failed(&error)),
-            // The client connects again by itself.
+            // The client reconnects by itself.
             Some(Err(_)) | None => {}
         }
         if !no_follow && next_look <= Instant::now() {
-            // Brokers that are away come back, and nothing is lost meanwhile; what is new was not there at the beginning.
+            // A failed request is harmless: the next search finds the same topics. A new topic is read from its beginning,
+            // because all its records are newer than this command.
             if let Ok(there) = consumer.fetch_metadata(None, Duration::from_millis(500)) {
                 reading.take_up(&there, &consumer, topics, Start::Beginning).map_err(|error| failed(&error))?;
             }
@@ -69,17 +70,17 @@ pub(super) fn follow(
     Ok(())
 }
 
-/// The partitions that are read.
+/// The assigned partitions.
 #[derive(Default)]
 struct Reading {
-    /// Each with how many records are still to come, up to what was there at the beginning.
+    /// Each partition with the offset at which its records of the beginning end; `None` once they were read.
     partitions: HashMap<(String, i32), Option<i64>>,
-    /// How often the end of a partition was met.
+    /// The number of partition ends that the client has reported.
     ends: usize,
 }
 
 impl Reading {
-    /// Takes up what is new among the topics.
+    /// Assigns the partitions that are not assigned yet.
     fn take_up(
         &mut self,
         metadata: &Metadata,
@@ -104,7 +105,7 @@ impl Reading {
         self.partitions.keys().map(|(topic, _)| topic.as_str()).collect()
     }
 
-    /// Asks how far there is to read.
+    /// Asks for the end of each partition.
     fn measure(&mut self, consumer: &Client) -> Result<(), KafkaError> {
         for ((topic, partition), end) in &mut self.partitions {
             let (first, next) = consumer.fetch_watermarks(topic, *partition, PATIENCE)?;
@@ -121,15 +122,15 @@ impl Reading {
         }
     }
 
-    /// Every record that was there was read; or the end of each partition was met, behind which may be marks of transactions
-    /// that nobody is given.
+    /// True once every record of the beginning was read, or the client has reported the end of each partition. A partition
+    /// may end with marks of transactions, which consumers never receive.
     fn is_at_the_end(&self) -> bool {
         self.partitions.values().all(Option::is_none) || self.partitions.len() <= self.ends
     }
 }
 
-/// Whether trying on is pointless until somebody changes something. The client asks for its group too, which nothing here
-/// needs a right to.
+/// True for an error that only a change of rights or credentials ends. An error about the group does not count: the client
+/// asks for its group, but this command needs no right on it.
 fn is_final(error: &KafkaError) -> bool {
     matches!(error.rdkafka_error_code(), Some(Code::TopicAuthorizationFailed | Code::Authentication))
 }

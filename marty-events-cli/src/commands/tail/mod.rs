@@ -1,4 +1,4 @@
-//! `tail`: what is published, as it comes.
+//! `tail`: published events as they come.
 
 mod event;
 mod kafka;
@@ -13,44 +13,44 @@ use topics::Topics;
 
 #[derive(Debug, Args)]
 pub(crate) struct TailArguments {
-    /// Topics by their names, or regular expressions that begin with `^`; all topics of `EVENT_TOPIC_PREFIX` unless given.
+    /// Names of topics, or regular expressions that begin with `^`; all topics of `EVENT_TOPIC_PREFIX` unless given.
     #[arg(conflicts_with = "outbox")]
     topics: Vec<String>,
-    /// Follow the outbox instead: what is written there, until it is delivered. An event that leaves sooner than it is looked
-    /// for, four times a second, is not seen.
+    /// Follow the outbox instead of Kafka. The command reads it four times a second, so it misses events that are delivered
+    /// sooner.
     #[arg(long)]
     outbox: bool,
-    /// Where to begin: `end` unless set, and `beginning` with --no-follow.
+    /// The place to begin at: `end` unless set, and `beginning` with --no-follow.
     #[arg(long, value_enum)]
     from: Option<Start>,
-    /// End when everything that is there was read, instead of waiting for more.
+    /// End once all present events were read, instead of waiting for more.
     #[arg(long)]
     no_follow: bool,
-    /// End after so many events.
+    /// End after this number of events.
     #[arg(long)]
     limit: Option<u64>,
     #[command(flatten)]
     filter: Filter,
-    /// Show the payloads too. There may be personal data in them.
+    /// Show the payloads too. They may hold personal data.
     #[arg(long)]
     payload: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Start {
-    /// What is there already, and then what comes.
+    /// Present events first, then new ones.
     Beginning,
-    /// What comes.
+    /// New events alone.
     End,
 }
 
-/// Which events are shown.
+/// A choice of events.
 #[derive(Debug, Args)]
 struct Filter {
-    /// Those of this event type; may be given several times.
+    /// Only events of this type; may be given several times.
     #[arg(long = "type", value_name = "TYPE")]
     types: Vec<String>,
-    /// Those with this key; may be given several times.
+    /// Only events with this key; may be given several times.
     #[arg(long = "key", value_name = "KEY")]
     keys: Vec<String>,
 }
@@ -70,7 +70,7 @@ impl Filter {
     }
 }
 
-/// Shows events until there were enough of them.
+/// Shows events until the limit.
 struct Show {
     output: Output,
     filter: Filter,
@@ -78,7 +78,7 @@ struct Show {
 }
 
 impl Show {
-    /// Whether more is wanted.
+    /// Shows the event if the filter takes it. Returns false at the limit.
     fn show(&mut self, event: &TailedEvent) -> Result<bool> {
         if self.left == Some(0) {
             return Ok(false);
@@ -100,7 +100,7 @@ pub(crate) async fn run(arguments: TailArguments, shared: &Shared, output: Outpu
     } else {
         let config = crate::kafka::config(shared)?;
         let topics = Topics::parse(&topics, config.topic_prefix())?;
-        // The Kafka client is one to wait for.
+        // Calls of the Kafka client block the thread.
         let followed =
             tokio::task::spawn_blocking(move || kafka::follow(&config, &topics, from, no_follow, payload, show, &stop));
         followed.await.map_err(std::io::Error::other)??;

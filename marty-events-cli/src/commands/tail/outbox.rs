@@ -5,9 +5,9 @@ use marty_events::CancellationToken;
 use super::{Show, Start, event::TailedEvent};
 use crate::{database::Outbox, failure::Result, shared::Shared};
 
-/// The pause between two looks.
+/// The pause between two reads.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How many rows one look reads.
+/// The number of rows that one read fetches.
 const PAGE: u32 = 500;
 
 pub(super) async fn follow(

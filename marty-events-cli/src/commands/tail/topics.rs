@@ -13,20 +13,20 @@ pub(super) struct Topics {
 }
 
 impl Topics {
-    /// Names, and regular expressions that begin with `^` as in Kafka's own subscriptions; without any, all that begin with
-    /// `prefix`.
+    /// Parses names, and regular expressions that begin with `^` as in Kafka's own subscriptions. Without any, all topics of
+    /// `prefix` are followed.
     pub(super) fn parse(texts: &[String], prefix: &str) -> Result<Self> {
         let (patterns, names): (Vec<String>, Vec<String>) =
             texts.iter().cloned().partition(|text| text.starts_with('^'));
         let by_prefix = match prefix {
-            // Those of the brokers themselves begin with `_`.
+            // The brokers' own topics begin with `_`.
             "" => "^[^_]".to_owned(),
             prefix => format!(r"^{}\.", regex::escape(prefix)),
         };
         let patterns = if texts.is_empty() { vec![by_prefix] } else { patterns };
         for pattern in &patterns {
             Regex::new(pattern).map_err(|error| {
-                Failure::new(Exit::Usage, format!("`{pattern}` is no regular expression")).because(&error)
+                Failure::new(Exit::Usage, format!("`{pattern}` is not a regular expression")).because(&error)
             })?;
         }
         let patterns = RegexSet::new(&patterns).map_err(|error| {
@@ -39,7 +39,7 @@ impl Topics {
         self.names.iter().any(|name| name == topic) || self.patterns.is_match(topic)
     }
 
-    /// The names that are none of `existing`.
+    /// The names that are not among `existing`.
     pub(super) fn missing<'a>(&'a self, existing: &[&str]) -> Vec<&'a str> {
         self.names.iter().map(String::as_str).filter(|name| !existing.contains(name)).collect()
     }
