@@ -18,7 +18,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct CleanupArguments {
-    /// Delete dead letters that are older than this, for example `720h`.
+    /// Delete events that died longer ago than this, for example `720h`.
     #[arg(long, value_parser = duration, value_name = "AGE", required_unless_present = "published")]
     dead_letters: Option<Duration>,
     /// Delete events that were delivered longer ago than this; `relay --keep-published` kept them.

@@ -233,7 +233,8 @@ async fn a_broker_that_makes_no_topics_and_gives_another_address_is_explained() 
             tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut server).await });
         }
     });
-    let missing = "missing, and the broker does not create topics by itself: marty.audit.events, marty.notification.events";
+    let missing =
+        "missing, and the broker does not create topics by itself: marty.audit.events, marty.notification.events";
     let report = operator.run(&["doctor", "--json"]);
     assert_check(&report, "advertised-addresses", "ok", "every address can be reached", "");
     assert_check(&report, "topics", "warning", missing, "kafka-topics.sh --create --topic marty.audit.events");

@@ -49,7 +49,7 @@ pub(crate) struct Filter {
     /// Only dead letters of this event type.
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
-    /// Only dead letters that are older than this, for example `720h`.
+    /// Only dead letters that died longer ago than this, for example `720h`.
     #[arg(long, value_parser = duration, value_name = "AGE")]
     older_than: Option<Duration>,
 }

@@ -73,7 +73,7 @@ pub(super) fn follow(
 /// The assigned partitions.
 #[derive(Default)]
 struct Reading {
-    /// Each partition with the offset at which its records of the beginning end; `None` once they were read.
+    /// Each partition with the end of the records that were there at the start; `None` once they were read.
     partitions: HashMap<(String, i32), Option<i64>>,
     /// The number of partition ends that the client has reported.
     ends: usize,
@@ -122,7 +122,7 @@ impl Reading {
         }
     }
 
-    /// True once every record of the beginning was read, or the client has reported the end of each partition. A partition
+    /// True once every record was read that was there at the start, or the client has reported the end of each partition. A partition
     /// may end with marks of transactions, which consumers never receive.
     fn is_at_the_end(&self) -> bool {
         self.partitions.values().all(Option::is_none) || self.partitions.len() <= self.ends
