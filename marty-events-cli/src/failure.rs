@@ -66,7 +66,7 @@ impl From<EventError> for Failure {
             EventError::Kafka(_) => Some("check the broker with `marty-events doctor`"),
             EventError::OutboxUnfit { .. } => Some("let the tables' owner change it, or connect as another user"),
             EventError::OutboxRefused { .. } => Some("read the database's message; another try does not help"),
-            EventError::Migrate(error) => Some(migrating(error)),
+            EventError::Migrate(error) => Some(migrating(error.downcast_ref())),
             _ => None,
         };
         let failure = Self::new(exit, error.to_string()).because_of_source(&error);
@@ -75,9 +75,9 @@ impl From<EventError> for Failure {
 }
 
 /// Advice on a migration that failed.
-fn migrating(error: &MigrateError) -> &'static str {
+fn migrating(error: Option<&MigrateError>) -> &'static str {
     match error {
-        MigrateError::VersionMismatch(_) => {
+        Some(MigrateError::VersionMismatch(_)) => {
             "other SQL than the shipped one made the tables: compare the tables with the shipped SQL, and change what differs; \
              then delete the version's row in the table `.._migrations`, and run `marty-events migrate` again"
         }

@@ -20,7 +20,7 @@ async fn a_person_signs_in_looks_and_requeues_and_the_event_is_delivered() {
     let prefix = prefix();
     let topic = format!("{prefix}.bank.account.moved");
     let config = EventConfig::builder().service_name("bank").brokers(&brokers).topic_prefix(&prefix).build().unwrap();
-    let publisher = EventPublisher::unregistered(&config).unwrap();
+    let publisher = EventPublisher::new(&config).unwrap();
     let reader = Reader::start(&brokers, &prefix);
     topics::create(&brokers, &topic, 2_000).await;
     let event = DomainEvent::new("account", "account-1", "moved").data(&"<b>long</b> ".repeat(500)).unwrap();

@@ -42,7 +42,7 @@ impl Observed {
     /// The number of the process's relays that this neighbour does not answer.
     fn open(&self, neighbour: &str) -> Option<f64> {
         let (_, page) = http::get(&format!("{}/metrics", self.address));
-        let name = format!("marty_events_circuit_open{{neighbour=\"{neighbour}\"}} ");
+        let name = format!("marty_events_circuit_open{{dependency=\"{neighbour}\"}} ");
         page.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok())
     }
 
@@ -101,14 +101,14 @@ async fn a_database_that_was_started_again_is_seen_to_work_again() {
     }
     // The reason may name the database in a line about the listener.
     let names = ["outbox database", "listener"];
-    let [away, back] = ["does not work", "works again"].map(|text| names.map(|name| relay.lines(&[text, name])));
+    let [away, back] = ["cannot reach the", "reached the"].map(|text| names.map(|name| relay.lines(&[text, name])));
     say(
         "restart",
         "PostgreSQL",
         format_args!(
             "rewritten: events {rewritten}, {alarms} alarms; restarted: events {quickly}, {alarms_of_restart} alarms; away for \
-             {} s: events {restarted}, circuit_open of database and listener {open:?}, lines `does not work` {away:?} and \
-             `works again` {back:?}",
+             {} s: events {restarted}, circuit_open of database and listener {open:?}, lines `cannot reach the` {away:?} and \
+             `reached the` {back:?}",
             OUTAGE.as_secs()
         ),
     );

@@ -114,7 +114,7 @@ impl Scene {
             outbox: OutboxRepository::new(pool.clone()),
             pool,
             url,
-            publisher: EventPublisher::unregistered(&config(brokers, &prefix)).expect("a publisher"),
+            publisher: EventPublisher::new(&config(brokers, &prefix)).expect("a publisher"),
             tally: Tally::start(brokers, read),
             brokers: brokers.to_owned(),
             prefix,

@@ -5,12 +5,13 @@ use super::{files, read, root};
 const PAGE: &str = "docs/guide/troubleshooting.md";
 
 /// Where the texts of a wrong configuration, event, topic, table or row are.
-const PROSE: [&str; 8] = [
+const PROSE: [&str; 9] = [
     "config/read.rs",
+    "config/reader.rs",
     "config/security.rs",
     "config/producer.rs",
     "config/properties.rs",
-    "event/message.rs",
+    "event/envelope.rs",
     "event/topic.rs",
     "outbox/row.rs",
     "outbox/table.rs",
@@ -92,7 +93,7 @@ fn the_page_has_every_text_of_the_errors() {
 #[test]
 fn the_page_has_every_variant_of_the_errors() {
     let page = read(&root().join(PAGE));
-    let code = read(&root().join("marty-events/src/error.rs"));
+    let code = read(&root().join("marty-events/src/error/mod.rs"));
     let body =
         code.split_once("pub enum EventError {").and_then(|(_, rest)| rest.split_once("\n}\n")).expect("the enum").0;
     let variants: Vec<&str> = body

@@ -27,7 +27,7 @@ async fn database() -> SqlitePool {
 
 #[tokio::test]
 async fn a_topic_that_kafka_would_refuse_is_refused() {
-    let publisher = EventPublisher::unregistered(&nowhere().build().unwrap()).unwrap();
+    let publisher = EventPublisher::new(&nowhere().build().unwrap()).unwrap();
     let error = publisher.publish(CustomEvent::new("daily report", "sent")).await.unwrap_err();
     let text = "`marty.daily report` cannot be a Kafka topic: ` ` is none of its letters (a-z A-Z 0-9 . _ -)";
     assert_eq!(error.to_string(), text);
@@ -46,7 +46,7 @@ fn data_that_is_no_json_is_refused() {
 fn a_client_that_cannot_be_made_is_reported() {
     // Each is fine alone.
     let config = nowhere().producer_property("linger.ms", "5000").producer_property("message.timeout.ms", "1000");
-    let error = EventPublisher::unregistered(&config.build().unwrap()).unwrap_err();
+    let error = EventPublisher::new(&config.build().unwrap()).unwrap_err();
     assert_eq!(error.to_string(), "the Kafka client failed");
     assert!(format!("{error:?}").contains("message.timeout.ms"), "{error:?}");
 }
@@ -137,7 +137,7 @@ async fn tables_that_are_in_the_way_are_reported() {
 async fn a_row_of_a_newer_version_is_named() {
     let pool = database().await;
     marty_events::outbox::migrate(&pool).await.unwrap();
-    let publisher = EventPublisher::unregistered(&nowhere().build().unwrap()).unwrap();
+    let publisher = EventPublisher::new(&nowhere().build().unwrap()).unwrap();
     let mut tx = pool.begin().await.unwrap();
     publisher.publish_in(&mut tx, DomainEvent::new("user", 1, "moved")).await.unwrap();
     tx.commit().await.unwrap();

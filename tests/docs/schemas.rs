@@ -2,8 +2,8 @@
 
 use jsonschema::{Draft, Validator};
 use marty_events::{
-    AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventConfig, EventContext, EventPublisher,
-    NotificationEvent, NotificationEventType, OutboxRepository, Outcome,
+    AuditEvent, AuditEventType, AuditOutcome, CustomEvent, DomainEvent, Event, EventConfig, EventContext,
+    EventPublisher, NotificationEvent, NotificationEventType, OutboxRepository,
 };
 use serde_json::{Value, json};
 use sqlx::SqlitePool;
@@ -79,7 +79,7 @@ async fn what_the_builders_make_is_as_the_schemas_say() {
     let pool = SqlitePool::connect("sqlite::memory:").await.expect("a database");
     marty_events::outbox::migrate(&pool).await.expect("the tables");
     let config = EventConfig::builder().service_name("users-2.eu_west").brokers("localhost:1").build().expect("valid");
-    let publisher = EventPublisher::unregistered(&config).expect("a publisher");
+    let publisher = EventPublisher::new(&config).expect("a publisher");
     let scalar = || json!(5);
     let events: Vec<(&str, Event)> = vec![
         ("audit", AuditEvent::new(AuditEventType::Custom("Vault opened".into()), "", "").into()),
@@ -91,11 +91,11 @@ async fn what_the_builders_make_is_as_the_schemas_say() {
                 .and_then(|event| event.previous_state(&scalar()))
                 .and_then(|event| event.security_context(&json!(["admin"])))
                 .expect("JSON")
-                .outcome(Outcome::Panicked)
+                .outcome(AuditOutcome::Panicked)
                 .error_code(-1)
                 .into(),
         ),
-        ("audit", AuditEvent::new(AuditEventType::DataDeleted, "x", "y").outcome(Outcome::Cancelled).into()),
+        ("audit", AuditEvent::new(AuditEventType::DataDeleted, "x", "y").outcome(AuditOutcome::Cancelled).into()),
         (
             "domain",
             DomainEvent::new("User", "ü 1", "Renamed").event_version(0).data(&json!(null)).expect("JSON").into(),

@@ -63,7 +63,7 @@ fn a_publisher_works_ends_and_counts_each_event_once_without_tokio() {
             .shutdown_timeout(Duration::from_secs(20))
     };
 
-    let alone = EventPublisher::unregistered(&nowhere().build().unwrap()).unwrap();
+    let alone = EventPublisher::new(&nowhere().build().unwrap()).unwrap();
     let refused = block_on(alone.publish(login(1)));
     assert!(matches!(refused, Err(EventError::Delivery { .. })), "{refused:?}");
 

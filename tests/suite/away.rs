@@ -35,7 +35,7 @@ async fn direct_events_go_into_the_outbox_at_once_while_the_broker_is_away_and_k
     let prefix = prefix();
     let config = EventConfig::builder().service_name("suite").brokers(&bootstrap).topic_prefix(&prefix);
     let config = config.database_url(&database.url).build().unwrap();
-    let publisher = EventPublisher::unregistered(&config).unwrap();
+    let publisher = EventPublisher::new(&config).unwrap();
     let outbox = OutboxRepository::new(&database.pool);
     let relay = OutboxRelay::builder(&database.pool).config(config).lease_time(Duration::from_secs(1));
     let relay = RunningRelay::start(relay);
@@ -88,7 +88,7 @@ async fn a_publisher_finds_out_by_itself_and_whoever_waits_is_let_go() {
     // Nobody listens there.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let config = EventConfig::builder().service_name("suite").brokers(free.to_string());
-    let publisher = EventPublisher::unregistered(&config.clone().database_url(&database.url).build().unwrap()).unwrap();
+    let publisher = EventPublisher::new(&config.clone().database_url(&database.url).build().unwrap()).unwrap();
     let exported = || AuditEvent::new(AuditEventType::DataExported, "export", "report").resource_id("r-1");
     for _ in 0..3 {
         let begun = Instant::now();
@@ -100,7 +100,7 @@ async fn a_publisher_finds_out_by_itself_and_whoever_waits_is_let_go() {
 
     // Without an outbox a short outage is waited out, and nobody waits for a long one.
     let without = config.producer_property("message.timeout.ms", "1000").build().unwrap();
-    let without = EventPublisher::unregistered(&without).unwrap();
+    let without = EventPublisher::new(&without).unwrap();
     wait::until("more than the client's patience", || async {
         let since = without.broker_away_since()?;
         (Duration::from_secs(1) < jiff::Timestamp::now().duration_since(since).unsigned_abs()).then_some(())
@@ -126,7 +126,7 @@ async fn a_topic_that_does_not_exist_is_told_as_one() {
     let prefix = prefix();
     let config = EventConfig::builder().service_name("suite").brokers(&bootstrap).topic_prefix(&prefix);
     let config = config.producer_property("message.timeout.ms", "2000").build().unwrap();
-    let publisher = EventPublisher::unregistered(&config).unwrap();
+    let publisher = EventPublisher::new(&config).unwrap();
     let error = publisher.publish(moved(1)).await.unwrap_err();
     let expected = format!("{prefix}.suite.account.moved");
     assert!(matches!(&error, EventError::UnknownTopic { topic, .. } if *topic == expected), "{error:?}");

@@ -25,7 +25,7 @@ fn without_broker(database: &TestDatabase, message_timeout: &str) -> EventPublis
         .brokers("127.0.0.1:1")
         .database_url(&database.url)
         .producer_property("message.timeout.ms", message_timeout);
-    EventPublisher::unregistered(&config.build().expect("a configuration")).expect("a publisher")
+    EventPublisher::new(&config.build().expect("a configuration")).expect("a publisher")
 }
 
 /// The keys of everything in the outbox, once there are `count` of them.

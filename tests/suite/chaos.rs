@@ -173,7 +173,7 @@ async fn run<L: Ledger>(ledger: L, database: &str) {
     ledger.open(KEYS).await;
     let (broker, bootstrap) = tokio::task::spawn_blocking(Server::kafka).await.expect("a broker");
     let (broker, prefix) = (Arc::new(broker), prefix());
-    let publisher = EventPublisher::unregistered(&config(&bootstrap, &prefix)).expect("a publisher");
+    let publisher = EventPublisher::new(&config(&bootstrap, &prefix)).expect("a publisher");
     let program = command_line();
     let start = || {
         Watched::start(

@@ -74,7 +74,7 @@ where
         let prefix = prefix();
         Self {
             outbox: OutboxRepository::new(&pool),
-            publisher: EventPublisher::unregistered(&config(&brokers, &prefix)).expect("a publisher"),
+            publisher: EventPublisher::new(&config(&brokers, &prefix)).expect("a publisher"),
             reader: Reader::start(&brokers, &prefix),
             pool,
             brokers,

@@ -204,7 +204,7 @@ async fn an_event_for_a_topic_that_cannot_be_named_is_refused() {
     marty_events::outbox::migrate(&pool).await.unwrap();
     let prefix = prefix();
     let config = config(&brokers, &prefix);
-    let publisher = EventPublisher::unregistered(&config).unwrap();
+    let publisher = EventPublisher::new(&config).unwrap();
     let reader = Reader::start(&brokers, &prefix);
     let mut transaction = pool.begin().await.unwrap();
     let events = [posted("odd", 1), posted("odd", 1), posted("other", 1)];

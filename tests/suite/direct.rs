@@ -32,7 +32,7 @@ async fn a_direct_event_whose_caller_goes_away_is_seen_through_in_the_background
         .producer_property("message.timeout.ms", "1000")
         .build()
         .unwrap();
-    let publisher = EventPublisher::unregistered(&without_broker).unwrap();
+    let publisher = EventPublisher::new(&without_broker).unwrap();
     // Polled once, then dropped.
     futures_util::FutureExt::now_or_never(publisher.publish(exported()));
     let outbox = marty_events::OutboxRepository::new(&database.pool);
@@ -48,7 +48,7 @@ async fn a_broker_that_is_not_there_is_an_error_within_the_time_limit() {
         .producer_property("message.timeout.ms", "500")
         .build()
         .unwrap();
-    let publisher = EventPublisher::unregistered(&config).unwrap();
+    let publisher = EventPublisher::new(&config).unwrap();
     let error = publisher.publish(exported()).await.unwrap_err();
     assert!(matches!(&error, EventError::Delivery { topic, .. } if topic == "marty.audit.events"), "{error:?}");
     assert!(error.is_retryable());
@@ -68,7 +68,7 @@ async fn a_direct_event_that_kafka_did_not_take_is_kept_in_the_outbox_and_relaye
         .producer_property("message.timeout.ms", "500")
         .build()
         .unwrap();
-    let publisher = EventPublisher::unregistered(&without_broker).unwrap();
+    let publisher = EventPublisher::new(&without_broker).unwrap();
     let id = publisher.publish(exported()).await.unwrap();
     let reader = marty_events_tests::kafka::Reader::start(&brokers, &prefix);
     let relay = marty_events::OutboxRelay::builder(&database.pool).config(config(&brokers, &prefix));
@@ -96,7 +96,7 @@ async fn what_a_full_queue_does_not_take_is_kept_or_reported_at_once() {
         futures_util::future::join_all(sends).await
     };
     let begin = std::time::Instant::now();
-    let refused = all(EventPublisher::unregistered(&config().build().unwrap()).unwrap()).await;
+    let refused = all(EventPublisher::new(&config().build().unwrap()).unwrap()).await;
     wait::assert_within(begin, Duration::from_secs(10), "the refusals");
     let full =
         refused.iter().filter(|answer| answer.as_ref().is_err_and(|error| format!("{error:?}").contains("QueueFull")));
@@ -104,7 +104,7 @@ async fn what_a_full_queue_does_not_take_is_kept_or_reported_at_once() {
     assert!(refused.iter().all(|answer| answer.as_ref().is_err_and(EventError::is_retryable)), "{refused:?}");
 
     let keeping = config().database_url(&database.url).build().unwrap();
-    let kept = all(EventPublisher::unregistered(&keeping).unwrap()).await;
+    let kept = all(EventPublisher::new(&keeping).unwrap()).await;
     let mut ids: Vec<_> = kept.into_iter().map(|answer| answer.expect("it is kept")).collect();
     let pending = marty_events::OutboxRepository::new(&database.pool).pending(100).await.unwrap();
     let mut in_the_outbox: Vec<_> = pending.iter().map(|event| event.event_id).collect();

@@ -45,7 +45,7 @@ impl Trial {
         let prefix = prefix();
         Self {
             outbox: OutboxRepository::new(&database.pool),
-            publisher: EventPublisher::unregistered(&config(bootstrap, &prefix)).expect("a publisher"),
+            publisher: EventPublisher::new(&config(bootstrap, &prefix)).expect("a publisher"),
             database,
             bootstrap: bootstrap.to_owned(),
             prefix,

@@ -36,7 +36,7 @@ fn split(url: &str) -> (String, impl Fn(&str) -> String) {
 async fn keep(url: &str) {
     let config = EventConfig::builder().service_name("suite").brokers("127.0.0.1:1").database_url(url);
     let config = config.producer_property("message.timeout.ms", "500").build().expect("the address is taken");
-    let publisher = EventPublisher::unregistered(&config).expect("a publisher");
+    let publisher = EventPublisher::new(&config).expect("a publisher");
     let event = AuditEvent::new(AuditEventType::DataExported, "export", "report").resource_id("r-1");
     let id = publisher.publish(event).await.expect("it is kept");
     let outbox = OutboxRepository::new(OutboxPool::connect_lazy(url).expect("a pool"));

@@ -33,7 +33,7 @@ impl Scene {
         let (brokers, database) = (servers::kafka(test)?, MariaDatabase::create(test).await?);
         let prefix = prefix();
         let config = config(&brokers, &prefix);
-        let publisher = EventPublisher::unregistered(&config).expect("a publisher");
+        let publisher = EventPublisher::new(&config).expect("a publisher");
         let (reader, outbox) = (Reader::start(&brokers, &prefix), OutboxRepository::new(&database.pool));
         Some(Self { database, config, publisher, reader, outbox })
     }
@@ -49,7 +49,7 @@ impl Scene {
 async fn statements_that_name_rows_find_them_by_the_primary_key() {
     let test = "statements_that_name_rows_find_them_by_the_primary_key";
     let Some(database) = MariaDatabase::create(test).await else { return };
-    let publisher = EventPublisher::unregistered(&config("127.0.0.1:1", &prefix())).expect("a publisher");
+    let publisher = EventPublisher::new(&config("127.0.0.1:1", &prefix())).expect("a publisher");
     let mut rows = 0;
     for size in [3, 4, 10, 30, 100, 300, 600] {
         let mut transaction = database.pool.begin().await.unwrap();

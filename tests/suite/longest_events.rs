@@ -33,7 +33,7 @@ async fn every_event_that_passes_the_check_of_its_size_is_taken_by_client_and_br
         .brokers(&brokers)
         .topic_prefix(&prefix)
         .producer_property("message.max.bytes", LIMIT.to_string());
-    let publisher = EventPublisher::unregistered(&config.build().unwrap()).unwrap();
+    let publisher = EventPublisher::new(&config.build().unwrap()).unwrap();
     let long = "k".repeat(3_000);
     for key in [None, Some("key"), Some(long.as_str())] {
         // The longest data that is taken.

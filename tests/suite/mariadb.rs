@@ -21,7 +21,7 @@ use crate::{delivery::numbered, setup::config};
 
 /// A publisher whose broker nobody asks.
 fn publisher() -> EventPublisher {
-    EventPublisher::unregistered(&config("127.0.0.1:1", &prefix())).expect("a publisher")
+    EventPublisher::new(&config("127.0.0.1:1", &prefix())).expect("a publisher")
 }
 
 fn in_commit_order(key: &str) -> DomainEvent {
@@ -34,7 +34,7 @@ async fn create(id: u32, tx: &mut Transaction<'_, MySql>) -> Result<(), EventErr
         .execute(&mut **tx)
         .await
         .map(drop)
-        .map_err(|source| EventError::Outbox { operation: "ask", source })
+        .map_err(|source| EventError::Outbox { operation: "ask", source: source.into() })
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn relays_on_mariadb_share_the_lanes_and_keep_what_they_are_told_to() {
     let test = "relays_on_mariadb_share_the_lanes_and_keep_what_they_are_told_to";
     let (Some(brokers), Some(database)) = (servers::kafka(test), MariaDatabase::create(test).await) else { return };
     let config = config(&brokers, &prefix());
-    let publisher = EventPublisher::unregistered(&config).unwrap();
+    let publisher = EventPublisher::new(&config).unwrap();
     let relay = || {
         let relay = OutboxRelay::builder(&database.pool)
             .config(config.clone())
@@ -200,7 +200,7 @@ async fn a_relay_that_began_with_an_empty_outbox_finds_what_others_write() {
     let test = "a_relay_that_began_with_an_empty_outbox_finds_what_others_write";
     let (Some(brokers), Some(database)) = (servers::kafka(test), MariaDatabase::create(test).await) else { return };
     let prefix = prefix();
-    let publisher = EventPublisher::unregistered(&config(&brokers, &prefix)).unwrap();
+    let publisher = EventPublisher::new(&config(&brokers, &prefix)).unwrap();
     let reader = Reader::start(&brokers, &prefix);
     let _relay = Watched::start(
         Command::new(command_line())
@@ -247,7 +247,7 @@ async fn a_relay_leaves_connections_to_a_mariadb_that_is_read_only() {
     run(&second.pool, "ALTER TABLE event_outbox AUTO_INCREMENT = 100").await;
 
     let prefix = prefix();
-    let publisher = EventPublisher::unregistered(&config(&brokers, &prefix)).unwrap();
+    let publisher = EventPublisher::new(&config(&brokers, &prefix)).unwrap();
     let write = async |pool: &MySqlPool| {
         let mut transaction = pool.begin().await.unwrap();
         publisher.publish_in(&mut transaction, numbered("k", 0)).await.unwrap();
@@ -279,7 +279,7 @@ async fn rows_that_a_settlement_in_mariadb_does_not_find_hold_up_none() {
     let (Some(brokers), Some(database)) = (servers::kafka(test), MariaDatabase::create(test).await) else { return };
     let (pool, prefix) = (&database.pool, prefix());
     let config = config(&brokers, &prefix);
-    let publisher = EventPublisher::unregistered(&config).unwrap();
+    let publisher = EventPublisher::new(&config).unwrap();
     let reader = Reader::start(&brokers, &prefix);
     // It says seldom that it is alive, so what waits for the lock is its settlement.
     let hour = Duration::from_hours(1);

@@ -26,7 +26,7 @@ async fn a_backlog_of_large_events_takes_no_more_memory_than_there_is_for_it() {
     let Some(brokers) = servers::kafka(test) else { return };
     let Some(database) = TestDatabase::create(test).await else { return };
     let prefix = prefix();
-    let publisher = EventPublisher::unregistered(&config(&brokers, &prefix)).unwrap();
+    let publisher = EventPublisher::new(&config(&brokers, &prefix)).unwrap();
     let payload = "x".repeat(SIZE);
     for _ in 0..10 {
         let events = (0..EVENTS / 10).map(|key| DomainEvent::new("account", key, "moved").data(&payload).unwrap());
@@ -58,7 +58,7 @@ async fn a_relay_reads_no_more_rows_than_it_has_room_for() {
     // Where nobody listens, so that nothing leaves it. A count of the outbox for the gauges reads all of it.
     let config = EventConfig::builder().service_name("suite").topic_prefix(prefix()).enable_metrics(false);
     let config = config.brokers("127.0.0.1:1").build().unwrap();
-    let publisher = EventPublisher::unregistered(&config).unwrap();
+    let publisher = EventPublisher::new(&config).unwrap();
     let mut transaction = pool.begin().await.unwrap();
     let events = (0..5_000).map(|number| numbered(&format!("k-{number}"), number));
     publisher.publish_all_in(&mut transaction, events).await.unwrap();

@@ -213,7 +213,7 @@ async fn an_event_is_written_in_an_xa_transaction_of_mariadb() {
     let Some(database) = MariaDatabase::create("an_event_is_written_in_an_xa_transaction_of_mariadb").await else {
         return;
     };
-    let publisher = EventPublisher::unregistered(&config("127.0.0.1:1", "p")).unwrap();
+    let publisher = EventPublisher::new(&config("127.0.0.1:1", "p")).unwrap();
     let outbox = OutboxRepository::new(&database.pool);
     let mut connection = database.pool.acquire().await.unwrap();
     let xid = format!("'{}'", Uuid::now_v7().simple());

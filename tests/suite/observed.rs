@@ -98,7 +98,7 @@ async fn a_relay_process_shows_what_it_did_and_how_it_is() {
     let Some(database) = TestDatabase::create(test).await else { return };
     let (to_broker, to_database, prefix) = (Wire::start().await, Wire::start().await, prefix());
     topics::create(&brokers, &format!("{prefix}.suite.ledger.posted"), 20_000).await;
-    let publisher = EventPublisher::unregistered(&config(&brokers, &prefix)).unwrap();
+    let publisher = EventPublisher::new(&config(&brokers, &prefix)).unwrap();
     let outbox = OutboxRepository::new(&database.pool);
     let write = async |events: Vec<DomainEvent>| {
         let mut transaction = database.pool.begin().await.unwrap();
@@ -122,8 +122,8 @@ async fn a_relay_process_shows_what_it_did_and_how_it_is() {
         .until_shown(&[
             ("marty_events_outbox_pending{outbox=\"event_outbox\"}", 3.0),
             ("marty_events_outbox_dead_letters{outbox=\"event_outbox\"}", 1.0),
-            ("marty_events_circuit_open{neighbour=\"broker\"}", 1.0),
-            ("marty_events_circuit_open{neighbour=\"database\"}", 0.0),
+            ("marty_events_circuit_open{dependency=\"broker\"}", 1.0),
+            ("marty_events_circuit_open{dependency=\"database\"}", 0.0),
             ("marty_events_relay_lanes", 16.0),
             ("marty_events_relayed_total", 0.0),
             ("marty_events_dead_letters_total", 0.0),
@@ -137,10 +137,10 @@ async fn a_relay_process_shows_what_it_did_and_how_it_is() {
     assert!(now - 60.0 < counted && counted <= now, "{counted}");
 
     to_broker.lead_to(&brokers);
-    relay.until(true, "leads 16 of 16 lanes").await;
+    relay.until(true, "is working on 16 of 16 lanes").await;
     relay
         .until_shown(&[
-            ("marty_events_circuit_open{neighbour=\"broker\"}", 0.0),
+            ("marty_events_circuit_open{dependency=\"broker\"}", 0.0),
             ("marty_events_relayed_total", 3.0),
             ("marty_events_relay_lag_seconds_count", 3.0),
             ("marty_events_relay_statement_rows_sum{statement=\"settle\"}", 3.0),
@@ -169,7 +169,7 @@ async fn a_relay_process_shows_what_it_did_and_how_it_is() {
     to_database.cut();
     relay.until(false, "database").await;
     let _ = to_database.url(&database.url);
-    relay.until(true, "leads 16 of 16 lanes").await;
+    relay.until(true, "is working on 16 of 16 lanes").await;
     relay.relay.terminate();
     assert_eq!(relay.relay.last_lines(), [""; 0], "it ends");
     assert_eq!(outbox.stats().await.unwrap().dead, 2);
@@ -186,7 +186,7 @@ async fn a_quiet_relay_finds_out_that_the_broker_is_back_and_counts_nothing_wher
     relay.until(false, "waits for the broker").await;
     // There is nothing to deliver that would show it.
     wire.lead_to(&brokers);
-    relay.until(true, "leads 16 of 16 lanes").await;
+    relay.until(true, "is working on 16 of 16 lanes").await;
     assert_eq!(relay.metrics().1.trim(), "");
 }
 
@@ -212,12 +212,12 @@ async fn an_embedded_relay_tells_how_it_is() {
     assert_eq!(health.changed().await, Some(RelayState::StandingBy));
     assert!(health.is_ready(), "it does what there is for it to do");
     others("0").await;
-    assert_eq!(health.changed().await, Some(RelayState::Leading { lanes: 16 }));
+    assert_eq!(health.changed().await, Some(RelayState::Working { lanes: 16 }));
     assert!(health.is_ready());
     others("1 hour").await;
     assert_eq!(health.changed().await, Some(RelayState::StandingBy));
     others("0").await;
-    assert_eq!(health.changed().await, Some(RelayState::Leading { lanes: 16 }));
+    assert_eq!(health.changed().await, Some(RelayState::Working { lanes: 16 }));
     stop.cancel();
     running.await.unwrap().unwrap();
     assert_eq!((health.changed().await, health.is_ready()), (Some(RelayState::Stopped), false));
@@ -226,7 +226,7 @@ async fn an_embedded_relay_tells_how_it_is() {
     let aborted = service.relay().build().unwrap();
     let mut health = aborted.health();
     let running = tokio::spawn(aborted.run(marty_events::CancellationToken::new()));
-    assert_eq!(health.changed().await, Some(RelayState::Leading { lanes: 16 }));
+    assert_eq!(health.changed().await, Some(RelayState::Working { lanes: 16 }));
     running.abort();
     let _ = running.await;
     assert_eq!(health.changed().await, Some(RelayState::Stopped), "also where it was not asked to");

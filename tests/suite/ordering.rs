@@ -67,7 +67,7 @@ async fn writers_that_spell_the_table_in_different_ways_wait_for_each_other() {
         .brokers(service.publisher.bootstrap_servers())
         .topic_prefix(&service.prefix)
         .outbox_table("public.event_outbox");
-    let spelled = marty_events::EventPublisher::unregistered(&spelled.build().unwrap()).unwrap();
+    let spelled = marty_events::EventPublisher::new(&spelled.build().unwrap()).unwrap();
     let mut first = pool.begin().await.unwrap();
     service.publisher.publish_in(&mut first, in_commit_order("k", 0)).await.unwrap();
     let second = tokio::spawn({

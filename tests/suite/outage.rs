@@ -34,7 +34,7 @@ async fn a_broker_outage_burns_no_attempts_loses_nothing_and_keeps_the_order() {
     let (broker, bootstrap) = tokio::task::spawn_blocking(Server::kafka).await.unwrap();
     let prefix = prefix();
     let config = config(&bootstrap, &prefix);
-    let publisher = EventPublisher::unregistered(&config).unwrap();
+    let publisher = EventPublisher::new(&config).unwrap();
     let outbox = OutboxRepository::new(&database.pool);
     let relay = OutboxRelay::builder(&database.pool).config(config).lease_time(wait::patient(Duration::from_secs(2)));
     let relay = RunningRelay::start(relay);
@@ -97,7 +97,7 @@ async fn an_outage_is_a_line_in_the_log_when_it_begins_and_one_when_it_ends() {
             .env("RUST_LOG", "info")
             .stderr(log.reopen().unwrap()),
     );
-    let publisher = EventPublisher::unregistered(&config(&brokers, &prefix)).unwrap();
+    let publisher = EventPublisher::new(&config(&brokers, &prefix)).unwrap();
     let outbox = OutboxRepository::new(&database.pool);
     let mut transaction = database.pool.begin().await.unwrap();
     publisher.publish_all_in(&mut transaction, (0..100).map(|key| moved(key, 0))).await.unwrap();
@@ -106,18 +106,18 @@ async fn an_outage_is_a_line_in_the_log_when_it_begins_and_one_when_it_ends() {
         let log = std::fs::read_to_string(log.path()).unwrap();
         log.lines().filter(|line| line.contains("broker") && line.contains(text)).count()
     };
-    wait::until("a line about the outage", || async { (0 < lines("does not work")).then_some(()) }).await;
+    wait::until("a line about the outage", || async { (0 < lines("cannot reach the")).then_some(()) }).await;
     wait::until("an outage that lasts", || async {
         (Duration::from_secs(6) < outbox.stats().await.ok()?.oldest_pending_age?).then_some(())
     })
     .await;
     wire.lead_to(&brokers);
     wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
-    wait::until("a line about its end", || async { (0 < lines("works again")).then_some(()) }).await;
+    wait::until("a line about its end", || async { (0 < lines("reached the")).then_some(()) }).await;
     relay.terminate();
     assert_eq!(relay.last_lines(), [""; 0], "it ends");
     let log = std::fs::read_to_string(log.path()).unwrap();
-    assert_eq!((lines("does not work"), lines("works again")), (1, 1), "{log}");
+    assert_eq!((lines("cannot reach the"), lines("reached the")), (1, 1), "{log}");
 }
 
 /// `KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS` is meant for callers that wait, and holds for the relay's producer too.
@@ -136,7 +136,7 @@ async fn an_outage_that_outlasts_the_producers_time_limit_burns_no_attempt() {
         .producer_property("message.timeout.ms", "500")
         .build()
         .unwrap();
-    let publisher = EventPublisher::unregistered(&config(&brokers, &prefix)).unwrap();
+    let publisher = EventPublisher::new(&config(&brokers, &prefix)).unwrap();
     let outbox = OutboxRepository::new(&database.pool);
     let relay = OutboxRelay::builder(&database.pool)
         .config(hasty)
@@ -175,7 +175,7 @@ async fn a_relay_whose_client_can_send_nothing_more_goes_on_with_another() {
     let Some(database) = TestDatabase::create(test).await else { return };
     let cluster = MockCluster::new(1).unwrap();
     let config = config(&cluster.bootstrap_servers(), &prefix());
-    let publisher = EventPublisher::unregistered(&config).unwrap();
+    let publisher = EventPublisher::new(&config).unwrap();
     let outbox = OutboxRepository::new(&database.pool);
     let lines = Lines::default();
     let relay = OutboxRelay::builder(&database.pool).config(config);

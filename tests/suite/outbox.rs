@@ -127,7 +127,7 @@ async fn sqlite_refuses_a_connection_outside_a_transaction_too() {
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
     migrate(&pool).await.unwrap();
     let config = marty_events::EventConfig::builder().service_name("suite").brokers("127.0.0.1:1").build().unwrap();
-    let publisher = marty_events::EventPublisher::unregistered(&config).unwrap();
+    let publisher = marty_events::EventPublisher::new(&config).unwrap();
     let outbox = OutboxRepository::new(&pool);
     let mut connection = pool.acquire().await.unwrap();
     let error = publisher.publish_in(&mut *connection, created(1)).await.unwrap_err();

@@ -37,7 +37,7 @@ impl Passage {
     fn new(brokers: &str) -> Self {
         let prefix = prefix();
         let config = config(brokers, &prefix);
-        let publisher = EventPublisher::unregistered(&config).expect("a publisher");
+        let publisher = EventPublisher::new(&config).expect("a publisher");
         Self { publisher, config, reader: Reader::start(brokers, &prefix), prefix }
     }
 

@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use marty_events::{
-    AuditEventType, DomainEvent, EventError, EventPublisher, Events, NotificationEventType, audit_event, domain_event,
-    notification_event,
+    AuditEventType, DomainEvent, EventError, EventPublisher, EventsGuard, NotificationEventType, audit_event,
+    domain_event, notification_event,
 };
 use marty_events_tests::{
     database::TestDatabase,
@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 
 /// The process's publisher, which annotated methods use. Nothing here is sent to its broker.
 async fn publisher() -> EventPublisher {
-    static EVENTS: OnceCell<Events> = OnceCell::const_new();
+    static EVENTS: OnceCell<EventsGuard> = OnceCell::const_new();
     let register = async || marty_events::init_with(crate::setup::config("127.0.0.1:1", "marty")).await;
     EVENTS.get_or_try_init(register).await.expect("the first registration").publisher()
 }

@@ -31,7 +31,7 @@ impl Service {
     pub(crate) fn on(database: TestDatabase, brokers: &str) -> Self {
         let prefix = prefix();
         let config = config(brokers, &prefix);
-        let publisher = EventPublisher::unregistered(&config).expect("a publisher");
+        let publisher = EventPublisher::new(&config).expect("a publisher");
         let reader = Reader::start(brokers, &prefix);
         Self { database, config, publisher, reader, prefix }
     }

@@ -44,7 +44,7 @@ async fn transfer(
     begin: &'static str,
     key: &str,
 ) -> Result<(), EventError> {
-    let failed = |source| EventError::Outbox { operation: "transfer", source };
+    let failed = |source: sqlx::Error| EventError::Outbox { operation: "transfer", source: source.into() };
     let mut transaction = pool.begin_with(begin).await.map_err(failed)?;
     let balance: i64 =
         sqlx::query_scalar("SELECT balance FROM accounts").fetch_one(&mut *transaction).await.map_err(failed)?;
@@ -87,7 +87,7 @@ async fn transactions_that_read_before_they_write_wait_for_a_relay_where_they_be
     let (_folder, pool) = database().await;
     let prefix = prefix();
     let config = config(&brokers, &prefix);
-    let publisher = EventPublisher::unregistered(&config).unwrap();
+    let publisher = EventPublisher::new(&config).unwrap();
     let reader = Reader::start(&brokers, &prefix);
     let relay = RunningRelay::start(
         OutboxRelay::builder(&pool).config(config).lease_time(wait::patient(Duration::from_secs(1))),
@@ -107,7 +107,7 @@ async fn transactions_that_read_before_they_write_wait_for_a_relay_where_they_be
 #[tokio::test]
 async fn an_event_that_cannot_be_written_after_a_read_says_how_to_begin() {
     let (_folder, pool) = database().await;
-    let publisher = EventPublisher::unregistered(&config("127.0.0.1:1", &prefix())).expect("a publisher");
+    let publisher = EventPublisher::new(&config("127.0.0.1:1", &prefix())).expect("a publisher");
     let read = "SELECT balance FROM accounts";
     let mut stale = pool.begin().await.unwrap();
     sqlx::query(read).fetch_one(&mut *stale).await.unwrap();

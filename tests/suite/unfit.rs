@@ -125,7 +125,7 @@ const SKIPS: &str = "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 
 #[tokio::test]
 async fn an_event_that_a_trigger_drops_is_an_error() {
     let Some(database) = TestDatabase::create("an_event_that_a_trigger_drops_is_an_error").await else { return };
-    let publisher = EventPublisher::unregistered(&config("127.0.0.1:1", "p")).unwrap();
+    let publisher = EventPublisher::new(&config("127.0.0.1:1", "p")).unwrap();
     run(&database.pool, SKIPS).await;
     run(&database.pool, "CREATE TRIGGER skip BEFORE INSERT ON event_outbox FOR EACH ROW EXECUTE FUNCTION skip()").await;
     for count in [1, 3] {
@@ -181,7 +181,7 @@ async fn what_is_not_a_plain_table_is_refused_in_sqlite() {
     let run = async |sql: &'static str| sqlx::raw_sql(sql).execute(&pool).await.map(drop).unwrap();
     outbox.validate().await.expect("tables");
     run("CREATE TRIGGER skip BEFORE INSERT ON event_outbox BEGIN SELECT RAISE(IGNORE); END").await;
-    let publisher = EventPublisher::unregistered(&config("127.0.0.1:1", "p")).unwrap();
+    let publisher = EventPublisher::new(&config("127.0.0.1:1", "p")).unwrap();
     let mut transaction = pool.begin().await.unwrap();
     assert_unfit(publisher.publish_in(&mut transaction, numbered("k", 0)).await.map(drop), "event_outbox", "took 0");
     transaction.rollback().await.unwrap();

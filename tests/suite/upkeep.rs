@@ -62,7 +62,7 @@ async fn an_outbox_of_the_first_version_is_brought_up_to_date_with_its_backlog()
         .outbox_table("old")
         .build()
         .unwrap();
-    let publisher = marty_events::EventPublisher::unregistered(&config).unwrap();
+    let publisher = marty_events::EventPublisher::new(&config).unwrap();
     let mut transaction = pool.begin().await.unwrap();
     let error = publisher.publish_in(&mut transaction, numbered("k", 3)).await.unwrap_err();
     assert!(error.to_string().contains("of an earlier version; run `marty_events::outbox::migrate`"), "{error}");
@@ -87,7 +87,7 @@ async fn an_outbox_of_the_first_version_in_sqlite_is_brought_up_to_date_with_its
     let first = first_version(include_str!("../../marty-events/migrations/sqlite/0001_outbox.sql"));
     first.run(&pool).await.expect("the first version");
     marty_events::outbox::migrate(&pool).await.unwrap();
-    let publisher = EventPublisher::unregistered(&crate::setup::config("127.0.0.1:1", "old")).unwrap();
+    let publisher = EventPublisher::new(&crate::setup::config("127.0.0.1:1", "old")).unwrap();
     let mut transaction = pool.begin().await.unwrap();
     let ids = publisher.publish_all_in(&mut transaction, (0..3).map(|number| numbered("k", number))).await.unwrap();
     let columns = "event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload";

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::{Builder, Data, EventData};
 use crate::{
     Event,
-    event::{AuditEvent, Json, Outcome},
+    event::{AuditEvent, AuditOutcome, Json},
     publisher,
 };
 
@@ -96,20 +96,20 @@ impl Failures {
 
     /// The method returns an error.
     pub fn failed(&mut self) {
-        self.hand_over(Outcome::Failure);
+        self.hand_over(AuditOutcome::Failure);
     }
 
     /// The method returned what the event's attribute calls no success.
     pub fn unsuccessful(&mut self, number: usize) {
         let watched = self.watched.get_mut(number).and_then(Option::take);
-        publisher::record_failure(watched.map(|watched| watched.finish(Outcome::Failure)).into_iter().collect());
+        publisher::record_failure(watched.map(|watched| watched.finish(AuditOutcome::Failure)).into_iter().collect());
     }
 
     fn at(&mut self, number: usize) -> Option<&mut Watched> {
         self.watched.get_mut(number).and_then(Option::as_mut)
     }
 
-    fn hand_over(&mut self, outcome: Outcome) {
+    fn hand_over(&mut self, outcome: AuditOutcome) {
         let watched = self.watched.drain(..).flatten();
         let events: Vec<Event> = watched.map(|watched| watched.finish(outcome)).collect();
         if !events.is_empty() {
@@ -122,14 +122,14 @@ impl Drop for Failures {
     fn drop(&mut self) {
         match self.state {
             State::Completed => {}
-            State::Polled => self.hand_over(Outcome::Panicked),
-            State::Waiting => self.hand_over(Outcome::Cancelled),
+            State::Polled => self.hand_over(AuditOutcome::Panicked),
+            State::Waiting => self.hand_over(AuditOutcome::Cancelled),
         }
     }
 }
 
 impl Watched {
-    fn finish(self, outcome: Outcome) -> Event {
+    fn finish(self, outcome: AuditOutcome) -> Event {
         let Self { event, data, late, message, code } = self;
         let data = data.map(|data| late.iter().fold(data, |data, name| data.absent(name)));
         let data = data.map(|data| data.finish().unwrap_or_default());
@@ -162,7 +162,7 @@ impl Watched {
 }
 
 /// Data that is an object gets `outcome` and `error_message`, unless it has fields of these names.
-fn described(data: Option<Json>, outcome: Outcome, message: Option<String>) -> Json {
+fn described(data: Option<Json>, outcome: AuditOutcome, message: Option<String>) -> Json {
     let data = data.unwrap_or_default();
     let Ok(text) = serde_json::to_string(&data) else { return data };
     let Ok(mut fields) = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(&text) else { return data };

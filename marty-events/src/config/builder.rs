@@ -1,6 +1,7 @@
 use std::{fmt, time::Duration};
 
-use super::{ConfigError, EventConfig, producer, read, values::Values};
+use super::{EventConfig, producer, read, values::Values};
+use crate::ConfigError;
 
 /// Makes an [`EventConfig`] step by step.
 ///

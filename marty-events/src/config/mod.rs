@@ -20,23 +20,21 @@
 //! | `ENABLE_EVENT_TRACING`, `ENABLE_EVENT_METRICS` | `true` | spans, and the trace context in events; metrics |
 
 mod builder;
-mod fault;
+mod mask;
 mod producer;
 mod properties;
 mod read;
+mod reader;
 mod security;
 mod values;
 
 use std::{fmt, time::Duration};
 
-use rdkafka::ClientConfig;
-
 pub use builder::EventConfigBuilder;
-pub use fault::{ConfigError, ConfigFault};
 
 use crate::{
-    EventError,
-    event::{message::Source, topic::TopicPattern},
+    ConfigError,
+    event::{source::Source, topic::TopicPattern},
     outbox::OutboxTable,
 };
 use security::Security;
@@ -146,29 +144,6 @@ impl EventConfig {
         &self.outbox_table
     }
 
-    /// librdkafka's properties for a client of one's own of the same brokers, such as a consumer: addresses, security,
-    /// `client.id`, and those of `KAFKA_PRODUCER_<PROPERTY>` that are about connections (`ssl.`, `sasl.`, `socket.` and so
-    /// on). Passwords are among them, as they are. Starts the in-process broker where that is configured.
-    ///
-    /// # Errors
-    ///
-    /// [`EventError::Kafka`] when the in-process broker cannot be started.
-    pub fn client_properties(&self) -> Result<Vec<(String, String)>, EventError> {
-        let mut client = self.client_config(&crate::kafka::bootstrap(self)?);
-        for (name, value) in self.producer_properties().filter(|(name, _)| producer::is_of_connections(name)) {
-            client.set(name, value);
-        }
-        // The map itself has other texts in place of passwords.
-        let names = client.config_map().into_keys();
-        Ok(names.filter_map(|name| Some((name.to_owned(), client.get(name)?.to_owned()))).collect())
-    }
-
-    /// How many bytes the producer takes, as a record batch with one event (`KAFKA_PRODUCER_MESSAGE_MAX_BYTES`).
-    #[must_use]
-    pub fn max_message_bytes(&self) -> usize {
-        crate::kafka::longest_message(self)
-    }
-
     pub(crate) fn brokers(&self) -> &Brokers {
         &self.brokers
     }
@@ -205,17 +180,19 @@ impl EventConfig {
         }
     }
 
-    /// What every Kafka client needs.
-    pub(crate) fn client_config(&self, bootstrap: &str) -> ClientConfig {
-        let mut client = ClientConfig::new();
-        client.set("bootstrap.servers", bootstrap).set("client.id", &self.service_name);
-        self.security.apply(&mut client);
-        client
+    /// How the client proves itself to the brokers, as librdkafka's properties.
+    pub(crate) fn security_properties(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.security.properties()
     }
 
     /// The properties that were passed through.
     pub(crate) fn producer_properties(&self) -> impl Iterator<Item = (&str, &str)> {
         self.producer.iter().map(|(name, value)| (name.as_str(), value.reveal()))
+    }
+
+    /// Those of them that are about connections.
+    pub(crate) fn connection_properties(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.producer_properties().filter(|(name, _)| producer::is_of_connections(name))
     }
 }
 

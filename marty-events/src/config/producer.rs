@@ -2,7 +2,7 @@
 
 use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaConfRes};
 
-use super::{properties, read::Reader, values::Secret};
+use super::{properties, reader::Reader, values::Secret};
 
 pub(super) const PREFIX: &str = "KAFKA_PRODUCER_";
 

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use rdkafka::ClientConfig;
-
-use super::{read::Reader, values::Secret};
+use super::{reader::Reader, values::Secret};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Security {
@@ -21,20 +19,17 @@ const HAS_TLS: bool = cfg!(any(feature = "kafka-ssl", feature = "kafka-ssl-vendo
 const TLS_FEATURE: &str = "enable the Cargo feature `kafka-ssl` (the system's OpenSSL) or `kafka-ssl-vendored`";
 
 impl Security {
-    pub(super) fn apply(&self, client: &mut ClientConfig) {
-        let Some(protocol) = self.protocol else { return };
-        client.set("security.protocol", protocol);
-        let settings = [
+    /// None without a protocol.
+    pub(super) fn properties(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("security.protocol", self.protocol),
             ("sasl.mechanism", self.mechanism),
             ("sasl.username", self.username.as_deref()),
             ("sasl.password", self.password.as_ref().map(Secret::reveal)),
             ("ssl.ca.location", self.ca_location.as_deref()),
         ];
-        for (name, value) in settings {
-            if let Some(value) = value {
-                client.set(name, value);
-            }
-        }
+        let is_set = self.protocol.is_some();
+        all.into_iter().filter_map(move |(name, value)| Some((name, value.filter(|_| is_set)?)))
     }
 }
 

@@ -42,16 +42,16 @@ mod tests {
         let error = sqlx::Error::from(EventError::NotInTransaction);
         let source = error.source().and_then(<dyn Error>::downcast_ref::<EventError>);
         assert!(matches!(source, Some(EventError::NotInTransaction)), "{error:?}");
-        assert!(!EventError::Outbox { operation: "write", source: error }.is_retryable());
+        assert!(!EventError::Outbox { operation: "write", source: Box::new(error) }.is_retryable());
     }
 
     #[cfg(feature = "tonic")]
     #[test]
     fn a_status_keeps_the_event_error_as_its_source_and_tells_the_caller_nothing_of_it() {
-        let outbox = |source| EventError::Outbox { operation: "write", source };
+        let outbox = |source: sqlx::Error| EventError::Outbox { operation: "write", source: Box::new(source) };
         for (error, code) in [
             (outbox(sqlx::Error::PoolTimedOut), tonic::Code::Unavailable),
-            (EventError::OrderingConflict { source: sqlx::Error::PoolTimedOut }, tonic::Code::Aborted),
+            (EventError::OrderingConflict { source: Box::new(sqlx::Error::PoolTimedOut) }, tonic::Code::Aborted),
             (outbox(sqlx::Error::RowNotFound), tonic::Code::Internal),
             (EventError::ShutDown, tonic::Code::Internal),
         ] {

@@ -25,7 +25,7 @@ pub enum RiskLevel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum AuditOutcome {
     /// It did what it was asked to.
     #[default]
     Success,
@@ -64,7 +64,7 @@ pub(crate) struct AuditPayload {
     pub(super) new_state: Option<Json>,
     pub(super) security_context: Json,
     success: bool,
-    outcome: Outcome,
+    outcome: AuditOutcome,
     pub(super) error_message: Option<String>,
     pub(super) error_code: Option<String>,
     pub(super) compliance_tags: Vec<String>,
@@ -86,7 +86,7 @@ impl AuditEvent {
                 new_state: None,
                 security_context: Json::default(),
                 success: true,
-                outcome: Outcome::Success,
+                outcome: AuditOutcome::Success,
                 error_message: None,
                 error_code: None,
                 compliance_tags: Vec::new(),
@@ -147,8 +147,8 @@ impl AuditEvent {
 
     /// How the operation ended; sets `success` too.
     #[must_use]
-    pub fn outcome(mut self, outcome: Outcome) -> Self {
-        self.payload.success = outcome == Outcome::Success;
+    pub fn outcome(mut self, outcome: AuditOutcome) -> Self {
+        self.payload.success = outcome == AuditOutcome::Success;
         self.payload.outcome = outcome;
         self
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{message::Source, topic::TopicPattern};
+use super::{source::Source, topic::TopicPattern};
 use crate::{AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventContext};
 
 fn source() -> Source {

@@ -1,26 +1,30 @@
 //! What an event is: four kinds, one envelope.
 //!
 //! An event is built by hand ([`AuditEvent`], [`DomainEvent`], [`NotificationEvent`], [`CustomEvent`]) or by an
-//! annotated method, and becomes a complete [`Message`](message::Message), with its topic, key, headers and bytes, in
+//! annotated method, and becomes a complete [`Message`](envelope::Message), with its topic, key, headers and bytes, in
 //! one place, before it is decided which way it goes.
 
 mod audit;
+mod context;
 mod custom;
 mod domain;
+pub(crate) mod envelope;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod hostile;
 mod json;
 mod kinds;
-pub(crate) mod message;
 mod metadata;
 mod notification;
 pub(crate) mod shortened;
+pub(crate) mod source;
 pub(crate) mod texts;
 pub(crate) mod topic;
+pub(crate) mod trace;
 
-pub use audit::{AuditEvent, Outcome, RiskLevel};
+pub use audit::{AuditEvent, AuditOutcome, RiskLevel};
+pub use context::EventContext;
 pub use custom::CustomEvent;
 pub use domain::DomainEvent;
 pub use json::Json;

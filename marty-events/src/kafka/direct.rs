@@ -15,8 +15,8 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use super::{Away, Complaint, Reach, Served, is_permanent, is_too_large};
-use crate::{EventError, config::EventConfig, event::message::Message};
+use super::{Away, Complaint, PolledProducer, Reach, is_permanent, is_too_large};
+use crate::{EventError, config::EventConfig, event::envelope::Message};
 
 /// A caller waits for each event, so none is held back in the hope of company; and for a limited time for the broker's
 /// acknowledgement, which `KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS` changes.
@@ -34,12 +34,12 @@ pub(crate) trait Passenger: Send + Sync + 'static {
 }
 
 /// A producer that answers for every message.
-pub(crate) struct DirectProducer<P: Passenger>(Arc<Renewable<P>>);
+pub(crate) struct DirectProducer<P: Passenger>(Arc<ReplaceableClient<P>>);
 
-type Client<P> = Served<Context<P>>;
+type Client<P> = PolledProducer<Context<P>>;
 
 /// A client that a new one takes the place of once it can send nothing more.
-struct Renewable<P: Passenger> {
+struct ReplaceableClient<P: Passenger> {
     config: ClientConfig,
     complaint: Complaint,
     reach: Reach,
@@ -63,7 +63,7 @@ impl<P: Passenger> DirectProducer<P> {
     pub(crate) fn new(config: &EventConfig, reach: Reach) -> Result<Self, EventError> {
         let (config, complaint) = (super::producer_config(config, &DEFAULTS)?, Complaint::default());
         let client = Mutex::new(client(&config, &complaint, &reach)?);
-        Ok(Self(Arc::new(Renewable { config, complaint, reach, client })))
+        Ok(Self(Arc::new(ReplaceableClient { config, complaint, reach, client })))
     }
 
     /// Takes back what no broker has acknowledged; each passenger is answered.
@@ -121,7 +121,7 @@ impl<P: Passenger> DirectProducer<P> {
     }
 }
 
-impl<P: Passenger> Renewable<P> {
+impl<P: Passenger> ReplaceableClient<P> {
     /// The client, or a new one where it has met an error that it cannot go on after: it was denied the rights of an
     /// idempotent producer, or lost its place in the brokers' count (librdkafka, INTRODUCTION.md, "Fatal error handling").
     fn client(&self) -> Result<Client<P>, EventError> {
@@ -137,7 +137,7 @@ impl<P: Passenger> Renewable<P> {
 
 fn client<P: Passenger>(config: &ClientConfig, complaint: &Complaint, reach: &Reach) -> Result<Client<P>, EventError> {
     let context = Context { complaint: complaint.clone(), reach: reach.clone(), passenger: std::marker::PhantomData };
-    Served::new(config, context)
+    PolledProducer::new(config, context)
 }
 
 impl<P: Passenger> ClientContext for Context<P> {
@@ -195,7 +195,7 @@ pub(crate) fn ran_out_of_time(error: &EventError) -> bool {
 
 /// Whether the broker takes no message of this size.
 pub(crate) fn was_too_large(error: &EventError) -> bool {
-    matches!(error, EventError::Delivery { source, .. } if is_too_large(source))
+    client_error(error).is_some_and(is_too_large)
 }
 
 /// The error of a message that is larger than its topic takes.
@@ -209,8 +209,13 @@ pub(crate) fn was_taken_back(error: &EventError) -> bool {
 }
 
 fn code(error: &EventError) -> Option<RDKafkaErrorCode> {
+    client_error(error)?.rdkafka_error_code()
+}
+
+/// The Kafka client's own error, of an event that was not delivered.
+fn client_error(error: &EventError) -> Option<&KafkaError> {
     match error {
-        EventError::Delivery { source, .. } => source.rdkafka_error_code(),
+        EventError::Delivery { source, .. } => source.downcast_ref(),
         _ => None,
     }
 }

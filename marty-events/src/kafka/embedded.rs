@@ -6,6 +6,7 @@
 use once_cell::sync::OnceCell;
 use rdkafka::{
     ClientConfig,
+    error::KafkaError,
     mocking::MockCluster,
     producer::{BaseProducer, DefaultProducerContext, Producer},
 };
@@ -22,15 +23,15 @@ pub(crate) fn bootstrap() -> Result<String, EventError> {
 }
 
 fn start() -> Result<(BaseProducer, String), EventError> {
-    let owner: BaseProducer =
-        ClientConfig::new().set("test.mock.num.brokers", "1").create().map_err(EventError::Kafka)?;
+    let owner: BaseProducer = ClientConfig::new()
+        .set("test.mock.num.brokers", "1")
+        .create()
+        .map_err(|error: KafkaError| EventError::Kafka(Box::new(error)))?;
     let bootstrap = owner
         .client()
         .mock_cluster()
         .map(|cluster: MockCluster<'_, DefaultProducerContext>| cluster.bootstrap_servers())
-        .ok_or_else(|| {
-            EventError::Kafka(rdkafka::error::KafkaError::MockCluster(rdkafka::types::RDKafkaErrorCode::Fail))
-        })?;
+        .ok_or_else(|| EventError::Kafka(Box::new(KafkaError::MockCluster(rdkafka::types::RDKafkaErrorCode::Fail))))?;
     tracing::info!(%bootstrap, "the in-process broker runs; it keeps nothing when the process ends");
     Ok((owner, bootstrap))
 }

@@ -26,8 +26,8 @@ pub(crate) async fn longest_message_of(config: &EventConfig, topic: &str) -> Opt
 
 /// `max.message.bytes` of these topics, as far as the brokers say it to this client.
 pub(crate) async fn longest_messages(config: &EventConfig, topics: &BTreeSet<Arc<str>>) -> BTreeMap<Arc<str>, String> {
-    let client = super::bootstrap(config).map(|bootstrap| config.client_config(&bootstrap));
-    let admin = client.ok().and_then(|client| client.create::<AdminClient<DefaultClientContext>>().ok());
+    let admin =
+        super::client_config(config).ok().and_then(|client| client.create::<AdminClient<DefaultClientContext>>().ok());
     let Some(admin) = admin else { return BTreeMap::new() };
     let asked: Vec<_> = topics.iter().take(MOST_TOPICS).map(|topic| ResourceSpecifier::Topic(topic)).collect();
     let options = AdminOptions::new().request_timeout(Some(PATIENCE));

@@ -6,8 +6,9 @@ mod direct;
 pub(crate) mod embedded;
 mod limits;
 mod partition;
+mod polled;
 mod reach;
-mod served;
+mod settings;
 mod verdict;
 
 use rdkafka::{
@@ -24,12 +25,14 @@ pub(crate) use direct::{
 };
 pub(crate) use limits::{longest_message_of, longest_messages};
 pub(crate) use partition::Partitioner;
+pub(crate) use polled::PolledProducer;
 pub(crate) use reach::{Away, Reach};
-pub(crate) use served::Served;
-pub(crate) use verdict::{Verdict, is_final, is_permanent, is_too_large};
+pub(crate) use settings::bootstrap;
+use settings::client_config;
+pub(crate) use verdict::{Verdict, is_final, is_lasting, is_permanent, is_too_large};
 
 use crate::EventError;
-use crate::config::{Brokers, EventConfig};
+use crate::config::EventConfig;
 
 /// Java's pause. With librdkafka's, a broker that is back is left alone for up to 10 s while every key waits for it.
 const LONGEST_RECONNECT_PAUSE: &str = "1000";
@@ -38,7 +41,7 @@ const LONGEST_RECONNECT_PAUSE: &str = "1000";
 /// client neither duplicates nor reorders, and a key has the partition that a Java client gives it. `defaults` are those of
 /// one road. Configured properties come on top; those that would weaken this were refused with the configuration.
 pub(crate) fn producer_config(config: &EventConfig, defaults: &[(&str, &str)]) -> Result<ClientConfig, EventError> {
-    let mut client = config.client_config(&bootstrap(config)?);
+    let mut client = client_config(config)?;
     client.set("acks", "all").set("enable.idempotence", "true").set("partitioner", partition::DEFAULT_PARTITIONER);
     client.set("reconnect.backoff.max.ms", LONGEST_RECONNECT_PAUSE);
     for (name, value) in defaults.iter().copied().chain(config.producer_properties()) {
@@ -67,21 +70,12 @@ fn warn_of_strangers(client: &ClientConfig) {
 
 /// The error of a client that could not be made, without the value that it may carry: it could be a password.
 fn not_made(error: KafkaError) -> EventError {
-    EventError::Kafka(match error {
+    EventError::Kafka(Box::new(match error {
         KafkaError::ClientConfig(answer, reason, name, _) => {
             KafkaError::ClientConfig(answer, reason, name, "***".to_owned())
         }
         other => other,
-    })
-}
-
-/// The bootstrap list; starts the in-process broker where the configuration names that.
-pub(crate) fn bootstrap(config: &EventConfig) -> Result<String, EventError> {
-    match config.brokers() {
-        Brokers::List(list) => Ok(list.clone()),
-        #[cfg(feature = "embedded")]
-        Brokers::Embedded => embedded::bootstrap(),
-    }
+    }))
 }
 
 /// With room for as many as most events have.
@@ -91,16 +85,4 @@ pub(crate) fn no_headers() -> OwnedHeaders {
 
 pub(crate) fn with_header(headers: OwnedHeaders, name: &str, value: &str) -> OwnedHeaders {
     headers.insert(Header { key: name, value: Some(value) })
-}
-
-/// librdkafka's default of `message.max.bytes` (CONFIGURATION.md).
-const LONGEST_MESSAGE: usize = 1_000_000;
-
-/// How many bytes the producer takes: the size of the record batch that has one event alone.
-pub(crate) fn longest_message(config: &EventConfig) -> usize {
-    config
-        .producer_properties()
-        .find(|(name, _)| *name == "message.max.bytes")
-        .and_then(|(_, value)| value.parse().ok())
-        .unwrap_or(LONGEST_MESSAGE)
 }

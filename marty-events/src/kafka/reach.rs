@@ -63,7 +63,7 @@ static KNOWN: Mutex<Vec<(Name, Weak<Shared>)>> = Mutex::new(Vec::new());
 
 impl Reach {
     pub(crate) fn of(config: &EventConfig) -> Result<Self, EventError> {
-        let client = config.client_config(&super::bootstrap(config)?);
+        let client = super::client_config(config)?;
         let mut name: Name =
             client.config_map().iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         name.remove("client.id");

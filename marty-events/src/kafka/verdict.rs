@@ -92,6 +92,10 @@ impl Verdict {
 }
 
 /// Whether another try of the same event is pointless until somebody changes something.
+pub(crate) fn is_lasting(source: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    source.downcast_ref().is_some_and(is_permanent)
+}
+
 pub(crate) fn is_permanent(error: &KafkaError) -> bool {
     let refusals = [Verdict::Refused, Verdict::TopicRefused, Verdict::BatchRefused];
     refusals.contains(&Verdict::of(error)) || error.rdkafka_error_code().is_some_and(never_works)

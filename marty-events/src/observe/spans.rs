@@ -10,13 +10,16 @@ use std::collections::HashMap;
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode};
 use tracing::{Level, Span};
 
-use super::TraceContext;
-use crate::{EventError, event::message::Message, outbox::Record};
+use crate::{
+    EventError,
+    event::{envelope::Message, trace::TraceContext},
+    outbox::QueuedRow,
+};
 
-/// What filters name: `marty_events::spans=debug`.
+/// The name for filters: `marty_events::spans=debug`.
 const TARGET: &str = "marty_events::spans";
 
-/// The fields of a span of type `send`. The field that names what went wrong has a value only where something did.
+/// The fields of a span of type `send`. The field with the name of an error has a value only after one.
 macro_rules! send_span {
     ($level:expr, $topic:expr, $id:expr, $key:expr $(, parent: $parent:expr)?) => {
         tracing::span!(
@@ -53,7 +56,11 @@ pub(crate) fn send_span(message: &Message, enabled: bool) -> Span {
 /// The broker has answered.
 pub(crate) fn end(span: Span, sent: &Result<(), EventError>) {
     match sent {
-        Err(EventError::Delivery { source, .. }) => note(&span, source),
+        Err(EventError::Delivery { source, .. }) => {
+            if let Some(error) = source.downcast_ref() {
+                note(&span, error);
+            }
+        }
         Err(EventError::UnknownTopic { .. }) => {
             note(&span, &KafkaError::MessageProduction(RDKafkaErrorCode::UnknownTopicOrPartition));
         }
@@ -62,7 +69,7 @@ pub(crate) fn end(span: Span, sent: &Result<(), EventError>) {
     drop(span);
 }
 
-/// What went wrong, by the client's name for it.
+/// Records an error by the client's name for it.
 fn note(span: &Span, error: &KafkaError) {
     if span.is_disabled() {
         return;
@@ -71,10 +78,10 @@ fn note(span: &Span, error: &KafkaError) {
     span.record("error.type", code).record("otel.status_code", "ERROR");
 }
 
-/// The spans of the records that a relay has under way: from when a record is handed to the client to the broker's answer.
+/// The spans of the records that a relay has in flight: from the moment when a record is handed to the client to the broker's answer.
 ///
-/// One is made for an event whose trace is recorded by whoever began it, and only where a subscriber wants to see the level
-/// `DEBUG` of the target `marty_events::spans`: a relay carries many thousand events a second.
+/// A span is made for an event whose trace is sampled, and only if a subscriber wants to see the level `DEBUG` of the target
+/// `marty_events::spans`: a relay carries many thousand events a second.
 #[derive(Debug, Default)]
 pub(crate) struct SendSpans {
     enabled: bool,
@@ -86,11 +93,11 @@ impl SendSpans {
         Self { enabled, under_way: HashMap::new() }
     }
 
-    pub(crate) fn begin(&mut self, event: &Record) {
+    pub(crate) fn begin(&mut self, event: &QueuedRow) {
         if !self.enabled || !tracing::span_enabled!(target: TARGET, Level::DEBUG) {
             return;
         }
-        let Some(trace) = TraceContext::of_headers(&event.headers).filter(TraceContext::is_sampled) else { return };
+        let Some(trace) = event.headers.trace().filter(TraceContext::is_sampled) else { return };
         // A trace of its own: the request that the event is of is over, and may be by hours.
         let span = send_span!(Level::DEBUG, event.topic.as_str(), event.event_id, event.key.as_deref(), parent: None);
         trace.link_from(&span);

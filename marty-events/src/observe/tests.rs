@@ -7,13 +7,10 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     AuditEvent, AuditEventType, DomainEvent, Event, EventContext,
-    event::{
-        EventKind,
-        message::{Message, Source},
-    },
+    event::{EventKind, envelope::Message, source::Source},
 };
 
-/// What an exporter shows of what `does` counts.
+/// An exporter's text after `does` has counted.
 fn shown(does: impl FnOnce()) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
@@ -131,18 +128,18 @@ fn relays_of_one_process_add_up() {
         show_lanes(8.0);
         show_lanes(8.0);
         show_lanes(-3.0);
-        show_circuit(Neighbour::Broker, 0.0);
-        show_circuit(Neighbour::Broker, 1.0);
-        show_circuit(Neighbour::Broker, 1.0);
-        show_circuit(Neighbour::Database, 1.0);
-        show_circuit(Neighbour::Database, -1.0);
+        show_circuit(Dependency::Broker, 0.0);
+        show_circuit(Dependency::Broker, 1.0);
+        show_circuit(Dependency::Broker, 1.0);
+        show_circuit(Dependency::Database, 1.0);
+        show_circuit(Dependency::Database, -1.0);
     });
     assert_shows(
         &page,
         &[
             "marty_events_relay_lanes 13",
-            "marty_events_circuit_open{neighbour=\"broker\"} 2",
-            "marty_events_circuit_open{neighbour=\"database\"} 0",
+            "marty_events_circuit_open{dependency=\"broker\"} 2",
+            "marty_events_circuit_open{dependency=\"database\"} 0",
         ],
     );
 }

@@ -1,7 +1,7 @@
 //! Writing events in the caller's transaction.
 
 use super::{OutboxConnection, OutboxTable, wake};
-use crate::{EventError, event::message::Message};
+use crate::{EventError, event::envelope::Message};
 
 /// Writes events of one configured table through any connection.
 #[derive(Debug, Clone)]

@@ -46,6 +46,11 @@ impl Fault {
         }
     }
 
+    /// The same of the source of an [`EventError`](crate::EventError); nothing where that is not a database's error.
+    pub(crate) fn behind(source: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<Self> {
+        source.downcast_ref().map(Self::of)
+    }
+
     /// Whether the same call may succeed when it is made again.
     pub(crate) fn is_passing(self) -> bool {
         matches!(self, Self::Conflict | Self::Locked | Self::Outage | Self::Pooled)

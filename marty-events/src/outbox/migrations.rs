@@ -51,12 +51,17 @@ pub async fn migrate(pool: impl Into<OutboxPool>) -> Result<(), EventError> {
 pub async fn migrate_table(pool: impl Into<OutboxPool>, table: &OutboxTable) -> Result<(), EventError> {
     match pool.into() {
         #[cfg(feature = "postgres")]
-        OutboxPool::Postgres(pool) => run::postgres(&pool, &POSTGRES, table).await.map_err(EventError::Migrate),
+        OutboxPool::Postgres(pool) => run::postgres(&pool, &POSTGRES, table).await.map_err(failed),
         #[cfg(feature = "sqlite")]
-        OutboxPool::Sqlite(pool) => run::sqlite(&pool, &SQLITE, table).await.map_err(EventError::Migrate),
+        OutboxPool::Sqlite(pool) => run::sqlite(&pool, &SQLITE, table).await.map_err(failed),
         #[cfg(feature = "mysql")]
-        OutboxPool::MySql(pool) => run::mysql(&pool, &MYSQL, table).await.map_err(EventError::Migrate),
+        OutboxPool::MySql(pool) => run::mysql(&pool, &MYSQL, table).await.map_err(failed),
         #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
         OutboxPool::None(_) => Err(super::none::no_database()),
     }
+}
+
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+fn failed(error: sqlx::migrate::MigrateError) -> EventError {
+    EventError::Migrate(Box::new(error))
 }

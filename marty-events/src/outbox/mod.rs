@@ -39,7 +39,7 @@ pub use filter::{DeadLetterFilter, DeadLetterPlace};
 pub(crate) use lanes::Lane;
 pub use migrations::{migrate, migrate_table};
 pub use pool::OutboxPool;
-pub(crate) use record::{HeaderText, Record};
+pub(crate) use record::{HeaderText, QueuedRow};
 pub use repository::OutboxRepository;
 pub(crate) use repository::on_store;
 pub use row::{DeadLetter, OutboxStats, PendingEvent, RelayStatus};

@@ -41,14 +41,14 @@ impl OutboxPool {
     /// [`EventError::Outbox`] for a URL that cannot be read, [`EventError::UnsupportedDatabase`] for a database that is
     /// not built in.
     pub fn connect_lazy(url: &str) -> Result<Self, EventError> {
-        let operation = "read DATABASE_URL";
-        refuse_unknown_secret(url).map_err(|source| EventError::Outbox { operation, source })?;
+        let failed =
+            |source: sqlx::Error| EventError::Outbox { operation: "read DATABASE_URL", source: Box::new(source) };
+        refuse_unknown_secret(url).map_err(failed)?;
         let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
         match scheme {
             #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => {
-                let options: PgConnectOptions =
-                    url.parse().map_err(|source| EventError::Outbox { operation, source })?;
+                let options: PgConnectOptions = url.parse().map_err(failed)?;
                 let options = match ipv6(options.get_host()) {
                     Some(address) => options.host(&address),
                     None => options,
@@ -57,8 +57,7 @@ impl OutboxPool {
             }
             #[cfg(feature = "mysql")]
             "mysql" | "mariadb" => {
-                let options: MySqlConnectOptions =
-                    url.parse().map_err(|source| EventError::Outbox { operation, source })?;
+                let options: MySqlConnectOptions = url.parse().map_err(failed)?;
                 let options = match ipv6(options.get_host()) {
                     Some(address) => options.host(&address),
                     None => options,
@@ -70,15 +69,10 @@ impl OutboxPool {
                 Err(EventError::UnsupportedDatabase { database: "MySQL and MariaDB", feature: "mysql" })
             }
             #[cfg(feature = "sqlite")]
-            "sqlite" => SqlitePool::connect_lazy(url)
-                .map(Self::Sqlite)
-                .map_err(|source| EventError::Outbox { operation, source }),
+            "sqlite" => SqlitePool::connect_lazy(url).map(Self::Sqlite).map_err(failed),
             #[cfg(not(feature = "sqlite"))]
             "sqlite" => Err(EventError::UnsupportedDatabase { database: "SQLite", feature: "sqlite" }),
-            _ => {
-                let _ = operation;
-                Err(EventError::UnsupportedDatabase { database: "the database of DATABASE_URL", feature: "postgres" })
-            }
+            _ => Err(EventError::UnsupportedDatabase { database: "the database of DATABASE_URL", feature: "postgres" }),
         }
     }
 }

@@ -13,10 +13,10 @@ use super::{
     row::{ENCODING, newer, no_headers},
     store::RowId,
 };
-use crate::EventError;
+use crate::{EventError, event::trace::TraceContext};
 
 /// An event on its way from the outbox to Kafka.
-pub(crate) struct Record {
+pub(crate) struct QueuedRow {
     /// Its place in the outbox.
     pub(crate) seq: i64,
     pub(crate) event_id: Uuid,
@@ -33,7 +33,7 @@ pub(crate) struct Record {
     pub(crate) attempts: i32,
 }
 
-impl Record {
+impl QueuedRow {
     /// How many bytes its headers and payload have.
     pub(crate) fn size(&self) -> usize {
         self.payload.len() + self.headers.0.len()
@@ -45,9 +45,9 @@ impl Record {
 }
 
 /// Leaves the payload out, as of what people see.
-impl fmt::Debug for Record {
+impl fmt::Debug for QueuedRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record")
+        f.debug_struct("QueuedRow")
             .field("seq", &self.seq)
             .field("event_id", &self.event_id)
             .field("topic", &self.topic)
@@ -76,6 +76,16 @@ impl HeaderText {
         read(&text, (), |(), _, _| ())
             .map_err(|error| EventError::UnreadableRow { seq, problem: no_headers(&error) })?;
         Ok(Self(text))
+    }
+
+    /// The span that the event was recorded in, by its headers.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        let (parent, state) = self.fold((None, None), |(parent, state), name, value| match name {
+            "traceparent" => (Some(value.to_owned()), state),
+            "tracestate" => (parent, Some(value.to_owned())),
+            _ => (parent, state),
+        });
+        TraceContext::new(&parent?, state)
     }
 
     /// Goes through the headers in their order.

@@ -6,7 +6,7 @@ use std::{
 use uuid::Uuid;
 
 use super::{Appender, DeadLetter, OutboxPool, OutboxStats, OutboxTable, PendingEvent, RelayStatus, store::Store};
-use crate::{Event, EventError, event::message::Message};
+use crate::{EventError, event::envelope::Message};
 
 /// Looks into the outbox and repairs it.
 ///
@@ -72,22 +72,6 @@ impl OutboxRepository {
         self.table = table;
         self.appender = Arc::default();
         self
-    }
-
-    /// Writes an event in a transaction of its own, for work that has none; answers the event's id.
-    ///
-    /// Keep the repository, or clones of it, for many events: on PostgreSQL they announce events to other processes at most every
-    /// 25 ms together, and each announcement takes a lock of the whole server.
-    ///
-    /// Dropping the future may leave the event written or not.
-    ///
-    /// # Errors
-    ///
-    /// [`EventError::NotInitialized`] before [`init`](crate::init): the publisher's service name goes into the event.
-    pub async fn enqueue(&self, event: impl Into<Event>) -> Result<Uuid, EventError> {
-        let message = crate::publisher()?.complete(event.into())?;
-        self.keep(&message).await?;
-        Ok(message.id)
     }
 
     /// Whether the tables are there, of this version, open to this user for writing and relaying, and show it every row.
@@ -165,7 +149,7 @@ impl OutboxRepository {
     pub(crate) async fn keep(&self, message: &Message) -> Result<(), EventError> {
         let appender = self.appender.get_or_init(|| Appender::new(&self.table));
         let messages = std::slice::from_ref(message);
-        let failed = |source: sqlx::Error| EventError::Outbox { operation: "keep the event", source };
+        let failed = |source: sqlx::Error| EventError::Outbox { operation: "keep the event", source: Box::new(source) };
         match &self.pool {
             #[cfg(feature = "postgres")]
             OutboxPool::Postgres(pool) => {

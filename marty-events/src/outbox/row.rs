@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::lanes::lane_of;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
-use super::record::{HeaderText, Record, check_encoding};
+use super::record::{HeaderText, QueuedRow, check_encoding};
 use crate::EventError;
 
 /// The encoding of headers and payload that this version writes and reads.
@@ -134,10 +134,10 @@ pub(crate) struct Columns {
 impl Columns {
     /// For a relay.
     #[cfg(any(feature = "mysql", feature = "sqlite"))]
-    pub(crate) fn record(self) -> Result<Record, EventError> {
+    pub(crate) fn record(self) -> Result<QueuedRow, EventError> {
         let seq = self.seq;
         check_encoding(seq, self.encoding)?;
-        Ok(Record {
+        Ok(QueuedRow {
             seq,
             event_id: self.event_id,
             topic: self.topic,

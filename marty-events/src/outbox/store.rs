@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 use super::row::Columns;
-use super::{DeadLetter, OutboxStats, PendingEvent, Record, RelayStatus, fault::Fault, lanes::Lane, wake::Wake};
+use super::{DeadLetter, OutboxStats, PendingEvent, QueuedRow, RelayStatus, fault::Fault, lanes::Lane, wake::Wake};
 use crate::EventError;
 
 /// A relay's heartbeat: it is alive, and this is how it fares.
@@ -102,7 +102,7 @@ pub(crate) struct Refused {
 /// One page of undelivered rows in the order of their numbers, and the rows that this version cannot read.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
-    pub(crate) rows: Vec<Record>,
+    pub(crate) rows: Vec<QueuedRow>,
     pub(crate) unreadable: Vec<Unreadable>,
     /// Further rows, to be loaded when there is room.
     pub(crate) numbers: Vec<Number>,
@@ -135,7 +135,7 @@ pub(crate) struct Unreadable {
 
 impl Page {
     /// Takes in a row, or sets it aside.
-    pub(crate) fn add(&mut self, seq: i64, ordering_key: Option<&str>, record: Result<Record, EventError>) {
+    pub(crate) fn add(&mut self, seq: i64, ordering_key: Option<&str>, record: Result<QueuedRow, EventError>) {
         match record {
             Ok(record) => self.rows.push(record),
             Err(error) => {
@@ -292,14 +292,14 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
 /// Turns what a database said into an error that says what to do.
 pub(crate) fn database_error(operation: &'static str, table: &super::OutboxTable, source: sqlx::Error) -> EventError {
     match Fault::of(&source) {
-        Fault::Missing => EventError::OutboxTableMissing { table: table.to_string(), source },
+        Fault::Missing => EventError::OutboxTableMissing { table: table.to_string(), source: Box::new(source) },
         Fault::Forbidden => {
             let tables = format!("{table} and the tables named after it");
             EventError::OutboxForbidden { user: "this user".to_owned(), tables }
         }
         Fault::Hidden => hidden(table.to_string()),
         Fault::Refused => EventError::OutboxRefused { operation, source: Box::new(source) },
-        _ => EventError::Outbox { operation, source },
+        _ => EventError::Outbox { operation, source: Box::new(source) },
     }
 }
 

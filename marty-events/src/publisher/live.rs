@@ -9,7 +9,7 @@ use super::{direct::Direct, outstanding::Outstanding};
 use crate::{
     Event, EventError, OutboxTransaction,
     config::EventConfig,
-    event::message::{Message, Source},
+    event::{envelope::Message, source::Source},
     observe::PublisherMetrics,
     outbox::Appender,
 };
@@ -36,7 +36,7 @@ impl Live {
             bootstrap: crate::kafka::bootstrap(config)?,
             outstanding: Arc::default(),
             appender: Appender::new(config.outbox_table()),
-            longest: crate::kafka::longest_message(config),
+            longest: config.max_message_bytes(),
             use_outbox: config.uses_outbox(),
             metrics,
         })

@@ -10,7 +10,7 @@ use crate::{EventError, config::EventConfig};
 
 static REGISTERED: OnceCell<Arc<Live>> = OnceCell::new();
 
-/// How long a guard that is dropped without `shutdown` waits.
+/// The longest wait of a guard that is dropped without `shutdown`.
 const DROP_LIMIT: Duration = Duration::from_secs(1);
 
 /// Registers the process's publisher, configured by the environment.
@@ -21,7 +21,7 @@ const DROP_LIMIT: Duration = Duration::from_secs(1);
 ///
 /// [`EventError::Config`] with all the faults of the environment, [`EventError::AlreadyInitialized`],
 /// [`EventError::Kafka`] when the client cannot be made.
-pub async fn init() -> Result<Events, EventError> {
+pub async fn init() -> Result<EventsGuard, EventError> {
     init_with(EventConfig::from_env()?).await
 }
 
@@ -30,13 +30,13 @@ pub async fn init() -> Result<Events, EventError> {
 /// # Errors
 ///
 /// As [`init`].
-pub async fn init_with(config: EventConfig) -> Result<Events, EventError> {
+pub async fn init_with(config: EventConfig) -> Result<EventsGuard, EventError> {
     if REGISTERED.get().is_some() {
         return Err(EventError::AlreadyInitialized);
     }
     let live = Arc::new(Live::new(&config)?);
     REGISTERED.set(live.clone()).map_err(|_| EventError::AlreadyInitialized)?;
-    Ok(Events::of(live, config.shutdown_timeout()))
+    Ok(EventsGuard::of(live, config.shutdown_timeout()))
 }
 
 pub(crate) fn current() -> Result<EventPublisher, EventError> {
@@ -49,15 +49,15 @@ pub(crate) fn current() -> Result<EventPublisher, EventError> {
 
 /// The publisher's life: keep it until the process ends, then [`shutdown`](Self::shutdown).
 ///
-/// Dropped without `shutdown` it waits up to a second for what is under way and logs what is left.
+/// Dropped without `shutdown` it waits up to a second for events under way, and logs those that are left.
 #[must_use = "keep it until the process ends, then call `shutdown`"]
-pub struct Events {
+pub struct EventsGuard {
     live: Arc<Live>,
     limit: Duration,
     drained: bool,
 }
 
-impl Events {
+impl EventsGuard {
     pub(super) fn of(live: Arc<Live>, limit: Duration) -> Self {
         Self { live, limit, drained: false }
     }
@@ -94,7 +94,7 @@ impl Events {
     }
 }
 
-impl Drop for Events {
+impl Drop for EventsGuard {
     fn drop(&mut self) {
         if self.drained {
             return;
@@ -108,7 +108,7 @@ impl Drop for Events {
     }
 }
 
-impl fmt::Debug for Events {
+impl fmt::Debug for EventsGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Events").field("limit", &self.limit).finish_non_exhaustive()
     }

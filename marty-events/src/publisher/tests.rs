@@ -1,4 +1,4 @@
-//! Direct events from inside: what is outstanding at a shutdown, and what a panic leaves behind.
+//! Direct events from inside: outstanding events at a shutdown, and events after a panic.
 
 use std::{
     future::Future,
@@ -15,9 +15,9 @@ use sqlx::{SqlitePool, sqlite::SqlitePoolOptions};
 
 use super::{
     EventPublisher, Sink,
-    direct::{Direct, Refuge},
+    direct::{Direct, Fallback},
     live::Live,
-    registration::Events,
+    registration::EventsGuard,
 };
 use crate::{AuditEvent, AuditEventType, EventConfig, EventError, OutboxRepository};
 
@@ -50,13 +50,13 @@ fn without_broker() -> crate::config::EventConfigBuilder {
     EventConfig::builder().service_name("users").brokers("127.0.0.1:1").producer_property("message.timeout.ms", "200")
 }
 
-/// A publisher whose refuge is `pool`.
+/// A publisher whose fallback is `pool`.
 fn publisher(pool: &SqlitePool) -> (EventPublisher, Arc<Live>) {
     let mut live = Live::new(&without_broker().build().expect("a configuration")).expect("a publisher");
     let direct = Arc::get_mut(&mut live.direct).expect("nothing is on its way");
-    let Direct { refuge, .. } = direct;
+    let Direct { fallback, .. } = direct;
     let outbox = OutboxRepository::new(pool);
-    *refuge = Some(Refuge {
+    *fallback = Some(Fallback {
         attended: outbox.clone(),
         unattended: outbox,
         attended_within: Duration::from_secs(5),
@@ -85,9 +85,9 @@ async fn a_shutdown_waits_for_an_event_whose_caller_still_waits_for_the_outbox()
         assert!(begin.elapsed() < Duration::from_mins(1), "the event was accepted");
         tokio::task::yield_now().await;
     }
-    let hurried = Events::of(live.clone(), Duration::from_millis(500)).shutdown().await;
+    let hurried = EventsGuard::of(live.clone(), Duration::from_millis(500)).shutdown().await;
     assert!(matches!(hurried, Err(EventError::Undelivered { undelivered: 1, .. })), "{hurried:?}");
-    let patient = tokio::spawn(Events::of(live, Duration::from_secs(20)).shutdown());
+    let patient = tokio::spawn(EventsGuard::of(live, Duration::from_secs(20)).shutdown());
     locking.rollback().await.expect("an end");
     patient.await.expect("an end").expect("nothing is outstanding");
     assert_eq!(database.kept().await, 1);
@@ -103,7 +103,7 @@ async fn a_shutdown_without_a_broker_does_not_wait_for_the_client() {
     let live = Arc::new(Live::new(&config.build().expect("a configuration")).expect("a publisher"));
     abandon(&EventPublisher(Sink::Live(live.clone())), 1);
     let begun = Instant::now();
-    Events::of(live, Duration::from_secs(20)).shutdown().await.expect("nothing is outstanding");
+    EventsGuard::of(live, Duration::from_secs(20)).shutdown().await.expect("nothing is outstanding");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}, and the client tries for 10 s", begun.elapsed());
     assert_eq!(database.kept().await, 1);
 }

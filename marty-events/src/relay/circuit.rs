@@ -3,40 +3,40 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{health::Vitals, pauses};
-use crate::{EventError, error::cause, kafka::Reach, observe::Neighbour};
+use super::{health::HealthCell, pauses};
+use crate::{EventError, error::cause, kafka::Reach, observe::Dependency};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// So many conflicts with other transactions in a row are no outage.
+/// So many conflicts with other transactions in a row are not yet an outage.
 const MOST_CONFLICTS: u32 = 20;
-/// How long the work waits after each.
+/// The pause after each of them.
 const CONFLICT_PAUSE: Duration = Duration::from_millis(20);
 
-/// Whether a neighbour (the database, the broker) works, with one line in the log per change.
+/// Knows if a dependency (the database, the broker) can be reached, and writes one line in the log per change.
 ///
-/// What a relay asks a neighbour for can fail apart: a table may be locked that others need not. The neighbour works again when
-/// everything does that had failed.
+/// The requests to a dependency can fail apart: a table may be locked that others need not. The dependency is back when every request that
+/// had failed succeeds again.
 pub(super) struct Circuit {
-    neighbour: Neighbour,
-    vitals: Vitals,
+    dependency: Dependency,
+    health: HealthCell,
     /// Whom else to tell.
     reach: Option<Reach>,
     failing: BTreeMap<&'static str, Pauses>,
-    /// How often each work met another transaction since it went well.
+    /// The number of other transactions that each request met since it succeeded.
     conflicts: BTreeMap<&'static str, u32>,
     since: Option<Instant>,
 }
 
-/// What is asked for without a name of its own.
+/// A request without a name of its own.
 const ANYTHING: &str = "anything";
 
 impl Circuit {
-    pub(super) fn new(neighbour: Neighbour, vitals: &Vitals) -> Self {
-        vitals.meets(neighbour);
+    pub(super) fn new(dependency: Dependency, health: &HealthCell) -> Self {
+        health.meets(dependency);
         Self {
-            neighbour,
-            vitals: vitals.clone(),
+            dependency,
+            health: health.clone(),
             reach: None,
             failing: BTreeMap::new(),
             conflicts: BTreeMap::new(),
@@ -45,8 +45,8 @@ impl Circuit {
     }
 
     /// The same of the broker, which the process's publishers hear of too.
-    pub(super) fn of_broker(reach: Reach, vitals: &Vitals) -> Self {
-        let mut circuit = Self::new(Neighbour::Broker, vitals);
+    pub(super) fn of_broker(reach: Reach, health: &HealthCell) -> Self {
+        let mut circuit = Self::new(Dependency::Broker, health);
         circuit.reach = Some(reach);
         circuit
     }
@@ -62,8 +62,9 @@ impl Circuit {
             if let Some(reach) = &self.reach {
                 reach.answers();
             }
-            self.vitals.is_back(self.neighbour);
-            tracing::info!(neighbour = name(self.neighbour), "works again");
+            self.health.is_back(self.dependency);
+            let dependency = name(self.dependency);
+            tracing::info!(dependency, "reached the {dependency} again");
         }
     }
 
@@ -73,16 +74,16 @@ impl Circuit {
 
     fn opens_for(&mut self, work: &'static str, error: &(dyn std::error::Error + 'static)) {
         if self.failing.is_empty() {
-            let (cause, neighbour) = (cause(error), name(self.neighbour));
+            let (cause, dependency) = (cause(error), name(self.dependency));
             if let Some(reach) = &self.reach {
                 reach.ask();
             }
             self.since = Some(Instant::now());
-            self.vitals.is_away(self.neighbour);
+            self.health.is_away(self.dependency);
             if error.downcast_ref().is_some_and(EventError::is_refusal) {
-                tracing::error!(neighbour, %error, cause, "refuses what it is asked; events wait in the outbox until that is changed");
+                tracing::error!(dependency, %error, cause, "refuses what it is asked; events wait in the outbox until that is changed");
             } else {
-                tracing::warn!(neighbour, %error, cause, "does not work; events wait in the outbox");
+                tracing::warn!(dependency, %error, cause, "cannot reach the {dependency}; events wait in the outbox");
             }
         }
         self.failing.entry(work).or_insert_with(Pauses::new);
@@ -112,7 +113,7 @@ impl Circuit {
         *conflicts <= MOST_CONFLICTS
     }
 
-    /// Since when the neighbour does not work.
+    /// Since when the dependency does not work.
     pub(super) fn open_since(&self) -> Option<Instant> {
         self.since
     }
@@ -131,20 +132,20 @@ impl Pauses {
     }
 }
 
-/// What it is called in the log.
-fn name(neighbour: Neighbour) -> &'static str {
-    match neighbour {
-        Neighbour::Broker => "broker",
-        Neighbour::Database => "outbox database",
-        Neighbour::Listener => "listener",
+/// Its name in the log.
+fn name(dependency: Dependency) -> &'static str {
+    match dependency {
+        Dependency::Broker => "broker",
+        Dependency::Database => "outbox database",
+        Dependency::Listener => "listener",
     }
 }
 
-/// Whoever waited for the neighbour is gone, and with it the outage that it knew of.
+/// The relay that waited for the dependency is gone, and with it the outage that it knew of.
 impl Drop for Circuit {
     fn drop(&mut self) {
         if !self.failing.is_empty() {
-            self.vitals.is_back(self.neighbour);
+            self.health.is_back(self.dependency);
         }
     }
 }

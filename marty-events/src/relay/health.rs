@@ -1,4 +1,4 @@
-//! How a relay is, for whoever watches it.
+//! The state of a relay, for health checks.
 
 use std::{
     fmt,
@@ -9,20 +9,20 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use crate::observe::{self, Neighbour};
+use crate::observe::{self, Dependency};
 
-/// What a relay does, or what keeps it from that.
+/// The work of a relay, or the reason why it does none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RelayState {
     /// It does not run yet, or has not heard from the database yet.
     Starting,
     /// It delivers the events of its lanes.
-    Leading {
-        /// How many of the 16 lanes are its own.
+    Working {
+        /// The number of lanes that are its own, of 16.
         lanes: usize,
     },
-    /// Other relays have all the lanes; it takes over what comes free.
+    /// Other relays have all the lanes; it takes over lanes that come free.
     StandingBy,
     /// The broker does not work, or no producer can be made for it. Events wait in the outbox, or go through other relays; this one
     /// tries on.
@@ -65,7 +65,7 @@ pub enum RelayState {
 #[derive(Debug, Clone)]
 pub struct RelayHealth(watch::Receiver<Condition>);
 
-/// What a relay knows of itself.
+/// A relay's knowledge of itself.
 #[derive(Debug, Clone)]
 struct Condition {
     /// Nothing before the database has said how many there are.
@@ -76,14 +76,14 @@ struct Condition {
     reads_for_long: Option<Timestamp>,
     /// When the database answered last; nothing before it was asked.
     answered: Option<Instant>,
-    /// How long it may be silent.
+    /// The time that the database may be silent.
     patience: Duration,
     is_over: bool,
 }
 
-/// Where the parts of a relay note what they meet with. The last one that is dropped ends the relay's life.
+/// The notebook of a relay's parts. The last copy that is dropped ends the relay's life.
 #[derive(Debug, Clone)]
-pub(super) struct Vitals(Arc<Shared>);
+pub(super) struct HealthCell(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -92,24 +92,24 @@ struct Shared {
 }
 
 impl RelayHealth {
-    /// What the relay does now.
+    /// The present state of the relay.
     #[must_use]
     pub fn state(&self) -> RelayState {
         self.0.borrow().state()
     }
 
-    /// Whether the relay does its work: it leads or stands by, the database has answered within the lease time (three
-    /// beats), and the broker has answered within 10 s where there is something to deliver. In an outage of the broker events
-    /// wait and nothing is lost, but nothing is delivered either.
+    /// The relay does its work: it is working or stands by, the database has answered within the lease time (three heartbeats), and the
+    /// broker has answered within 10 s if there is something to deliver. In an outage of the broker events wait and nothing is lost, but
+    /// nothing is delivered either.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let condition = self.0.borrow();
-        matches!(condition.state(), RelayState::Leading { .. } | RelayState::StandingBy)
+        matches!(condition.state(), RelayState::Working { .. } | RelayState::StandingBy)
             && condition.silence().is_none()
     }
 
-    /// How long the database has not answered, where that is longer than the lease time: before it counts as away, a relay
-    /// gives it ten seconds for what it is asked.
+    /// The time since the database's last answer, if that is longer than the lease time. The database counts as away later: a relay gives
+    /// each request ten seconds.
     #[must_use]
     pub fn silence(&self) -> Option<Duration> {
         self.0.borrow().silence()
@@ -133,7 +133,7 @@ impl Condition {
             Self { unanswered: Some(since), .. } | Self { reads_for_long: Some(since), .. } => {
                 RelayState::NotDelivering { since }
             }
-            Self { lanes: Some(lanes), .. } => RelayState::Leading { lanes },
+            Self { lanes: Some(lanes), .. } => RelayState::Working { lanes },
         }
     }
 
@@ -143,8 +143,8 @@ impl Condition {
     }
 }
 
-impl Vitals {
-    /// `patience` is how long the database may be silent; `counts` is whether metrics show what is noted.
+impl HealthCell {
+    /// `patience` is the time that the database may be silent; with `counts`, metrics show the notes.
     pub(super) fn new(patience: Duration, counts: bool) -> Self {
         let condition = Condition {
             lanes: None,
@@ -179,7 +179,7 @@ impl Vitals {
         });
     }
 
-    /// Whether the broker owes an answer for too long.
+    /// Notes that the broker owes an answer for too long.
     pub(super) fn is_unanswered(&self, is: bool) {
         self.stalls(
             is,
@@ -191,7 +191,7 @@ impl Vitals {
         );
     }
 
-    /// Whether a read of the outbox takes too long.
+    /// Notes that a read of the outbox takes too long.
     pub(super) fn is_reading_for_long(&self, is: bool) {
         self.stalls(
             is,
@@ -217,35 +217,35 @@ impl Vitals {
         self.0.note(|condition| *of(condition) = is.then(Timestamp::now));
     }
 
-    /// There is something to say about a neighbour from now on.
-    pub(super) fn meets(&self, neighbour: Neighbour) {
-        self.shows(neighbour, 0.0);
+    /// There is something to say about a dependency from now on.
+    pub(super) fn meets(&self, dependency: Dependency) {
+        self.shows(dependency, 0.0);
     }
 
-    pub(super) fn is_away(&self, neighbour: Neighbour) {
-        self.shows(neighbour, 1.0);
-        self.0.note(|condition| condition.away(neighbour, Some(Timestamp::now())));
+    pub(super) fn is_away(&self, dependency: Dependency) {
+        self.shows(dependency, 1.0);
+        self.0.note(|condition| condition.away(dependency, Some(Timestamp::now())));
     }
 
-    pub(super) fn is_back(&self, neighbour: Neighbour) {
-        self.shows(neighbour, -1.0);
-        self.0.note(|condition| condition.away(neighbour, None));
+    pub(super) fn is_back(&self, dependency: Dependency) {
+        self.shows(dependency, -1.0);
+        self.0.note(|condition| condition.away(dependency, None));
     }
 
-    fn shows(&self, neighbour: Neighbour, more: f64) {
+    fn shows(&self, dependency: Dependency, more: f64) {
         if self.0.counts {
-            observe::show_circuit(neighbour, more);
+            observe::show_circuit(dependency, more);
         }
     }
 }
 
 impl Condition {
-    fn away(&mut self, neighbour: Neighbour, since: Option<Timestamp>) {
-        match neighbour {
-            Neighbour::Broker => self.broker_away = since,
-            Neighbour::Database => self.database_away = since,
+    fn away(&mut self, dependency: Dependency, since: Option<Timestamp>) {
+        match dependency {
+            Dependency::Broker => self.broker_away = since,
+            Dependency::Database => self.database_away = since,
             // Without it events are found a little later.
-            Neighbour::Listener => {}
+            Dependency::Listener => {}
         }
     }
 }
@@ -279,7 +279,7 @@ impl fmt::Display for RelayState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Starting => f.write_str("is starting"),
-            Self::Leading { lanes } => write!(f, "leads {lanes} of 16 lanes"),
+            Self::Working { lanes } => write!(f, "is working on {lanes} of 16 lanes"),
             Self::StandingBy => f.write_str("stands by"),
             Self::BrokerAway { since } => write!(f, "waits for the broker since {since:.0}"),
             Self::NotDelivering { since } => write!(f, "delivers nothing since {since:.0}"),
@@ -297,58 +297,58 @@ mod tests {
 
     #[tokio::test]
     async fn a_relay_tells_how_it_is_from_its_making_to_its_end() {
-        let vitals = Vitals::new(PATIENCE, false);
-        let mut health = vitals.health();
+        let cell = HealthCell::new(PATIENCE, false);
+        let mut health = cell.health();
         assert_eq!((health.state(), health.is_ready()), (RelayState::Starting, false));
-        vitals.stands(0);
+        cell.stands(0);
         assert_eq!((health.changed().await, health.is_ready()), (Some(RelayState::StandingBy), true));
-        vitals.is_away(Neighbour::Broker);
+        cell.is_away(Dependency::Broker);
         assert!(matches!(health.changed().await, Some(RelayState::BrokerAway { .. })), "it has no producer");
         assert!(!health.is_ready());
-        vitals.is_back(Neighbour::Broker);
+        cell.is_back(Dependency::Broker);
         assert_eq!(health.changed().await, Some(RelayState::StandingBy));
-        vitals.stands(16);
-        assert_eq!((health.changed().await, health.is_ready()), (Some(RelayState::Leading { lanes: 16 }), true));
-        vitals.is_away(Neighbour::Listener);
+        cell.stands(16);
+        assert_eq!((health.changed().await, health.is_ready()), (Some(RelayState::Working { lanes: 16 }), true));
+        cell.is_away(Dependency::Listener);
         assert!(health.is_ready(), "without the listener it is only slower");
-        vitals.is_away(Neighbour::Broker);
+        cell.is_away(Dependency::Broker);
         assert!(matches!(health.changed().await, Some(RelayState::BrokerAway { .. })));
         assert!(!health.is_ready());
-        vitals.is_away(Neighbour::Database);
+        cell.is_away(Dependency::Database);
         assert!(matches!(health.changed().await, Some(RelayState::DatabaseAway { .. })));
-        vitals.is_back(Neighbour::Database);
-        vitals.is_back(Neighbour::Broker);
-        assert_eq!(health.changed().await, Some(RelayState::Leading { lanes: 16 }));
-        drop(vitals);
+        cell.is_back(Dependency::Database);
+        cell.is_back(Dependency::Broker);
+        assert_eq!(health.changed().await, Some(RelayState::Working { lanes: 16 }));
+        drop(cell);
         assert_eq!((health.changed().await, health.is_ready()), (Some(RelayState::Stopped), false));
         assert_eq!((health.changed().await, health.state()), (None, RelayState::Stopped));
     }
 
     #[test]
     fn a_beat_that_changes_nothing_wakes_nobody() {
-        let vitals = Vitals::new(PATIENCE, false);
-        vitals.stands(8);
-        let health = vitals.health();
-        vitals.stands(8);
+        let cell = HealthCell::new(PATIENCE, false);
+        cell.stands(8);
+        let health = cell.health();
+        cell.stands(8);
         assert!(!health.0.has_changed().unwrap());
-        vitals.stands(7);
+        cell.stands(7);
         assert!(health.0.has_changed().unwrap());
     }
 
     #[test]
     fn a_database_that_is_silent_for_too_long_makes_a_relay_not_ready() {
-        let vitals = Vitals::new(Duration::ZERO, false);
-        let health = vitals.health();
+        let cell = HealthCell::new(Duration::ZERO, false);
+        let health = cell.health();
         assert_eq!(health.silence(), None, "nothing was asked yet");
-        vitals.stands(16);
+        cell.stands(16);
         let begin = Instant::now();
         while begin.elapsed().is_zero() {}
         assert!(health.silence().is_some());
-        vitals.asks_nothing();
+        cell.asks_nothing();
         assert_eq!(health.silence(), None, "it asks for nothing");
-        vitals.stands(16);
+        cell.stands(16);
         let begin = Instant::now();
         while begin.elapsed().is_zero() {}
-        assert_eq!((health.state(), health.is_ready()), (RelayState::Leading { lanes: 16 }, false));
+        assert_eq!((health.state(), health.is_ready()), (RelayState::Working { lanes: 16 }, false));
     }
 }

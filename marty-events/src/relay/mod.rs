@@ -1,12 +1,29 @@
 //! The relay: carries committed events from the outbox to Kafka.
 //!
 //! It promises delivery at least once, in the order of the inserts per ordering key. A row stays in the outbox until the
-//! broker has acknowledged its record, so there is no position to lose; whatever ends the relay, the next one begins with
+//! broker has acknowledged its record, so there is no position to lose. After any end of a relay, the next one begins with
 //! the rows that are there, and goes on reading by the mark of the one before. Relays share the work by lanes, into which
 //! the ordering keys are divided: each lane has one owner at a time, by a lease in the database and a term that every
 //! statement that removes rows checks.
 //!
-//! Nothing that merely degrades stops a relay: `docs/architecture.md` has its rooms and its words.
+//! Nothing that merely degrades stops a relay. `docs/architecture.md` shows its parts.
+//!
+//! | word | meaning |
+//! |---|---|
+//! | lane | one of the 16 parts of the outbox, by a hash of the ordering key; it has one owner at a time |
+//! | lease | the time for which a relay owns its lanes; a heartbeat renews it |
+//! | term | a relay's time with its lanes, and the number of that time in each lane's row; a statement with an old number changes nothing |
+//! | tenure | the lanes that a relay has in a term, and the heartbeat that keeps them |
+//! | heartbeat | the statement by which a relay renews its lease, reports its count of settled events and takes free lanes |
+//! | ordering key | aggregate type and id; events of one key are delivered in the order of their inserts |
+//! | position | the number up to which a relay has read, and the gaps below it where a late commit may still appear |
+//! | send window | the rows that a relay has read and not yet settled, bounded in number and in bytes |
+//! | in flight | handed to the Kafka client and not yet acknowledged |
+//! | acknowledge | the broker's answer that it has a record safely |
+//! | settle | to remove acknowledged rows from the outbox, under the terms of their lanes |
+//! | bury | to move a row to the dead letters |
+//! | dead letter | an event that the broker rejects for good, kept with the reason until it is requeued or discarded |
+//! | fallback | the outbox in its second part: it keeps direct events that the broker did not take |
 
 mod builder;
 mod circuit;
@@ -34,14 +51,14 @@ pub use health::{RelayHealth, RelayState};
 
 use circuit::Circuit;
 use delivery::RelayProducer;
-use health::Vitals;
+use health::HealthCell;
 use term::End;
 
 use crate::{
     EventError,
     config::EventConfig,
     kafka::Reach,
-    observe::{self, Neighbour},
+    observe::{self, Dependency},
     outbox::{OutboxPool, OutboxTable, Store, Tally, Wake, on_store},
 };
 
@@ -67,10 +84,10 @@ pub struct OutboxRelay {
     table: OutboxTable,
     config: EventConfig,
     settings: Settings,
-    vitals: Vitals,
+    health: HealthCell,
 }
 
-/// How a relay works; see the builder for what each means.
+/// The settings of a relay; the builder explains each.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
     lease_time: Duration,
@@ -88,19 +105,19 @@ pub(crate) struct Settings {
     stats_interval: Duration,
 }
 
-/// What a running relay has from its beginning to its end.
+/// The parts that a running relay has from its beginning to its end.
 struct Running<'a, S> {
     store: &'a S,
     config: &'a EventConfig,
     settings: Settings,
     wake: &'a Wake,
-    vitals: &'a Vitals,
+    health: &'a HealthCell,
     table: &'a OutboxTable,
     relay: Uuid,
 }
 
-/// Who the relay works with, for as long as it runs: what is known of them outlives a term.
-struct Neighbours {
+/// The dependencies of a relay. They outlive a term, and so does its knowledge of them.
+struct Dependencies {
     database: Circuit,
     broker: Circuit,
     tally: Tally,
@@ -115,7 +132,7 @@ impl<S> Clone for Running<'_, S> {
 impl<S> Copy for Running<'_, S> {}
 
 impl Settings {
-    /// How often a relay says that it is alive, and looks for what nothing told it of.
+    /// The pause between two heartbeats. With each the relay also looks for rows that nothing announced.
     fn beat(&self) -> Duration {
         self.idle_poll.min(self.lease_time / 3)
     }
@@ -130,30 +147,29 @@ impl OutboxRelay {
         OutboxRelayBuilder::new(pool.into())
     }
 
-    /// How this relay is, from now until it has stopped; for a health check of the process that it is part of.
+    /// The state of this relay, from now until it has stopped; for a health check of its process.
     #[must_use]
     pub fn health(&self) -> RelayHealth {
-        self.vitals.health()
+        self.health.health()
     }
 
-    /// Relays until `stop` is cancelled, then waits for what is under way, settles it and gives its lanes back.
+    /// Relays until `stop` is cancelled, then waits for the events in flight, settles them and gives its lanes back.
     ///
-    /// A broker or database that is away is waited for, with growing pauses; nothing is lost or counted against an event
-    /// meanwhile. Dropping the future stops at once: events that were sent but not settled are sent again later, with
-    /// the same ids.
+    /// The relay waits for a broker or a database that is away, with growing pauses; nothing is lost or counted against an event
+    /// meanwhile. Dropping the future stops at once: events that were sent and not settled are sent again later, with the same ids.
     ///
     /// # Errors
     ///
-    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`], [`EventError::OutboxUnfit`],
-    /// [`EventError::CachedSequence`], and [`EventError::Kafka`] or [`EventError::Background`] (a producer that cannot be made), at the start.
+    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`], [`EventError::OutboxUnfit`], [`EventError::CachedSequence`],
+    /// and [`EventError::Kafka`] or [`EventError::Background`] (a producer that cannot be made), at the start.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EventError> {
-        let Self { pool, table, config, settings, vitals } = self;
-        // Connections of its own: what a service does with its pool keeps no heartbeat waiting.
+        let Self { pool, table, config, settings, health } = self;
+        // The relay has connections of its own: a service's use of its pool keeps no heartbeat waiting.
         let pool = pool.own();
         on_store!(&pool, table, store => {
             let (wake, relay) = (Wake::default(), Uuid::now_v7());
             let running = Running {
-                store: &store, config: &config, settings, wake: &wake, vitals: &vitals, table: &table, relay,
+                store: &store, config: &config, settings, wake: &wake, health: &health, table: &table, relay,
             };
             // Boxed once a relay: unboxed it is 18 KB of every future that runs one.
             let work = Box::pin(run(running, &stop));
@@ -166,9 +182,9 @@ impl OutboxRelay {
     }
 }
 
-/// Passes on what other processes announce, for ever.
-async fn listen<S: Store>(Running { store, wake, vitals, .. }: Running<'_, S>) -> Infallible {
-    let mut circuit = Circuit::new(Neighbour::Listener, vitals);
+/// Passes on the announcements of other processes, for ever.
+async fn listen<S: Store>(Running { store, wake, health, .. }: Running<'_, S>) -> Infallible {
+    let mut circuit = Circuit::new(Dependency::Listener, health);
     loop {
         let heard = {
             let listening = store.listen(wake);
@@ -188,10 +204,10 @@ async fn listen<S: Store>(Running { store, wake, vitals, .. }: Running<'_, S>) -
 }
 
 async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Result<(), EventError> {
-    let Running { store, config, settings, wake, vitals, table, relay } = running;
-    let mut neighbours = Neighbours {
-        database: Circuit::new(Neighbour::Database, vitals),
-        broker: Circuit::of_broker(Reach::of(config)?, vitals),
+    let Running { store, config, settings, wake, health, table, relay } = running;
+    let mut dependencies = Dependencies {
+        database: Circuit::new(Dependency::Database, health),
+        broker: Circuit::of_broker(Reach::of(config)?, health),
         tally: Tally::default(),
     };
     // One is made before anything is asked for: a relay that can make none takes no lanes from those that can.
@@ -206,47 +222,47 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
         if !is_valid {
             match in_time(store.validate()).await {
                 Err(error) if is_for_good(&error) => return Err(error),
-                // What else is wrong will be met again.
+                // Any other fault will be met again.
                 checked => is_valid = checked.is_ok(),
             }
         }
         if !delivers {
-            match delivery::is_back(running, &mut neighbours.broker).await {
+            match delivery::is_back(running, &mut dependencies.broker).await {
                 Ok(found) => (delivers, producer) = (true, Some(found)),
                 Err(_) => producer = None,
             }
         }
-        let stood_by = tenure::stand_by(running, delivers, neighbours.tally).await;
+        let stood_by = tenure::stand_by(running, delivers, dependencies.tally).await;
         if let Ok(holding) = &stood_by {
-            neighbours.tally = Tally { recorded: holding.published, settled: 0 };
+            dependencies.tally = Tally { recorded: holding.published, settled: 0 };
         }
         let pause = match stood_by {
             Ok(holding) if holding.lanes.is_empty() => {
-                neighbours.database.works_for("heartbeats");
-                vitals.stands(0);
+                dependencies.database.works_for("heartbeats");
+                health.stands(0);
                 producer = None;
                 // A lane whose row is locked just now is asked for again a little later.
                 let expiry = holding.next_expiry.unwrap_or(settings.beat());
                 expiry.clamp(SHORTEST_WAIT, settings.beat().max(SHORTEST_WAIT))
             }
             Ok(holding) => {
-                neighbours.database.works_for("heartbeats");
-                vitals.stands(holding.lanes.len());
+                dependencies.database.works_for("heartbeats");
+                health.stands(holding.lanes.len());
                 match producer.take().map_or_else(|| RelayProducer::new(config), Ok) {
                     Ok(producer) => {
-                        let end = term::work(running, &mut neighbours, producer, holding, asked, stop).await;
+                        let end = term::work(running, &mut dependencies, producer, holding, asked, stop).await;
                         delivers = end != End::CutOff;
                     }
-                    Err(error) => producer = wait_for_producer(running, &mut neighbours.broker, error, stop).await,
+                    Err(error) => producer = wait_for_producer(running, &mut dependencies.broker, error, stop).await,
                 }
                 if config.counts() {
                     observe::show_oldest(table, 0.0);
                 }
-                vitals.is_unanswered(false);
-                vitals.is_reading_for_long(false);
+                health.is_unanswered(false);
+                health.is_reading_for_long(false);
                 continue;
             }
-            Err(error) => neighbours.database.failed_for("heartbeats", &error),
+            Err(error) => dependencies.database.failed_for("heartbeats", &error),
         };
         tokio::select! {
             () = stop.cancelled() => {}
@@ -254,17 +270,17 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
             () = tokio::time::sleep(pause) => {}
         }
     }
-    if 0 < neighbours.tally.settled
-        && let Err(error) = tenure::stand_by(running, false, neighbours.tally).await
+    if 0 < dependencies.tally.settled
+        && let Err(error) = tenure::stand_by(running, false, dependencies.tally).await
     {
-        tracing::warn!(%relay, events = neighbours.tally.settled, %error, "settled events are not counted");
+        tracing::warn!(%relay, events = dependencies.tally.settled, %error, "settled events are not counted");
     }
     tenure::leave(running).await;
     tracing::info!(%relay, "relay stopped");
     Ok(())
 }
 
-/// Whether nothing but somebody's doing helps.
+/// The fault stays until somebody mends it.
 fn is_for_good(error: &EventError) -> bool {
     use EventError::{CachedSequence, OutboxForbidden, OutboxTableMissing, OutboxUnfit};
     matches!(error, OutboxTableMissing { .. } | OutboxForbidden { .. } | CachedSequence { .. } | OutboxUnfit { .. })
@@ -278,10 +294,10 @@ async fn wait_for_producer<S: Store>(
     error: EventError,
     stop: &CancellationToken,
 ) -> Option<RelayProducer> {
-    let Running { config, vitals, .. } = running;
+    let Running { config, health, .. } = running;
     let mut pause = broker.failed(&error);
     tenure::leave(running).await;
-    vitals.asks_nothing();
+    health.asks_nothing();
     loop {
         stop.run_until_cancelled(tokio::time::sleep(pause)).await?;
         match RelayProducer::new(config) {
@@ -294,10 +310,10 @@ async fn wait_for_producer<S: Store>(
     }
 }
 
-/// How long the database may take for what it is asked at a time: a connection that the network has forgotten never answers.
+/// The time that the database has for one request: a connection that the network has forgotten never answers.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The answer, or a failure of the database once its time is up. What was asked may have been done.
+/// The answer, or a failure of the database once its time is up. The database may have done its part.
 async fn in_time<T>(answer: impl Future<Output = Result<T, EventError>>) -> Result<T, EventError> {
     within(PATIENCE, answer).await
 }
@@ -306,7 +322,7 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, EventError>>) -> Resu
 async fn within<T>(limit: Duration, answer: impl Future<Output = Result<T, EventError>>) -> Result<T, EventError> {
     tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
         let source = sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
-        Err(EventError::Outbox { operation: "answer in time", source })
+        Err(EventError::Outbox { operation: "answer in time", source: Box::new(source) })
     })
 }
 

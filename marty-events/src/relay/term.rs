@@ -8,7 +8,7 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Neighbours, Running,
+    Dependencies, Running,
     delivery::{ANSWER_TIME, Delivery, Judgement, RelayProducer, delivers},
     intake::Intake,
     job::Job,
@@ -21,7 +21,7 @@ use crate::{
     outbox::{Holding, Store, nudged},
 };
 
-/// How a term ended.
+/// The reason for the end of a term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     /// The relay stopped, or asks for lanes again.
@@ -34,22 +34,22 @@ pub(super) enum End {
 /// and everything under way is settled.
 pub(super) async fn work<S: Store>(
     running: Running<'_, S>,
-    neighbours: &mut Neighbours,
+    dependencies: &mut Dependencies,
     producer: RelayProducer,
     holding: Holding,
     asked: Instant,
     stop: &CancellationToken,
 ) -> End {
-    let Running { store: _, config, settings, vitals, relay, .. } = running;
-    tracing::info!(%relay, lanes = holding.lanes.len(), "relay works");
+    let Running { store: _, config, settings, health, relay, .. } = running;
+    tracing::info!(%relay, lanes = holding.lanes.len(), "relay is working");
     let lease = settings.lease_time;
-    let tenure = Tenure::new(holding.lanes, neighbours.tally, asked, settings.beat(), lease);
+    let tenure = Tenure::new(holding.lanes, dependencies.tally, asked, settings.beat(), lease);
     let mut term = Term {
         running,
-        neighbours,
+        dependencies,
         intake: Intake::new(&holding.marks),
         tenure,
-        delivery: Delivery::new(&settings, config, vitals, producer),
+        delivery: Delivery::new(&settings, config, health, producer),
         settlement: Settlement::new(),
         judging: Job::idle(),
         retention: Retention::new(settings),
@@ -58,13 +58,13 @@ pub(super) async fn work<S: Store>(
         end: End::Over,
     };
     let end = term.work(stop).await;
-    term.neighbours.tally = term.tenure.tally;
+    term.dependencies.tally = term.tenure.tally;
     end
 }
 
 struct Term<'a, 'n, S: Store> {
     running: Running<'a, S>,
-    neighbours: &'n mut Neighbours,
+    dependencies: &'n mut Dependencies,
     tenure: Tenure,
     intake: Intake<S>,
     delivery: Delivery,
@@ -76,7 +76,7 @@ struct Term<'a, 'n, S: Store> {
     end: End,
 }
 
-/// What happens next.
+/// The next thing that happens.
 enum Next<S: Store> {
     Beaten(Beaten),
     Took(super::intake::Took<S>),
@@ -93,9 +93,9 @@ enum Next<S: Store> {
 impl<S: Store> Term<'_, '_, S> {
     async fn work(&mut self, stop: &CancellationToken) -> End {
         loop {
-            self.delivery.hear_all(&mut self.neighbours.broker);
+            self.delivery.hear_all(&mut self.dependencies.broker);
             if !self.delivery.replace_lost_producer(self.running.config) {
-                // Whoever can send has the lanes.
+                // A relay that can send has the lanes.
                 self.drain();
             }
             if stop.is_cancelled() {
@@ -134,37 +134,37 @@ impl<S: Store> Term<'_, '_, S> {
             self.delivery.window.unpark(now);
             // A relay that may have been replaced already sends nothing more.
             if now < self.tenure.lease_ends {
-                self.delivery.send(&mut self.neighbours.broker);
+                self.delivery.send(&mut self.dependencies.broker);
             }
         }
-        self.delivery.look(&self.neighbours.broker, drains);
+        self.delivery.look(&self.dependencies.broker, drains);
         let reads_for_long = self.intake.reading_since().is_some_and(|since| ANSWER_TIME <= since.elapsed());
-        running.vitals.is_reading_for_long(reads_for_long && ANSWER_TIME <= self.delivery.silence());
+        running.health.is_reading_for_long(reads_for_long && ANSWER_TIME <= self.delivery.silence());
     }
 
     fn beat(&mut self) {
-        let reaches_broker = delivers(&self.neighbours.broker);
+        let reaches_broker = delivers(&self.dependencies.broker);
         let mark = self.intake.mark(&self.delivery.window);
         let look = self.intake.quiet().filter(|_| self.drain_until.is_none());
         self.tenure.beat(self.running, reaches_broker, mark, look);
     }
 
-    /// Takes in what has happened; answers `false` where the term is over because of it.
+    /// Takes in the thing that has happened; answers `false` if the term is over because of it.
     fn take_in(&mut self, next: Next<S>) -> bool {
-        let Self { delivery, intake, tenure, neighbours, running, .. } = self;
+        let Self { delivery, intake, tenure, dependencies, running, .. } = self;
         match next {
             Next::Beaten(beaten) => return self.beaten(beaten),
             Next::Took(took) => {
-                let database = &mut neighbours.database;
+                let database = &mut dependencies.database;
                 intake.take_in(took, &mut delivery.window, &running.settings, &delivery.metrics, database);
                 return !delivery.window.was_set_back();
             }
-            Next::Settled(done) => return self.settlement.take_in(done, tenure, delivery, &mut neighbours.database),
+            Next::Settled(done) => return self.settlement.take_in(done, tenure, delivery, &mut dependencies.database),
             Next::Judged(judgement) => {
                 return delivery.refusals.take_in(judgement, &mut delivery.window, &delivery.metrics);
             }
             Next::Swept(step) => self.sweep.take_in(step, &mut delivery.window),
-            Next::Told(event) => delivery.hear(event, &mut neighbours.broker),
+            Next::Told(event) => delivery.hear(event, &mut dependencies.broker),
             Next::MayRead => intake.poll_soon(),
             Next::MayTake => tenure.beat_at = Instant::now(),
             Next::Due => {}
@@ -173,7 +173,7 @@ impl<S: Store> Term<'_, '_, S> {
     }
 
     fn beaten(&mut self, beaten: Beaten) -> bool {
-        let Running { settings, vitals, relay, config, table, .. } = self.running;
+        let Running { settings, health, relay, config, table, .. } = self.running;
         let holding = match self.tenure.take_in(beaten, settings.beat(), settings.lease_time) {
             Kept::Held(holding, is_back) => {
                 if is_back {
@@ -183,13 +183,13 @@ impl<S: Store> Term<'_, '_, S> {
             }
             Kept::Lost => return false,
             Kept::Failed(error) => {
-                self.tenure.beat_at = Instant::now() + self.neighbours.database.failed_for("heartbeats", &error);
+                self.tenure.beat_at = Instant::now() + self.dependencies.database.failed_for("heartbeats", &error);
                 self.intake.doubt();
                 return true;
             }
         };
-        self.neighbours.database.works_for("heartbeats");
-        vitals.stands(holding.lanes.len());
+        self.dependencies.database.works_for("heartbeats");
+        health.stands(holding.lanes.len());
         if config.counts() {
             observe::show_oldest(table, self.delivery.oldest_age());
         }
@@ -214,12 +214,12 @@ impl<S: Store> Term<'_, '_, S> {
     /// does not.
     fn share(&mut self, surplus: usize) {
         self.tenure.leaving = self.tenure.lanes.iter().rev().take(surplus).copied().collect();
-        if delivers(&self.neighbours.broker) {
+        if delivers(&self.dependencies.broker) {
             self.drain();
         } else {
             tracing::warn!(relay = %self.running.relay, "the broker is out of this relay's reach, and others reach it");
             self.end = End::CutOff;
-            // What is under way gets no answer.
+            // Events in flight get no answer.
             self.drain_until = Some(Instant::now());
         }
     }

@@ -3,7 +3,7 @@
 mod assertion;
 mod recorder;
 
-use crate::event::{EventMetadata, message::Message};
+use crate::event::{EventMetadata, envelope::Message};
 
 pub use assertion::Assertion;
 pub use recorder::EventRecorder;

@@ -6,10 +6,7 @@ use std::{
 use super::{Assertion, RecordedEvent, Route};
 use crate::{
     EventError,
-    event::{
-        message::{Message, Source},
-        topic::TopicPattern,
-    },
+    event::{envelope::Message, source::Source, topic::TopicPattern},
 };
 
 tokio::task_local! {

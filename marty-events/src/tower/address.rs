@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, header::FORWARDED};
 
-use super::headers::text;
+use super::text::text;
 
 /// Which entry of a list of addresses is the client's.
 #[derive(Debug, Clone, Copy)]

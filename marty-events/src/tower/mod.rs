@@ -25,6 +25,7 @@
 mod address;
 mod body;
 mod headers;
+mod text;
 
 use std::{
     future::Future,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use marty_events::{EventError, Events, domain_event};
+use marty_events::{EventError, EventsGuard, domain_event};
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 /// So many calls of one case, then as many of the other.
 const BLOCK: usize = 100;
 
-static EVENTS: OnceCell<Events> = OnceCell::const_new();
+static EVENTS: OnceCell<EventsGuard> = OnceCell::const_new();
 
 /// Annotated methods use the process's own publisher.
 pub(crate) async fn registered(stage: &Stage) -> Result<(), Failure> {

@@ -1,4 +1,4 @@
-//! What an event adds to a transaction.
+//! The time that an event adds to a transaction.
 
 use std::time::Instant;
 
@@ -46,7 +46,7 @@ async fn with_an_insert_by_hand(stage: &Stage, number: usize) -> Result<(), Fail
 )]
 async fn moved(key: usize, number: usize, filler: &str, tx: &mut Transaction<'_, Postgres>) -> Result<(), EventError> {
     let _ = filler;
-    business(tx).await.map_err(|source| EventError::Outbox { operation: "do business", source })
+    business(tx).await.map_err(|source| EventError::Outbox { operation: "do business", source: source.into() })
 }
 
 async fn with_an_attribute(stage: &Stage, number: usize) -> Result<(), Failure> {

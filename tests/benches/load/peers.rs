@@ -1,4 +1,4 @@
-//! What a user would pick instead, at the same backlog in the same round; see `tests/peers`.
+//! The alternatives of a user, at the same backlog in the same round; see `tests/peers`.
 
 use std::{env, path::Path, process::Stdio, time::Instant};
 

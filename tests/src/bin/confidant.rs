@@ -57,7 +57,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if let Err(error) = outbox.stats().await {
         tell(error);
     }
-    let publisher = EventPublisher::unregistered(&config)?;
+    let publisher = EventPublisher::new(&config)?;
     eprintln!("{publisher:?}");
     let exported = AuditEvent::new(AuditEventType::DataExported, "export", "report");
     match publisher.publish(exported.clone()).await {
@@ -111,7 +111,7 @@ fn misplaced(secret: &str) {
     ];
     for builder in unusable {
         match builder.build() {
-            Ok(config) => match EventPublisher::unregistered(&config) {
+            Ok(config) => match EventPublisher::new(&config) {
                 Ok(publisher) => eprintln!("{publisher:?}"),
                 Err(error) => tell(error),
             },

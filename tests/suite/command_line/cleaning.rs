@@ -11,7 +11,7 @@ use crate::setup::config;
 async fn old_dead_letters_and_delivered_events_are_deleted_in_steps() {
     let test = "old_dead_letters_and_delivered_events_are_deleted_in_steps";
     let Some(database) = TestDatabase::create(test).await else { return };
-    let publisher = EventPublisher::unregistered(&config("127.0.0.1:1", "p")).unwrap();
+    let publisher = EventPublisher::new(&config("127.0.0.1:1", "p")).unwrap();
     write(&database, &publisher, ["u-1", "u-2", "u-3"].map(created)).await;
     let keep = "INSERT INTO event_outbox_published SELECT event_id, seq, event_type, topic, record_key, ordering_key, key_hash,
         headers, payload, encoding, created_at, attempts, now() - interval '2 hours' FROM event_outbox";
@@ -45,7 +45,7 @@ fn commands_work(operator: &Operator) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_know_mariadb() {
     let Some(database) = MariaDatabase::create("the_commands_know_mariadb").await else { return };
-    let publisher = EventPublisher::unregistered(&config("127.0.0.1:1", "p")).unwrap();
+    let publisher = EventPublisher::new(&config("127.0.0.1:1", "p")).unwrap();
     let mut transaction = database.pool.begin().await.unwrap();
     publisher.publish_all_in(&mut transaction, ["u-1", "u-2"].map(created)).await.unwrap();
     transaction.commit().await.unwrap();
@@ -62,7 +62,7 @@ async fn the_commands_know_sqlite() {
     let operator = Operator::new([("DATABASE_URL", url.clone()), ("KAFKA_BROKERS", "127.0.0.1:1".to_owned())]);
     operator.text(&["migrate"]);
     let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-    let publisher = EventPublisher::unregistered(&config("127.0.0.1:1", "p")).unwrap();
+    let publisher = EventPublisher::new(&config("127.0.0.1:1", "p")).unwrap();
     let mut transaction = pool.begin().await.unwrap();
     let events: [DomainEvent; 2] = ["u-1", "u-2"].map(created);
     publisher.publish_all_in(&mut transaction, events).await.unwrap();

@@ -9,7 +9,7 @@ use crate::setup::config;
 /// A database with three dead letters of one type and one of another.
 async fn four_dead(test: &str) -> Option<(TestDatabase, Operator, Vec<uuid::Uuid>)> {
     let database = TestDatabase::create(test).await?;
-    let publisher = marty_events::EventPublisher::unregistered(&config("127.0.0.1:1", "p")).expect("a publisher");
+    let publisher = marty_events::EventPublisher::new(&config("127.0.0.1:1", "p")).expect("a publisher");
     let moved = marty_events::DomainEvent::new("user", "u-4", "user_moved");
     let events = ["u-1", "u-2", "u-3"].map(created).into_iter().chain([moved]);
     let ids = write(&database, &publisher, events).await;
@@ -106,7 +106,7 @@ async fn dead_letters_are_requeued_redacted_and_discarded() {
 async fn more_than_one_step_of_dead_letters_is_requeued_in_the_order_of_the_inserts() {
     let test = "more_than_one_step_of_dead_letters_is_requeued_in_the_order_of_the_inserts";
     let Some(database) = TestDatabase::create(test).await else { return };
-    let publisher = marty_events::EventPublisher::unregistered(&config("127.0.0.1:1", "p")).unwrap();
+    let publisher = marty_events::EventPublisher::new(&config("127.0.0.1:1", "p")).unwrap();
     let ids = write(&database, &publisher, (0..1_200).map(|_| created("one"))).await;
     bury(&database, "no room").await;
     let operator = Operator::of_database(&database);

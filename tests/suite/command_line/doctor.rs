@@ -13,8 +13,9 @@ use super::{Answer, Operator, bury, created, read, steady, write};
 use crate::setup::{Service, config};
 
 /// What a report says of one check.
-pub(super) fn check(report: &Answer, name: &str) -> Value {
-    let report = read(&report.text);
+pub(super) fn check(answer: &Answer, name: &str) -> Value {
+    assert!(!answer.text.is_empty(), "doctor reported nothing: {answer:?}");
+    let report = read(&answer.text);
     let found = report["checks"].as_array().expect("checks").iter().find(|check| check["name"] == name);
     found.unwrap_or_else(|| panic!("no check {name} in {report}")).clone()
 }
@@ -238,7 +239,7 @@ async fn a_broker_that_makes_no_topics_and_gives_another_address_is_explained() 
     let report = operator.run(&["doctor", "--json"]);
     assert_check(&report, "advertised-addresses", "ok", "every address can be reached", "");
     assert_check(&report, "topics", "warning", missing, "kafka-topics.sh --create --topic marty.audit.events");
-    let publisher = EventPublisher::unregistered(&config("127.0.0.1:1", "p")).unwrap();
+    let publisher = EventPublisher::new(&config("127.0.0.1:1", "p")).unwrap();
     write(&database, &publisher, [created("1")]).await;
     let report = operator.run(&["doctor", "--json"]);
     assert_check(&report, "topics", "failed", &format!("{missing}, p.suite.user.user_created"), "create them");

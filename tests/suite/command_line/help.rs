@@ -137,7 +137,7 @@ fn faults_are_told_with_what_to_do_and_without_secrets() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_leaves_is_no_failure() {
     let Some(database) = TestDatabase::create("a_reader_that_leaves_is_no_failure").await else { return };
-    let publisher = marty_events::EventPublisher::unregistered(&config("127.0.0.1:1", "p")).unwrap();
+    let publisher = marty_events::EventPublisher::new(&config("127.0.0.1:1", "p")).unwrap();
     write(&database, &publisher, (0..5_000).map(|key| super::created(&key.to_string()))).await;
     let mut command = Operator::of_database(&database).command(&["tail", "--outbox", "--no-follow", "--json"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

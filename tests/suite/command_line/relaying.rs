@@ -26,7 +26,7 @@ async fn an_operator_migrates_relays_and_looks() {
         .outbox_table("operated")
         .build()
         .unwrap();
-    let publisher = marty_events::EventPublisher::unregistered(&config).unwrap();
+    let publisher = marty_events::EventPublisher::new(&config).unwrap();
     write(&service.database, &publisher, [created("1")]).await;
     let waiting = operator.json(&["status"]).remove(0);
     assert_eq!((&waiting["pending"], &waiting["published"], &waiting["relays"]), (&json!(1), &json!(0), &json!([])));
@@ -74,7 +74,7 @@ async fn a_drain_ends_in_time_and_when_asked() {
     let Some(database) = TestDatabase::create("a_drain_ends_in_time_and_when_asked").await else { return };
     // Nobody listens at this port.
     let config = config("127.0.0.1:1", "away");
-    let publisher = marty_events::EventPublisher::unregistered(&config).unwrap();
+    let publisher = marty_events::EventPublisher::new(&config).unwrap();
     write(&database, &publisher, [created("1")]).await;
     let operator = Operator::of_database(&database).with("KAFKA_BROKERS", "127.0.0.1:1");
     let late = operator.run(&["relay", "--drain", "--within", "1s", "--json"]);

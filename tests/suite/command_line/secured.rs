@@ -35,7 +35,7 @@ impl Site {
         let database = TestDatabase::create(test).await?;
         let kafka = SecuredKafka::shared(test)?;
         let prefix = prefix();
-        let publisher = EventPublisher::unregistered(&config(&kafka.open, &prefix)).expect("a publisher");
+        let publisher = EventPublisher::new(&config(&kafka.open, &prefix)).expect("a publisher");
         Some(Self { kafka, database, publisher, prefix })
     }
 

@@ -75,7 +75,7 @@ impl Session {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_undone_is_asked_about() {
     let Some(database) = TestDatabase::create("what_cannot_be_undone_is_asked_about").await else { return };
-    let publisher = marty_events::EventPublisher::unregistered(&config("127.0.0.1:1", "p")).unwrap();
+    let publisher = marty_events::EventPublisher::new(&config("127.0.0.1:1", "p")).unwrap();
     write(&database, &publisher, ["u-1", "u-2"].map(created)).await;
     bury(&database, "no room").await;
     let operator = Operator::of_database(&database);
@@ -98,7 +98,7 @@ async fn what_cannot_be_undone_is_asked_about() {
 #[tokio::test(flavor = "multi_thread")]
 async fn long_work_shows_how_far_it_is_and_can_be_stopped() {
     let Some(database) = TestDatabase::create("long_work_shows_how_far_it_is_and_can_be_stopped").await else { return };
-    let publisher = marty_events::EventPublisher::unregistered(&config("127.0.0.1:1", "p")).unwrap();
+    let publisher = marty_events::EventPublisher::new(&config("127.0.0.1:1", "p")).unwrap();
     write(&database, &publisher, [created("u-1")]).await;
     let operator = Operator::of_database(&database).with("KAFKA_BROKERS", "127.0.0.1:1");
     let session = Session::start(&mut operator.command(&["relay", "--drain"]));

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::message::{Message, Source};
+use super::{envelope::Message, source::Source};
 use crate::{
-    AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventContext, EventPriority, NotificationEvent,
-    NotificationEventType, Outcome, RiskLevel,
+    AuditEvent, AuditEventType, AuditOutcome, CustomEvent, DomainEvent, Event, EventContext, EventPriority,
+    NotificationEvent, NotificationEventType, RiskLevel,
 };
 
 fn source() -> Source {
@@ -66,7 +66,7 @@ fn audit() {
         .and_then(|event| event.new_state(&json!({"plan": "pro"})))
         .and_then(|event| event.security_context(&json!({"role": "admin"})))
         .expect("JSON")
-        .outcome(Outcome::Failure)
+        .outcome(AuditOutcome::Failure)
         .error_message("declined")
         .error_code(402)
         .compliance_tags(["gdpr", "sox"])

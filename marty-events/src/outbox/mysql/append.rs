@@ -9,7 +9,7 @@ use super::{
     },
     number,
 };
-use crate::{EventError, event::message::Message};
+use crate::{EventError, event::envelope::Message};
 
 const INSERT: &str = "
     INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload) ";
@@ -92,7 +92,7 @@ impl Append {
         let lock = Quotes::Backticks.statement(&LOCK.replace("{buckets}", &buckets.join(", ")), &self.table);
         sqlx::query(lock).persistent(false).fetch_all(connection).await.map(drop).map_err(|source| {
             if number(&source).is_some_and(|number| CONFLICTS.contains(&number)) {
-                return EventError::OrderingConflict { source };
+                return EventError::OrderingConflict { source: Box::new(source) };
             }
             database_error("order the commit", &self.table, source)
         })

@@ -59,5 +59,5 @@ pub(super) fn relay(row: &MySqlRow) -> Result<(Uuid, Timestamp, bool, Option<i32
 }
 
 fn read_error(source: sqlx::Error) -> EventError {
-    EventError::Outbox { operation: "read a row", source }
+    EventError::Outbox { operation: "read a row", source: Box::new(source) }
 }

@@ -12,7 +12,7 @@ use super::{
     },
     listen::{Announcements, channel},
 };
-use crate::{EventError, event::message::Message};
+use crate::{EventError, event::envelope::Message};
 
 /// A transaction that has announced something cannot be prepared (PostgreSQL, "PREPARE TRANSACTION", Notes). So nothing is announced where
 /// the server has room for prepared ones, which it has not unless it is told to.
@@ -98,7 +98,7 @@ impl Append {
             // 40P01: deadlock_detected, 55P03: lock_not_available
             let code = source.as_database_error().and_then(DatabaseError::code);
             if !buckets.is_empty() && matches!(code.as_deref(), Some("40P01" | "55P03")) {
-                return EventError::OrderingConflict { source };
+                return EventError::OrderingConflict { source: Box::new(source) };
             }
             database_error("write the event", &self.table, source)
         })?;

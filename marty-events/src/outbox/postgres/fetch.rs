@@ -11,7 +11,7 @@ use super::{
     },
     position::{Bounds, Extent, PostgresPosition, Recognition},
     rows,
-    snapshot::{Place, Sight, Snapshot},
+    snapshot::{Place, ReadPoint, Snapshot},
     store::{PostgresStore, set},
 };
 use crate::EventError;
@@ -84,8 +84,8 @@ const IS_LATE_PLACE: usize = 5;
 const AFTER_SIGHT: usize = 6;
 
 /// The answer to a look at the outbox, before it is known whether all of it may be taken.
-struct Look {
-    sight: Sight,
+struct PageRead {
+    read_point: ReadPoint,
     /// Whether all the late rows are here.
     is_whole: bool,
     /// Up to which number they were looked for.
@@ -104,9 +104,9 @@ impl PostgresStore {
     ) -> Result<Page, EventError> {
         let asked = Instant::now();
         let bounds = position.bounds();
-        let Look { sight, is_whole, late_end, rows } =
+        let PageRead { read_point, is_whole, late_end, rows } =
             self.look(&bounds, lanes, limit, bytes).await.map_err(self.error("read the backlog"))?;
-        match position.recognises(&sight) {
+        match position.recognises(&read_point) {
             Recognition::Same => {}
             Recognition::Other => return Ok(Page { is_full: true, ..Page::default() }),
             Recognition::SetBack => {
@@ -127,7 +127,7 @@ impl PostgresStore {
         let is_cut = next == span(limit, lanes);
         let last_late = last_late.filter(|_| late == limit);
         let reached = bounds.reached(&Extent { is_whole, late_end, last_late, is_cut, last });
-        position.advance(&sight, reached, last);
+        position.advance(&read_point, reached, last);
         if bounds.end.is_some() || !is_whole {
             position.pace(asked.elapsed());
         }
@@ -161,7 +161,7 @@ impl PostgresStore {
         Ok(page)
     }
 
-    async fn look(&self, bounds: &Bounds, lanes: &[Lane], limit: i64, bytes: i64) -> Result<Look, sqlx::Error> {
+    async fn look(&self, bounds: &Bounds, lanes: &[Lane], limit: i64, bytes: i64) -> Result<PageRead, sqlx::Error> {
         let query = sqlx::query(self.sql.fetch.clone())
             .bind(limit)
             .bind(set(lanes))
@@ -179,8 +179,8 @@ impl PostgresStore {
         let first = rows.next().ok_or_else(|| broken("no row"))?;
         let snapshot = Snapshot::parse(first.try_get("snapshot")?).ok_or_else(|| broken("no snapshot"))?;
         let place = Place { started: first.try_get("started")?, file: first.try_get("file")? };
-        Ok(Look {
-            sight: Sight { snapshot, place },
+        Ok(PageRead {
+            read_point: ReadPoint { snapshot, place },
             is_whole: first.try_get("is_whole")?,
             late_end: first.try_get("late_end")?,
             rows,

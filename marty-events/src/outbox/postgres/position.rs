@@ -37,7 +37,7 @@ use std::collections::BTreeMap;
 use super::{
     super::store::Position,
     mark::Mark,
-    snapshot::{Place, Sight},
+    snapshot::{Place, ReadPoint},
 };
 
 /// How many numbers a read of a range walks over at first.
@@ -189,22 +189,22 @@ impl PostgresPosition {
         self.place.unwrap_or_default()
     }
 
-    pub(super) fn recognises(&mut self, sight: &Sight) -> Recognition {
-        let place = *self.place.get_or_insert(sight.place);
-        if place.file != sight.place.file {
+    pub(super) fn recognises(&mut self, read_point: &ReadPoint) -> Recognition {
+        let place = *self.place.get_or_insert(read_point.place);
+        if place.file != read_point.place.file {
             *self = Self::default();
             Recognition::Other
-        } else if sight.snapshot.next_xid.saturating_add(lost_ids(place, sight)) < self.next_xid {
+        } else if read_point.snapshot.next_xid.saturating_add(lost_ids(place, read_point)) < self.next_xid {
             *self = Self::default();
             Recognition::SetBack
-        } else if place.started != sight.place.started {
-            self.place = Some(sight.place);
+        } else if place.started != read_point.place.started {
+            self.place = Some(read_point.place);
             self.seen = self.seen.saturating_sub(LOST);
             self.cursor = self.cursor.min(self.seen);
             self.behind = self.behind.min(self.seen);
             // Ids that wrote nothing are given again after a crash.
-            self.next_xid = self.next_xid.min(sight.snapshot.next_xid);
-            self.named.retain(|xid, _| *xid < sight.snapshot.next_xid);
+            self.next_xid = self.next_xid.min(read_point.snapshot.next_xid);
+            self.named.retain(|xid, _| *xid < read_point.snapshot.next_xid);
             Recognition::Other
         } else {
             Recognition::Same
@@ -212,8 +212,8 @@ impl PostgresPosition {
     }
 
     /// Everything that the read's snapshot shows up to `cursor` came, and the highest number in it was `highest`.
-    pub(super) fn advance(&mut self, sight: &Sight, cursor: i64, highest: Option<i64>) {
-        let Sight { snapshot, place } = sight;
+    pub(super) fn advance(&mut self, read_point: &ReadPoint, cursor: i64, highest: Option<i64>) {
+        let ReadPoint { snapshot, place } = read_point;
         self.named.retain(|xid, _| !snapshot.is_over(*xid));
         for xid in &snapshot.in_progress {
             // It was not named by the last snapshot, so it began after the read before that.
@@ -239,8 +239,8 @@ impl PostgresPosition {
 }
 
 /// How many ids the same server may give again.
-fn lost_ids(place: Place, sight: &Sight) -> u64 {
-    if place.started == sight.place.started { 0 } else { LOST.unsigned_abs() }
+fn lost_ids(place: Place, read_point: &ReadPoint) -> u64 {
+    if place.started == read_point.place.started { 0 } else { LOST.unsigned_abs() }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::super::{
-    DeadLetter, HeaderText, Lane, Page, PendingEvent, Record,
+    DeadLetter, HeaderText, Lane, Page, PendingEvent, QueuedRow,
     lanes::lane_of,
     record::check_encoding,
     row::{Columns, timestamp},
@@ -74,11 +74,11 @@ fn record(
     seq: i64,
     ordering_key: Option<&str>,
     headers: &str,
-) -> Result<Record, EventError> {
+) -> Result<QueuedRow, EventError> {
     let place = |place| first + place;
     check_encoding(seq, row.try_get(place(8)).map_err(read_error)?)?;
     let created_at: Microseconds = row.try_get(place(9)).map_err(read_error)?;
-    Ok(Record {
+    Ok(QueuedRow {
         seq,
         event_id: row.try_get(place(1)).map_err(read_error)?,
         topic: row.try_get(place(2)).map_err(read_error)?,
@@ -149,5 +149,5 @@ pub(super) fn relay(row: &PgRow) -> Result<(Uuid, Timestamp, bool, Option<i32>),
 }
 
 fn read_error(source: sqlx::Error) -> EventError {
-    EventError::Outbox { operation: "read a row", source }
+    EventError::Outbox { operation: "read a row", source: Box::new(source) }
 }

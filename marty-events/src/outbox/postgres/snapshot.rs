@@ -2,7 +2,7 @@
 
 /// The snapshot of a read, and where it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sight {
+pub(super) struct ReadPoint {
     pub(super) snapshot: Snapshot,
     pub(super) place: Place,
 }

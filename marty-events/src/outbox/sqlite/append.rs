@@ -6,7 +6,7 @@ use super::super::{
     sql::Quotes,
     store::{database_error, not_kept},
 };
-use crate::{EventError, event::message::Message};
+use crate::{EventError, event::envelope::Message};
 
 const INSERT: &str = "
     INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload)
@@ -54,7 +54,7 @@ impl Append {
     fn refused(&self, source: sqlx::Error) -> EventError {
         let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
         if code.is_some_and(|code| BUSY.contains(&&*code)) {
-            return EventError::WriteConflict { source };
+            return EventError::WriteConflict { source: Box::new(source) };
         }
         database_error("write the event", &self.table, source)
     }

@@ -1,11 +1,11 @@
-//! What comes into the window, and in which of its three ways.
+//! The three ways in which a row comes into the window.
 
 use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 
 use super::{Key, Noted, Row, State, Window, destinations::Place, left_behind::hash};
-use crate::outbox::{Number, Record};
+use crate::outbox::{Number, QueuedRow};
 
 /// Why a row was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ struct Incoming {
 
 impl Window {
     /// Takes in a row that was read; one that is known already stays as it is.
-    pub(in crate::relay) fn admit(&mut self, event: Record, source: Source) {
+    pub(in crate::relay) fn admit(&mut self, event: QueuedRow, source: Source) {
         if let Some(known) = self.rows.get(&event.seq) {
             self.was_set_back |= known.id.event_id != event.event_id;
             return;
@@ -55,7 +55,7 @@ impl Window {
     pub(in crate::relay) fn leave_unreadable(&mut self, seq: i64, ordering_key: Option<&str>) -> bool {
         let now = Timestamp::now();
         self.left.leave(seq, ordering_key.map(hash), now);
-        // One that is known already is not gone, and what follows it waits.
+        // A row that is known already is not gone, and its successors wait.
         if self.due.remove(&seq) {
             self.released();
             self.leave(seq);
@@ -68,8 +68,8 @@ impl Window {
         self.unreadable.len() < self.limits.numbers && self.unreadable.insert(seq)
     }
 
-    /// The numbers of rows whose turn may come soon, to be read whole, and the bytes that they have: `limit` rows at the most, with
-    /// `bytes` at the most. Where nothing is here yet, there is room for one of any size.
+    /// The numbers of rows whose turn may come soon, to be read whole, and the bytes that they have: at most `limit` rows with at most
+    /// `bytes`. If no row is here yet, there is room for one of any size.
     pub(in crate::relay) fn wanted(&self, limit: usize, bytes: usize) -> (Vec<i64>, usize) {
         let (mut wanted, mut used) = (Vec::new(), 0_usize);
         let mut planned: HashMap<usize, usize> = HashMap::new();
@@ -112,8 +112,8 @@ impl Window {
 
     /// The answer to the wish for the rows `wanted`, which are in ascending order where they have one key. A row that is not among
     /// `rows` is gone from the outbox.
-    pub(in crate::relay) fn loaded(&mut self, wanted: &[i64], rows: Vec<Record>) {
-        let mut rows: HashMap<i64, Record> = rows.into_iter().map(|event| (event.seq, event)).collect();
+    pub(in crate::relay) fn loaded(&mut self, wanted: &[i64], rows: Vec<QueuedRow>) {
+        let mut rows: HashMap<i64, QueuedRow> = rows.into_iter().map(|event| (event.seq, event)).collect();
         for seq in wanted {
             let event = rows.remove(seq);
             if self.due.remove(seq) {
@@ -131,7 +131,7 @@ impl Window {
         }
     }
 
-    fn load_again(&mut self, seq: i64, event: Option<Record>) {
+    fn load_again(&mut self, seq: i64, event: Option<QueuedRow>) {
         self.released();
         let Some(row) = self.rows.get_mut(&seq) else { return };
         match event {
@@ -148,7 +148,7 @@ impl Window {
     }
 
     /// A row that is known already only by its number, or not at all.
-    fn take_in(&mut self, event: Record) {
+    fn take_in(&mut self, event: QueuedRow) {
         let incoming = Incoming {
             seq: event.seq,
             key: event.ordering_key.clone(),
@@ -182,7 +182,7 @@ impl Window {
         }
     }
 
-    fn insert(&mut self, event: Record, place: Place) {
+    fn insert(&mut self, event: QueuedRow, place: Place) {
         self.whole += 1;
         self.bytes += event.size();
         self.destinations.came(place);
@@ -195,7 +195,7 @@ impl Window {
             record_key: event.key.as_deref().map(Into::into),
             created_at: event.created_at,
             size: event.size(),
-            // Whether an earlier refusal was its own is not known any more.
+            // An earlier refusal may have been another row's: nobody knows any more.
             suspected: 0 < event.attempts,
             state: State::Queued,
             event: Some(event),
@@ -203,7 +203,7 @@ impl Window {
         self.rows.insert(row.id.seq, row);
     }
 
-    /// Keeps the number of a row, or leaves the row behind where there is no room for its number.
+    /// Keeps the number of a row, or leaves the row behind if there is no room for its number.
     fn keep_number(&mut self, incoming: Incoming) {
         let Incoming { seq, key: name, place, size, created_at } = incoming;
         let is_open = self.destinations.is_open(place);
@@ -265,7 +265,7 @@ impl Window {
         }
     }
 
-    /// Numbers of keys that go on came free: what was left behind for want of them may come.
+    /// Numbers of keys that go on came free: rows that were left behind for want of them may come.
     fn make_room_known(&mut self) {
         if self.overflowed && self.going <= self.limits.numbers / 2 {
             self.overflowed = false;
@@ -338,7 +338,7 @@ impl Window {
         }
     }
 
-    fn stays_behind(&mut self, event: &Record, source: Source) -> bool {
+    fn stays_behind(&mut self, event: &QueuedRow, source: Source) -> bool {
         self.key_stays_behind(event.ordering_key.as_deref(), event.seq, event.created_at, source)
     }
 
@@ -355,7 +355,7 @@ impl Window {
     }
 }
 
-pub(super) fn attempts(event: &Record) -> u32 {
+pub(super) fn attempts(event: &QueuedRow) -> u32 {
     u32::try_from(event.attempts).unwrap_or_default()
 }
 

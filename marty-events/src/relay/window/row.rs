@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Instant};
 use jiff::Timestamp;
 
 use super::Place;
-use crate::outbox::{Record, RowId};
+use crate::outbox::{QueuedRow, RowId};
 
 /// A row that has its place in the window.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(in crate::relay) struct Row {
     pub(in crate::relay) suspected: bool,
     pub(super) state: State,
     /// Here where it takes room.
-    pub(super) event: Option<Record>,
+    pub(super) event: Option<QueuedRow>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

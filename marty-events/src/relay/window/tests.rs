@@ -4,14 +4,14 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::*;
-use crate::outbox::{HeaderText, Number, Record};
+use crate::outbox::{HeaderText, Number, QueuedRow};
 
-fn row(seq: i64, key: Option<&str>) -> Record {
+fn row(seq: i64, key: Option<&str>) -> QueuedRow {
     row_for("t", seq, key)
 }
 
-fn row_for(topic: &str, seq: i64, key: Option<&str>) -> Record {
-    Record {
+fn row_for(topic: &str, seq: i64, key: Option<&str>) -> QueuedRow {
+    QueuedRow {
         seq,
         event_id: Uuid::nil(),
         topic: topic.to_owned(),
@@ -212,7 +212,7 @@ fn a_row_refused_with_its_batch_is_tried_with_nothing_else_under_way_to_its_topi
 fn rows_that_are_tried_alone_take_turns_with_the_others() {
     let mut window = empty();
     for seq in 1..=3 {
-        window.admit(Record { attempts: 1, ..row(seq, Some(&format!("large{seq}"))) }, Source::Position);
+        window.admit(QueuedRow { attempts: 1, ..row(seq, Some(&format!("large{seq}"))) }, Source::Position);
     }
     for seq in 4..=6 {
         window.admit(row(seq, None), Source::Position);
@@ -261,13 +261,13 @@ fn a_number_that_is_given_again_is_noticed() {
     let mut window = window(&[(1, Some("a"))]);
     window.admit(row(1, Some("a")), Source::Position);
     assert!(!window.was_set_back(), "the same event");
-    window.admit(Record { event_id: Uuid::max(), ..row(1, Some("a")) }, Source::Position);
+    window.admit(QueuedRow { event_id: Uuid::max(), ..row(1, Some("a")) }, Source::Position);
     assert!(window.was_set_back());
 }
 
 #[test]
 fn rows_take_no_more_bytes_than_there_are_and_one_fits_always() {
-    let sized = |seq: i64, key: Option<&str>| Record { payload: vec![0; 100], ..row(seq, key) };
+    let sized = |seq: i64, key: Option<&str>| QueuedRow { payload: vec![0; 100], ..row(seq, key) };
     let mut window = empty();
     for seq in 1..=3 {
         window.note(number(seq, None), Source::Position);
@@ -292,8 +292,8 @@ fn rows_take_no_more_bytes_than_there_are_and_one_fits_always() {
 #[test]
 fn a_row_that_was_refused_before_a_restart_is_tried_alone() {
     let mut window = window(&[(1, Some("a"))]);
-    window.admit(Record { attempts: 1, ..row(2, Some("b")) }, Source::Position);
-    window.admit(Record { attempts: 1, ..row(3, None) }, Source::Position);
+    window.admit(QueuedRow { attempts: 1, ..row(2, Some("b")) }, Source::Position);
+    window.admit(QueuedRow { attempts: 1, ..row(3, None) }, Source::Position);
     assert_eq!(take_all(&mut window), [2]);
     window.delivered(2);
     assert_eq!(take_all(&mut window), [1], "those that were not refused have their turn");

@@ -140,9 +140,9 @@ impl Model {
             self.write();
         }
         self.latest_over = self.latest_over.max(own);
-        let sight = Sight { snapshot, place: Place { started: 1, file: 1 } };
-        assert_eq!(self.position.recognises(&sight), Recognition::Same);
-        self.position.advance(&sight, bounds.reached(&extent), extent.last);
+        let read_point = ReadPoint { snapshot, place: Place { started: 1, file: 1 } };
+        assert_eq!(self.position.recognises(&read_point), Recognition::Same);
+        self.position.advance(&read_point, bounds.reached(&extent), extent.last);
         for row in &page {
             let missed =
                 self.rows.iter().find(|other| other.committed < row.inserted && !self.seen.contains(&other.seq));

@@ -1,62 +1,60 @@
 //! The direct road: to the broker, or else into the outbox.
 
+mod journey;
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 
-use super::{
-    background::Background,
-    journey::{Journey, Waiter},
-    kept_keys::KeptKeys,
-    outstanding::Place,
-};
+use self::journey::{Journey, Waiter};
+use super::{background::Background, kept_keys::KeptKeys, outstanding::Place};
 use crate::{
     EventError,
     config::EventConfig,
     error::OneLine,
-    event::message::Message,
+    event::envelope::Message,
     kafka::{self, Away, DirectProducer, Reach},
     observe::{self, PublisherMetrics},
     outbox::{OutboxPool, OutboxRepository},
 };
 
-/// How many events without a waiting caller are under way at the most; one more is logged, counted and gone.
+/// The most events without a waiting caller that are under way; one more is logged, counted and gone.
 const MOST_UNATTENDED: usize = 1024;
-/// How long a caller waits for the outbox to keep an event that the broker did not take.
+/// The time that a caller waits for the outbox to keep an event that the broker did not take.
 const KEPT_WITHIN: Duration = Duration::from_secs(5);
 /// The same where no caller waits.
 const KEPT_UNATTENDED_WITHIN: Duration = Duration::from_secs(30);
 
-/// How long a caller waits beyond the client's limit and the outbox's, until it is let go without a report.
+/// The time that a caller waits beyond the limits of client and outbox, until it is let go without a report.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long an event waits for an answer until the brokers are asked why.
+/// After this time without an answer to an event, the brokers are asked for the reason.
 const LATE: Duration = Duration::from_secs(3);
 
 /// Everything that a direct event needs on its way.
 pub(super) struct Direct {
-    pub(super) producer: DirectProducer<Journey>,
-    /// Whether the brokers answer.
+    producer: DirectProducer<Journey>,
+    /// Tells if the brokers answer.
     pub(super) reach: Reach,
-    /// How long the client tries to deliver an event, and so for how long an outage is waited out where nothing keeps events.
-    pub(super) patience: Duration,
+    /// The time that the client tries to deliver an event. For as long an outage is waited out if nothing keeps events.
+    patience: Duration,
     /// Whose events are in the outbox.
-    pub(super) kept: KeptKeys,
-    pub(super) background: Background,
+    kept: KeptKeys,
+    background: Background,
     /// The outbox that keeps events which Kafka did not take.
-    pub(super) refuge: Option<Refuge>,
+    pub(super) fallback: Option<Fallback>,
     /// Room for events without a waiting caller.
-    pub(super) unattended: Arc<Semaphore>,
-    /// How long a caller waits, whatever the client and the outbox do.
+    unattended: Arc<Semaphore>,
+    /// The longest wait of a caller, with any behaviour of client and outbox.
     pub(super) answered_within: Duration,
-    pub(super) metrics: PublisherMetrics,
+    metrics: PublisherMetrics,
     /// For questions to the brokers.
-    pub(super) config: EventConfig,
-    /// Whether there are spans.
-    pub(super) traces: bool,
+    config: EventConfig,
+    /// Spans are wanted.
+    traces: bool,
 }
 
 /// The outbox that keeps events, with connections of its own; connected to when it is first needed.
-pub(super) struct Refuge {
+pub(super) struct Fallback {
     /// For callers that wait, who do not stand in line behind events that nobody waits for.
     pub(super) attended: OutboxRepository,
     pub(super) unattended: OutboxRepository,
@@ -70,19 +68,19 @@ impl Direct {
         let reach = Reach::of(config)?;
         let producer = DirectProducer::new(config, reach.clone())?;
         let background = Background::start().map_err(|source| EventError::Background { source })?;
-        let refuge = Refuge::new(config, &background)?;
+        let fallback = Fallback::new(config, &background)?;
         let unattended = Arc::new(Semaphore::new(MOST_UNATTENDED));
         let patience = kafka::patience(config);
         let answered_within = patience.saturating_add(KEPT_WITHIN + GRACE);
         let traces = config.traces();
-        background.spawn(watch(producer.clone(), refuge.is_some(), config.counts(), reach.watch()));
+        background.spawn(watch(producer.clone(), fallback.is_some(), config.counts(), reach.watch()));
         Ok(Arc::new(Self {
             producer,
             reach,
             patience,
             kept: KeptKeys::default(),
             background,
-            refuge,
+            fallback,
             unattended,
             answered_within,
             metrics,
@@ -91,8 +89,8 @@ impl Direct {
         }))
     }
 
-    /// Ends when the broker or the outbox has the event, and at the latest when its time is up. Where this future ends or is
-    /// dropped before the event is over, the event goes on.
+    /// Ends when the broker or the outbox has the event, and at the latest when its time is up. The event goes on after this future has
+    /// ended or was dropped.
     pub(super) async fn send(self: &Arc<Self>, message: Arc<Message>, place: Place) -> Result<(), EventError> {
         let (caller, answer) = tokio::sync::oneshot::channel();
         Journey::begin(self, message.clone(), place, Waiter::Caller(caller));
@@ -131,7 +129,8 @@ impl Direct {
     }
 }
 
-/// Says when an outage begins and ends, and takes back then what waits in the client, so that the outbox keeps it at once.
+/// Logs the beginning and the end of an outage. At its beginning the events that wait in the client are taken back, so that the outbox
+/// keeps them at once.
 async fn watch(
     producer: DirectProducer<Journey>,
     keeps: bool,
@@ -161,7 +160,7 @@ async fn watch(
     }
 }
 
-/// What the gauge has of this publisher; taken back with it.
+/// This publisher's part of the gauge; taken back with it.
 #[derive(Default)]
 struct Shown {
     is_open: bool,
@@ -182,7 +181,7 @@ impl Drop for Shown {
     }
 }
 
-impl Refuge {
+impl Fallback {
     fn new(config: &EventConfig, background: &Background) -> Result<Option<Self>, EventError> {
         let Some(url) = config.database_url() else { return Ok(None) };
         let _runtime = background.enter();

@@ -7,12 +7,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Event, EventKind, EventOrdering, EventPriority, Metadata,
-    metadata::Rfc3339,
-    texts,
-    topic::{self, TopicPattern},
+    Event, EventKind, EventOrdering, EventPriority, Metadata, metadata::Rfc3339, source::Source, texts, topic,
 };
-use crate::{EventContext, EventError, observe::TraceContext};
+use super::{EventContext, trace::TraceContext};
+use crate::EventError;
 
 /// An event with its topic, key, headers and bytes.
 #[derive(Debug, Clone)]
@@ -88,17 +86,6 @@ const FIXED_PARTS: usize = 3;
 fn varint(length: usize) -> usize {
     let bits = (usize::BITS - length.leading_zeros()) as usize + 1;
     bits.div_ceil(7)
-}
-
-/// Who publishes: what all the events of a process have in common.
-#[derive(Debug, Clone)]
-pub(crate) struct Source {
-    pub(crate) service_name: String,
-    pub(crate) service_version: String,
-    pub(crate) topic_prefix: String,
-    pub(crate) domain_topic: TopicPattern,
-    /// Whether events carry the trace that is going on.
-    pub(crate) tracing: bool,
 }
 
 /// The envelope around every payload.

@@ -1,5 +1,6 @@
 //! What can go wrong when an event is made, kept or sent.
 
+mod config;
 mod others;
 
 use std::{
@@ -7,10 +8,9 @@ use std::{
     fmt::{self, Write},
 };
 
-use rdkafka::error::KafkaError;
 use uuid::Uuid;
 
-use crate::{config::ConfigError, outbox::Fault};
+pub use self::config::{ConfigError, ConfigFault};
 
 /// Why an event could not be published, kept or delivered.
 ///
@@ -67,7 +67,7 @@ pub enum EventError {
         connection: Option<String>,
         /// What the Kafka client said.
         #[source]
-        source: Box<KafkaError>,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The topic does not exist, and the cluster makes none by itself. A direct event is kept where an outbox is configured.
     #[error("event {id} was not delivered: there is no topic `{topic}`, and the brokers make none by themselves")]
@@ -108,7 +108,7 @@ pub enum EventError {
     },
     /// The Kafka client could not be made or asked.
     #[error("the Kafka client failed")]
-    Kafka(#[source] KafkaError),
+    Kafka(#[source] Box<dyn Error + Send + Sync>),
     /// The outbox table does not exist in the database (or not for this user), or lacks a column that came later.
     #[error(
         "the outbox table `{table}` does not exist, or is of an earlier version; run `marty_events::outbox::migrate` or apply the shipped SQL"
@@ -118,7 +118,7 @@ pub enum EventError {
         table: String,
         /// What the database said.
         #[source]
-        source: sqlx::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The database user may not use the outbox's tables. To write events, it needs `INSERT` on the outbox; to relay them, all
     /// four rights on all the tables.
@@ -174,7 +174,7 @@ pub enum EventError {
     OrderingConflict {
         /// What the database said.
         #[source]
-        source: sqlx::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The transaction read before it wrote, and SQLite cannot let it write any more: another connection has written since, or writes
     /// just now. Begun with `BEGIN IMMEDIATE`, a transaction waits for its turn instead.
@@ -184,7 +184,7 @@ pub enum EventError {
     WriteConflict {
         /// What the database said.
         #[source]
-        source: sqlx::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The outbox database refused or broke off an operation.
     #[error("the outbox could not {operation}")]
@@ -193,7 +193,7 @@ pub enum EventError {
         operation: &'static str,
         /// What the database said.
         #[source]
-        source: sqlx::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The outbox database refused an operation for what it asks: a value that it does not take, a constraint, a misused protocol. The same
     /// fails again until somebody changes something.
@@ -207,7 +207,7 @@ pub enum EventError {
     },
     /// The outbox's tables could not be created or brought up to date.
     #[error("the outbox tables could not be migrated")]
-    Migrate(#[source] sqlx::migrate::MigrateError),
+    Migrate(#[source] Box<dyn Error + Send + Sync>),
     /// The thread that delivers what no caller waits for could not be started.
     #[error("the background thread could not be started")]
     Background {
@@ -273,26 +273,6 @@ impl fmt::Debug for EventError {
 }
 
 impl EventError {
-    /// Whether the same call may succeed when it is simply made again: the cause is a connection, a time-out, a
-    /// deadlock, a full queue, and not the event itself.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Delivery { source, .. } => !crate::kafka::is_permanent(source),
-            Self::Kafka(source) => !crate::kafka::is_permanent(source),
-            Self::Outbox { source, .. } => Fault::of(source).is_passing(),
-            Self::OrderingConflict { .. } | Self::WriteConflict { .. } => true,
-            _ => false,
-        }
-    }
-}
-
-impl EventError {
-    /// Whether another transaction came first, and nothing is wrong with the database.
-    pub(crate) fn is_conflict(&self) -> bool {
-        matches!(self, Self::Outbox { source, .. } if Fault::of(source) == Fault::Conflict)
-    }
-
     /// Whether the database works and does not do what it is asked, until somebody changes something.
     pub(crate) fn is_refusal(&self) -> bool {
         use EventError::{CachedSequence, OutboxForbidden, OutboxRefused, OutboxTableMissing, OutboxUnfit};

@@ -4,10 +4,7 @@ use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
 
 use once_cell::sync::Lazy;
 
-use crate::{
-    event::{EventPriority, Metadata, message::Source, shortened},
-    observe::TraceContext,
-};
+use super::{EventPriority, Metadata, shortened, source::Source, trace::TraceContext};
 
 tokio::task_local! {
     static CURRENT: EventContext;

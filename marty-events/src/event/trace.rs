@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::outbox::HeaderText;
-
 /// The span that an event was recorded in: the values of the headers `traceparent` and `tracestate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TraceContext {
@@ -19,16 +17,6 @@ impl TraceContext {
         // Flags that are not known are to be passed on as zeros (section 3.2.2.5.2).
         let parent = format!("00-{trace_id}-{span_id}-{:02x}", flags & KNOWN_FLAGS);
         Some(Self { parent, state: state.and_then(|state| known_state(&state)) })
-    }
-
-    /// What a record's headers say.
-    pub(crate) fn of_headers(headers: &HeaderText) -> Option<Self> {
-        let (parent, state) = headers.fold((None, None), |(parent, state), name, value| match name {
-            "traceparent" => (Some(value.to_owned()), state),
-            "tracestate" => (parent, Some(value.to_owned())),
-            _ => (parent, state),
-        });
-        Self::new(&parent?, state)
     }
 
     /// The span that is going on, where OpenTelemetry knows of one: by `tracing`, or else by its own API.

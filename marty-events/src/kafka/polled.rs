@@ -18,9 +18,9 @@ const TURN: Duration = Duration::from_secs(1);
 
 /// A handle of a producer whose callbacks are called by a thread of its own. Dropping the last one does not block: the thread then
 /// purges what was not sent, and ends.
-pub(crate) struct Served<C: ProducerContext + 'static>(Arc<BaseProducer<C>>);
+pub(crate) struct PolledProducer<C: ProducerContext + 'static>(Arc<BaseProducer<C>>);
 
-impl<C: ProducerContext + 'static> Served<C> {
+impl<C: ProducerContext + 'static> PolledProducer<C> {
     pub(crate) fn new(config: &ClientConfig, context: C) -> Result<Self, EventError> {
         let producer = BaseProducer::from_config_and_context(config, context).map_err(super::not_made)?;
         super::warn_of_strangers(config);
@@ -49,13 +49,13 @@ impl<C: ProducerContext + 'static> Served<C> {
     }
 }
 
-impl<C: ProducerContext + 'static> Clone for Served<C> {
+impl<C: ProducerContext + 'static> Clone for PolledProducer<C> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<C: ProducerContext + 'static> Deref for Served<C> {
+impl<C: ProducerContext + 'static> Deref for PolledProducer<C> {
     type Target = BaseProducer<C>;
 
     fn deref(&self) -> &Self::Target {

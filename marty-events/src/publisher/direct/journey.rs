@@ -1,7 +1,7 @@
 //! A direct event from its acceptance to its end, which its caller awaits and cannot stop.
 //!
-//! Client and background own the event, and the caller has the receiver of an answer. So a caller that gives up leaves nothing
-//! half done, at whatever moment.
+//! Client and background own the event, and the caller has the receiver of an answer. So a caller that gives up leaves nothing half done,
+//! at any moment.
 
 use std::{io, mem, sync::Arc, time::Instant};
 
@@ -12,23 +12,20 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Dispatch, Instrument, Span, instrument::WithSubscriber};
 
-use super::{
-    direct::{Direct, Refuge},
-    outstanding::Place,
-};
+use super::{super::outstanding::Place, Direct, Fallback};
 use crate::{
     EventError,
     error::cause,
-    event::message::Message,
+    event::envelope::Message,
     kafka::{self, Away, Passenger},
     observe::{self, Outcome},
     outbox::OutboxRepository,
 };
 
-/// How often the outbox is asked to keep an event where the asking panics.
+/// The number of times that the outbox is asked to keep an event if the asking panics.
 const TRIES: usize = 2;
 
-/// An event on its way. Where it is dropped before its end, by a panic, it is logged and counted as lost.
+/// An event on its way. If a panic drops it before its end, it is logged and counted as lost.
 pub(super) struct Journey {
     direct: Arc<Direct>,
     message: Arc<Message>,
@@ -40,7 +37,7 @@ pub(super) struct Journey {
     place: Option<Place>,
 }
 
-/// Who waits for the event.
+/// The caller that waits for the event, if any.
 pub(super) enum Waiter {
     /// A caller, which may have given up.
     Caller(oneshot::Sender<Result<(), EventError>>),
@@ -73,12 +70,12 @@ impl Journey {
             waiter,
             place: Some(place),
         });
-        match (direct.reach.away(), &direct.refuge) {
+        match (direct.reach.away(), &direct.fallback) {
             (Some(away), Some(_)) => {
                 let error = kafka::not_sent(&journey.message, &away);
                 journey.apart(|journey| journey.keep(Why::Away(error)));
             }
-            // A short outage is waited out. Whoever comes later than that does not wait for a long one.
+            // A short outage is waited out. A later caller does not wait for a long one.
             (Some(away), None) if direct.patience <= away.since.elapsed() => {
                 let error = kafka::not_sent(&journey.message, &away);
                 journey.end(Outcome::Failed, Err(error));
@@ -104,15 +101,15 @@ impl Journey {
     /// Goes through the outbox where an earlier event of its key is there still, and else to the broker.
     async fn follow(self: Box<Self>) {
         let direct = self.direct.clone();
-        match &direct.refuge {
-            Some(refuge) if self.is_held(refuge).await => self.keep(Why::Follows).await,
+        match &direct.fallback {
+            Some(fallback) if self.is_held(fallback).await => self.keep(Why::Follows).await,
             _ => self.send(),
         }
     }
 
-    async fn is_held(&self, refuge: &Refuge) -> bool {
-        let asking = self.direct.kept.holds(&self.message, &refuge.attended);
-        timeout_at(Time::now() + refuge.attended_within, asking).await.unwrap_or(true)
+    async fn is_held(&self, fallback: &Fallback) -> bool {
+        let asking = self.direct.kept.holds(&self.message, &fallback.attended);
+        timeout_at(Time::now() + fallback.attended_within, asking).await.unwrap_or(true)
     }
 
     /// Asks the brokers for the rest of the truth: whether a time that ran out was that of a topic which does not exist, and how large an
@@ -132,14 +129,14 @@ impl Journey {
     /// Keeps in the outbox an event that is not sent, or that the broker did not take.
     async fn keep(mut self: Box<Self>, why: Why) {
         let direct = self.direct.clone();
-        let Some(refuge) = &direct.refuge else {
+        let Some(fallback) = &direct.fallback else {
             return match why {
                 Why::Refused(error) | Why::Away(error) => self.end(Outcome::Failed, Err(error)),
                 Why::Follows => self.send(),
             };
         };
         direct.kept.add(&self.message);
-        if let Err(refused) = self.kept(refuge).await {
+        if let Err(refused) = self.kept(fallback).await {
             return self.not_kept(why, &refused);
         }
         let (id, topic) = (self.message.id, self.message.topic.as_str());
@@ -150,9 +147,10 @@ impl Journey {
             // A line for each would tell of one outage thousands of times.
             Why::Away(_) | Why::Follows => tracing::debug!(event_id = %id, topic, "goes through the outbox"),
         }
-        // Before the caller hears of it: what it publishes next must find the key. Without an answer the key stays where it is.
-        let within = Time::now() + refuge.attended_within;
-        let _ = timeout_at(within, direct.kept.is_kept(&self.message, &refuge.attended)).await;
+        // The key is noted before the caller hears of it: the caller's next event must find the key. Without an answer the key stays in
+        // its place.
+        let within = Time::now() + fallback.attended_within;
+        let _ = timeout_at(within, direct.kept.is_kept(&self.message, &fallback.attended)).await;
         self.end(Outcome::Kept, Ok(()));
     }
 
@@ -175,16 +173,16 @@ impl Journey {
     }
 
     /// A caller that waits is let go in time. The event of a caller that has gone by then is one that nobody waits for.
-    async fn kept(&mut self, refuge: &Refuge) -> Result<(), EventError> {
+    async fn kept(&mut self, fallback: &Fallback) -> Result<(), EventError> {
         let begun = Time::now();
-        let deadline = begun + refuge.unattended_within;
+        let deadline = begun + fallback.unattended_within;
         if matches!(self.waiter, Waiter::Nobody(_)) {
-            let keeping = keep(&refuge.unattended, &self.message);
+            let keeping = keep(&fallback.unattended, &self.message);
             return timeout_at(deadline, keeping).await.unwrap_or_else(|_| Err(timed_out()));
         }
         let message = self.message.clone();
-        let mut keeping = std::pin::pin!(keep(&refuge.attended, &message));
-        if let Ok(kept) = timeout_at(begun + refuge.attended_within, keeping.as_mut()).await {
+        let mut keeping = std::pin::pin!(keep(&fallback.attended, &message));
+        if let Ok(kept) = timeout_at(begun + fallback.attended_within, keeping.as_mut()).await {
             return kept;
         }
         if !self.leave_caller() {
@@ -193,7 +191,7 @@ impl Journey {
         timeout_at(deadline, keeping).await.unwrap_or_else(|_| Err(timed_out()))
     }
 
-    /// Whether the caller is gone, and there is room for one event more that nobody waits for.
+    /// The caller is gone, and there is room for one event more that nobody waits for.
     fn leave_caller(&mut self) -> bool {
         if let Waiter::Caller(caller) = &self.waiter
             && caller.is_closed()
@@ -232,7 +230,7 @@ impl Passenger for Journey {
         if runs_out || kafka::was_too_large(&error) {
             return self.apart(|journey| journey.explain(error));
         }
-        if self.direct.refuge.is_some() {
+        if self.direct.fallback.is_some() {
             let away = self.direct.reach.away();
             let why = match away.filter(|_| kafka::was_taken_back(&error)) {
                 Some(away) => Why::Away(kafka::not_sent(&self.message, &away)),
@@ -270,9 +268,12 @@ async fn keep(outbox: &OutboxRepository, message: &Arc<Message>) -> Result<(), E
             }
         }
     }
-    Err(EventError::Outbox { operation: "keep the event", source: sqlx::Error::WorkerCrashed })
+    Err(EventError::Outbox { operation: "keep the event", source: Box::new(sqlx::Error::WorkerCrashed) })
 }
 
 fn timed_out() -> EventError {
-    EventError::Outbox { operation: "keep the event", source: sqlx::Error::Io(io::ErrorKind::TimedOut.into()) }
+    EventError::Outbox {
+        operation: "keep the event",
+        source: Box::new(sqlx::Error::Io(io::ErrorKind::TimedOut.into())),
+    }
 }

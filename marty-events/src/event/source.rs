@@ -1,0 +1,14 @@
+//! The publishing service.
+
+use super::topic::TopicPattern;
+
+/// The part that all the events of a process have in common: who publishes, and where to.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    pub(crate) service_name: String,
+    pub(crate) service_version: String,
+    pub(crate) topic_prefix: String,
+    pub(crate) domain_topic: TopicPattern,
+    /// Whether events carry the trace that is going on.
+    pub(crate) tracing: bool,
+}

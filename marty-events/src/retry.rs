@@ -1,0 +1,22 @@
+//! The errors after which another try may help.
+
+use crate::{EventError, outbox::Fault};
+
+impl EventError {
+    /// The same call may succeed when it is simply made again: the cause is a connection, a time-out, a deadlock or a full queue, and not
+    /// the event itself.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Delivery { source, .. } | Self::Kafka(source) => !crate::kafka::is_lasting(&**source),
+            Self::Outbox { source, .. } => Fault::behind(&**source).is_some_and(Fault::is_passing),
+            Self::OrderingConflict { .. } | Self::WriteConflict { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Another transaction came first, and nothing is wrong with the database.
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Outbox { source, .. } if Fault::behind(&**source) == Some(Fault::Conflict))
+    }
+}
