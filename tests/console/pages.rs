@@ -73,7 +73,7 @@ async fn a_dead_letter_that_cannot_be_read_is_shown_among_the_others() {
     for id in [broken, newer, whole] {
         assert!(list.body.contains(&id.to_string()), "{}", list.body);
     }
-    assert_eq!(list.body.matches("It cannot be read").count(), 2, "{}", list.body);
+    assert_eq!(list.body.matches("This event cannot be read").count(), 2, "{}", list.body);
     for (id, problem) in [(broken, "headers: "), (newer, "encoding 9 was written by a newer version")] {
         for path in ["", "/payload", "/requeue", "/discard"] {
             let page = visitor.get(&format!("/dead-letters/{id}{path}"));
@@ -112,7 +112,7 @@ async fn a_payload_is_shown_on_a_page_of_its_own_and_nowhere_else() {
 
     sqlx::query("UPDATE event_outbox_dead_letters SET payload = '\\xff00'").execute(&database.pool).await.unwrap();
     let payload = visitor.get(&format!("{one}/payload")).body;
-    assert!(payload.contains("It is no UTF-8"), "{payload}");
+    assert!(payload.contains("The payload is not UTF-8"), "{payload}");
     assert_eq!(visitor.get(&format!("/dead-letters/{}/payload", Uuid::nil())).status, 404);
 }
 
@@ -167,7 +167,7 @@ async fn the_overview_shows_backlog_pace_and_relays() {
     let console = Console::open(&database.url, &["--read-only"]);
     let mut visitor = console.visitor();
     let idle = visitor.get("/").body;
-    assert!(idle.contains("No relay is at work") && idle.contains("from the next look on"), "{idle}");
+    assert!(idle.contains("No relay is working") && idle.contains("from the next refresh on"), "{idle}");
     assert!(idle.contains("http-equiv=\"refresh\""), "{idle}");
 
     for statement in [
@@ -195,9 +195,9 @@ async fn the_overview_shows_backlog_pace_and_relays() {
     let per_second: f64 = rest.split_once('<').unwrap().0.parse().unwrap();
     assert!((10_000.0..1_000_000.0).contains(&per_second), "a million within the seconds between the looks: {page}");
     let rows: Vec<&str> = page.split("<tr>").filter(|row| row.contains("00000000-0000-7000")).collect();
-    assert!(rows[0].contains("at work") && rows[0].contains("<td>1–3, 5, 7–16</td>"), "{}", rows[0]);
-    assert!(rows[1].contains("stands by") && rows[2].contains("silent"), "{page}");
-    assert!(!page.contains("No relay is at work"), "{page}");
+    assert!(rows[0].contains("working") && rows[0].contains("<td>1–3, 5, 7–16</td>"), "{}", rows[0]);
+    assert!(rows[1].contains("standing by") && rows[2].contains("silent"), "{page}");
+    assert!(!page.contains("No relay is working"), "{page}");
 }
 
 #[tokio::test]

@@ -101,5 +101,5 @@ async fn wrong_tokens_are_answered_late_and_then_not_at_all() {
     assert_eq!(earlier.clone().get("/").status, 200, "who is signed in stays so");
     let log = console.log();
     assert_eq!(log.matches("refused a wrong token").count(), 5, "{log}");
-    assert!(log.contains("refused to look at a token") && !log.contains(TOKEN), "{log}");
+    assert!(log.contains("refused a token unread") && !log.contains(TOKEN), "{log}");
 }

@@ -143,7 +143,7 @@ fn every_message_has_a_test() {
 /// The tests that the page names as showing its messages, and every other page's tables of tests.
 #[test]
 fn every_test_that_a_page_names_exists() {
-    let sources: String = ["tests", "marty-events/src", "marty-events-macros/src"]
+    let sources: String = ["tests", "marty-events/src", "marty-events-cli/src", "marty-events-macros/src"]
         .iter()
         .flat_map(|folder| files(&root().join(folder), "rs"))
         .map(|path| read(&path))

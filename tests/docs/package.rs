@@ -16,9 +16,11 @@ fn packaged(name: &str) -> Vec<String> {
 
 #[test]
 fn a_package_has_what_it_needs_and_what_the_licences_ask_for() {
-    for name in ["marty-events", "marty-events-macros"] {
+    for (name, root_file) in
+        [("marty-events", "src/lib.rs"), ("marty-events-macros", "src/lib.rs"), ("marty-events-cli", "src/main.rs")]
+    {
         let packaged = packaged(name);
-        for file in ["README.md", "LICENSE-APACHE", "LICENSE-MIT", "src/lib.rs"] {
+        for file in ["README.md", "LICENSE-APACHE", "LICENSE-MIT", root_file] {
             assert!(packaged.contains(&file.to_owned()), "{name} lacks {file}");
         }
     }
@@ -37,7 +39,7 @@ fn the_package_has_every_migration_and_every_included_page() {
 /// What a crate includes from outside of its folder would be missing from its package.
 #[test]
 fn nothing_is_included_from_outside_of_a_package() {
-    for name in ["marty-events", "marty-events-macros"] {
+    for name in ["marty-events", "marty-events-macros", "marty-events-cli"] {
         let folder = root().join(name);
         for file in files(&folder.join("src"), "rs") {
             let depth = file.strip_prefix(&folder).expect("below it").components().count() - 1;

@@ -53,9 +53,8 @@ pub fn binary(package: &str, name: &str, arguments: &[&str]) -> PathBuf {
 #[must_use]
 pub fn command_line() -> PathBuf {
     // The same Kafka client as in the tests, or it would be compiled once more.
-    let features =
-        if tls_in_this_build().is_ok() { "cli,mysql,sqlite,kafka-ssl,database-tls" } else { "cli,mysql,sqlite" };
-    binary("marty-events", "marty-events", &["--features", features])
+    let features = if tls_in_this_build().is_ok() { "mysql,sqlite,kafka-ssl,database-tls" } else { "mysql,sqlite" };
+    binary("marty-events-cli", "marty-events", &["--features", features])
 }
 
 /// A child whose lines on standard output are read as they come; killed when it is dropped.

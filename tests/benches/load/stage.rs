@@ -126,7 +126,7 @@ impl Stage {
 
     /// A relay in a process of its own, whose program is there now.
     pub(crate) fn relay_command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary("marty-events", "marty-events", &["--release", "--features", "cli"]));
+        let mut command = Command::new(binary("marty-events-cli", "marty-events", &["--release"]));
         command
             .arg("relay")
             .args(arguments)

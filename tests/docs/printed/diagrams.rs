@@ -31,7 +31,7 @@ fn dense(text: &str) -> String {
 #[test]
 fn the_buckets_that_are_shown_are_those_of_the_command() {
     let shown = printed::only("docs/observability.md", "rust,ignore");
-    let code = dense(&printed::file("marty-events/src/bin/marty-events/serve.rs"));
+    let code = dense(&printed::file("marty-events-cli/src/serve.rs"));
     let lists: Vec<&str> = shown.split('[').skip(1).filter_map(|rest| rest.split(']').next()).collect();
     assert_eq!(lists.len(), 2, "{shown}");
     for list in lists {
@@ -50,7 +50,7 @@ fn the_buckets_that_are_shown_are_those_of_the_command() {
 #[test]
 fn the_status_that_is_shown_has_the_fields_of_the_command() {
     let shown: Value = serde_json::from_str(&printed::only("docs/command-line.md", "json")).expect("JSON");
-    let code = printed::file("marty-events/src/bin/marty-events/commands/status.rs");
+    let code = printed::file("marty-events-cli/src/commands/status.rs");
     let keys = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
     for key in keys(&shown).into_iter().chain(keys(&shown["relays"][0])) {
         assert!(code.contains(&format!("\"{key}\"")) || code.contains(&format!("{key}:")), "{key}");
@@ -97,7 +97,7 @@ fn the_proxy_that_is_shown_leads_to_the_console() {
         assert!(0 <= depth, "{line} ends what has not begun");
     }
     assert_eq!(depth, 0, "{shown}");
-    let console = printed::file("marty-events/src/bin/marty-events/console/mod.rs");
+    let console = printed::file("marty-events-cli/src/console/mod.rs");
     let address = shown.split("proxy_pass http://").nth(1).and_then(|rest| rest.split(';').next()).expect("an address");
     assert!(console.contains(address), "the console listens at {address}");
     let url = printed::all("docs/console.md", "sh").into_iter().find(|block| block.text.contains("--public-url"));

@@ -13,7 +13,7 @@ const OF_OTHERS: [&str; 2] = ["MARTY_EVENTS_FULL", "MARTY_EVENTS_LISTEN"];
 fn is_read(name: &str) -> bool {
     static CODE: OnceLock<String> = OnceLock::new();
     let code = CODE.get_or_init(|| {
-        let folders = ["marty-events/src/config", "marty-events/src/bin"];
+        let folders = ["marty-events/src/config", "marty-events-cli/src"];
         folders.iter().flat_map(|folder| files(&root().join(folder), "rs")).map(|path| read(&path)).collect()
     });
     name.starts_with("KAFKA_PRODUCER_") || OF_OTHERS.contains(&name) || code.contains(&format!("\"{name}\""))

@@ -94,9 +94,14 @@ fn known() -> Vec<String> {
 fn unpacked() -> Vec<String> {
     let root = root();
     let mut paths: Vec<String> = ["README.md", "CONTRIBUTING.md", "compose.yaml"].map(str::to_owned).into();
-    for (folder, extension) in
-        [("docs", "md"), ("examples", "md"), ("packaging", "md"), ("marty-events/src", "md"), ("tests/peers", "md")]
-    {
+    for (folder, extension) in [
+        ("docs", "md"),
+        ("examples", "md"),
+        ("packaging", "md"),
+        ("marty-events/src", "md"),
+        ("marty-events-cli", "md"),
+        ("tests/peers", "md"),
+    ] {
         let below = files(&root.join(folder), extension);
         paths.extend(below.iter().map(|path| path.strip_prefix(&root).expect("below").to_string_lossy().into_owned()));
     }

@@ -47,7 +47,7 @@ async fn works_behind(test: &str, mode: &str) {
     wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
     let operator = Operator::of(&service).with("DATABASE_URL", &url);
     let report = operator.run(&["doctor", "--json"]);
-    for (check, found) in [("database", "answers"), ("tables", "they are there"), ("backlog", "nothing waits")] {
+    for (check, found) in [("database", "answers"), ("tables", "the tables exist"), ("backlog", "no event waits")] {
         assert_check(&report, check, "ok", found, "");
     }
     operator.text(&["status"]);

@@ -28,17 +28,17 @@ async fn a_healthy_outbox_is_found_healthy_and_an_unhealthy_one_is_not() {
     insta::assert_snapshot!(steady(&operator.text(&["doctor"])), @r"
     ok configuration outbox `event_outbox`, topic prefix [prefix]; SERVICE_NAME is not set, which a service needs and this command does not
     ok database PostgreSQL [address]/[database] answers
-    ok tables they are there, and of this version
-    ok privileges all that a relay needs
+    ok tables the tables exist, and have this version
+    ok privileges the user has every right that a relay needs
     ok clock the database's clock is [duration] beside this machine's
-    ok relay 1 at work or standing by
-    ok lanes each has an owner
-    ok backlog nothing waits
+    ok relay 1 working or standing by
+    ok lanes every lane has an owner
+    ok backlog no event waits
     ok dead-letters none
     ok broker [address] answers; brokers: [address]
-    ok advertised-addresses each can be reached
-    ok topics 0 exist; the broker makes the others when they are needed
-    ok message-size the producer takes [size], and no limit behind it is lower
+    ok advertised-addresses every address can be reached
+    ok topics 0 exist; the broker creates the others when they are needed
+    ok message-size the producer takes [size], and no broker or topic has a lower limit
     ");
     relay.stop().await;
 
@@ -53,7 +53,7 @@ async fn a_healthy_outbox_is_found_healthy_and_an_unhealthy_one_is_not() {
         .unwrap();
     let report = operator.run(&["doctor", "--json"]);
     assert_eq!((report.code, &read(&report.text)["ok"]), (3, &json!(false)));
-    assert_check(&report, "relay", "failed", "none runs, and 1 events wait", "start `marty-events relay`");
+    assert_check(&report, "relay", "failed", "no relay runs, and 1 events wait", "start `marty-events relay`");
     assert_check(&report, "lanes", "skipped", "", "");
     assert_check(
         &report,
@@ -77,8 +77,8 @@ async fn a_healthy_outbox_is_found_healthy_and_an_unhealthy_one_is_not() {
         sqlx::query(sql).execute(&service.database.pool).await.unwrap();
     }
     let report = operator.run(&["doctor", "--json"]);
-    assert_check(&report, "relay", "ok", "1 at work", "");
-    assert_check(&report, "lanes", "warning", "nobody owns 3", "lease time");
+    assert_check(&report, "relay", "ok", "1 working", "");
+    assert_check(&report, "lanes", "warning", "no relay owns 3", "lease time");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -220,9 +220,10 @@ async fn a_broker_that_makes_no_topics_and_gives_another_address_is_explained() 
             tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut server).await });
         }
     });
-    let missing = "missing, and the broker makes none by itself: marty.audit.events, marty.notification.events";
+    let missing =
+        "missing, and the broker does not create topics by itself: marty.audit.events, marty.notification.events";
     let report = operator.run(&["doctor", "--json"]);
-    assert_check(&report, "advertised-addresses", "ok", "each can be reached", "");
+    assert_check(&report, "advertised-addresses", "ok", "every address can be reached", "");
     assert_check(&report, "topics", "warning", missing, "kafka-topics.sh --create --topic marty.audit.events");
     let publisher = EventPublisher::new(&config("127.0.0.1:1", "p")).unwrap();
     write(&database, &publisher, [created("1")]).await;

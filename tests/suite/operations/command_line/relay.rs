@@ -46,7 +46,7 @@ async fn an_operator_migrates_relays_and_looks() {
     published 1
 
     RELAY STARTED STATE LANES
-    [id] [time] works 1-16
+    [id] [time] working 1-16
     ");
     let status = operator.json(&["status"]).remove(0);
     assert_eq!(status["unowned_lanes"], json!([]));

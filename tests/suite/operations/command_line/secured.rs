@@ -55,7 +55,7 @@ impl Site {
     async fn works(&self, operator: &Operator) {
         let report = operator.run(&["doctor", "--json", "--timeout", "5s"]);
         assert_check(&report, "broker", "ok", "answers", "");
-        assert_check(&report, "message-size", "ok", "no limit behind it is lower", "");
+        assert_check(&report, "message-size", "ok", "no broker or topic has a lower limit", "");
         write(&self.database, &self.publisher, [created("u-1")]).await;
         let drained = operator.run(&["relay", "--drain"]);
         assert_eq!(drained.code, 0, "{drained:?}");
@@ -108,7 +108,7 @@ async fn what_is_wrong_with_the_security_settings_is_told() {
     site.fails(&plain(Tls), "without TLS", "set KAFKA_SECURITY_PROTOCOL to ssl or sasl_ssl");
     site.fails(&plain(Sasl), "does not authenticate", "set KAFKA_SECURITY_PROTOCOL to sasl_plaintext");
     let encrypted = site.operator(Sasl).with("KAFKA_SECURITY_PROTOCOL", "ssl");
-    site.fails(&encrypted, "speaks no TLS", "set KAFKA_SECURITY_PROTOCOL to plaintext or sasl_plaintext");
+    site.fails(&encrypted, "does not speak TLS", "set KAFKA_SECURITY_PROTOCOL to plaintext or sasl_plaintext");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,7 +124,7 @@ async fn rights_that_are_missing_are_named() {
     let report = limited.run(&["doctor", "--json"]);
     assert_check(&report, "broker", "ok", "answers", "");
     assert_check(&report, "topics", "failed", &topic, "let the brokers' ACLs allow it DESCRIBE and WRITE");
-    assert_check(&report, "message-size", "warning", "does not tell its own limit", "DESCRIBE_CONFIGS");
+    assert_check(&report, "message-size", "warning", "does not tell its limit", "DESCRIBE_CONFIGS");
     let unseen = limited.run(&["tail", &topic, "--no-follow"]);
     assert!(unseen.complaint.contains("there is no topic"), "{unseen:?}");
 

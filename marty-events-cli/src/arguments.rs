@@ -1,0 +1,75 @@
+//! The command line and its help.
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    commands::{
+        cleanup::CleanupArguments, dead_letters::DeadLetters, doctor::DoctorArguments, manual::ManualArguments,
+        relay::RelayArguments, tail::TailArguments,
+    },
+    console::ConsoleSettings,
+    exit,
+    shared::Shared,
+};
+
+/// The outbox of marty-events: its tables, its relay, its dead letters.
+#[derive(Debug, Parser)]
+#[command(version, name = "marty-events", after_help = exit::TABLE)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    /// Answer in JSON: one object for an answer, one object a line for a list or a stream. Errors are JSON too, on standard error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create the outbox's tables, or bring them up to date. Safe to run again, and from several places at once.
+    #[command(
+        after_help = "Example:\n  marty-events migrate --database-url postgres://app@db/app --table ledger.outbox"
+    )]
+    Migrate,
+    /// Carry events to Kafka until SIGINT or SIGTERM, or until the outbox is empty; configured by the environment, as a
+    /// service is.
+    #[command(
+        after_help = "Examples:\n  KAFKA_BROKERS=kafka-1:9092 marty-events relay --keep-published 24h\n  marty-events relay --drain --within 10m"
+    )]
+    Relay(RelayArguments),
+    /// Count pending events, dead letters and delivered events; list the relays with their lanes.
+    #[command(after_help = "Example:\n  marty-events status --json | jq .pending")]
+    Status,
+    /// Follow published events: the records of Kafka topics, or the rows of the outbox.
+    #[command(
+        after_help = "Examples:\n  marty-events tail marty.audit.events --from beginning --no-follow\n  marty-events tail '^marty\\.users\\.' --type user_created --payload\n  marty-events tail --outbox --limit 10"
+    )]
+    Tail(TailArguments),
+    /// List the events that the broker refused for good; requeue, empty or delete them.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  marty-events dead-letters list --topic marty.users.user.created\n  marty-events dead-letters requeue --all"
+    )]
+    DeadLetters(DeadLetters),
+    /// Delete old dead letters and old delivered events that were kept, in small steps.
+    #[command(after_help = "Example:\n  marty-events cleanup --dead-letters 720h --published 24h")]
+    Cleanup(CleanupArguments),
+    /// Check configuration, database, broker and relays, and give advice on each fault.
+    #[command(after_help = "Examples:\n  marty-events doctor\n  marty-events doctor --max-age 5m --strict --json")]
+    Doctor(DoctorArguments),
+    /// Serve web pages on the outbox until SIGINT or SIGTERM: backlog, relays and dead letters.
+    #[command(after_help = "Example:\n  marty-events console --listen 127.0.0.1:8787 --read-only")]
+    Console(ConsoleSettings),
+    /// Print the completions of a shell.
+    #[command(after_help = "Example:\n  marty-events completions bash > /etc/bash_completion.d/marty-events")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write the pages of all the commands into a directory.
+    #[command(
+        after_help = "Examples:\n  marty-events man | man -l -\n  marty-events man --to /usr/local/share/man/man1"
+    )]
+    Man(ManualArguments),
+}

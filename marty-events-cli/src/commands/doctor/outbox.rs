@@ -1,0 +1,146 @@
+//! Checks that ask the outbox database.
+
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use marty_events::{EventError, OutboxRepository};
+
+use super::report::{Check, Report};
+use crate::{
+    database::{self, Outbox},
+    failure::chain,
+    lanes::{ranges, unowned},
+    time::in_words,
+};
+
+/// A smaller difference between two clocks is not reported. Events carry the services' times; rows and leases carry the
+/// database's time alone.
+const SKEW: Duration = Duration::from_secs(2);
+
+/// Checks as much as the database allows. Returns the repository if its tables can be read.
+pub(super) async fn check(outbox: &Outbox, max_age: Duration, report: &mut Report) -> Option<OutboxRepository> {
+    if let Err(error) = database::reach(&outbox.pool).await {
+        let found = format!("{} cannot be reached: {}", database::place(&outbox.pool), words(&error));
+        report.add(Check::failed("database", found, database::advice(&outbox.pool, &error)));
+        return None;
+    }
+    report.add(Check::ok("database", format!("{} answers", database::place(&outbox.pool))));
+    let outbox = &outbox.repository;
+    clock(outbox, report).await;
+    match outbox.validate().await {
+        Ok(()) => {
+            report.add(Check::ok("tables", "the tables exist, and have this version"));
+            report.add(Check::ok("privileges", "the user has every right that a relay needs"));
+        }
+        Err(error @ EventError::OutboxTableMissing { .. }) => {
+            let advice = "run `marty-events migrate`, with the same --table, as a user that may create tables";
+            report.add(Check::failed("tables", words(&error), advice));
+            return None;
+        }
+        Err(error @ EventError::OutboxForbidden { .. }) => {
+            report.add(Check::ok("tables", "the tables exist"));
+            let advice = "let the tables' owner run the GRANT, or connect as another user";
+            report.add(Check::failed("privileges", words(&error), advice));
+            return None;
+        }
+        Err(error @ EventError::OutboxUnfit { .. }) => {
+            let advice = "let the tables' owner change it, or connect as another user; events wait until then";
+            report.add(Check::failed("tables", words(&error), advice));
+            return None;
+        }
+        Err(error @ EventError::CachedSequence { .. }) => {
+            report.add(Check::ok("tables", "the tables exist, and have this version"));
+            report.add(Check::ok("privileges", "the user has every right that a relay needs"));
+            let advice = "let the tables' owner run the ALTER SEQUENCE; order is not kept until then";
+            report.add(Check::failed("numbers", words(&error), advice));
+        }
+        Err(error) => {
+            report.add(Check::failed("tables", words(&error), "read the database's message"));
+            return None;
+        }
+    }
+    for caution in outbox.cautions().await.unwrap_or_default() {
+        report.add(Check::warning(
+            "settings",
+            caution.to_owned(),
+            "see \"What each database gives\" in the documentation",
+        ));
+    }
+    if let Err(error) = events(outbox, max_age, report).await {
+        let advice = "read the database's message";
+        report.add(Check::failed("backlog", words(&error), advice));
+    }
+    Some(outbox.clone())
+}
+
+async fn clock(outbox: &OutboxRepository, report: &mut Report) {
+    let (asked, before) = (Instant::now(), Timestamp::now());
+    let there = match outbox.clock().await {
+        Ok(there) => there,
+        Err(error) => {
+            report.add(Check::warning("clock", words(&error), "read the database's message"));
+            return;
+        }
+    };
+    // The database read its clock at some moment between question and answer.
+    let trip = asked.elapsed();
+    let middle = before + trip / 2;
+    let skew = there.duration_since(middle);
+    let amount = skew.unsigned_abs();
+    let direction = if skew < SignedDuration::ZERO { "behind" } else { "ahead of" };
+    let found = format!("the database's clock is {} {direction} this machine's", in_words(amount));
+    report.add(if amount <= SKEW + trip / 2 {
+        Check::ok("clock", found)
+    } else {
+        Check::warning(
+            "clock",
+            found,
+            "let both machines follow the same time server; ages and times of events mislead meanwhile",
+        )
+    });
+}
+
+async fn events(outbox: &OutboxRepository, max_age: Duration, report: &mut Report) -> Result<(), EventError> {
+    let (stats, relays) = (outbox.stats().await?, outbox.relays().await?);
+    let alive = relays.iter().filter(|relay| relay.is_alive).count();
+    let start = "start `marty-events relay`, or a service with an OutboxRelay; if one should run, read its log";
+    match (alive, stats.pending) {
+        (0, 0) => report.add(Check::warning("relay", "no relay runs; no event waits at the moment", start)),
+        (0, pending) => report.add(Check::failed("relay", format!("no relay runs, and {pending} events wait"), start)),
+        (alive, _) => {
+            report.add(Check::ok("relay", format!("{alive} working or standing by")));
+            let free = unowned(&relays);
+            report.add(if free.is_empty() {
+                Check::ok("lanes", "every lane has an owner")
+            } else {
+                let found = format!("no relay owns {}", ranges(&free));
+                let advice = "wait for the lease time (4 s) and look again; if they stay free, read the relays' logs";
+                Check::warning("lanes", found, advice)
+            });
+        }
+    }
+    let oldest = stats.oldest_pending_age.unwrap_or_default();
+    let found = match stats.pending {
+        0 => "no event waits".to_owned(),
+        pending => format!("{pending} events wait, the oldest for {}", in_words(oldest)),
+    };
+    report.add(if oldest <= max_age {
+        Check::ok("backlog", found)
+    } else {
+        let advice = "see the checks of relay and broker, and the relay's log; `marty-events tail --outbox --from beginning` shows the waiting events";
+        Check::failed("backlog", format!("{found}, longer than {}", in_words(max_age)), advice)
+    });
+    report.add(match stats.dead {
+        0 => Check::ok("dead-letters", "none"),
+        dead => {
+            let advice = "see `marty-events dead-letters list`; then requeue or discard them";
+            Check::failed("dead-letters", format!("the broker refused {dead} events for good"), advice)
+        }
+    });
+    Ok(())
+}
+
+/// An error and its causes on one line.
+pub(super) fn words(error: &dyn std::error::Error) -> String {
+    chain(Some(error)).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,115 @@
+use std::fmt;
+
+use console::style;
+use serde::Serialize;
+
+use crate::{exit::Exit, plain::lines};
+
+/// The names of all checks, in the order in which they run. Scripts may rely on them.
+const CHECKS: [&str; 13] = [
+    "configuration",
+    "database",
+    "tables",
+    "privileges",
+    "clock",
+    "relay",
+    "lanes",
+    "backlog",
+    "dead-letters",
+    "broker",
+    "advertised-addresses",
+    "topics",
+    "message-size",
+];
+
+/// The findings, check by check.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Report {
+    /// No check failed.
+    ok: bool,
+    checks: Vec<Check>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    pub(super) state: State,
+    pub(super) found: String,
+    /// The cure of a failure or of a warning.
+    pub(super) advice: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum State {
+    /// Everything is in order.
+    Ok,
+    /// Events are delivered, but a fault may be near.
+    Warning,
+    /// Events are not delivered, or not in time.
+    Failed,
+    /// The check could not run.
+    Skipped,
+}
+
+impl Check {
+    pub(super) fn ok(name: &'static str, found: impl Into<String>) -> Self {
+        Self { name, state: State::Ok, found: found.into(), advice: None }
+    }
+
+    pub(super) fn warning(name: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { name, state: State::Warning, found: found.into(), advice: Some(advice.into()) }
+    }
+
+    pub(super) fn failed(name: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { name, state: State::Failed, found: found.into(), advice: Some(advice.into()) }
+    }
+}
+
+impl Report {
+    pub(super) fn add(&mut self, check: Check) {
+        self.checks.push(check);
+    }
+
+    /// Adds the checks that did not run, because another check must succeed first.
+    pub(super) fn skip_the_rest(&mut self) {
+        for name in CHECKS {
+            if !self.checks.iter().any(|check| check.name == name) {
+                let found = "another check must succeed first".to_owned();
+                self.checks.push(Check { name, state: State::Skipped, found, advice: None });
+            }
+        }
+        let place = |check: &Check| CHECKS.iter().position(|name| *name == check.name);
+        self.checks.sort_by_key(place);
+        self.ok = !self.has(State::Failed);
+    }
+
+    pub(super) fn exit(&self, strict: bool) -> Exit {
+        let is_wrong = self.has(State::Failed) || strict && self.has(State::Warning);
+        if is_wrong { Exit::Found } else { Exit::Done }
+    }
+
+    fn has(&self, state: State) -> bool {
+        self.checks.iter().any(|check| check.state == state)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = CHECKS.iter().map(|name| name.len()).max().unwrap_or_default();
+        for Check { name, state, found, advice } in &self.checks {
+            let state = match state {
+                State::Ok => style("ok     ").green(),
+                State::Warning => style("warning").yellow().bold(),
+                State::Failed => style("failed ").red().bold(),
+                State::Skipped => style("skipped").dim(),
+            };
+            let indent = format!("\n{:1$}", "", 7 + 2 + width + 2);
+            writeln!(f, "{state}  {name:width$}  {}", lines(found).replace('\n', &indent))?;
+            if let Some(advice) = advice {
+                writeln!(f, "{}what to do: {}", &indent[1..], lines(advice).replace('\n', &indent))?;
+            }
+        }
+        Ok(())
+    }
+}

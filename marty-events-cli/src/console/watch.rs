@@ -1,0 +1,99 @@
+//! Counts of the outbox, and the pace of deliveries.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use marty_events::{
+    EventError, OutboxRepository,
+    outbox::{OutboxStats, RelayStatus},
+};
+use tokio::sync::Mutex;
+
+/// The time over which deliveries are counted.
+const SPAN: Duration = Duration::from_mins(1);
+/// All pages share a look of this age or younger, since it reads the whole index of the backlog.
+const FRESH: Duration = Duration::from_secs(1);
+
+#[derive(Clone)]
+pub(super) struct Look {
+    pub(super) stats: OutboxStats,
+    pub(super) relays: Vec<RelayStatus>,
+    pub(super) pace: Option<Pace>,
+}
+
+/// Deliveries a second, over the time between two looks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Pace {
+    pub(super) per_second: f64,
+    pub(super) over: Duration,
+}
+
+/// The looks of the last minute. The database is asked only while a page is open.
+#[derive(Default)]
+pub(super) struct Watch(Mutex<Recent>);
+
+#[derive(Default)]
+struct Recent {
+    last: Option<(Instant, Look)>,
+    counts: Counts,
+}
+
+impl Watch {
+    /// Returns the last look, or asks the database, one task at a time. A dropped future leaves the last look as it was.
+    pub(super) async fn look(&self, repository: &OutboxRepository) -> Result<Look, EventError> {
+        let mut recent = self.0.lock().await;
+        if let Some((_, look)) = recent.last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
+            return Ok(look.clone());
+        }
+        let (stats, relays) = (repository.stats().await?, repository.relays().await?);
+        let now = Instant::now();
+        let pace = recent.counts.note(now, stats.published);
+        let look = Look { stats, relays, pace };
+        recent.last = Some((now, look.clone()));
+        Ok(look)
+    }
+}
+
+/// Counts of deliveries, the oldest first.
+#[derive(Default)]
+struct Counts(VecDeque<(Instant, u64)>);
+
+impl Counts {
+    fn note(&mut self, now: Instant, published: u64) -> Option<Pace> {
+        // The counter falls where the outbox was created again or restored.
+        if self.0.back().is_some_and(|(_, before)| published < *before) {
+            self.0.clear();
+        }
+        self.0.push_back((now, published));
+        // The newest count beyond the span stays, so that rare looks have one to compare with.
+        while 2 < self.0.len() && self.0.get(1).is_some_and(|(at, _)| SPAN <= now.duration_since(*at)) {
+            self.0.pop_front();
+        }
+        let (first, before) = self.0.front().filter(|_| 1 < self.0.len())?;
+        let over = now.duration_since(*first);
+        #[expect(clippy::cast_precision_loss, reason = "no relay delivers 2^53 events a minute")]
+        let delivered = (published - before) as f64;
+        Some(Pace { per_second: delivered / over.as_secs_f64(), over })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pace_is_that_of_the_last_minute() {
+        let (mut counts, begin) = (Counts::default(), Instant::now());
+        assert_eq!(counts.note(begin, 1_000), None, "one look shows no pace");
+        let at = |second: u64| begin + Duration::from_secs(second);
+        let pace = |per_second, seconds| Some(Pace { per_second, over: Duration::from_secs(seconds) });
+        assert_eq!(counts.note(at(10), 1_050), pace(5.0, 10));
+        assert_eq!(counts.note(at(60), 1_050), pace(50.0 / 60.0, 60));
+        assert_eq!(counts.note(at(70), 1_050), pace(0.0, 60));
+        assert_eq!(counts.note(at(1_000), 1_980), pace(1.0, 930), "the look before, however long ago");
+        assert_eq!(counts.note(at(1_010), 10), None, "a counter that fell begins anew");
+        assert_eq!(counts.note(at(1_020), 20), pace(1.0, 10));
+    }
+}
