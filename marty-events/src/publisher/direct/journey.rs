@@ -1,7 +1,7 @@
 //! A direct event from its acceptance to its end, which its caller awaits and cannot stop.
 //!
-//! Client and background own the event, and the caller has the receiver of an answer. So a caller that gives up leaves nothing
-//! half done, at whatever moment.
+//! Client and background own the event, and the caller has the receiver of an answer. So a caller that gives up leaves nothing half done,
+//! at any moment.
 
 use std::{io, mem, sync::Arc, time::Instant};
 
@@ -22,10 +22,10 @@ use crate::{
     outbox::OutboxRepository,
 };
 
-/// How often the outbox is asked to keep an event where the asking panics.
+/// The number of times that the outbox is asked to keep an event if the asking panics.
 const TRIES: usize = 2;
 
-/// An event on its way. Where it is dropped before its end, by a panic, it is logged and counted as lost.
+/// An event on its way. If a panic drops it before its end, it is logged and counted as lost.
 pub(super) struct Journey {
     direct: Arc<Direct>,
     message: Arc<Message>,
@@ -37,7 +37,7 @@ pub(super) struct Journey {
     place: Option<Place>,
 }
 
-/// Who waits for the event.
+/// The caller that waits for the event, if any.
 pub(super) enum Waiter {
     /// A caller, which may have given up.
     Caller(oneshot::Sender<Result<(), EventError>>),
@@ -75,7 +75,7 @@ impl Journey {
                 let error = kafka::not_sent(&journey.message, &away);
                 journey.apart(|journey| journey.keep(Why::Away(error)));
             }
-            // A short outage is waited out. Whoever comes later than that does not wait for a long one.
+            // A short outage is waited out. A later caller does not wait for a long one.
             (Some(away), None) if direct.patience <= away.since.elapsed() => {
                 let error = kafka::not_sent(&journey.message, &away);
                 journey.end(Outcome::Failed, Err(error));
@@ -147,7 +147,8 @@ impl Journey {
             // A line for each would tell of one outage thousands of times.
             Why::Away(_) | Why::Follows => tracing::debug!(event_id = %id, topic, "goes through the outbox"),
         }
-        // Before the caller hears of it: what it publishes next must find the key. Without an answer the key stays where it is.
+        // The key is noted before the caller hears of it: the caller's next event must find the key. Without an answer the key stays in
+        // its place.
         let within = Time::now() + fallback.attended_within;
         let _ = timeout_at(within, direct.kept.is_kept(&self.message, &fallback.attended)).await;
         self.end(Outcome::Kept, Ok(()));
@@ -190,7 +191,7 @@ impl Journey {
         timeout_at(deadline, keeping).await.unwrap_or_else(|_| Err(timed_out()))
     }
 
-    /// Whether the caller is gone, and there is room for one event more that nobody waits for.
+    /// The caller is gone, and there is room for one event more that nobody waits for.
     fn leave_caller(&mut self) -> bool {
         if let Waiter::Caller(caller) = &self.waiter
             && caller.is_closed()

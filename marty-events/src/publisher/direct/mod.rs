@@ -18,24 +18,24 @@ use crate::{
     outbox::{OutboxPool, OutboxRepository},
 };
 
-/// How many events without a waiting caller are under way at the most; one more is logged, counted and gone.
+/// The most events without a waiting caller that are under way; one more is logged, counted and gone.
 const MOST_UNATTENDED: usize = 1024;
-/// How long a caller waits for the outbox to keep an event that the broker did not take.
+/// The time that a caller waits for the outbox to keep an event that the broker did not take.
 const KEPT_WITHIN: Duration = Duration::from_secs(5);
 /// The same where no caller waits.
 const KEPT_UNATTENDED_WITHIN: Duration = Duration::from_secs(30);
 
-/// How long a caller waits beyond the client's limit and the outbox's, until it is let go without a report.
+/// The time that a caller waits beyond the limits of client and outbox, until it is let go without a report.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long an event waits for an answer until the brokers are asked why.
+/// After this time without an answer to an event, the brokers are asked for the reason.
 const LATE: Duration = Duration::from_secs(3);
 
 /// Everything that a direct event needs on its way.
 pub(super) struct Direct {
     producer: DirectProducer<Journey>,
-    /// Whether the brokers answer.
+    /// Tells if the brokers answer.
     pub(super) reach: Reach,
-    /// How long the client tries to deliver an event, and so for how long an outage is waited out where nothing keeps events.
+    /// The time that the client tries to deliver an event. For as long an outage is waited out if nothing keeps events.
     patience: Duration,
     /// Whose events are in the outbox.
     kept: KeptKeys,
@@ -44,12 +44,12 @@ pub(super) struct Direct {
     pub(super) fallback: Option<Fallback>,
     /// Room for events without a waiting caller.
     unattended: Arc<Semaphore>,
-    /// How long a caller waits, whatever the client and the outbox do.
+    /// The longest wait of a caller, with any behaviour of client and outbox.
     pub(super) answered_within: Duration,
     metrics: PublisherMetrics,
     /// For questions to the brokers.
     config: EventConfig,
-    /// Whether there are spans.
+    /// Spans are wanted.
     traces: bool,
 }
 
@@ -89,8 +89,8 @@ impl Direct {
         }))
     }
 
-    /// Ends when the broker or the outbox has the event, and at the latest when its time is up. Where this future ends or is
-    /// dropped before the event is over, the event goes on.
+    /// Ends when the broker or the outbox has the event, and at the latest when its time is up. The event goes on after this future has
+    /// ended or was dropped.
     pub(super) async fn send(self: &Arc<Self>, message: Arc<Message>, place: Place) -> Result<(), EventError> {
         let (caller, answer) = tokio::sync::oneshot::channel();
         Journey::begin(self, message.clone(), place, Waiter::Caller(caller));
@@ -129,7 +129,8 @@ impl Direct {
     }
 }
 
-/// Says when an outage begins and ends, and takes back then what waits in the client, so that the outbox keeps it at once.
+/// Logs the beginning and the end of an outage. At its beginning the events that wait in the client are taken back, so that the outbox
+/// keeps them at once.
 async fn watch(
     producer: DirectProducer<Journey>,
     keeps: bool,
@@ -159,7 +160,7 @@ async fn watch(
     }
 }
 
-/// What the gauge has of this publisher; taken back with it.
+/// This publisher's part of the gauge; taken back with it.
 #[derive(Default)]
 struct Shown {
     is_open: bool,
