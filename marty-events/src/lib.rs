@@ -20,6 +20,7 @@ pub mod __private;
 #[cfg(any(not(doctest), all(feature = "testing", feature = "sqlite")))]
 pub mod attributes;
 pub mod config;
+mod database;
 mod error;
 mod event;
 mod kafka;

@@ -52,27 +52,3 @@ impl Appender {
         written
     }
 }
-
-/// The CRC-32 (IEEE 802.3) of what the event is ordered by, or of its id where it is not.
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
-pub(crate) fn key_hash(message: &Message) -> i64 {
-    let hash = match &message.ordering_key {
-        Some(key) => crc32fast::hash(key.as_bytes()),
-        None => crc32fast::hash(message.id.as_bytes()),
-    };
-    i64::from(hash)
-}
-
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
-pub(crate) fn headers_text(message: &Message) -> Result<String, EventError> {
-    struct Pairs<'a>(&'a Message);
-
-    impl serde::Serialize for Pairs<'_> {
-        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.collect_seq(self.0.headers())
-        }
-    }
-
-    serde_json::to_string(&Pairs(message))
-        .map_err(|source| EventError::Serialize { field: "headers".to_owned(), source })
-}

@@ -7,8 +7,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{
-    Heartbeat, Lane, OutboxTable,
-    store::{RowId, Settled, Store, Tally},
+    Heartbeat, Lane, OutboxTable, RowId,
+    store::{Settled, Store, Tally},
 };
 
 fn beat(relay: Uuid) -> Heartbeat {

@@ -6,46 +6,44 @@
 )]
 
 mod append;
-mod fault;
+mod encoding;
 mod filter;
 mod inspect;
 mod lanes;
 #[cfg(test)]
 mod leases;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
-mod link;
 mod migrations;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
 #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
 pub(crate) mod none;
-mod pool;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
-mod record;
+mod queued_row;
 mod repository;
 mod row;
-mod sql;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 mod store;
-mod table;
-mod transaction;
 mod wake;
 
+pub(crate) use crate::database::Fault;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use crate::database::Link;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+use crate::database::Quotes;
+pub use crate::database::{InvalidTable, OutboxConnection, OutboxPool, OutboxTable, OutboxTransaction};
+
 pub(crate) use append::Appender;
-pub(crate) use fault::Fault;
+pub(crate) use encoding::HeaderText;
 pub use filter::{DeadLetterFilter, DeadLetterPlace};
 pub(crate) use lanes::Lane;
 pub use migrations::{migrate, migrate_table};
-pub use pool::OutboxPool;
-pub(crate) use record::{HeaderText, QueuedRow};
+pub(crate) use queued_row::{QueuedRow, RowId};
 pub use repository::OutboxRepository;
 pub(crate) use repository::on_store;
 pub use row::{DeadLetter, OutboxStats, PendingEvent, RelayStatus};
 pub(crate) use store::{
-    Heartbeat, Holding, LONGEST_TIME, Number, Page, Position, Refused, RowId, Settled, Store, Tally, Unreadable,
+    Heartbeat, Holding, LONGEST_TIME, Number, Page, Position, Refused, Settled, Store, Tally, Unreadable,
 };
-pub use table::{InvalidTable, OutboxTable};
-pub use transaction::{OutboxConnection, OutboxTransaction};
 pub(crate) use wake::{Wake, nudged};

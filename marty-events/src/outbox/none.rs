@@ -9,14 +9,10 @@ use super::{
     DeadLetter, DeadLetterFilter, DeadLetterPlace, OutboxStats, PendingEvent, RelayStatus,
     inspect::Inspect,
     lanes::Lane,
-    store::{Heartbeat, Holding, Page, Position, Refused, RowId, Settled, Store},
+    store::{Heartbeat, Holding, Page, Position, Refused, Settled, Store},
     wake::Wake,
 };
-use crate::EventError;
-
-/// Private, so that no pool and no connection of it exists.
-#[derive(Debug, Clone)]
-pub struct NoDatabase(());
+use crate::{EventError, outbox::RowId};
 
 /// A store that is never asked.
 #[derive(Debug, Clone)]

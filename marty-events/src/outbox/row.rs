@@ -5,15 +5,16 @@ use std::{fmt, time::Duration};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::lanes::lane_of;
+use super::{
+    encoding::{EMPTIED, ENCODING, newer, no_headers},
+    lanes::lane_of,
+};
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
-use super::record::{HeaderText, QueuedRow, check_encoding};
+use super::{
+    encoding::{HeaderText, check_encoding},
+    queued_row::QueuedRow,
+};
 use crate::EventError;
-
-/// The encoding of headers and payload that this version writes and reads.
-pub(crate) const ENCODING: i16 = 1;
-/// A dead letter whose payload and headers were emptied.
-const EMPTIED: i16 = 0;
 
 /// An event that waits in the outbox.
 #[derive(Clone, PartialEq, Eq)]
@@ -193,19 +194,6 @@ impl Columns {
         };
         (event, problem)
     }
-}
-
-/// What is wrong with an encoding that is none of this version's.
-pub(crate) fn newer(encoding: i16) -> String {
-    format!("encoding {encoding} was written by a newer version; upgrade marty-events (this one reads {ENCODING})")
-}
-
-/// What is wrong with headers, without what is in them: the words of a wrong type would have the value.
-pub(crate) fn no_headers(error: &serde_json::Error) -> String {
-    if error.is_data() {
-        return format!("headers: no list of pairs of texts, at line {} column {}", error.line(), error.column());
-    }
-    format!("headers: {error}")
 }
 
 /// The time, or the nearest one that there is and why.

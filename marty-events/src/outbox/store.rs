@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 use super::row::Columns;
-use super::{DeadLetter, OutboxStats, PendingEvent, QueuedRow, RelayStatus, fault::Fault, lanes::Lane, wake::Wake};
+use super::{DeadLetter, Fault, OutboxStats, PendingEvent, QueuedRow, RelayStatus, RowId, lanes::Lane, wake::Wake};
 use crate::EventError;
 
 /// A relay's heartbeat: it is alive, and this is how it fares.
@@ -59,22 +59,6 @@ pub(crate) struct Holding {
     pub(crate) has_news: bool,
     /// The count of settled events in the relay's row, see [`Tally`].
     pub(crate) published: u64,
-}
-
-/// A row that a relay has: by its number, and by its event, because the number of an outbox that was set back (a restore, a
-/// failover to a server that lags behind) is given again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RowId {
-    pub(crate) seq: i64,
-    pub(crate) event_id: Uuid,
-}
-
-impl RowId {
-    /// Numbers and events, each in the order of the rows: statements take them as two lists.
-    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
-    pub(crate) fn lists(rows: impl IntoIterator<Item = Self>) -> (Vec<i64>, Vec<Uuid>) {
-        rows.into_iter().map(|row| (row.seq, row.event_id)).unzip()
-    }
 }
 
 /// Rows that were dealt with under the relay's lanes, all in one transaction.

@@ -8,7 +8,7 @@ use std::{borrow::Cow, future::Future};
 
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType};
 
-use super::super::{OutboxTable, sql::Quotes};
+use super::super::{OutboxTable, Quotes};
 
 /// One version of the tables.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +95,7 @@ mod postgres {
     use sqlx::{Connection, PgConnection, PgPool};
 
     use super::{
-        super::super::{Fault, link::Link},
+        super::super::{Fault, Link},
         MigrateError, OutboxTable, Quotes, Tables, Version, apply,
     };
 
@@ -223,7 +223,7 @@ pub(super) use mysql::run as mysql;
 mod mysql {
     use sqlx::{MySqlConnection, MySqlPool, migrate::Migrate};
 
-    use super::{super::super::link::Link, MigrateError, OutboxTable, Quotes, Tables, Version, apply};
+    use super::{super::super::Link, MigrateError, OutboxTable, Quotes, Tables, Version, apply};
 
     const HAS: &str = "
         SELECT count(*) FROM information_schema.columns

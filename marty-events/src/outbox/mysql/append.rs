@@ -2,9 +2,8 @@ use sqlx::{Connection, MySql, MySqlConnection, QueryBuilder, SqlStr};
 
 use super::{
     super::{
-        OutboxTable,
-        append::{headers_text, key_hash},
-        sql::Quotes,
+        OutboxTable, Quotes,
+        encoding::{headers_text, key_hash},
         store::{database_error, not_kept},
     },
     number,

@@ -12,12 +12,13 @@ use uuid::Uuid;
 use super::{
     super::{
         lanes::Lane,
-        store::{Refused, RowId, Settled},
+        store::{Refused, Settled},
     },
     statements::{numbers, quoted, text},
     store::{LONGEST_LIST, MySqlStore},
     work::Work,
 };
+use crate::outbox::RowId;
 
 /// So many refusals go into one statement, each with its reason.
 const MOST_REFUSALS: usize = 100;

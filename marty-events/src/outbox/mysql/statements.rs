@@ -3,7 +3,7 @@ use std::fmt::{Display, Write};
 use sqlx::SqlStr;
 
 use super::{
-    super::{OutboxTable, lanes::LANE_OF, sql::Quotes},
+    super::{OutboxTable, Quotes, lanes::LANE_OF},
     rows::EVENT,
 };
 

@@ -7,7 +7,7 @@ use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
         lanes::Lane,
-        store::{Heartbeat, Holding, LONGEST_TIME, Page, Refused, RowId, Settled, Store, count, database_error},
+        store::{Heartbeat, Holding, LONGEST_TIME, Page, Refused, Settled, Store, count, database_error},
         wake::Wake,
     },
     position::MySqlPosition,
@@ -15,7 +15,7 @@ use super::{
     statements::Statements,
     work,
 };
-use crate::EventError;
+use crate::{EventError, outbox::RowId};
 
 /// The outbox in a MySQL or MariaDB database.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use sqlx::{AssertSqlSafe, MySql, MySqlPool, Row, SqlStr, mysql::MySqlRow};
 
 use super::{
-    super::{Fault, OutboxTable, link::Link, store::count},
+    super::{Fault, Link, OutboxTable, store::count},
     statements::statement,
 };
 

@@ -5,9 +5,8 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        OutboxTable,
-        append::{headers_text, key_hash},
-        sql::Quotes,
+        OutboxTable, Quotes,
+        encoding::{headers_text, key_hash},
         store::{database_error, not_kept},
     },
     listen::{Announcements, channel},

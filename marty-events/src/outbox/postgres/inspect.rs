@@ -9,11 +9,10 @@ use sqlx::{
 
 use super::{
     super::{
-        DeadLetter, PendingEvent,
+        DeadLetter, PendingEvent, Quotes,
         filter::{DeadLetterFilter, DeadLetterPlace, FIRST},
         inspect::Inspect,
         row::timestamp,
-        sql::Quotes,
         store::{count, milliseconds},
     },
     rows::{self, DIED_AT, EVENT},

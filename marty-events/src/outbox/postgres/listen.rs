@@ -60,7 +60,7 @@ impl Announcements {
 
 /// Listens on a connection of its own until that is lost.
 pub(super) async fn listen(pool: &PgPool, table: &OutboxTable, wake: &Wake) -> Result<(), sqlx::Error> {
-    let options = super::super::pool::plain((*pool.connect_options()).clone());
+    let options = crate::database::plain((*pool.connect_options()).clone());
     let own = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
     let mut listener = PgListener::connect_with(&own).await?;
     sqlx::query(STAYS).execute(&mut listener).await?;

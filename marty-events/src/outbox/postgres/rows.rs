@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::super::{
     DeadLetter, HeaderText, Lane, Page, PendingEvent, QueuedRow,
+    encoding::check_encoding,
     lanes::lane_of,
-    record::check_encoding,
     row::{Columns, timestamp},
     store::Number,
 };

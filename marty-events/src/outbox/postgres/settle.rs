@@ -10,10 +10,11 @@ use uuid::Uuid;
 use super::{
     super::{
         lanes::Lane,
-        store::{Refused, RowId, Settled},
+        store::{Refused, Settled},
     },
     store::{PostgresStore, arrays},
 };
+use crate::outbox::RowId;
 
 /// How long a statement that has lanes waits for a row, in milliseconds.
 const LOCK_TIMEOUT: &str = "250";

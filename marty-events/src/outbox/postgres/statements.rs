@@ -1,7 +1,7 @@
 use sqlx::SqlStr;
 
 use super::{
-    super::{OutboxTable, sql::Quotes},
+    super::{OutboxTable, Quotes},
     fetch, heartbeat, listen,
     rows::{DIED_AT, EVENT, NO_RECORD, RECORD},
     settle::{self, settlement},

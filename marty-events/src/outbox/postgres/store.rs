@@ -12,11 +12,9 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
+        DeadLetter, Link, OutboxStats, OutboxTable, PendingEvent, Quotes, RelayStatus,
         lanes::Lane,
-        link::Link,
-        sql::Quotes,
-        store::{Heartbeat, Holding, Page, Refused, RowId, Settled, Store, count, database_error, milliseconds},
+        store::{Heartbeat, Holding, Page, Refused, Settled, Store, count, database_error, milliseconds},
         wake::Wake,
     },
     listen,
@@ -25,7 +23,7 @@ use super::{
     session::{IS_UNUSUAL, Session, is_spoilt},
     statements::Statements,
 };
-use crate::EventError;
+use crate::{EventError, outbox::RowId};
 
 /// The outbox in a PostgreSQL database.
 #[derive(Debug, Clone)]

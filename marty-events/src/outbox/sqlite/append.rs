@@ -1,9 +1,8 @@
 use sqlx::{Connection, SqlStr, SqliteConnection};
 
 use super::super::{
-    OutboxTable,
-    append::{headers_text, key_hash},
-    sql::Quotes,
+    OutboxTable, Quotes,
+    encoding::{headers_text, key_hash},
     store::{database_error, not_kept},
 };
 use crate::{EventError, event::envelope::Message};

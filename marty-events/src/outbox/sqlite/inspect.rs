@@ -10,11 +10,10 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        DeadLetter, PendingEvent,
+        DeadLetter, PendingEvent, Quotes,
         filter::{DeadLetterFilter, DeadLetterPlace, FIRST},
         inspect::Inspect,
         row::timestamp,
-        sql::Quotes,
         store::{count, milliseconds},
     },
     rows::{self, EVENT},

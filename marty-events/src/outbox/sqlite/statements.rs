@@ -1,7 +1,7 @@
 use sqlx::SqlStr;
 
 use super::{
-    super::{OutboxTable, lanes::LANE_OF, sql::Quotes},
+    super::{OutboxTable, Quotes, lanes::LANE_OF},
     rows::EVENT,
 };
 

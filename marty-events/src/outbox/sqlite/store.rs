@@ -7,15 +7,13 @@ use super::{
     super::{
         DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
         lanes::Lane,
-        store::{
-            Heartbeat, Holding, Page, Position, Refused, RowId, Settled, Store, count, database_error, milliseconds,
-        },
+        store::{Heartbeat, Holding, Page, Position, Refused, Settled, Store, count, database_error, milliseconds},
         wake::Wake,
     },
     rows,
     statements::Statements,
 };
-use crate::EventError;
+use crate::{EventError, outbox::RowId};
 
 /// The outbox in a SQLite database.
 #[derive(Debug, Clone)]

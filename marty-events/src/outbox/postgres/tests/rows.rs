@@ -1,7 +1,10 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    super::super::store::{Refused, RowId, Settled},
+    super::super::{
+        RowId,
+        store::{Refused, Settled},
+    },
     *,
 };
 

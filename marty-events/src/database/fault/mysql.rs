@@ -3,7 +3,7 @@
 
 use super::Fault;
 
-pub(super) fn fault(number: u16) -> Fault {
+pub(crate) fn fault(number: u16) -> Fault {
     match number {
         // ER_NO_SUCH_TABLE, ER_BAD_FIELD_ERROR
         1146 | 1054 => Fault::Missing,

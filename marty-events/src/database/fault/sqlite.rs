@@ -2,7 +2,7 @@
 
 use super::Fault;
 
-pub(super) fn fault(code: u32, message: &str) -> Fault {
+pub(crate) fn fault(code: u32, message: &str) -> Fault {
     match code & 0xff {
         // SQLITE_ERROR says no more than its text, which SQLite never translates.
         1 if message.starts_with("no such table") || message.starts_with("no such column") => Fault::Missing,

@@ -1,60 +1,44 @@
-//! Rows as a relay takes them: what Kafka will get, and what their delivery is decided by.
+//! The texts of a row: how headers are written into the table and read from it, and by which version.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, fmt};
 
-use jiff::Timestamp;
 use serde::{
     Deserialize, Deserializer,
     de::{SeqAccess, Visitor},
 };
-use uuid::Uuid;
 
-use super::{
-    row::{ENCODING, newer, no_headers},
-    store::RowId,
+use crate::{
+    EventError,
+    event::{envelope::Message, trace::TraceContext},
 };
-use crate::{EventError, event::trace::TraceContext};
 
-/// An event on its way from the outbox to Kafka.
-pub(crate) struct QueuedRow {
-    /// Its place in the outbox.
-    pub(crate) seq: i64,
-    pub(crate) event_id: Uuid,
-    pub(crate) topic: String,
-    pub(crate) key: Option<String>,
-    /// Records of the same ordering key keep their order.
-    pub(crate) ordering_key: Option<Arc<str>>,
-    pub(crate) lane: i32,
-    pub(crate) headers: HeaderText,
-    pub(crate) payload: Vec<u8>,
-    /// When it was written, by the database's clock.
-    pub(crate) created_at: Timestamp,
-    /// How often the broker has refused it.
-    pub(crate) attempts: i32,
+/// The encoding of headers and payload that this version writes and reads.
+pub(crate) const ENCODING: i16 = 1;
+/// A dead letter whose payload and headers were emptied.
+pub(crate) const EMPTIED: i16 = 0;
+
+/// The CRC-32 (IEEE 802.3) of what the event is ordered by, or of its id where it is not.
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+pub(crate) fn key_hash(message: &Message) -> i64 {
+    let hash = match &message.ordering_key {
+        Some(key) => crc32fast::hash(key.as_bytes()),
+        None => crc32fast::hash(message.id.as_bytes()),
+    };
+    i64::from(hash)
 }
 
-impl QueuedRow {
-    /// How many bytes its headers and payload have.
-    pub(crate) fn size(&self) -> usize {
-        self.payload.len() + self.headers.0.len()
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+pub(crate) fn headers_text(message: &Message) -> Result<String, EventError> {
+    struct Pairs<'a>(&'a Message);
+
+    impl serde::Serialize for Pairs<'_> {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_seq(self.0.headers())
+        }
     }
 
-    pub(crate) fn row_id(&self) -> RowId {
-        RowId { seq: self.seq, event_id: self.event_id }
-    }
-}
-
-/// Leaves the payload out, as of what people see.
-impl fmt::Debug for QueuedRow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("QueuedRow")
-            .field("seq", &self.seq)
-            .field("event_id", &self.event_id)
-            .field("topic", &self.topic)
-            .field("attempts", &self.attempts)
-            .field("payload_bytes", &self.payload.len())
-            .finish_non_exhaustive()
-    }
+    serde_json::to_string(&Pairs(message))
+        .map_err(|source| EventError::Serialize { field: "headers".to_owned(), source })
 }
 
 /// Why a version cannot send a row of another one.
@@ -88,6 +72,11 @@ impl HeaderText {
         TraceContext::new(&parent?, state)
     }
 
+    /// The bytes of the list.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Goes through the headers in their order.
     pub(crate) fn fold<T>(&self, first: T, add: impl FnMut(T, &str, &str) -> T) -> T {
         if self.0.is_empty() {
@@ -95,6 +84,19 @@ impl HeaderText {
         }
         read(&self.0, first, add).expect("the same text was read when this was made")
     }
+}
+
+/// What is wrong with an encoding that is none of this version's.
+pub(crate) fn newer(encoding: i16) -> String {
+    format!("encoding {encoding} was written by a newer version; upgrade marty-events (this one reads {ENCODING})")
+}
+
+/// What is wrong with headers, without what is in them: the words of a wrong type would have the value.
+pub(crate) fn no_headers(error: &serde_json::Error) -> String {
+    if error.is_data() {
+        return format!("headers: no list of pairs of texts, at line {} column {}", error.line(), error.column());
+    }
+    format!("headers: {error}")
 }
 
 fn read<T>(text: &str, first: T, add: impl FnMut(T, &str, &str) -> T) -> Result<T, serde_json::Error> {

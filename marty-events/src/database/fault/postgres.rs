@@ -3,7 +3,7 @@
 use super::Fault;
 
 /// `routine` is the server's function that reports the error. A pooler's own errors have none.
-pub(super) fn fault(code: &str, routine: Option<&str>, message: &str) -> Fault {
+pub(crate) fn fault(code: &str, routine: Option<&str>, message: &str) -> Fault {
     match code {
         // undefined_table, undefined_column (tables of an earlier version), invalid_schema_name
         "42P01" | "42703" | "3F000" => Fault::Missing,

@@ -51,7 +51,7 @@ pub enum OutboxConnection<'a> {
     Sqlite(&'a mut SqliteConnection),
     #[doc(hidden)]
     #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-    None(&'a mut super::none::NoDatabase),
+    None(&'a mut super::NoDatabase),
 }
 
 #[cfg(feature = "postgres")]

@@ -30,7 +30,7 @@ pub enum OutboxPool {
     Sqlite(SqlitePool),
     #[doc(hidden)]
     #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-    None(super::none::NoDatabase),
+    None(super::NoDatabase),
 }
 
 impl OutboxPool {
@@ -105,7 +105,7 @@ impl OutboxPool {
 /// Without the parameter that sqlx adds for floating-point numbers, of which the outbox has none: `PgBouncer` lets no client in that sends
 /// it, unless it is told to ignore it.
 #[cfg(feature = "postgres")]
-pub(super) fn plain(options: PgConnectOptions) -> PgConnectOptions {
+pub(crate) fn plain(options: PgConnectOptions) -> PgConnectOptions {
     options.extra_float_digits(None)
 }
 

@@ -1,0 +1,23 @@
+//! The things that every table of the library shares: pools, transaction handles, names of tables, and the meaning of a database's errors.
+
+mod fault;
+mod handle;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod link;
+#[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
+mod no_database;
+mod pool;
+mod quotes;
+mod table;
+
+pub(crate) use fault::Fault;
+pub use handle::{OutboxConnection, OutboxTransaction};
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) use link::Link;
+#[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
+pub(crate) use no_database::NoDatabase;
+pub use pool::OutboxPool;
+#[cfg(feature = "postgres")]
+pub(crate) use pool::plain;
+pub(crate) use quotes::Quotes;
+pub use table::{InvalidTable, OutboxTable};
