@@ -1,94 +1,12 @@
-//! What operators ask of a database, and no relay does.
+//! The people's half of a database: the questions of operators, which no relay asks.
 
 use std::{future::Future, time::Duration};
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
-use super::{DeadLetter, DeadLetterFilter, DeadLetterPlace, OutboxRepository, PendingEvent, on_store, store::Store};
+use super::{DeadLetter, DeadLetterFilter, DeadLetterPlace, PendingEvent, RelayStatus};
 use crate::EventError;
-
-/// For tools: pages, counts, and work in bounded steps.
-impl OutboxRepository {
-    /// The database's clock.
-    pub async fn clock(&self) -> Result<Timestamp, EventError> {
-        on_store!(&self.pool, self.table, store => store.clock().await)
-    }
-
-    /// Sentences on settings of the database's server that weaken what the outbox promises; none where it has none of them.
-    pub async fn cautions(&self) -> Result<Vec<&'static str>, EventError> {
-        on_store!(&self.pool, self.table, store => store.cautions().await)
-    }
-
-    /// The oldest `limit` events that wait behind the number `seq`. An event with a lower number that is committed later is not
-    /// among them.
-    pub async fn pending_after(&self, seq: i64, limit: u32) -> Result<Vec<PendingEvent>, EventError> {
-        on_store!(&self.pool, self.table, store => store.pending_after(seq, limit.into()).await)
-    }
-
-    /// The highest number of the events that wait, if any does.
-    pub async fn last_pending(&self) -> Result<Option<i64>, EventError> {
-        on_store!(&self.pool, self.table, store => store.last_pending().await)
-    }
-
-    /// The topics that the events that wait, and the dead letters, are bound for. Reads all of both tables.
-    pub async fn topics(&self) -> Result<Vec<String>, EventError> {
-        on_store!(&self.pool, self.table, store => store.topics().await)
-    }
-
-    /// The first `limit` dead letters that `filter` means, in the order in which they were written.
-    pub async fn find_dead_letters(
-        &self,
-        filter: &DeadLetterFilter,
-        limit: u32,
-    ) -> Result<Vec<DeadLetter>, EventError> {
-        on_store!(&self.pool, self.table, store => store.find_dead(filter, limit.into()).await)
-    }
-
-    /// The same without the letters: their ids and places, for work in steps on more of them than memory should hold.
-    ///
-    /// ```no_run
-    /// # async fn example(outbox: marty_events::OutboxRepository) -> Result<(), marty_events::EventError> {
-    /// use marty_events::outbox::DeadLetterFilter;
-    ///
-    /// let mut filter = DeadLetterFilter::default().topic("marty.users.user.created");
-    /// loop {
-    ///     let places = outbox.locate_dead_letters(&filter, 1_000).await?;
-    ///     let Some(&last) = places.last() else { break };
-    ///     outbox.requeue(&places.iter().map(|place| place.event_id).collect::<Vec<_>>()).await?;
-    ///     filter = filter.after(last);
-    /// }
-    /// # Ok(()) }
-    /// ```
-    pub async fn locate_dead_letters(
-        &self,
-        filter: &DeadLetterFilter,
-        limit: u32,
-    ) -> Result<Vec<DeadLetterPlace>, EventError> {
-        on_store!(&self.pool, self.table, store => store.locate_dead(filter, limit.into()).await)
-    }
-
-    /// How many dead letters `filter` means.
-    pub async fn count_dead_letters(&self, filter: &DeadLetterFilter) -> Result<u64, EventError> {
-        on_store!(&self.pool, self.table, store => store.count_dead(filter).await)
-    }
-
-    /// How many delivered events are [kept](crate::OutboxRelayBuilder::keep_published) that were delivered longer ago than `age`.
-    pub async fn count_published(&self, age: Duration) -> Result<u64, EventError> {
-        on_store!(&self.pool, self.table, store => store.count_published(age).await)
-    }
-
-    /// Deletes `limit` dead letters at the most that died longer ago than `age`; answers how many. Done again until it answers
-    /// less than `limit`, this is [`cleanup`](Self::cleanup) without its long transaction.
-    pub async fn cleanup_some(&self, age: Duration, limit: u32) -> Result<u64, EventError> {
-        on_store!(&self.pool, self.table, store => store.cleanup(age, limit.into()).await)
-    }
-
-    /// Deletes `limit` [kept](crate::OutboxRelayBuilder::keep_published) events at the most that were delivered longer ago
-    /// than `age`; answers how many.
-    pub async fn forget_published(&self, age: Duration, limit: u32) -> Result<u64, EventError> {
-        on_store!(&self.pool, self.table, store => store.forget(age, limit.into()).await)
-    }
-}
 
 /// A look into the outbox in one database. Every method is one statement.
 pub(crate) trait Inspect {
@@ -126,4 +44,28 @@ pub(crate) trait Inspect {
 
     /// How many delivered events are kept that were delivered longer ago than `age`.
     fn count_published(&self, age: Duration) -> impl Future<Output = Result<u64, EventError>> + Send;
+
+    fn pending(&self, limit: i64) -> impl Future<Output = Result<Vec<PendingEvent>, EventError>> + Send;
+
+    /// In the order of their numbers and ids, those behind `after`.
+    fn dead_letters(
+        &self,
+        after: (i64, Uuid),
+        limit: i64,
+    ) -> impl Future<Output = Result<Vec<DeadLetter>, EventError>> + Send;
+
+    fn dead_letter(&self, id: Uuid) -> impl Future<Output = Result<Option<DeadLetter>, EventError>> + Send;
+
+    /// Those that are known, in the order in which they began.
+    fn relays(&self) -> impl Future<Output = Result<Vec<RelayStatus>, EventError>> + Send;
+
+    /// Puts dead letters that have their payload back at the outbox's end, with their ids and no attempts; answers how many
+    /// there were.
+    fn requeue(&self, ids: &[Uuid]) -> impl Future<Output = Result<u64, EventError>> + Send;
+
+    /// Deletes dead letters.
+    fn discard(&self, ids: &[Uuid]) -> impl Future<Output = Result<u64, EventError>> + Send;
+
+    /// Empties dead letters of their payloads and headers.
+    fn redact(&self, ids: &[Uuid]) -> impl Future<Output = Result<u64, EventError>> + Send;
 }

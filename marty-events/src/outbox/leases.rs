@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::{
     Heartbeat, Lane, OutboxTable, RowId,
-    store::{Settled, Store, Tally},
+    inspect::Inspect,
+    queue::{Queue, Settled, Tally},
 };
 
 fn beat(relay: Uuid) -> Heartbeat {
@@ -27,7 +28,7 @@ fn some(marks: &[&str]) -> Vec<Option<String>> {
     marks.iter().map(|mark| (!mark.is_empty()).then(|| (*mark).to_owned())).collect()
 }
 
-async fn keep_their_promises<S: Store>(store: &S) {
+async fn keep_their_promises<S: Queue + Inspect>(store: &S) {
     store.validate().await.expect("the tables");
     let [first, second] = [Uuid::now_v7(), Uuid::now_v7()];
     let held = store.heartbeat(&beat(first), None).await.expect("a heartbeat");
@@ -84,7 +85,7 @@ async fn keep_their_promises<S: Store>(store: &S) {
 /// Puts the lease of a relay by so many hours, as a clock that is set does.
 const MOVE: &str = "UPDATE event_outbox_relays SET expires_at = expires_at + 3600000000 * ?";
 
-async fn follow_the_clock<S: Store>(store: &S, shift: impl AsyncFn(i64)) {
+async fn follow_the_clock<S: Queue + Inspect>(store: &S, shift: impl AsyncFn(i64)) {
     let [first, second] = [Uuid::now_v7(), Uuid::now_v7()];
     let _ = store.heartbeat(&Heartbeat { tally: settled(0, 3), ..beat(first) }, None).await.expect("a heartbeat");
     shift(24).await;

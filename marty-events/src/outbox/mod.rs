@@ -19,12 +19,12 @@ pub(crate) mod mysql;
 pub(crate) mod none;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
+mod queue;
 mod queued_row;
 mod repository;
 mod row;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
-mod store;
 mod wake;
 
 pub(crate) use crate::database::Fault;
@@ -39,11 +39,11 @@ pub(crate) use encoding::HeaderText;
 pub use filter::{DeadLetterFilter, DeadLetterPlace};
 pub(crate) use lanes::Lane;
 pub use migrations::{migrate, migrate_table};
+pub(crate) use queue::{
+    Heartbeat, Holding, LONGEST_TIME, Number, Page, Position, Queue, Refused, Settled, Tally, Unreadable,
+};
 pub(crate) use queued_row::{QueuedRow, RowId};
 pub use repository::OutboxRepository;
 pub(crate) use repository::on_store;
 pub use row::{DeadLetter, OutboxStats, PendingEvent, RelayStatus};
-pub(crate) use store::{
-    Heartbeat, Holding, LONGEST_TIME, Number, Page, Position, Refused, Settled, Store, Tally, Unreadable,
-};
 pub(crate) use wake::{Wake, nudged};

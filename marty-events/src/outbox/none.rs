@@ -9,7 +9,7 @@ use super::{
     DeadLetter, DeadLetterFilter, DeadLetterPlace, OutboxStats, PendingEvent, RelayStatus,
     inspect::Inspect,
     lanes::Lane,
-    store::{Heartbeat, Holding, Page, Position, Refused, Settled, Store},
+    queue::{Heartbeat, Holding, Page, Position, Queue, Refused, Settled},
     wake::Wake,
 };
 use crate::{EventError, outbox::RowId};
@@ -59,7 +59,7 @@ macro_rules! refuse {
 }
 
 refuse! {
-    Store { type Position = Nowhere; }
+    Queue { type Position = Nowhere; }
     validate() -> ();
     heartbeat(&Heartbeat, Option<&Nowhere>) -> Holding;
     listen(&Wake) -> ();

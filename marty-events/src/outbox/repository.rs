@@ -1,3 +1,5 @@
+mod tools;
+
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
@@ -5,7 +7,10 @@ use std::{
 
 use uuid::Uuid;
 
-use super::{Appender, DeadLetter, OutboxPool, OutboxStats, OutboxTable, PendingEvent, RelayStatus, store::Store};
+use super::{
+    Appender, DeadLetter, OutboxPool, OutboxStats, OutboxTable, PendingEvent, RelayStatus, inspect::Inspect,
+    queue::Queue,
+};
 use crate::{EventError, event::envelope::Message};
 
 /// Looks into the outbox and repairs it.

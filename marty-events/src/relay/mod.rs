@@ -59,7 +59,7 @@ use crate::{
     config::EventConfig,
     kafka::Reach,
     observe::{self, Dependency},
-    outbox::{OutboxPool, OutboxTable, Store, Tally, Wake, on_store},
+    outbox::{OutboxPool, OutboxTable, Queue, Tally, Wake, on_store},
 };
 
 /// The shortest pause between two tries to take a lane.
@@ -183,7 +183,7 @@ impl OutboxRelay {
 }
 
 /// Passes on the announcements of other processes, for ever.
-async fn listen<S: Store>(Running { store, wake, health, .. }: Running<'_, S>) -> Infallible {
+async fn listen<S: Queue>(Running { store, wake, health, .. }: Running<'_, S>) -> Infallible {
     let mut circuit = Circuit::new(Dependency::Listener, health);
     loop {
         let heard = {
@@ -203,7 +203,7 @@ async fn listen<S: Store>(Running { store, wake, health, .. }: Running<'_, S>) -
     }
 }
 
-async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Result<(), EventError> {
+async fn run<S: Queue>(running: Running<'_, S>, stop: &CancellationToken) -> Result<(), EventError> {
     let Running { store, config, settings, wake, health, table, relay } = running;
     let mut dependencies = Dependencies {
         database: Circuit::new(Dependency::Database, health),
@@ -288,7 +288,7 @@ fn is_for_good(error: &EventError) -> bool {
 
 /// Until one can be made, as it could before: no thread is left, or a certificate is just being replaced. Others have the lanes
 /// meanwhile.
-async fn wait_for_producer<S: Store>(
+async fn wait_for_producer<S: Queue>(
     running: Running<'_, S>,
     broker: &mut Circuit,
     error: EventError,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Running, Settings, circuit::Circuit, delivery::Delivery, job::Job, tenure::Tenure, within};
 use crate::{
     EventError,
-    outbox::{RowId, Settled, Store},
+    outbox::{Queue, RowId, Settled},
 };
 
 /// The longest time of one statement.
@@ -55,7 +55,7 @@ impl Settlement {
         fresh.into_iter().chain(locked).min()
     }
 
-    pub(super) fn start<S: Store>(
+    pub(super) fn start<S: Queue>(
         &mut self,
         running: Running<'_, S>,
         tenure: &Tenure,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{PATIENCE, Running, job::Job, within};
 use crate::{
     EventError,
-    outbox::{Heartbeat, Holding, Lane, Store, Tally},
+    outbox::{Heartbeat, Holding, Lane, Queue, Tally},
 };
 
 /// The relay's lanes in one term, and the heartbeat that keeps them.
@@ -75,7 +75,7 @@ impl Tenure {
     }
 
     /// Sends a heartbeat; the answer to a `look` comes with it where the database answers at all.
-    pub(super) fn beat<S: Store>(
+    pub(super) fn beat<S: Queue>(
         &mut self,
         running: Running<'_, S>,
         delivers: bool,
@@ -133,14 +133,14 @@ impl Tenure {
 const MOMENT: Duration = Duration::from_millis(20);
 
 /// Gives the lanes back. If this fails the leases simply run out.
-pub(super) async fn leave<S: Store>(Running { store, relay, .. }: Running<'_, S>) {
+pub(super) async fn leave<S: Queue>(Running { store, relay, .. }: Running<'_, S>) {
     if let Err(error) = super::in_time(store.leave(relay)).await {
         tracing::warn!(%relay, %error, "the lanes could not be given back");
     }
 }
 
 /// Gives some lanes to another relay. If this fails the leases are renewed, and given away later.
-pub(super) async fn release<S: Store>(running: Running<'_, S>, lanes: &[Lane], mark: Option<&str>) {
+pub(super) async fn release<S: Queue>(running: Running<'_, S>, lanes: &[Lane], mark: Option<&str>) {
     let Running { store, relay, .. } = running;
     if lanes.is_empty() {
         return;
@@ -152,7 +152,7 @@ pub(super) async fn release<S: Store>(running: Running<'_, S>, lanes: &[Lane], m
 }
 
 /// The first heartbeat of a relay without lanes.
-pub(super) async fn stand_by<S: Store>(
+pub(super) async fn stand_by<S: Queue>(
     Running { store, settings, relay, .. }: Running<'_, S>,
     delivers: bool,
     tally: Tally,

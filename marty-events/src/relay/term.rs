@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     observe,
-    outbox::{Holding, Store, nudged},
+    outbox::{Holding, Queue, nudged},
 };
 
 /// The reason for the end of a term.
@@ -32,7 +32,7 @@ pub(super) enum End {
 
 /// Works on the lanes of `holding`, which were asked for at `asked`, until one of them is lost, some of them are given away, or `stop`
 /// and everything under way is settled.
-pub(super) async fn work<S: Store>(
+pub(super) async fn work<S: Queue>(
     running: Running<'_, S>,
     dependencies: &mut Dependencies,
     producer: RelayProducer,
@@ -62,7 +62,7 @@ pub(super) async fn work<S: Store>(
     end
 }
 
-struct Term<'a, 'n, S: Store> {
+struct Term<'a, 'n, S: Queue> {
     running: Running<'a, S>,
     dependencies: &'n mut Dependencies,
     tenure: Tenure,
@@ -77,7 +77,7 @@ struct Term<'a, 'n, S: Store> {
 }
 
 /// The next thing that happens.
-enum Next<S: Store> {
+enum Next<S: Queue> {
     Beaten(Beaten),
     Took(super::intake::Took<S>),
     Settled(super::settlement::Done),
@@ -90,7 +90,7 @@ enum Next<S: Store> {
     Due,
 }
 
-impl<S: Store> Term<'_, '_, S> {
+impl<S: Queue> Term<'_, '_, S> {
     async fn work(&mut self, stop: &CancellationToken) -> End {
         loop {
             self.delivery.hear_all(&mut self.dependencies.broker);

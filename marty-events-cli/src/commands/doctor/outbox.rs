@@ -63,7 +63,7 @@ pub(super) async fn check(outbox: &Outbox, max_age: Duration, report: &mut Repor
         report.add(Check::warning(
             "settings",
             caution.to_owned(),
-            "see \"What each database gives\" in the documentation",
+            "see \"The outbox in each database\" in the documentation",
         ));
     }
     if let Err(error) = events(outbox, max_age, report).await {

@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::{super::store::has_all_lanes, statements::statement, store::MySqlStore, work};
+use super::{super::queue::has_all_lanes, queue::MySqlStore, statements::statement, work};
 use crate::EventError;
 
 const TABLES: [&str; 6] = ["", "_dead_letters", "_published", "_relays", "_lanes", "_order_locks"];

@@ -15,10 +15,10 @@ use self::rows::{Held, LANES, RELAYS, View};
 use super::{
     super::{
         lanes::{Lane, share},
-        store::{Heartbeat, Holding, count, milliseconds},
+        queue::{Heartbeat, Holding, count, milliseconds},
     },
+    queue::MySqlStore,
     statements::{numbers, quoted, text},
-    store::MySqlStore,
     work::Work,
 };
 

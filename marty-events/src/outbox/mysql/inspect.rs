@@ -10,15 +10,15 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        DeadLetter, PendingEvent,
+        DeadLetter, PendingEvent, RelayStatus,
         filter::{DeadLetterFilter, DeadLetterPlace, FIRST},
         inspect::Inspect,
+        queue::{count, milliseconds},
         row::timestamp,
-        store::{count, milliseconds},
     },
+    queue::MySqlStore,
     rows, server,
     statements::statement,
-    store::MySqlStore,
 };
 use crate::EventError;
 
@@ -108,5 +108,58 @@ impl Inspect for MySqlStore {
         let sql = self.inspecting("SELECT count(*) FROM {published} WHERE published_at < {now} - ? * 1000");
         let number = sqlx::query_scalar(sql).bind(milliseconds(age)).fetch_one(&self.pool).await;
         number.map(count).map_err(self.error("count delivered events"))
+    }
+
+    async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {
+        let rows = sqlx::query(self.sql.pending.clone())
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.error("list the pending events"))?;
+        rows.iter().map(rows::event).collect()
+    }
+
+    async fn dead_letters(&self, (seq, id): (i64, Uuid), limit: i64) -> Result<Vec<DeadLetter>, EventError> {
+        let rows = sqlx::query(self.sql.dead_letters.clone())
+            .bind(seq)
+            .bind(id.to_string())
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.error("list the dead letters"))?;
+        rows.iter().map(rows::dead_letter).collect()
+    }
+
+    async fn dead_letter(&self, id: Uuid) -> Result<Option<DeadLetter>, EventError> {
+        let row = sqlx::query(self.sql.dead_letter.clone()).bind(id.to_string()).fetch_optional(&self.pool).await;
+        row.map_err(self.error("look for a dead letter"))?.as_ref().map(rows::dead_letter).transpose()
+    }
+
+    async fn relays(&self) -> Result<Vec<RelayStatus>, EventError> {
+        let operation = "list the relays";
+        let rows = sqlx::query(self.sql.relays.clone()).fetch_all(&self.pool).await.map_err(self.error(operation))?;
+        let relays = rows.iter().map(rows::relay).collect::<Result<Vec<_>, _>>();
+        Ok(RelayStatus::gather(relays.map_err(self.error(operation))?))
+    }
+
+    async fn requeue(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        let operation = "requeue dead letters";
+        let mut transaction = self.pool.begin().await.map_err(self.error(operation))?;
+        let mut requeued = 0;
+        // The lock comes first: two that bring back the same ones must not both copy them.
+        for statement in [self.sql.lock_dead(ids), self.sql.requeue(ids), self.sql.delete_requeued(ids)] {
+            let done = sqlx::query(statement).persistent(false).execute(&mut *transaction).await;
+            requeued = done.map_err(self.error(operation))?.rows_affected();
+        }
+        transaction.commit().await.map_err(self.error(operation))?;
+        Ok(requeued)
+    }
+
+    async fn discard(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        self.repair(self.sql.discard(ids), "discard dead letters").await
+    }
+
+    async fn redact(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        self.repair(self.sql.redact(ids), "empty dead letters").await
     }
 }

@@ -9,18 +9,18 @@ mod gaps;
 mod holding;
 mod inspect;
 mod position;
+mod queue;
 mod reading;
 mod rows;
 mod server;
 mod settling;
 mod statements;
-mod store;
 mod work;
 
 use sqlx::mysql::MySqlDatabaseError;
 
 pub(super) use append::Append;
-pub(crate) use store::MySqlStore;
+pub(crate) use queue::MySqlStore;
 
 /// MySQL's own number of an error, which says more than the standard's code.
 pub(crate) fn number(error: &sqlx::Error) -> Option<u16> {

@@ -9,13 +9,13 @@
 //! Between drawing a number and inserting its row a server takes microseconds, and for the last row of a large statement as
 //! long as that statement takes; in that time not even this look shows the row. So a gap is given up only once it has been one
 //! for [`PATIENCE`](super::gaps::PATIENCE). A statement that is stalled for longer can cost a row its order, and not its
-//! delivery: [`first_between`](super::super::store::Store::first_between) finds it.
+//! delivery: [`first_between`](super::super::queue::Queue::first_between) finds it.
 
 mod mark;
 
 use std::time::{Duration, Instant};
 
-use super::{super::store::Position, gaps::Gaps};
+use super::{super::queue::Position, gaps::Gaps};
 
 /// How many numbers a read looks through at first where the rows may be gone already.
 const WIDTH: i64 = 100_000;

@@ -7,12 +7,12 @@ use sqlx::{Row, mysql::MySqlRow};
 use super::{
     super::{
         lanes::{Lane, lane_of, longest, span},
-        store::{Page, Position},
+        queue::{Page, Position},
     },
     position::{MOST_RANGES, MySqlPosition},
+    queue::{LONGEST_LIST, MySqlStore},
     rows,
     statements::{numbers, statement},
-    store::{LONGEST_LIST, MySqlStore},
     work,
 };
 

@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use super::super::{
     DeadLetter, PendingEvent,
+    queue::Number,
     row::{Columns, timestamp},
-    store::Number,
 };
 use crate::EventError;
 

@@ -12,10 +12,10 @@ use uuid::Uuid;
 use super::{
     super::{
         lanes::Lane,
-        store::{Refused, Settled},
+        queue::{Refused, Settled},
     },
+    queue::{LONGEST_LIST, MySqlStore},
     statements::{numbers, quoted, text},
-    store::{LONGEST_LIST, MySqlStore},
     work::Work,
 };
 use crate::outbox::RowId;

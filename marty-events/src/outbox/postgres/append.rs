@@ -7,7 +7,7 @@ use super::{
     super::{
         OutboxTable, Quotes,
         encoding::{headers_text, key_hash},
-        store::{database_error, not_kept},
+        queue::{database_error, not_kept},
     },
     listen::{Announcements, channel},
 };

@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::{super::store::hidden, store::PostgresStore};
+use super::{super::queue::hidden, queue::PostgresStore};
 use crate::EventError;
 
 /// The tables that cannot serve. A policy shows and takes everything where it says `true`; every right needs one, and no restrictive policy
@@ -70,7 +70,7 @@ impl PostgresStore {
             .await
             .and_then(|row| row.try_get(0))
             .map_err(self.error(operation))?;
-        super::super::store::has_all_lanes(lanes, &self.table)
+        super::super::queue::has_all_lanes(lanes, &self.table)
     }
 
     /// Sentences on what weakens a promise.

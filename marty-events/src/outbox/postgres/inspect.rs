@@ -6,17 +6,18 @@ use sqlx::{
     postgres::{PgArguments, PgRow},
     query::Query,
 };
+use uuid::Uuid;
 
 use super::{
     super::{
-        DeadLetter, PendingEvent, Quotes,
+        DeadLetter, PendingEvent, Quotes, RelayStatus,
         filter::{DeadLetterFilter, DeadLetterPlace, FIRST},
         inspect::Inspect,
+        queue::{count, milliseconds},
         row::timestamp,
-        store::{count, milliseconds},
     },
+    queue::PostgresStore,
     rows::{self, DIED_AT, EVENT},
-    store::PostgresStore,
 };
 use crate::EventError;
 
@@ -100,5 +101,42 @@ impl Inspect for PostgresStore {
         );
         let number = self.row(sqlx::query(sql).bind(milliseconds(age))).await;
         number.and_then(|row| row.try_get(0)).map(count).map_err(self.error("count delivered events"))
+    }
+
+    async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {
+        let query = sqlx::query(self.sql.pending.clone()).bind(limit);
+        self.rows(query).await.map_err(self.error("list the pending events"))?.iter().map(rows::event).collect()
+    }
+
+    async fn dead_letters(&self, (seq, id): (i64, Uuid), limit: i64) -> Result<Vec<DeadLetter>, EventError> {
+        let query = sqlx::query(self.sql.dead_letters.clone()).bind(seq).bind(id).bind(limit);
+        self.rows(query).await.map_err(self.error("list the dead letters"))?.iter().map(rows::dead_letter).collect()
+    }
+
+    async fn dead_letter(&self, id: Uuid) -> Result<Option<DeadLetter>, EventError> {
+        let rows = self.rows(sqlx::query(self.sql.dead_letter.clone()).bind(id)).await;
+        rows.map_err(self.error("look for a dead letter"))?.first().map(rows::dead_letter).transpose()
+    }
+
+    async fn relays(&self) -> Result<Vec<RelayStatus>, EventError> {
+        let operation = "list the relays";
+        let rows = self.rows(sqlx::query(self.sql.relays.clone())).await.map_err(self.error(operation))?;
+        let relays = rows.iter().map(rows::relay).collect::<Result<Vec<_>, _>>();
+        Ok(RelayStatus::gather(relays.map_err(self.error(operation))?))
+    }
+
+    async fn requeue(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        let query = sqlx::query(self.sql.requeue.clone()).bind(ids);
+        self.changed(query).await.map_err(self.error("requeue dead letters"))
+    }
+
+    async fn discard(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        let query = sqlx::query(self.sql.discard.clone()).bind(ids);
+        self.changed(query).await.map_err(self.error("discard dead letters"))
+    }
+
+    async fn redact(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        let query = sqlx::query(self.sql.redact.clone()).bind(ids);
+        self.changed(query).await.map_err(self.error("empty dead letters"))
     }
 }

@@ -35,7 +35,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::store::Position,
+    super::queue::Position,
     mark::Mark,
     snapshot::{Place, ReadPoint},
 };

@@ -10,8 +10,8 @@ use super::super::{
     DeadLetter, HeaderText, Lane, Page, PendingEvent, QueuedRow,
     encoding::check_encoding,
     lanes::lane_of,
+    queue::Number,
     row::{Columns, timestamp},
-    store::Number,
 };
 use crate::EventError;
 

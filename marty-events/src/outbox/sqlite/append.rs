@@ -3,7 +3,7 @@ use sqlx::{Connection, SqlStr, SqliteConnection};
 use super::super::{
     OutboxTable, Quotes,
     encoding::{headers_text, key_hash},
-    store::{database_error, not_kept},
+    queue::{database_error, not_kept},
 };
 use crate::{EventError, event::envelope::Message};
 

@@ -1,6 +1,6 @@
 //! Whether the tables can serve: what the schema tells of them.
 
-use super::{super::store::has_all_lanes, store::SqliteStore};
+use super::{super::queue::has_all_lanes, queue::SqliteStore};
 use crate::EventError;
 
 const OF_THE_OUTBOX: &str = "lower({name}) IN (lower(?1), lower(?1 || '_dead_letters'), lower(?1 || '_published'),

@@ -7,9 +7,9 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use super::{
     super::{
         lanes::{Lane, share},
-        store::{Heartbeat, Holding, count, milliseconds},
+        queue::{Heartbeat, Holding, count, milliseconds},
     },
-    store::SqliteStore,
+    queue::SqliteStore,
 };
 
 impl SqliteStore {

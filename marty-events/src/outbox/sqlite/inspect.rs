@@ -10,15 +10,15 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        DeadLetter, PendingEvent, Quotes,
+        DeadLetter, PendingEvent, Quotes, RelayStatus,
         filter::{DeadLetterFilter, DeadLetterPlace, FIRST},
         inspect::Inspect,
+        queue::{count, milliseconds},
         row::timestamp,
-        store::{count, milliseconds},
     },
+    queue::{SqliteStore, json, texts},
     rows::{self, EVENT},
     statements::NOW,
-    store::SqliteStore,
 };
 use crate::EventError;
 
@@ -102,5 +102,73 @@ impl Inspect for SqliteStore {
         let sql = self.inspecting("SELECT count(*) FROM {published} WHERE published_at < {now} - ?1 * 1000");
         let number = sqlx::query_scalar(sql).bind(milliseconds(age)).fetch_one(&self.pool).await;
         number.map(count).map_err(self.error("count delivered events"))
+    }
+
+    async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {
+        let rows = sqlx::query(self.sql.pending.clone())
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.error("list the pending events"))?;
+        rows.iter().map(rows::event).collect()
+    }
+
+    async fn dead_letters(&self, (seq, id): (i64, Uuid), limit: i64) -> Result<Vec<DeadLetter>, EventError> {
+        let rows = sqlx::query(self.sql.dead_letters.clone())
+            .bind(seq)
+            .bind(id.to_string())
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.error("list the dead letters"))?;
+        rows.iter().map(rows::dead_letter).collect()
+    }
+
+    async fn dead_letter(&self, id: Uuid) -> Result<Option<DeadLetter>, EventError> {
+        let row = sqlx::query(self.sql.dead_letter.clone()).bind(id.to_string()).fetch_optional(&self.pool).await;
+        row.map_err(self.error("look for a dead letter"))?.as_ref().map(rows::dead_letter).transpose()
+    }
+
+    async fn relays(&self) -> Result<Vec<RelayStatus>, EventError> {
+        let operation = "list the relays";
+        let rows = sqlx::query(self.sql.relays.clone()).fetch_all(&self.pool).await.map_err(self.error(operation))?;
+        let relays = rows.iter().map(rows::relay).collect::<Result<Vec<_>, _>>();
+        Ok(RelayStatus::gather(relays.map_err(self.error(operation))?))
+    }
+
+    async fn requeue(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        let operation = "requeue dead letters";
+        let ids = json(&texts(ids))?;
+        let mut transaction = self.begin(operation).await?;
+        let done = sqlx::query(self.sql.requeue.clone())
+            .bind(&ids)
+            .execute(&mut *transaction)
+            .await
+            .map_err(self.error(operation))?;
+        sqlx::query(self.sql.delete_requeued.clone())
+            .bind(&ids)
+            .execute(&mut *transaction)
+            .await
+            .map_err(self.error(operation))?;
+        transaction.commit().await.map_err(self.error(operation))?;
+        Ok(done.rows_affected())
+    }
+
+    async fn discard(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        let done = sqlx::query(self.sql.discard.clone())
+            .bind(json(&texts(ids))?)
+            .execute(&self.pool)
+            .await
+            .map_err(self.error("discard dead letters"))?;
+        Ok(done.rows_affected())
+    }
+
+    async fn redact(&self, ids: &[Uuid]) -> Result<u64, EventError> {
+        let done = sqlx::query(self.sql.redact.clone())
+            .bind(json(&texts(ids))?)
+            .execute(&self.pool)
+            .await
+            .map_err(self.error("empty dead letters"))?;
+        Ok(done.rows_affected())
     }
 }

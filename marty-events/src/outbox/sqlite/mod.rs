@@ -7,9 +7,9 @@ mod append;
 mod fit;
 mod holding;
 mod inspect;
+mod queue;
 mod rows;
 mod statements;
-mod store;
 
 pub(super) use append::Append;
-pub(crate) use store::SqliteStore;
+pub(crate) use queue::SqliteStore;

@@ -14,7 +14,7 @@ use crate::{
     error::OneLine,
     kafka,
     observe::{Again, RelayMetrics},
-    outbox::{Lane, Refused, Settled, Store},
+    outbox::{Lane, Queue, Refused, Settled},
 };
 
 /// The longest wait between two refusals of one event.
@@ -116,7 +116,7 @@ impl Refusals {
     }
 
     /// Writes the refusals down that wait.
-    pub(in crate::relay) fn start<S: Store>(
+    pub(in crate::relay) fn start<S: Queue>(
         &mut self,
         Running { store, relay, config, .. }: Running<'_, S>,
         tenure: &Tenure,

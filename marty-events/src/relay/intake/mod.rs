@@ -14,7 +14,7 @@ use super::{
 use crate::{
     EventError,
     observe::RelayMetrics,
-    outbox::{Lane, Page, Position, Store, Unreadable},
+    outbox::{Lane, Page, Position, Queue, Unreadable},
 };
 
 use pass::{CatchUp, Passed};
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LONGEST_PATIENCE: Duration = Duration::from_mins(15);
 
 /// The relay's position in one term, and its reads under way.
-pub(super) struct Intake<S: Store> {
+pub(super) struct Intake<S: Queue> {
     position: S::Position,
     /// The database may be another one than before, where the position means nothing: it is taken from the database anew.
     is_doubtful: bool,
@@ -50,7 +50,7 @@ pub(super) struct Intake<S: Store> {
 }
 
 /// The result of a read.
-pub(super) struct Read<S: Store> {
+pub(super) struct Read<S: Queue> {
     /// The numbers of rows whose turn has come, and the rows.
     wanted: Vec<i64>,
     loaded: Result<Page, EventError>,
@@ -62,12 +62,12 @@ pub(super) struct Read<S: Store> {
 type Fetched<P> = (Page, P, Duration);
 
 /// Something that was read.
-pub(super) enum Took<S: Store> {
+pub(super) enum Took<S: Queue> {
     Page(Read<S>),
     Pass(Passed),
 }
 
-impl<S: Store> Intake<S> {
+impl<S: Queue> Intake<S> {
     pub(super) fn new(marks: &[Option<String>]) -> Self {
         let now = Instant::now();
         Self {

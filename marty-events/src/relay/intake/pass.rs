@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     EventError,
-    outbox::{Lane, Page, Position, Store},
+    outbox::{Lane, Page, Position, Queue},
 };
 
 /// The shortest pause between two passes.
@@ -71,7 +71,7 @@ impl CatchUp {
     }
 
     /// Begins a pass if one is due, up to the position that is `reached`, or goes on with the pass under way.
-    pub(super) fn start<S: Store>(
+    pub(super) fn start<S: Queue>(
         &mut self,
         Running { store, .. }: Running<'_, S>,
         lanes: &[Lane],

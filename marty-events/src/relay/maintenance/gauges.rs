@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     observe,
-    outbox::{OutboxTable, Store},
+    outbox::{OutboxTable, Queue},
 };
 
 /// The pause after a count is so many times as long as the count. A count reads the index of the whole backlog, so a count of a large one
@@ -17,7 +17,7 @@ const SHARE: u32 = 100;
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// Counts waiting and dead events for ever, with pauses of `pause` at the least.
-pub(in crate::relay) async fn watch<S: Store>(store: &S, table: &OutboxTable, pause: Duration) -> Infallible {
+pub(in crate::relay) async fn watch<S: Queue>(store: &S, table: &OutboxTable, pause: Duration) -> Infallible {
     loop {
         let begun = Instant::now();
         match tokio::time::timeout(LIMIT, store.stats()).await {

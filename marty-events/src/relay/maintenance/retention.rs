@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::super::{Settings, job::Job, within};
-use crate::{EventError, outbox::Store};
+use crate::{EventError, outbox::Queue};
 
 /// The most rows that one step deletes.
 const STEP: i64 = 1_000;
@@ -33,7 +33,7 @@ impl Retention {
     }
 
     /// Begins one step, if it is time.
-    pub(in crate::relay) fn start<S: Store>(&mut self, store: &S) {
+    pub(in crate::relay) fn start<S: Queue>(&mut self, store: &S) {
         if self.due().is_none_or(|due| Instant::now() < due) {
             return;
         }

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use super::super::{job::Job, window::Window, within};
-use crate::{EventError, outbox::Store};
+use crate::{EventError, outbox::Queue};
 
 /// The pause between two sweeps.
 const PAUSE: Duration = Duration::from_mins(5);
@@ -45,7 +45,7 @@ impl Sweep {
     }
 
     /// Begins a sweep or its next step, if it is time. `low` is where the relay's own reading begins.
-    pub(in crate::relay) fn start<S: Store>(&mut self, store: &S, low: i64, window: &mut Window) {
+    pub(in crate::relay) fn start<S: Queue>(&mut self, store: &S, low: i64, window: &mut Window) {
         let now = Instant::now();
         if self.due().is_none_or(|at| now < at) {
             return;

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use super::{super::super::store::Position, *};
+use super::{super::super::queue::Position, *};
 use crate::outbox::postgres::position::PostgresPosition;
 
 /// The lease of every relay but this is over.

@@ -15,8 +15,9 @@ use uuid::Uuid;
 use super::{
     super::{
         OutboxTable,
+        inspect::Inspect,
         lanes::Lane,
-        store::{Heartbeat, Holding, Store, Tally},
+        queue::{Heartbeat, Holding, Queue, Tally},
     },
     PostgresStore,
 };

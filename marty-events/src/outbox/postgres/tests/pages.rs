@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::{super::super::store::Position, *};
+use super::{super::super::queue::Position, *};
 use crate::outbox::postgres::position::PostgresPosition;
 
 const LIMIT: i64 = 100;

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use super::{
     super::super::{
         RowId,
-        store::{Refused, Settled},
+        queue::{Refused, Settled},
     },
     *,
 };

@@ -1,18 +1,21 @@
 use sqlx::SqlStr;
 
 use super::{
-    super::{OutboxTable, Quotes},
-    fetch, heartbeat, listen,
-    rows::{DIED_AT, EVENT, NO_RECORD, RECORD},
+    super::{
+        listen,
+        rows::{DIED_AT, EVENT, NO_RECORD, RECORD},
+    },
+    fetch, heartbeat,
     settle::{self, settlement},
 };
+use crate::outbox::{OutboxTable, Quotes};
 
 /// The statements of one outbox. The database's clock decides about leases.
 #[derive(Debug)]
-pub(super) struct Statements {
+pub(in crate::outbox::postgres) struct Statements {
     pub(super) columns: SqlStr,
     pub(super) sequences: SqlStr,
-    pub(super) lanes: SqlStr,
+    pub(in crate::outbox::postgres) lanes: SqlStr,
     pub(super) heartbeat: SqlStr,
     pub(super) heartbeat_and_look: SqlStr,
     pub(super) release: SqlStr,
@@ -26,15 +29,15 @@ pub(super) struct Statements {
     pub(super) settle_unlocked: SqlStr,
     pub(super) settle_unlocked_and_keep: SqlStr,
     pub(super) judge: SqlStr,
-    pub(super) pending: SqlStr,
-    pub(super) dead_letters: SqlStr,
-    pub(super) dead_letter: SqlStr,
-    pub(super) relays: SqlStr,
-    pub(super) requeue: SqlStr,
-    pub(super) discard: SqlStr,
+    pub(in crate::outbox::postgres) pending: SqlStr,
+    pub(in crate::outbox::postgres) dead_letters: SqlStr,
+    pub(in crate::outbox::postgres) dead_letter: SqlStr,
+    pub(in crate::outbox::postgres) relays: SqlStr,
+    pub(in crate::outbox::postgres) requeue: SqlStr,
+    pub(in crate::outbox::postgres) discard: SqlStr,
     pub(super) cleanup: SqlStr,
     pub(super) forget: SqlStr,
-    pub(super) redact: SqlStr,
+    pub(in crate::outbox::postgres) redact: SqlStr,
     pub(super) stats: SqlStr,
 }
 

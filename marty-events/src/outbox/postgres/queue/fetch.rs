@@ -6,15 +6,19 @@ use sqlx::Row;
 
 use super::{
     super::{
-        lanes::{Lane, longest, span},
-        store::Page,
+        position::{Bounds, Extent, PostgresPosition, Recognition},
+        rows,
+        snapshot::{Place, ReadPoint, Snapshot},
     },
-    position::{Bounds, Extent, PostgresPosition, Recognition},
-    rows,
-    snapshot::{Place, ReadPoint, Snapshot},
-    store::{PostgresStore, set},
+    PostgresStore, set,
 };
-use crate::EventError;
+use crate::{
+    EventError,
+    outbox::{
+        lanes::{Lane, longest, span},
+        queue::Page,
+    },
+};
 
 /// The first row describes the read. Then come late rows, then rows behind the cursor; the latter only where all the late ones are here.
 /// Headers and payload are NULL for rows of lanes that are not in the set `$2` (lane 1 is its lowest bit), and for rows longer than `$9`

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 use super::row::Columns;
-use super::{DeadLetter, Fault, OutboxStats, PendingEvent, QueuedRow, RelayStatus, RowId, lanes::Lane, wake::Wake};
+use super::{Fault, OutboxStats, QueuedRow, RowId, lanes::Lane, wake::Wake};
 use crate::EventError;
 
 /// A relay's heartbeat: it is alive, and this is how it fares.
@@ -92,7 +92,7 @@ pub(crate) struct Page {
     pub(crate) numbers: Vec<Number>,
     /// There is more to read at once.
     pub(crate) is_full: bool,
-    /// The number of the last row, where the page was [read again](Store::reread).
+    /// The number of the last row, where the page was [read again](Queue::reread).
     pub(crate) last: Option<i64>,
 }
 
@@ -164,7 +164,7 @@ pub(crate) trait Position: Default + Clone + Send + Sync + std::fmt::Debug + 'st
 }
 
 /// The outbox in one database. Every method is one statement, or one transaction where the database needs several.
-pub(crate) trait Store: Clone + Send + Sync + 'static {
+pub(crate) trait Queue: Clone + Send + Sync + 'static {
     type Position: Position;
 
     /// Whether the tables are there, of this version, and open to this user.
@@ -240,35 +240,11 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
         refused: &[Refused],
     ) -> impl Future<Output = Result<Settled, EventError>> + Send;
 
-    fn pending(&self, limit: i64) -> impl Future<Output = Result<Vec<PendingEvent>, EventError>> + Send;
-
-    /// In the order of their numbers and ids, those behind `after`.
-    fn dead_letters(
-        &self,
-        after: (i64, Uuid),
-        limit: i64,
-    ) -> impl Future<Output = Result<Vec<DeadLetter>, EventError>> + Send;
-
-    fn dead_letter(&self, id: Uuid) -> impl Future<Output = Result<Option<DeadLetter>, EventError>> + Send;
-
-    /// Those that are known, in the order in which they began.
-    fn relays(&self) -> impl Future<Output = Result<Vec<RelayStatus>, EventError>> + Send;
-
-    /// Puts dead letters that have their payload back at the outbox's end, with their ids and no attempts; answers how many
-    /// there were.
-    fn requeue(&self, ids: &[Uuid]) -> impl Future<Output = Result<u64, EventError>> + Send;
-
-    /// Deletes dead letters.
-    fn discard(&self, ids: &[Uuid]) -> impl Future<Output = Result<u64, EventError>> + Send;
-
     /// Deletes, `limit` at the most, the dead letters that died longer ago than `age`.
     fn cleanup(&self, age: Duration, limit: i64) -> impl Future<Output = Result<u64, EventError>> + Send;
 
     /// Deletes, `limit` at the most, the delivered events that were kept longer than `age`.
     fn forget(&self, age: Duration, limit: i64) -> impl Future<Output = Result<u64, EventError>> + Send;
-
-    /// Empties dead letters of their payloads and headers.
-    fn redact(&self, ids: &[Uuid]) -> impl Future<Output = Result<u64, EventError>> + Send;
 
     fn stats(&self) -> impl Future<Output = Result<OutboxStats, EventError>> + Send;
 }

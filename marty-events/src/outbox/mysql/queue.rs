@@ -5,13 +5,13 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
+        OutboxStats, OutboxTable,
         lanes::Lane,
-        store::{Heartbeat, Holding, LONGEST_TIME, Page, Refused, Settled, Store, count, database_error},
+        queue::{Heartbeat, Holding, LONGEST_TIME, Page, Queue, Refused, Settled, count, database_error},
         wake::Wake,
     },
     position::MySqlPosition,
-    rows, server,
+    server,
     statements::Statements,
     work,
 };
@@ -22,7 +22,7 @@ use crate::{EventError, outbox::RowId};
 pub(crate) struct MySqlStore {
     pub(super) pool: MySqlPool,
     pub(super) table: OutboxTable,
-    sql: Arc<Statements>,
+    pub(super) sql: Arc<Statements>,
 }
 
 /// So many numbers in a list are looked up by the primary key one by one; from 1,000 on MariaDB makes a table of them
@@ -45,13 +45,13 @@ impl MySqlStore {
         work::execute(&self.pool, &self.table, &sql).await
     }
 
-    async fn repair(&self, sql: SqlStr, operation: &'static str) -> Result<u64, EventError> {
+    pub(super) async fn repair(&self, sql: SqlStr, operation: &'static str) -> Result<u64, EventError> {
         let done = work::execute(&self.pool, &self.table, sql.as_str()).await;
         done.map_err(self.error(operation))
     }
 }
 
-impl Store for MySqlStore {
+impl Queue for MySqlStore {
     type Position = MySqlPosition;
 
     async fn validate(&self) -> Result<(), EventError> {
@@ -121,55 +121,6 @@ impl Store for MySqlStore {
         self.judge_rows(relay, lanes, refused).await.map_err(self.error("write refusals down"))
     }
 
-    async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {
-        let rows = sqlx::query(self.sql.pending.clone())
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.error("list the pending events"))?;
-        rows.iter().map(rows::event).collect()
-    }
-
-    async fn dead_letters(&self, (seq, id): (i64, Uuid), limit: i64) -> Result<Vec<DeadLetter>, EventError> {
-        let rows = sqlx::query(self.sql.dead_letters.clone())
-            .bind(seq)
-            .bind(id.to_string())
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.error("list the dead letters"))?;
-        rows.iter().map(rows::dead_letter).collect()
-    }
-
-    async fn dead_letter(&self, id: Uuid) -> Result<Option<DeadLetter>, EventError> {
-        let row = sqlx::query(self.sql.dead_letter.clone()).bind(id.to_string()).fetch_optional(&self.pool).await;
-        row.map_err(self.error("look for a dead letter"))?.as_ref().map(rows::dead_letter).transpose()
-    }
-
-    async fn relays(&self) -> Result<Vec<RelayStatus>, EventError> {
-        let operation = "list the relays";
-        let rows = sqlx::query(self.sql.relays.clone()).fetch_all(&self.pool).await.map_err(self.error(operation))?;
-        let relays = rows.iter().map(rows::relay).collect::<Result<Vec<_>, _>>();
-        Ok(RelayStatus::gather(relays.map_err(self.error(operation))?))
-    }
-
-    async fn requeue(&self, ids: &[Uuid]) -> Result<u64, EventError> {
-        let operation = "requeue dead letters";
-        let mut transaction = self.pool.begin().await.map_err(self.error(operation))?;
-        let mut requeued = 0;
-        // The lock comes first: two that bring back the same ones must not both copy them.
-        for statement in [self.sql.lock_dead(ids), self.sql.requeue(ids), self.sql.delete_requeued(ids)] {
-            let done = sqlx::query(statement).persistent(false).execute(&mut *transaction).await;
-            requeued = done.map_err(self.error(operation))?.rows_affected();
-        }
-        transaction.commit().await.map_err(self.error(operation))?;
-        Ok(requeued)
-    }
-
-    async fn discard(&self, ids: &[Uuid]) -> Result<u64, EventError> {
-        self.repair(self.sql.discard(ids), "discard dead letters").await
-    }
-
     async fn cleanup(&self, age: Duration, limit: i64) -> Result<u64, EventError> {
         self.delete_old("{dead} WHERE died_at", age, limit).await.map_err(self.error("clean up"))
     }
@@ -178,10 +129,6 @@ impl Store for MySqlStore {
         self.delete_old("{published} WHERE published_at", age, limit)
             .await
             .map_err(self.error("forget delivered events"))
-    }
-
-    async fn redact(&self, ids: &[Uuid]) -> Result<u64, EventError> {
-        self.repair(self.sql.redact(ids), "empty dead letters").await
     }
 
     async fn stats(&self) -> Result<OutboxStats, EventError> {

@@ -7,14 +7,12 @@
 use sqlx::{Row, error::DatabaseError};
 use uuid::Uuid;
 
-use super::{
-    super::{
-        lanes::Lane,
-        store::{Refused, Settled},
-    },
-    store::{PostgresStore, arrays},
+use super::{PostgresStore, arrays};
+use crate::outbox::{
+    RowId,
+    lanes::Lane,
+    queue::{Refused, Settled},
 };
-use crate::outbox::RowId;
 
 /// How long a statement that has lanes waits for a row, in milliseconds.
 const LOCK_TIMEOUT: &str = "250";

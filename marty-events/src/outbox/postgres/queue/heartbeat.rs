@@ -19,11 +19,16 @@ use sqlx::{Postgres, Row, postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
 use super::{
-    super::store::{Heartbeat, Holding, Position, count, milliseconds},
-    position::{Bounds, PostgresPosition},
-    store::{PostgresStore, arrays},
+    super::position::{Bounds, PostgresPosition},
+    PostgresStore, arrays,
 };
-use crate::{EventError, outbox::Lane};
+use crate::{
+    EventError,
+    outbox::{
+        Lane,
+        queue::{Heartbeat, Holding, Position, count, milliseconds},
+    },
+};
 
 /// A heartbeat that is older does nothing.
 const PATIENCE: &str = "interval '2 seconds'";

@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        DeadLetter, OutboxStats, OutboxTable, PendingEvent, RelayStatus,
+        OutboxStats, OutboxTable,
         lanes::Lane,
-        store::{Heartbeat, Holding, Page, Position, Refused, Settled, Store, count, database_error, milliseconds},
+        queue::{Heartbeat, Holding, Page, Position, Queue, Refused, Settled, count, database_error, milliseconds},
         wake::Wake,
     },
     rows,
@@ -133,7 +133,7 @@ impl SqliteStore {
 
     /// A transaction that holds the write lock from its beginning: a later upgrade would fail where another writer has
     /// come in between.
-    async fn begin(&self, operation: &'static str) -> Result<Transaction<'static, Sqlite>, EventError> {
+    pub(super) async fn begin(&self, operation: &'static str) -> Result<Transaction<'static, Sqlite>, EventError> {
         self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(self.error(operation))
     }
 }
@@ -144,15 +144,15 @@ fn pairs(lanes: &[Lane]) -> Vec<(i32, i64)> {
 }
 
 /// A JSON array, which `json_each` takes apart: SQLite has no array parameters.
-fn json<T: serde::Serialize>(values: &[T]) -> Result<String, EventError> {
+pub(super) fn json<T: serde::Serialize>(values: &[T]) -> Result<String, EventError> {
     serde_json::to_string(values).map_err(|source| EventError::Serialize { field: "parameter".to_owned(), source })
 }
 
-fn texts(ids: &[Uuid]) -> Vec<String> {
+pub(super) fn texts(ids: &[Uuid]) -> Vec<String> {
     ids.iter().map(Uuid::to_string).collect()
 }
 
-impl Store for SqliteStore {
+impl Queue for SqliteStore {
     type Position = SqlitePosition;
 
     async fn validate(&self) -> Result<(), EventError> {
@@ -290,80 +290,12 @@ impl Store for SqliteStore {
         Ok(Settled::Except(Vec::new()))
     }
 
-    async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {
-        let rows = sqlx::query(self.sql.pending.clone())
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.error("list the pending events"))?;
-        rows.iter().map(rows::event).collect()
-    }
-
-    async fn dead_letters(&self, (seq, id): (i64, Uuid), limit: i64) -> Result<Vec<DeadLetter>, EventError> {
-        let rows = sqlx::query(self.sql.dead_letters.clone())
-            .bind(seq)
-            .bind(id.to_string())
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.error("list the dead letters"))?;
-        rows.iter().map(rows::dead_letter).collect()
-    }
-
-    async fn dead_letter(&self, id: Uuid) -> Result<Option<DeadLetter>, EventError> {
-        let row = sqlx::query(self.sql.dead_letter.clone()).bind(id.to_string()).fetch_optional(&self.pool).await;
-        row.map_err(self.error("look for a dead letter"))?.as_ref().map(rows::dead_letter).transpose()
-    }
-
-    async fn relays(&self) -> Result<Vec<RelayStatus>, EventError> {
-        let operation = "list the relays";
-        let rows = sqlx::query(self.sql.relays.clone()).fetch_all(&self.pool).await.map_err(self.error(operation))?;
-        let relays = rows.iter().map(rows::relay).collect::<Result<Vec<_>, _>>();
-        Ok(RelayStatus::gather(relays.map_err(self.error(operation))?))
-    }
-
-    async fn requeue(&self, ids: &[Uuid]) -> Result<u64, EventError> {
-        let operation = "requeue dead letters";
-        let ids = json(&texts(ids))?;
-        let mut transaction = self.begin(operation).await?;
-        let done = sqlx::query(self.sql.requeue.clone())
-            .bind(&ids)
-            .execute(&mut *transaction)
-            .await
-            .map_err(self.error(operation))?;
-        sqlx::query(self.sql.delete_requeued.clone())
-            .bind(&ids)
-            .execute(&mut *transaction)
-            .await
-            .map_err(self.error(operation))?;
-        transaction.commit().await.map_err(self.error(operation))?;
-        Ok(done.rows_affected())
-    }
-
-    async fn discard(&self, ids: &[Uuid]) -> Result<u64, EventError> {
-        let done = sqlx::query(self.sql.discard.clone())
-            .bind(json(&texts(ids))?)
-            .execute(&self.pool)
-            .await
-            .map_err(self.error("discard dead letters"))?;
-        Ok(done.rows_affected())
-    }
-
     async fn cleanup(&self, age: Duration, limit: i64) -> Result<u64, EventError> {
         self.delete_old(&self.sql.cleanup, age, limit).await.map_err(self.error("clean up"))
     }
 
     async fn forget(&self, age: Duration, limit: i64) -> Result<u64, EventError> {
         self.delete_old(&self.sql.forget, age, limit).await.map_err(self.error("forget delivered events"))
-    }
-
-    async fn redact(&self, ids: &[Uuid]) -> Result<u64, EventError> {
-        let done = sqlx::query(self.sql.redact.clone())
-            .bind(json(&texts(ids))?)
-            .execute(&self.pool)
-            .await
-            .map_err(self.error("empty dead letters"))?;
-        Ok(done.rows_affected())
     }
 
     async fn stats(&self) -> Result<OutboxStats, EventError> {

@@ -1,3 +1,10 @@
+//! The relay's half of the outbox: each statement with its parameters and its answer.
+
+mod fetch;
+mod heartbeat;
+mod settle;
+mod statements;
+
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -10,20 +17,22 @@ use sqlx::{
 };
 use uuid::Uuid;
 
+use self::statements::Statements;
 use super::{
-    super::{
-        DeadLetter, Link, OutboxStats, OutboxTable, PendingEvent, Quotes, RelayStatus,
-        lanes::Lane,
-        store::{Heartbeat, Holding, Page, Refused, Settled, Store, count, database_error, milliseconds},
-        wake::Wake,
-    },
     listen,
     position::PostgresPosition,
     rows,
     session::{IS_UNUSUAL, Session, is_spoilt},
-    statements::Statements,
 };
-use crate::{EventError, outbox::RowId};
+use crate::{
+    EventError,
+    outbox::{
+        Link, OutboxStats, OutboxTable, Quotes, RowId,
+        lanes::Lane,
+        queue::{Heartbeat, Holding, Page, Queue, Refused, Settled, count, database_error, milliseconds},
+        wake::Wake,
+    },
+};
 
 /// The outbox in a PostgreSQL database.
 #[derive(Debug, Clone)]
@@ -88,7 +97,7 @@ impl PostgresStore {
     }
 
     /// How many rows a statement has changed, by its own answer.
-    async fn changed(&self, query: Query<'_, Postgres, PgArguments>) -> Result<u64, sqlx::Error> {
+    pub(super) async fn changed(&self, query: Query<'_, Postgres, PgArguments>) -> Result<u64, sqlx::Error> {
         self.row(query).await?.try_get(0).map(count)
     }
 
@@ -127,7 +136,7 @@ pub(super) fn arrays(lanes: &[Lane]) -> (Vec<i32>, Vec<i64>) {
     lanes.iter().map(|lane| (lane.number, lane.term)).unzip()
 }
 
-impl Store for PostgresStore {
+impl Queue for PostgresStore {
     type Position = PostgresPosition;
 
     async fn validate(&self) -> Result<(), EventError> {
@@ -213,49 +222,12 @@ impl Store for PostgresStore {
         self.judged(relay, lanes, refused).await.map_err(self.error("write refusals down"))
     }
 
-    async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {
-        let query = sqlx::query(self.sql.pending.clone()).bind(limit);
-        self.rows(query).await.map_err(self.error("list the pending events"))?.iter().map(rows::event).collect()
-    }
-
-    async fn dead_letters(&self, (seq, id): (i64, Uuid), limit: i64) -> Result<Vec<DeadLetter>, EventError> {
-        let query = sqlx::query(self.sql.dead_letters.clone()).bind(seq).bind(id).bind(limit);
-        self.rows(query).await.map_err(self.error("list the dead letters"))?.iter().map(rows::dead_letter).collect()
-    }
-
-    async fn dead_letter(&self, id: Uuid) -> Result<Option<DeadLetter>, EventError> {
-        let rows = self.rows(sqlx::query(self.sql.dead_letter.clone()).bind(id)).await;
-        rows.map_err(self.error("look for a dead letter"))?.first().map(rows::dead_letter).transpose()
-    }
-
-    async fn relays(&self) -> Result<Vec<RelayStatus>, EventError> {
-        let operation = "list the relays";
-        let rows = self.rows(sqlx::query(self.sql.relays.clone())).await.map_err(self.error(operation))?;
-        let relays = rows.iter().map(rows::relay).collect::<Result<Vec<_>, _>>();
-        Ok(RelayStatus::gather(relays.map_err(self.error(operation))?))
-    }
-
-    async fn requeue(&self, ids: &[Uuid]) -> Result<u64, EventError> {
-        let query = sqlx::query(self.sql.requeue.clone()).bind(ids);
-        self.changed(query).await.map_err(self.error("requeue dead letters"))
-    }
-
-    async fn discard(&self, ids: &[Uuid]) -> Result<u64, EventError> {
-        let query = sqlx::query(self.sql.discard.clone()).bind(ids);
-        self.changed(query).await.map_err(self.error("discard dead letters"))
-    }
-
     async fn cleanup(&self, age: Duration, limit: i64) -> Result<u64, EventError> {
         self.delete_old(&self.sql.cleanup, age, limit).await.map_err(self.error("clean up"))
     }
 
     async fn forget(&self, age: Duration, limit: i64) -> Result<u64, EventError> {
         self.delete_old(&self.sql.forget, age, limit).await.map_err(self.error("forget delivered events"))
-    }
-
-    async fn redact(&self, ids: &[Uuid]) -> Result<u64, EventError> {
-        let query = sqlx::query(self.sql.redact.clone()).bind(ids);
-        self.changed(query).await.map_err(self.error("empty dead letters"))
     }
 
     async fn stats(&self) -> Result<OutboxStats, EventError> {
