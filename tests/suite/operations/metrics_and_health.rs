@@ -1,6 +1,10 @@
 //! What a relay shows of itself: its metrics, its health.
 
-use std::{collections::BTreeMap, process::Command, time::Duration};
+use std::{
+    collections::BTreeMap,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use marty_events::{DomainEvent, EventPublisher, OutboxRelay, OutboxRepository, RelayState};
 use marty_events_tests::{
@@ -110,6 +114,7 @@ async fn a_relay_process_shows_what_it_did_and_how_it_is() {
     let first = RunningRelay::start(first.lease_time(wait::patient(Duration::from_secs(1))));
     wait::until("a dead letter", || async { (outbox.stats().await.ok()?.dead == 1).then_some(()) }).await;
     first.stop().await;
+    let written = Instant::now();
     write(vec![posted("a", 1), posted("b", 1), posted("c", 1)]).await;
 
     // The broker is not there when the relay begins.
@@ -130,7 +135,8 @@ async fn a_relay_process_shows_what_it_did_and_how_it_is() {
         .await;
     let (shown, _) = relay.metrics();
     let age = shown["marty_events_outbox_oldest_age_seconds{outbox=\"event_outbox\"}"];
-    assert!(0.0 < age && age < 60.0, "{age}");
+    // The program may have to be compiled in this time.
+    assert!(0.0 < age && age < written.elapsed().as_secs_f64() + 1.0, "{age}");
     let now = jiff::Timestamp::now().as_duration().as_secs_f64();
     let counted = shown["marty_events_outbox_counted_timestamp_seconds{outbox=\"event_outbox\"}"];
     assert!(now - 60.0 < counted && counted <= now, "{counted}");
