@@ -34,10 +34,11 @@ async fn a_topic_that_kafka_would_refuse_is_refused() {
     assert!(matches!(error, EventError::InvalidTopic { .. }) && !error.is_retryable());
 }
 
-#[test]
-fn data_that_is_no_json_is_refused() {
+#[tokio::test]
+async fn data_that_is_not_json_is_refused() {
     let by_pair = BTreeMap::from([((1, 2), 3)]);
-    let error = DomainEvent::new("user", 1, "moved").data(&by_pair).unwrap_err();
+    let publisher = EventPublisher::new(&nowhere().build().unwrap()).unwrap();
+    let error = publisher.publish(DomainEvent::new("user", 1, "moved").data(&by_pair)).await.unwrap_err();
     assert_eq!(error.to_string(), "`event_data` cannot be written as JSON");
     assert!(matches!(error, EventError::Serialize { .. }));
 }

@@ -21,7 +21,7 @@ use crate::setup::RunningRelay;
 const AT_ONCE: Duration = Duration::from_secs(4);
 
 fn moved(number: usize) -> DomainEvent {
-    DomainEvent::new("account", "a-1", "moved").data(&serde_json::json!({"number": number})).expect("JSON")
+    DomainEvent::new("account", "a-1", "moved").data(&serde_json::json!({"number": number}))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 use crate::setup::{RunningRelay, Service, config};
 
 fn posted(key: &str, size: usize) -> DomainEvent {
-    DomainEvent::new("ledger", key, "posted").data(&"x".repeat(size)).expect("JSON")
+    DomainEvent::new("ledger", key, "posted").data(&"x".repeat(size))
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use marty_events_tests::{
 use crate::setup::{RunningRelay, Service, config};
 
 fn posted(key: &str, size: usize) -> DomainEvent {
-    DomainEvent::new("ledger", key, "posted").data(&"x".repeat(size)).expect("JSON")
+    DomainEvent::new("ledger", key, "posted").data(&"x".repeat(size))
 }
 
 /// A relay in a process of its own that listens.

@@ -21,7 +21,7 @@ use tracing::level_filters::LevelFilter;
 use crate::setup::{RunningRelay, config};
 
 fn moved(key: usize, number: usize) -> DomainEvent {
-    DomainEvent::new("account", key, "moved").data(&serde_json::json!({"number": number})).expect("JSON")
+    DomainEvent::new("account", key, "moved").data(&serde_json::json!({"number": number}))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,7 @@
 use super::{Data, recorded::log};
 use crate::{
     Event, EventError, OutboxTransaction,
-    event::{AuditEvent, CustomEvent, DomainEvent, EventKind, Json, NotificationEvent},
+    event::{AuditEvent, CustomEvent, DomainEvent, Json, NotificationEvent},
     publisher,
 };
 
@@ -11,15 +11,11 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Batch {
     entries: Vec<Entry>,
-    /// What is wrong with the event that is pushed next.
-    fault: Option<EventError>,
 }
 
-/// An event, or why it could not be made.
 #[derive(Debug)]
 struct Entry {
-    kind: EventKind,
-    event: Result<Event, EventError>,
+    event: Event,
     /// For the direct road, whatever the arguments are.
     is_direct: bool,
     /// If it is not published on the direct road, the method fails.
@@ -67,57 +63,35 @@ impl Batch {
     }
 
     pub fn previous_state(&mut self, event: AuditEvent, state: Data) -> AuditEvent {
-        match state.finish() {
-            Ok(state) => event.with_previous_state(state),
-            Err(error) => self.faulty(event, error),
-        }
+        event.with_previous_state(state.finish())
     }
 
     pub fn new_state(&mut self, event: AuditEvent, state: Data) -> AuditEvent {
-        match state.finish() {
-            Ok(state) => event.with_new_state(state),
-            Err(error) => self.faulty(event, error),
-        }
-    }
-
-    fn faulty(&mut self, event: AuditEvent, error: EventError) -> AuditEvent {
-        self.fault.get_or_insert(error);
-        event
+        event.with_new_state(state.finish())
     }
 
     fn add<B: Builder>(&mut self, event: B, data: Option<Data>, is_direct: bool, is_strict: bool) {
-        let (data, fault) = match data.map(Data::finish).transpose() {
-            Ok(data) => (data, None),
-            Err(fault) => (None, Some(fault)),
-        };
-        let event: Event = match data {
-            Some(data) => event.with_data(data).into(),
+        let event = match data {
+            Some(data) => event.with_data(data.finish()).into(),
             None => event.into(),
         };
-        let kind = event.kind();
-        // The fault of a state was found first.
-        let event = self.fault.take().or(fault).map_or(Ok(event), Err);
-        self.entries.push(Entry { kind, event, is_direct, is_strict });
+        self.entries.push(Entry { event, is_direct, is_strict });
     }
 
     /// Why nothing of this is published.
     pub(super) fn refused(self, problem: String) -> EventError {
-        let events = self.entries.into_iter().map(|entry| entry.event);
-        match events.collect::<Result<Vec<_>, _>>() {
-            Err(fault) => fault,
-            Ok(events) => {
-                let event_type = events.first().map(|event| event.event_type().to_owned()).unwrap_or_default();
-                EventError::InvalidEvent { event_type, problem }
-            }
+        if let Some(error) = self.entries.iter().find_map(|entry| entry.event.unwritable()) {
+            return error;
         }
+        let event_type = self.entries.first().map(|entry| entry.event.event_type().to_owned()).unwrap_or_default();
+        EventError::InvalidEvent { event_type, problem }
     }
 
     /// Writes the routed events in `transaction`, in one round trip, then sends the direct ones.
     pub(super) async fn record_in(self, transaction: &mut dyn OutboxTransaction) -> Result<(), EventError> {
         let (direct, routed): (Vec<_>, Vec<_>) = self.entries.into_iter().partition(|entry| entry.is_direct);
-        let routed = routed.into_iter().map(|entry| entry.event).collect::<Result<Vec<_>, _>>()?;
         if !routed.is_empty() {
-            publisher::record_in(transaction, routed).await?;
+            publisher::record_in(transaction, routed.into_iter().map(|entry| entry.event).collect()).await?;
         }
         send(direct).await
     }
@@ -133,8 +107,7 @@ async fn send(entries: Vec<Entry>) -> Result<(), EventError> {
     if entries.is_empty() {
         return Ok(());
     }
-    let (events, strict): (Vec<_>, Vec<_>) =
-        entries.into_iter().map(|entry| ((entry.kind, entry.event), entry.is_strict)).unzip();
+    let (events, strict): (Vec<_>, Vec<_>) = entries.into_iter().map(|entry| (entry.event, entry.is_strict)).unzip();
     let results = match publisher::record_direct(events).await {
         Ok(results) => results,
         Err(error) if strict.contains(&true) => return Err(error),

@@ -62,9 +62,9 @@ impl Failures {
 
     pub fn previous_state(&mut self, event: AuditEvent, state: Data) -> AuditEvent {
         // A state that cannot be written is no reason to lose the record of a failure.
-        match state.finish() {
-            Ok(state) => event.with_previous_state(state),
-            Err(_) => event,
+        match state.finish().written() {
+            Some(state) => event.with_previous_state(state),
+            None => event,
         }
     }
 
@@ -132,7 +132,7 @@ impl Watched {
     fn finish(self, outcome: AuditOutcome) -> Event {
         let Self { event, data, late, message, code } = self;
         let data = data.map(|data| late.iter().fold(data, |data, name| data.absent(name)));
-        let data = data.map(|data| data.finish().unwrap_or_default());
+        let data = data.map(|data| data.finish().written().unwrap_or_default());
         match event {
             Event::Audit(mut event) => {
                 event = event.outcome(outcome);

@@ -11,11 +11,12 @@ mod recorded;
 pub mod select;
 
 pub use batch::{Batch, Builder};
-pub use capture::{Data, ErrorText, EventData, EventId, EventText, error_text, failure_text, id, text};
+pub use capture::{ErrorText, EventId, EventText, error_text, failure_text, id, text};
 pub use failures::Failures;
 pub use outcome::Answer;
 pub use recorded::{CanFail, Directly, FromEventError, InTransaction, IsSilent, Recorded, Recording, Tells};
 
+pub use crate::event::data::{Data, EventData};
 pub use crate::event::{
     AuditEvent, CustomEvent, DomainEvent, EventOrdering, EventPriority, Json, NotificationEvent, RiskLevel,
 };

@@ -3,7 +3,6 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{AuditEventType, EventPriority, Json};
-use crate::EventError;
 
 /// How risky the audited action is; `low` unless set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
@@ -111,22 +110,26 @@ impl AuditEvent {
     }
 
     /// Details of the operation (`operation_details`); an empty object unless set. JSON has no `NaN` and no infinity:
-    /// such a number is written as `null`.
-    pub fn data<T: Serialize + ?Sized>(mut self, details: &T) -> Result<Self, EventError> {
-        self.payload.operation_details = Json::of("operation_details", details)?;
-        Ok(self)
+    /// such a number is written as `null`. A value that serde cannot write is refused
+    /// when the event is published.
+    #[must_use]
+    pub fn data<T: Serialize + ?Sized>(mut self, details: &T) -> Self {
+        self.payload.operation_details = Json::of("operation_details", details);
+        self
     }
 
     /// The resource before the operation.
-    pub fn previous_state<T: Serialize + ?Sized>(mut self, state: &T) -> Result<Self, EventError> {
-        self.payload.previous_state = Some(Json::of("previous_state", state)?);
-        Ok(self)
+    #[must_use]
+    pub fn previous_state<T: Serialize + ?Sized>(mut self, state: &T) -> Self {
+        self.payload.previous_state = Some(Json::of("previous_state", state));
+        self
     }
 
     /// The resource after the operation.
-    pub fn new_state<T: Serialize + ?Sized>(mut self, state: &T) -> Result<Self, EventError> {
-        self.payload.new_state = Some(Json::of("new_state", state)?);
-        Ok(self)
+    #[must_use]
+    pub fn new_state<T: Serialize + ?Sized>(mut self, state: &T) -> Self {
+        self.payload.new_state = Some(Json::of("new_state", state));
+        self
     }
 
     pub(crate) fn with_previous_state(mut self, state: Json) -> Self {
@@ -140,9 +143,10 @@ impl AuditEvent {
     }
 
     /// What is known of the caller's rights; an empty object unless set.
-    pub fn security_context<T: Serialize + ?Sized>(mut self, context: &T) -> Result<Self, EventError> {
-        self.payload.security_context = Json::of("security_context", context)?;
-        Ok(self)
+    #[must_use]
+    pub fn security_context<T: Serialize + ?Sized>(mut self, context: &T) -> Self {
+        self.payload.security_context = Json::of("security_context", context);
+        self
     }
 
     /// How the operation ended; sets `success` too.

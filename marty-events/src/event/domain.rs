@@ -3,16 +3,13 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{EventOrdering, EventPriority, Json};
-use crate::EventError;
 
 /// What happened to an aggregate, on the topic `{prefix}.{service}.{aggregate}.{event_type}`.
 ///
 /// ```
 /// use marty_events::DomainEvent;
 ///
-/// # fn main() -> Result<(), marty_events::EventError> {
-/// let event = DomainEvent::new("user", "user-123", "user_created").data(&serde_json::json!({"plan": "pro"}))?;
-/// # Ok(()) }
+/// let event = DomainEvent::new("user", "user-123", "user_created").data(&serde_json::json!({"plan": "pro"}));
 /// ```
 #[derive(Debug, Clone)]
 pub struct DomainEvent {
@@ -65,16 +62,19 @@ impl DomainEvent {
     }
 
     /// What happened, in detail (`event_data`); an empty object unless set. JSON has no `NaN` and no infinity:
-    /// such a number is written as `null`.
-    pub fn data<T: Serialize + ?Sized>(mut self, data: &T) -> Result<Self, EventError> {
-        self.payload.event_data = Json::of("event_data", data)?;
-        Ok(self)
+    /// such a number is written as `null`. A value that serde cannot write is refused
+    /// when the event is published.
+    #[must_use]
+    pub fn data<T: Serialize + ?Sized>(mut self, data: &T) -> Self {
+        self.payload.event_data = Json::of("event_data", data);
+        self
     }
 
     /// What the business needs to know besides; an empty object unless set.
-    pub fn business_context<T: Serialize + ?Sized>(mut self, context: &T) -> Result<Self, EventError> {
-        self.payload.business_context = Json::of("business_context", context)?;
-        Ok(self)
+    #[must_use]
+    pub fn business_context<T: Serialize + ?Sized>(mut self, context: &T) -> Self {
+        self.payload.business_context = Json::of("business_context", context);
+        self
     }
 
     /// The version of this event type's meaning; 1 unless set.

@@ -118,6 +118,9 @@ impl Source {
         time: Timestamp,
         context: EventContext,
     ) -> Result<Message, EventError> {
+        if let Some(error) = event.unwritable() {
+            return Err(error);
+        }
         let prefix = &self.topic_prefix;
         let draft = Draft {
             source: self,

@@ -7,13 +7,13 @@
 mod audit;
 mod context;
 mod custom;
+pub(crate) mod data;
 mod domain;
 pub(crate) mod envelope;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod hostile;
-mod json;
 mod kinds;
 mod metadata;
 mod notification;
@@ -26,8 +26,8 @@ pub(crate) mod trace;
 pub use audit::{AuditEvent, AuditOutcome, RiskLevel};
 pub use context::EventContext;
 pub use custom::CustomEvent;
+pub use data::Json;
 pub use domain::DomainEvent;
-pub use json::Json;
 pub use kinds::{AuditEventType, NotificationEventType};
 pub(crate) use metadata::Metadata;
 pub use metadata::{EventMetadata, EventPriority};

@@ -1,7 +1,6 @@
 use serde::Serialize;
 
 use super::{EventPriority, Json, NotificationEventType};
-use crate::EventError;
 
 /// What somebody is to be told, on the topic `{prefix}.notification.events`.
 ///
@@ -91,10 +90,12 @@ impl NotificationEvent {
     }
 
     /// The variables of the template (`template_variables`); an empty object unless set. JSON has no `NaN` and no infinity:
-    /// such a number is written as `null`.
-    pub fn data<T: Serialize + ?Sized>(mut self, variables: &T) -> Result<Self, EventError> {
-        self.payload.template_variables = Json::of("template_variables", variables)?;
-        Ok(self)
+    /// such a number is written as `null`. A value that serde cannot write is refused
+    /// when the event is published.
+    #[must_use]
+    pub fn data<T: Serialize + ?Sized>(mut self, variables: &T) -> Self {
+        self.payload.template_variables = Json::of("template_variables", variables);
+        self
     }
 
     /// By which channels: `email` unless set.
