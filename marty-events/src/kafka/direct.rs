@@ -11,11 +11,11 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     error::KafkaError,
     message::DeliveryResult,
-    producer::{BaseRecord, Producer, ProducerContext},
+    producer::{Producer, ProducerContext},
     types::RDKafkaErrorCode,
 };
 
-use super::{Away, Complaint, PolledProducer, Reach, is_permanent, is_too_large};
+use super::{Away, Complaint, PolledProducer, Reach, is_permanent, is_too_large, record};
 use crate::{EventError, config::EventConfig, event::envelope::Message};
 
 /// A caller waits for each event, so none is held back in the hope of company; and for a limited time for the broker's
@@ -96,16 +96,8 @@ impl<P: Passenger> DirectProducer<P> {
             Ok(client) => client,
             Err(error) => return Err((error, passenger)),
         };
-        let headers = message
-            .headers()
-            .fold(super::no_headers(), |headers, (name, value)| super::with_header(headers, name, value));
         let ride = Box::new(Ride { passenger, _client: client.clone() });
-        let mut record =
-            BaseRecord::<str, [u8], _>::with_opaque_to(&message.topic, ride).payload(&message.payload).headers(headers);
-        if let Some(key) = &message.key {
-            record = record.key(key);
-        }
-        let Err((mut error, mut record)) = client.send(record) else { return Ok(()) };
+        let Err((mut error, mut record)) = client.send(record::of_message(message, ride)) else { return Ok(()) };
         // The client was lost between the question and the sending. It takes nothing more then, so nothing is sent twice.
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal)
             && let Ok(client) = self.0.client()
