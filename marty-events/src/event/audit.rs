@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{AuditEventType, EventPriority, Json};
 
-/// How risky the audited action is; `low` unless set.
+/// The risk of the audited action; `low` unless set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -20,12 +20,12 @@ pub enum RiskLevel {
     Critical,
 }
 
-/// How the recorded operation ended; `success` unless set.
+/// The end of the recorded operation; `success` unless set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum AuditOutcome {
-    /// It did what it was asked to.
+    /// It succeeded.
     #[default]
     Success,
     /// It returned an error.
@@ -36,7 +36,7 @@ pub enum AuditOutcome {
     Cancelled,
 }
 
-/// Who did what to which resource, on the topic `{prefix}.audit.events`; compliance evidence.
+/// The record of an action on a resource, on the topic `{prefix}.audit.events`; compliance evidence.
 ///
 /// ```
 /// use marty_events::{AuditEvent, AuditEventType, RiskLevel};
@@ -101,7 +101,7 @@ impl AuditEvent {
         self.payload.event_type.as_str()
     }
 
-    /// Which resource; also the record's key in Kafka. An empty text, and one with control characters, is refused
+    /// The resource's id; also the record's key in Kafka. An empty text, and one with control characters, is refused
     /// when the event is published.
     #[must_use]
     pub fn resource_id(mut self, id: impl fmt::Display) -> Self {
@@ -142,14 +142,14 @@ impl AuditEvent {
         self
     }
 
-    /// What is known of the caller's rights; an empty object unless set.
+    /// The caller's rights (`security_context`); an empty object unless set.
     #[must_use]
     pub fn security_context<T: Serialize + ?Sized>(mut self, context: &T) -> Self {
         self.payload.security_context = Json::of("security_context", context);
         self
     }
 
-    /// How the operation ended; sets `success` too.
+    /// The end of the operation; sets `success` too.
     #[must_use]
     pub fn outcome(mut self, outcome: AuditOutcome) -> Self {
         self.payload.success = outcome == AuditOutcome::Success;
@@ -157,7 +157,7 @@ impl AuditEvent {
         self
     }
 
-    /// What the operation's error said.
+    /// The message of the operation's error.
     #[must_use]
     pub fn error_message(mut self, message: impl Into<String>) -> Self {
         self.payload.error_message = Some(message.into());
@@ -171,7 +171,7 @@ impl AuditEvent {
         self
     }
 
-    /// Which rules this record is evidence for, such as `gdpr`.
+    /// The rules that this record is evidence for, such as `gdpr`.
     #[must_use]
     pub fn compliance_tags<I>(mut self, tags: I) -> Self
     where
@@ -182,14 +182,14 @@ impl AuditEvent {
         self
     }
 
-    /// How risky the action is; `low` unless set.
+    /// The risk of the action; `low` unless set.
     #[must_use]
     pub fn risk_level(mut self, level: RiskLevel) -> Self {
         self.payload.risk_level = level;
         self
     }
 
-    /// How soon a consumer ought to look at it; `normal` unless set.
+    /// The urgency for consumers; `normal` unless set.
     #[must_use]
     pub fn priority(mut self, priority: EventPriority) -> Self {
         self.priority = priority;

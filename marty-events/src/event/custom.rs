@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{EventPriority, Json};
 
-/// What fits none of the kinds, on the topic `{prefix}.{topic}`; its data is the payload.
+/// An event of none of the other kinds, on the topic `{prefix}.{topic}`; its data is the payload.
 ///
 /// ```
 /// use marty_events::CustomEvent;
@@ -56,7 +56,7 @@ impl CustomEvent {
         self
     }
 
-    /// How soon a consumer ought to look at it; `normal` unless set.
+    /// The urgency for consumers; `normal` unless set.
     #[must_use]
     pub fn priority(mut self, priority: EventPriority) -> Self {
         self.priority = priority;

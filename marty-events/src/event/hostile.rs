@@ -1,4 +1,4 @@
-//! What somebody who chooses the words of an event can do with them, and cannot.
+//! Attacks by a caller who chooses the words of an event.
 
 use jiff::Timestamp;
 use uuid::Uuid;

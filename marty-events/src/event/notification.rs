@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use super::{EventPriority, Json, NotificationEventType};
 
-/// What somebody is to be told, on the topic `{prefix}.notification.events`.
+/// A message for people, on the topic `{prefix}.notification.events`.
 ///
 /// ```
 /// use marty_events::{NotificationEvent, NotificationEventType};
@@ -125,7 +125,7 @@ impl NotificationEvent {
         self
     }
 
-    /// What the recipient can do about it: where, and the words on the button.
+    /// The recipient's next step: its address, and the words on the button.
     #[must_use]
     pub fn action(mut self, url: impl Into<String>, label: impl Into<String>) -> Self {
         self.payload.action_url = Some(url.into());
@@ -144,7 +144,7 @@ impl NotificationEvent {
         self
     }
 
-    /// How soon a consumer ought to look at it; `normal` unless set. It changes nothing of the order in which events are sent.
+    /// The urgency for consumers; `normal` unless set. It does not change the order in which events are sent.
     #[must_use]
     pub fn priority(mut self, priority: EventPriority) -> Self {
         self.priority = priority;

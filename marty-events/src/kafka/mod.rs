@@ -1,4 +1,4 @@
-//! The Kafka client: what both roads share.
+//! The Kafka client, as direct delivery and the relay share it.
 
 mod complaint;
 mod direct;

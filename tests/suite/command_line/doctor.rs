@@ -154,7 +154,7 @@ fn every_fault_of_the_environment_is_listed() {
     let configuration: Vec<&str> = report.text.lines().take(4).collect();
     insta::assert_snapshot!(steady(&configuration.join("\n")), @r"
     failed configuration KAFKA_BROKERS=nowhere: `nowhere` is no address
-     EVENT_TOPIC_PREFIX=a b: ` ` is none of its letters (a-z A-Z 0-9 . _ -)
+     EVENT_TOPIC_PREFIX=a b: ` ` is not one of its letters (a-z A-Z 0-9 . _ -)
      what to do: KAFKA_BROKERS: write host:port, several separated by commas, or embedded
      EVENT_TOPIC_PREFIX: write letters, digits, `.`, `_` or `-`, or nothing
     ");

@@ -1,6 +1,6 @@
 //! The wire format, byte for byte: topic, key, headers and value of one full and one minimal event of each kind.
 //!
-//! `UPDATE_GOLDEN=1 cargo test -p marty-events golden` writes the files anew; the difference is what consumers will see.
+//! `UPDATE_GOLDEN=1 cargo test -p marty-events golden` writes the files anew; consumers will see the difference.
 
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -127,7 +127,7 @@ fn ids_and_topics_are_checked() {
     assert!(refused(DomainEvent::new("user", "", "created").into()).contains("its id is empty"));
     assert!(refused(DomainEvent::new("", "1", "created").into()).contains("its aggregate type is empty"));
     assert!(refused(DomainEvent::new("user", "1", "").into()).contains("its event type is empty"));
-    assert!(refused(DomainEvent::new("user", "1", "a b").into()).contains("` ` is none of its letters"));
+    assert!(refused(DomainEvent::new("user", "1", "a b").into()).contains("` ` is not one of its letters"));
     assert!(refused(CustomEvent::new("x".repeat(250), "e").into()).contains("249 are allowed"));
     assert!(refused(CustomEvent::new("t", "e").key("").into()).contains("its id is empty"));
     let unprefixed = Source { topic_prefix: String::new(), ..source() };
