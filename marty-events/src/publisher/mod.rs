@@ -64,7 +64,7 @@ struct Accepted {
 ///
 /// # Errors
 ///
-/// [`EventError::NotInitialized`] before [`init`], [`EventError::ShutDown`] after [`Events::shutdown`].
+/// [`EventError::NotInitialized`] before [`init`], [`EventError::ShutDown`] after [`EventsGuard::shutdown`].
 pub fn publisher() -> Result<EventPublisher, EventError> {
     #[cfg(feature = "testing")]
     if let Some(recorder) = crate::testing::current() {
