@@ -25,7 +25,7 @@ async fn plain(id: u64, plan: &str) -> Result<u64, EventError> {
 }
 
 async fn by_hand(id: u64, plan: &str) -> Result<u64, EventError> {
-    let event = DomainEvent::new("account", id, "opened").data(&serde_json::json!({ "plan": plan }))?;
+    let event = DomainEvent::new("account", id, "opened").data(&serde_json::json!({ "plan": plan }));
     let out = plain(id, plan).await?;
     marty_events::publisher()?.publish(event).await?;
     Ok(out)
@@ -49,7 +49,7 @@ fn serialise(number: u64, filler: &str) -> Result<u64, EventError> {
 /// From the values to what a producer or an insert takes: id, time, topic, keys, headers and value.
 fn build(number: u64, filler: &str) -> Result<u64, EventError> {
     let data = Data { number: usize::try_from(number).unwrap_or_default(), filler };
-    let event = DomainEvent::new("account", "7,000", "moved").data(&data)?;
+    let event = DomainEvent::new("account", "7,000", "moved").data(&data);
     Ok(marty_events::__private::completed(event)? as u64)
 }
 

@@ -161,5 +161,5 @@ fn every_test_that_a_page_names_exists() {
 #[test]
 fn texts_are_found_in_sources() {
     assert_eq!(literals(r#"a("b \"c\"", reason = "d")"#), ["b \"c\""]);
-    assert_eq!(fixed_parts("`{bad}` is no address"), ["` is no address"]);
+    assert_eq!(fixed_parts("`{bad}` is not an address"), ["` is not an address"]);
 }

@@ -29,15 +29,16 @@ async fn database() -> SqlitePool {
 async fn a_topic_that_kafka_would_refuse_is_refused() {
     let publisher = EventPublisher::new(&nowhere().build().unwrap()).unwrap();
     let error = publisher.publish(CustomEvent::new("daily report", "sent")).await.unwrap_err();
-    let text = "`marty.daily report` cannot be a Kafka topic: ` ` is none of its letters (a-z A-Z 0-9 . _ -)";
+    let text = "`marty.daily report` cannot be a Kafka topic: ` ` is not one of its letters (a-z A-Z 0-9 . _ -)";
     assert_eq!(error.to_string(), text);
     assert!(matches!(error, EventError::InvalidTopic { .. }) && !error.is_retryable());
 }
 
-#[test]
-fn data_that_is_no_json_is_refused() {
+#[tokio::test]
+async fn data_that_is_not_json_is_refused() {
     let by_pair = BTreeMap::from([((1, 2), 3)]);
-    let error = DomainEvent::new("user", 1, "moved").data(&by_pair).unwrap_err();
+    let publisher = EventPublisher::new(&nowhere().build().unwrap()).unwrap();
+    let error = publisher.publish(DomainEvent::new("user", 1, "moved").data(&by_pair)).await.unwrap_err();
     assert_eq!(error.to_string(), "`event_data` cannot be written as JSON");
     assert!(matches!(error, EventError::Serialize { .. }));
 }
@@ -121,7 +122,7 @@ async fn a_database_url_that_cannot_be_read_is_reported() {
 #[test]
 fn a_table_name_that_is_none_is_refused() {
     let error = OutboxTable::parse("outbox; DROP TABLE users").unwrap_err();
-    assert_eq!(error.to_string(), "`outbox; DROP TABLE users` is no table name: `;` is no letter, digit or `_`");
+    assert_eq!(error.to_string(), "`outbox; DROP TABLE users` is not a table name: `;` is not a letter, digit or `_`");
 }
 
 #[tokio::test]

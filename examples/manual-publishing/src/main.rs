@@ -2,8 +2,8 @@
 
 use examples_common::{Consumer, Database, Received};
 use marty_events::{
-    AuditEvent, AuditEventType, CancellationToken, CustomEvent, DomainEvent, EventConfig, EventContext, EventError,
-    EventPriority, NotificationEvent, NotificationEventType, OutboxRelay, RiskLevel,
+    AuditEvent, AuditEventType, CancellationToken, CustomEvent, DomainEvent, EventConfig, EventContext, EventPriority,
+    NotificationEvent, NotificationEventType, OutboxRelay, RiskLevel,
 };
 use serde::Serialize;
 use sqlx::SqlitePool;
@@ -53,12 +53,12 @@ async fn book(pool: &SqlitePool) -> Result<(), Error> {
     // In a transaction: they exist if, and only if, it commits.
     let mut tx = pool.begin().await?;
     publisher
-        .publish_in(&mut tx, DomainEvent::new("account", "acct-9", "account_debited").data(&Entry { cents: 1250 })?)
+        .publish_in(&mut tx, DomainEvent::new("account", "acct-9", "account_debited").data(&Entry { cents: 1250 }))
         .await?;
     // Several in one round trip.
     let entries = [1250, -1250]
         .map(|cents| CustomEvent::new("billing.ledger", "entry_posted").key("acct-9").data(&Entry { cents }));
-    publisher.publish_all_in(&mut tx, entries.into_iter().collect::<Result<Vec<_>, EventError>>()?).await?;
+    publisher.publish_all_in(&mut tx, entries).await?;
     tx.commit().await?;
 
     // Outside any transaction: answered when the broker has it.

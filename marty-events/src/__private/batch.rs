@@ -3,7 +3,7 @@
 use super::{capture::Data, hand_over::log};
 use crate::{
     Event, EventError, OutboxTransaction,
-    event::{AuditEvent, CustomEvent, DomainEvent, EventKind, Json, NotificationEvent},
+    event::{AuditEvent, CustomEvent, DomainEvent, Json, NotificationEvent},
     publisher,
 };
 
@@ -11,15 +11,11 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Batch {
     entries: Vec<Entry>,
-    /// The fault of the event that is pushed next.
-    fault: Option<EventError>,
 }
 
-/// An event, or the reason why it could not be made.
 #[derive(Debug)]
 struct Entry {
-    kind: EventKind,
-    event: Result<Event, EventError>,
+    event: Event,
     /// Sent directly, even beside a handle.
     is_direct: bool,
     /// The method fails if the event, sent directly, is not published.
@@ -67,57 +63,35 @@ impl Batch {
     }
 
     pub fn previous_state(&mut self, event: AuditEvent, state: Data) -> AuditEvent {
-        match state.finish() {
-            Ok(state) => event.with_previous_state(state),
-            Err(error) => self.faulty(event, error),
-        }
+        event.with_previous_state(state.finish())
     }
 
     pub fn new_state(&mut self, event: AuditEvent, state: Data) -> AuditEvent {
-        match state.finish() {
-            Ok(state) => event.with_new_state(state),
-            Err(error) => self.faulty(event, error),
-        }
-    }
-
-    fn faulty(&mut self, event: AuditEvent, error: EventError) -> AuditEvent {
-        self.fault.get_or_insert(error);
-        event
+        event.with_new_state(state.finish())
     }
 
     fn add<B: Builder>(&mut self, event: B, data: Option<Data>, is_direct: bool, is_strict: bool) {
-        let (data, fault) = match data.map(Data::finish).transpose() {
-            Ok(data) => (data, None),
-            Err(fault) => (None, Some(fault)),
-        };
-        let event: Event = match data {
-            Some(data) => event.with_data(data).into(),
+        let event = match data {
+            Some(data) => event.with_data(data.finish()).into(),
             None => event.into(),
         };
-        let kind = event.kind();
-        // The fault of a state was found before the fault of the data.
-        let event = self.fault.take().or(fault).map_or(Ok(event), Err);
-        self.entries.push(Entry { kind, event, is_direct, is_strict });
+        self.entries.push(Entry { event, is_direct, is_strict });
     }
 
     /// The error for a refused batch: the fault of an event, or else `problem`.
     pub(super) fn refused(self, problem: String) -> EventError {
-        let events = self.entries.into_iter().map(|entry| entry.event);
-        match events.collect::<Result<Vec<_>, _>>() {
-            Err(fault) => fault,
-            Ok(events) => {
-                let event_type = events.first().map(|event| event.event_type().to_owned()).unwrap_or_default();
-                EventError::InvalidEvent { event_type, problem }
-            }
+        if let Some(error) = self.entries.iter().find_map(|entry| entry.event.unwritable()) {
+            return error;
         }
+        let event_type = self.entries.first().map(|entry| entry.event.event_type().to_owned()).unwrap_or_default();
+        EventError::InvalidEvent { event_type, problem }
     }
 
     /// Writes the events in `transaction`, in one round trip. Then sends those with `delivery = "direct"`.
     pub(super) async fn write_in(self, transaction: &mut dyn OutboxTransaction) -> Result<(), EventError> {
         let (direct, written): (Vec<_>, Vec<_>) = self.entries.into_iter().partition(|entry| entry.is_direct);
-        let written = written.into_iter().map(|entry| entry.event).collect::<Result<Vec<_>, _>>()?;
         if !written.is_empty() {
-            publisher::record_in(transaction, written).await?;
+            publisher::record_in(transaction, written.into_iter().map(|entry| entry.event).collect()).await?;
         }
         send_each(direct).await
     }
@@ -134,8 +108,7 @@ async fn send_each(entries: Vec<Entry>) -> Result<(), EventError> {
     if entries.is_empty() {
         return Ok(());
     }
-    let (events, strict): (Vec<_>, Vec<_>) =
-        entries.into_iter().map(|entry| ((entry.kind, entry.event), entry.is_strict)).unzip();
+    let (events, strict): (Vec<_>, Vec<_>) = entries.into_iter().map(|entry| (entry.event, entry.is_strict)).unzip();
     let results = match publisher::record_direct(events).await {
         Ok(results) => results,
         Err(error) if strict.contains(&true) => return Err(error),

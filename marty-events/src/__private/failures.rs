@@ -66,9 +66,9 @@ impl Failures {
 
     pub fn previous_state(&mut self, event: AuditEvent, state: Data) -> AuditEvent {
         // A state that cannot be written is left out: the failure event matters more.
-        match state.finish() {
-            Ok(state) => event.with_previous_state(state),
-            Err(_) => event,
+        match state.finish().written() {
+            Some(state) => event.with_previous_state(state),
+            None => event,
         }
     }
 
@@ -136,7 +136,7 @@ impl Watched {
     fn finish(self, outcome: AuditOutcome) -> Event {
         let Self { event, data, unset, message, code } = self;
         let data = data.map(|data| unset.iter().fold(data, |data, name| data.absent(name)));
-        let data = data.map(|data| data.finish().unwrap_or_default());
+        let data = data.map(|data| data.finish().written().unwrap_or_default());
         match event {
             Event::Audit(mut event) => {
                 event = event.outcome(outcome);

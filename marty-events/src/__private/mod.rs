@@ -42,11 +42,12 @@ pub mod handle;
 pub mod outcome;
 
 pub use batch::{Batch, Builder};
-pub use capture::{Data, ErrorText, EventData, EventId, EventText, error_text, failure_text, id, text};
+pub use capture::{ErrorText, EventId, EventText, error_text, failure_text, id, text};
 pub use failures::Failures;
 pub use hand_over::{CanFail, Direct, FromEventError, HandOver, HandingOver, IsSilent, Outbox, Tells};
 pub use outcome::Answer;
 
+pub use crate::event::data::{Data, EventData};
 pub use crate::event::{
     AuditEvent, CustomEvent, DomainEvent, EventOrdering, EventPriority, Json, NotificationEvent, RiskLevel,
 };

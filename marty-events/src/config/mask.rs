@@ -1,6 +1,6 @@
 //! Values in errors, without their secrets.
 
-/// How a value may be shown in an error.
+/// The form in which an error may show a value.
 pub(super) fn shown(variable: &str, value: &str) -> String {
     match variable {
         "DATABASE_URL" => without_password(value),

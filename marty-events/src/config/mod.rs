@@ -1,4 +1,4 @@
-//! Configuration: where it comes from, and what is wrong with it.
+//! Configuration: its sources, and its faults.
 //!
 //! | variable | default | meaning |
 //! |---|---|---|
@@ -66,7 +66,7 @@ pub struct EventConfig {
     metrics: bool,
 }
 
-/// Where Kafka is.
+/// Kafka's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Brokers {
     /// A bootstrap list.
@@ -152,7 +152,7 @@ impl EventConfig {
         self.database_url.as_ref().map(Secret::reveal)
     }
 
-    /// Whether an event with a transaction goes through the outbox; otherwise it is sent before the commit.
+    /// If true, an event with a transaction goes through the outbox; otherwise it is sent before the commit.
     pub(crate) fn uses_outbox(&self) -> bool {
         self.use_outbox
     }
@@ -165,7 +165,7 @@ impl EventConfig {
         self.metrics
     }
 
-    /// Whether events carry the trace that is going on, and there are spans of sending them.
+    /// If true, events carry the current trace, and sending them makes spans.
     pub(crate) fn traces(&self) -> bool {
         self.tracing
     }
@@ -180,7 +180,7 @@ impl EventConfig {
         }
     }
 
-    /// How the client proves itself to the brokers, as librdkafka's properties.
+    /// The client's authentication to the brokers, as librdkafka's properties.
     pub(crate) fn security_properties(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.security.properties()
     }

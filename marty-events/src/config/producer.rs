@@ -6,8 +6,8 @@ use super::{properties, reader::Reader, values::Secret};
 
 pub(super) const PREFIX: &str = "KAFKA_PRODUCER_";
 
-/// What the names of the properties begin with that are about connections, and so concern every client of the brokers
-/// (librdkafka, CONFIGURATION.md).
+/// The beginnings of the names of properties about connections, which concern every client of the brokers (librdkafka,
+/// CONFIGURATION.md).
 const OF_CONNECTIONS: [&str; 10] = [
     "ssl.",
     "sasl.",
@@ -69,7 +69,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Vec<(String, Secret)> {
     properties.into_iter().map(|given| (given.property, Secret::new(given.value))).collect()
 }
 
-/// Whether Kubernetes sets such a variable for a service whose name begins with `kafka-producer`: `SERVICE_HOST`,
+/// True for a variable that Kubernetes sets for a service whose name begins with `kafka-producer`: `SERVICE_HOST`,
 /// `SERVICE_PORT_HTTP`, `PORT`, `PORT_8080_TCP_ADDR`. No property has such a name.
 fn is_service_link(name: &str) -> bool {
     let name = format!("_{name}_");
@@ -78,16 +78,16 @@ fn is_service_link(name: &str) -> bool {
     name.contains("_SERVICE_HOST_") || name.contains("_SERVICE_PORT_") || name.ends_with("_PORT_") || is_numbered
 }
 
-/// Whether librdkafka has no such property.
+/// True if librdkafka has no such property.
 fn is_unknown(property: &str) -> bool {
     let set = ClientConfig::new().set(property, "").create_native_config();
     matches!(set, Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)))
 }
 
-/// The value as the client reads it, or the reason why it cannot be passed through, and what is accepted.
+/// The value as the client reads it, or the reason why it cannot be passed through, with the accepted values.
 fn meaning(property: &str, value: &str) -> Result<String, (String, String)> {
     let meaning = as_read(property, value);
-    // A property with a variable of its own is refused with that variable's name, whatever its value is.
+    // A property with a variable of its own is refused with that variable's name, independent of its value.
     if let Some(refused) = properties::refusal(property, meaning.as_deref().unwrap_or(value)) {
         return Err(refused);
     }

@@ -1,4 +1,4 @@
-//! Which of librdkafka's producer properties are refused, and why (librdkafka, CONFIGURATION.md).
+//! The producer properties of librdkafka that are refused, with the reasons (librdkafka, CONFIGURATION.md).
 
 /// Second names of a property, each with the name that counts here.
 const SECOND_NAMES: [(&str, &str); 10] = [
@@ -103,7 +103,7 @@ const RULES: [Rule; 15] = [
     Rule {
         property: "message.timeout.ms",
         accepts: Accepts::AtLeast(1),
-        problem: "0 is no limit, so `publish` would wait as long as the brokers are away",
+        problem: "0 is not a limit, so `publish` would wait as long as the brokers are away",
         cure: "write a number of milliseconds; the relay has no limit anyway",
     },
     Rule {

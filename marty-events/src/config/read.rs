@@ -65,7 +65,8 @@ fn brokers(reader: &mut Reader<'_>) -> Brokers {
         #[cfg(not(feature = "embedded"))]
         reader.fault(name, "this build has no in-process broker", "enable the Cargo feature `embedded`");
     } else if let Some(bad) = list.split(',').map(str::trim).find(|broker| !is_address(broker)) {
-        let problem = if bad.contains('@') { "it is no address".to_owned() } else { format!("`{bad}` is no address") };
+        let problem =
+            if bad.contains('@') { "it is not an address".to_owned() } else { format!("`{bad}` is not an address") };
         reader.fault(name, &problem, "write host:port, several separated by commas, or embedded");
     }
     Brokers::List(list.split(',').map(str::trim).collect::<Vec<_>>().join(","))
@@ -152,7 +153,7 @@ fn bracketed_host(url: &str) -> Option<&str> {
     let authority = url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next()?.strip_prefix('[')?;
-    // One that no bracket ends is no address.
+    // Without its closing bracket it is not an address.
     Some(host.split_once(']').map_or("", |(address, _)| address))
 }
 
@@ -175,7 +176,7 @@ fn shutdown_timeout(reader: &mut Reader<'_>) -> Duration {
     let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite());
     let limit = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.min(LONGEST_TIME.as_secs_f64())).ok());
     limit.unwrap_or_else(|| {
-        reader.fault(name, "it is no time", "write a number of seconds, for example 10 or 2.5");
+        reader.fault(name, "it is not a time", "write a number of seconds, for example 10 or 2.5");
         DEFAULT_SHUTDOWN_TIMEOUT
     })
 }

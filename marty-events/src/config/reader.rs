@@ -3,7 +3,7 @@
 use super::{mask::shown, values::Values};
 use crate::error::ConfigFault;
 
-/// Reads values and collects what is wrong with them.
+/// Reads values and collects their faults.
 pub(super) struct Reader<'a> {
     pub(super) values: &'a Values,
     pub(super) faults: Vec<ConfigFault>,
@@ -20,7 +20,7 @@ impl<'a> Reader<'a> {
         self.add(name, value, problem, accepted);
     }
 
-    /// A fault of a value that may not be shown, whatever its variable is called.
+    /// A fault of a value that may not be shown, independent of its variable's name.
     pub(super) fn fault_of_secret(&mut self, name: &str, problem: &str, accepted: &str) {
         self.add(name, Some("***".to_owned()), problem, accepted);
     }

@@ -1,4 +1,4 @@
-//! How the client proves itself to the brokers, and they to it.
+//! Authentication of the client to the brokers, and of the brokers to the client.
 
 use std::path::Path;
 
@@ -49,7 +49,11 @@ fn protocol(reader: &mut Reader<'_>) -> Option<&'static str> {
     let text = reader.optional("KAFKA_SECURITY_PROTOCOL")?;
     let known = PROTOCOLS.into_iter().find(|protocol| protocol.eq_ignore_ascii_case(text));
     if known.is_none() {
-        reader.fault("KAFKA_SECURITY_PROTOCOL", "it is no protocol", &format!("write one of {}", PROTOCOLS.join(", ")));
+        reader.fault(
+            "KAFKA_SECURITY_PROTOCOL",
+            "it is not a protocol",
+            &format!("write one of {}", PROTOCOLS.join(", ")),
+        );
     }
     known
 }
@@ -66,11 +70,11 @@ fn mechanism(reader: &mut Reader<'_>, is_sasl: bool) -> Option<&'static str> {
     };
     let known = MECHANISMS.into_iter().find(|mechanism| mechanism.eq_ignore_ascii_case(text));
     match known {
-        None => reader.fault(name, "it is no mechanism", &accepted),
+        None => reader.fault(name, "it is not a mechanism", &accepted),
         Some(_) if !is_sasl => {
             reader.fault(
                 name,
-                "the security protocol is none of SASL",
+                "the security protocol is not one of SASL",
                 "set KAFKA_SECURITY_PROTOCOL to sasl_plaintext or sasl_ssl",
             );
         }

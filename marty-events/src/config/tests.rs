@@ -299,7 +299,7 @@ fn all_the_faults_come_in_one_error() {
     let text = error.to_string();
     assert_eq!(text.lines().count(), 5, "{text}");
     assert!(text.starts_with("the configuration has 4 faults:"), "{text}");
-    assert!(text.contains("KAFKA_BROKERS=nowhere: `nowhere` is no address; write host:port"), "{text}");
+    assert!(text.contains("KAFKA_BROKERS=nowhere: `nowhere` is not an address; write host:port"), "{text}");
     assert!(text.contains("a rollback leaves an event of what never happened"), "{text}");
 }
 

@@ -35,7 +35,7 @@ impl Values {
         self.garbled.iter().any(|garbled| garbled == name)
     }
 
-    /// What follows `prefix` in the names of the variables that begin with it.
+    /// The rests of the variables' names that begin with `prefix`.
     pub(super) fn beginning(&self, prefix: &str) -> impl Iterator<Item = &str> {
         self.texts.keys().chain(&self.garbled).filter_map(move |name| name.strip_prefix(prefix))
     }

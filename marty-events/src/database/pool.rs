@@ -141,7 +141,7 @@ fn refuse_unknown_secret(url: &str) -> Result<(), sqlx::Error> {
         |name: &String| name != "password" && ["pass", "pwd", "secret", "token"].iter().any(|word| name.contains(word));
     match names.find(is_secret) {
         Some(name) => Err(sqlx::Error::Configuration(
-            format!("`{}` is no parameter of a database URL; leave it out", OneLine(&name)).into(),
+            format!("`{}` is not a parameter of a database URL; leave it out", OneLine(&name)).into(),
         )),
         None => Ok(()),
     }

@@ -14,9 +14,9 @@ pub struct OutboxTable {
 const LONGEST_NAME: usize = 48;
 const LONGEST_SCHEMA: usize = 63;
 
-/// Why a text is no table name.
+/// The reason why a text is not a table name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no table name: {problem}")]
+#[error("`{text}` is not a table name: {problem}")]
 pub struct InvalidTable {
     text: String,
     problem: String,
@@ -56,7 +56,7 @@ fn check(identifier: &str, longest: usize) -> Result<(), String> {
         return Err("a name begins with a letter or `_`".to_owned());
     }
     if let Some(refused) = identifier.chars().find(|&letter| !is_start(letter) && !letter.is_ascii_digit()) {
-        return Err(format!("`{refused}` is no letter, digit or `_`"));
+        return Err(format!("`{refused}` is not a letter, digit or `_`"));
     }
     if longest < identifier.len() {
         return Err(format!("{} letters are too many; {longest} are allowed", identifier.len()));

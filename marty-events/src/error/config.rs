@@ -1,8 +1,8 @@
-//! What is wrong with a configuration.
+//! Faults of a configuration.
 
 use std::fmt;
 
-/// Everything that is wrong with a configuration, all at once. No secret is in it.
+/// All faults of a configuration at once. No secret is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     faults: Vec<ConfigFault>,
@@ -12,13 +12,13 @@ pub struct ConfigError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigFault {
-    /// The variable's name; also of what a builder set.
+    /// The variable's name, also if the value was set with a builder.
     pub variable: String,
-    /// What was given, if anything; `***` in place of a secret.
+    /// The given value, if there is one; `***` in place of a secret.
     pub value: Option<String>,
-    /// What is wrong with it.
+    /// The fault.
     pub problem: String,
-    /// What is accepted.
+    /// The accepted values.
     pub accepted: String,
 }
 

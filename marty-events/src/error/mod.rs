@@ -1,4 +1,4 @@
-//! What can go wrong when an event is made, kept or sent.
+//! Errors of making, keeping and sending events.
 
 mod config;
 mod others;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 pub use self::config::{ConfigError, ConfigFault};
 
-/// Why an event could not be published, kept or delivered.
+/// The reason why an event could not be published, kept or delivered.
 ///
 /// Carries ids, topics and sizes; never a payload and never a secret, so that it can be logged as it is.
 #[derive(thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum EventError {
     InvalidEvent {
         /// The event's type.
         event_type: String,
-        /// What is wrong, and what is accepted.
+        /// The fault, and the accepted form.
         problem: String,
     },
     /// The topic's name is not one that Kafka accepts.
@@ -43,7 +43,7 @@ pub enum EventError {
     InvalidTopic {
         /// The refused name.
         topic: String,
-        /// What is wrong, and what is accepted.
+        /// The fault, and the accepted form.
         problem: String,
     },
     /// A value given as data, state or context could not be written as JSON.
@@ -51,7 +51,7 @@ pub enum EventError {
     Serialize {
         /// The part of the event that failed.
         field: String,
-        /// What serde said.
+        /// Serde's reason. It names the event's type if a value of the event failed.
         #[source]
         source: serde_json::Error,
     },
@@ -60,12 +60,12 @@ pub enum EventError {
     Delivery {
         /// The event's id.
         id: Uuid,
-        /// Where it was bound for.
+        /// The topic that it was bound for.
         topic: String,
-        /// Why no broker could be talked to, where that is what keeps the event: what the Kafka client said last, and which
+        /// The reason why no broker could be reached, if that keeps the event back: the Kafka client's last words, and the
         /// variables to check.
         connection: Option<String>,
-        /// What the Kafka client said.
+        /// The Kafka client's error.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
@@ -84,7 +84,7 @@ pub enum EventError {
     TooLarge {
         /// The event's id.
         id: Uuid,
-        /// Where it was bound for.
+        /// The topic that it was bound for.
         topic: String,
         /// Its size in bytes, as a record batch of its own: the size that a broker measures.
         size: usize,
@@ -99,7 +99,7 @@ pub enum EventError {
     TooLargeForTopic {
         /// The event's id.
         id: Uuid,
-        /// Where it was bound for.
+        /// The topic that it was bound for.
         topic: String,
         /// Its size in bytes, as a record batch of its own.
         size: usize,
@@ -116,7 +116,7 @@ pub enum EventError {
     OutboxTableMissing {
         /// The table that was looked for.
         table: String,
-        /// What the database said.
+        /// The database's error.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
@@ -126,9 +126,9 @@ pub enum EventError {
         "the database user {user} may not use the outbox; run `GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO ..`"
     )]
     OutboxForbidden {
-        /// Who may not.
+        /// The user without the rights.
         user: String,
-        /// What is not open to it.
+        /// The tables that are closed to this user.
         tables: String,
     },
     /// The sequence of the outbox's numbers gives them out in batches, so that they are not in the order in which they are drawn: events
@@ -141,7 +141,7 @@ pub enum EventError {
         table: String,
         /// The sequence of its column `seq`.
         sequence: String,
-        /// How many numbers a connection draws at a time.
+        /// The count of numbers that a connection draws at a time.
         cache: i64,
     },
     /// A table of the outbox cannot serve this database user as it is: it hides rows, keeps them from being written, or is not a table. Events
@@ -150,9 +150,9 @@ pub enum EventError {
     OutboxUnfit {
         /// The table.
         table: String,
-        /// What is wrong with it.
+        /// The fault.
         problem: String,
-        /// What to run or to change.
+        /// The command to run, or the setting to change.
         advice: String,
     },
     /// The connection is not inside a transaction, so the event could not be tied to the caller's commit.
@@ -172,7 +172,7 @@ pub enum EventError {
         "the order of commits could not be kept beside another transaction; roll back, and do the transaction again"
     )]
     OrderingConflict {
-        /// What the database said.
+        /// The database's error.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
@@ -182,59 +182,59 @@ pub enum EventError {
         "the transaction read before it wrote, and another connection writes; begin it with `BEGIN IMMEDIATE` (`pool.begin_with(\"BEGIN IMMEDIATE\")`); roll back, and do it again"
     )]
     WriteConflict {
-        /// What the database said.
+        /// The database's error.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
     /// The outbox database refused or broke off an operation.
     #[error("the outbox could not {operation}")]
     Outbox {
-        /// What was being done, as a verb phrase.
+        /// The operation, as a verb phrase.
         operation: &'static str,
-        /// What the database said.
+        /// The database's error.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The outbox database refused an operation for what it asks: a value that it does not take, a constraint, a misused protocol. The same
-    /// fails again until somebody changes something.
+    /// The outbox database refused the operation itself: a value that it does not take, a constraint, a misused protocol. Another try fails
+    /// too, until somebody changes something.
     #[error("the outbox could not {operation}, and another try does not help")]
     OutboxRefused {
-        /// What was being done, as a verb phrase.
+        /// The operation, as a verb phrase.
         operation: &'static str,
-        /// What the database said.
+        /// The database's error.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
     /// The outbox's tables could not be created or brought up to date.
     #[error("the outbox tables could not be migrated")]
     Migrate(#[source] Box<dyn Error + Send + Sync>),
-    /// The thread that delivers what no caller waits for could not be started.
+    /// The thread that delivers events without a waiting caller could not be started.
     #[error("the background thread could not be started")]
     Background {
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
-    /// A row of the outbox holds what this version cannot read.
+    /// This version cannot read a row of the outbox.
     #[error("outbox row {seq} cannot be read: {}", OneLine(.problem))]
     UnreadableRow {
         /// The row's sequence number.
         seq: i64,
-        /// What is wrong with it.
+        /// The fault.
         problem: String,
     },
     /// `shutdown` ran out of time; the events counted here were accepted but are not known to be delivered.
     #[error("{undelivered} accepted events were not delivered within the shutdown limit of {limit:?}")]
     Undelivered {
-        /// How many.
+        /// The count of these events.
         undelivered: usize,
-        /// How long `shutdown` waited.
+        /// The time that `shutdown` waited.
         limit: std::time::Duration,
     },
 }
 
 /// A text of unknown origin, which cannot begin a line of its own in a log or turn a terminal's colours: control characters,
-/// what Unicode takes for the end of a line, and what turns the direction of writing, are escaped.
+/// Unicode's line ends, and marks that turn the direction of writing, are escaped.
 pub(crate) struct OneLine<'a>(pub(crate) &'a str);
 
 impl fmt::Display for OneLine<'_> {
@@ -249,7 +249,7 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
-/// What is behind an error, for a field of its own in the log; empty where nothing is.
+/// The cause of an error, for a field of its own in the log; empty if there is none.
 pub(crate) fn cause(error: &dyn std::error::Error) -> String {
     error.source().map(ToString::to_string).unwrap_or_default()
 }
@@ -273,7 +273,7 @@ impl fmt::Debug for EventError {
 }
 
 impl EventError {
-    /// Whether the database works and does not do what it is asked, until somebody changes something.
+    /// True if the database works and refuses the operation until somebody changes something.
     pub(crate) fn is_refusal(&self) -> bool {
         use EventError::{CachedSequence, OutboxForbidden, OutboxRefused, OutboxTableMissing, OutboxUnfit};
         matches!(

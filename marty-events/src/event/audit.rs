@@ -3,9 +3,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{AuditEventType, EventPriority, Json};
-use crate::EventError;
 
-/// How risky the audited action is; `low` unless set.
+/// The risk of the audited action; `low` unless set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -21,12 +20,12 @@ pub enum RiskLevel {
     Critical,
 }
 
-/// How the recorded operation ended; `success` unless set.
+/// The end of the recorded operation; `success` unless set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum AuditOutcome {
-    /// It did what it was asked to.
+    /// It succeeded.
     #[default]
     Success,
     /// It returned an error.
@@ -37,7 +36,7 @@ pub enum AuditOutcome {
     Cancelled,
 }
 
-/// Who did what to which resource, on the topic `{prefix}.audit.events`; compliance evidence.
+/// The record of an action on a resource, on the topic `{prefix}.audit.events`; compliance evidence.
 ///
 /// ```
 /// use marty_events::{AuditEvent, AuditEventType, RiskLevel};
@@ -102,7 +101,7 @@ impl AuditEvent {
         self.payload.event_type.as_str()
     }
 
-    /// Which resource; also the record's key in Kafka. An empty text, and one with control characters, is refused
+    /// The resource's id; also the record's key in Kafka. An empty text, and one with control characters, is refused
     /// when the event is published.
     #[must_use]
     pub fn resource_id(mut self, id: impl fmt::Display) -> Self {
@@ -111,22 +110,26 @@ impl AuditEvent {
     }
 
     /// Details of the operation (`operation_details`); an empty object unless set. JSON has no `NaN` and no infinity:
-    /// such a number is written as `null`.
-    pub fn data<T: Serialize + ?Sized>(mut self, details: &T) -> Result<Self, EventError> {
-        self.payload.operation_details = Json::of("operation_details", details)?;
-        Ok(self)
+    /// such a number is written as `null`. A value that serde cannot write is refused
+    /// when the event is published.
+    #[must_use]
+    pub fn data<T: Serialize + ?Sized>(mut self, details: &T) -> Self {
+        self.payload.operation_details = Json::of("operation_details", details);
+        self
     }
 
     /// The resource before the operation.
-    pub fn previous_state<T: Serialize + ?Sized>(mut self, state: &T) -> Result<Self, EventError> {
-        self.payload.previous_state = Some(Json::of("previous_state", state)?);
-        Ok(self)
+    #[must_use]
+    pub fn previous_state<T: Serialize + ?Sized>(mut self, state: &T) -> Self {
+        self.payload.previous_state = Some(Json::of("previous_state", state));
+        self
     }
 
     /// The resource after the operation.
-    pub fn new_state<T: Serialize + ?Sized>(mut self, state: &T) -> Result<Self, EventError> {
-        self.payload.new_state = Some(Json::of("new_state", state)?);
-        Ok(self)
+    #[must_use]
+    pub fn new_state<T: Serialize + ?Sized>(mut self, state: &T) -> Self {
+        self.payload.new_state = Some(Json::of("new_state", state));
+        self
     }
 
     pub(crate) fn with_previous_state(mut self, state: Json) -> Self {
@@ -139,13 +142,14 @@ impl AuditEvent {
         self
     }
 
-    /// What is known of the caller's rights; an empty object unless set.
-    pub fn security_context<T: Serialize + ?Sized>(mut self, context: &T) -> Result<Self, EventError> {
-        self.payload.security_context = Json::of("security_context", context)?;
-        Ok(self)
+    /// The caller's rights (`security_context`); an empty object unless set.
+    #[must_use]
+    pub fn security_context<T: Serialize + ?Sized>(mut self, context: &T) -> Self {
+        self.payload.security_context = Json::of("security_context", context);
+        self
     }
 
-    /// How the operation ended; sets `success` too.
+    /// The end of the operation; sets `success` too.
     #[must_use]
     pub fn outcome(mut self, outcome: AuditOutcome) -> Self {
         self.payload.success = outcome == AuditOutcome::Success;
@@ -153,7 +157,7 @@ impl AuditEvent {
         self
     }
 
-    /// What the operation's error said.
+    /// The message of the operation's error.
     #[must_use]
     pub fn error_message(mut self, message: impl Into<String>) -> Self {
         self.payload.error_message = Some(message.into());
@@ -167,7 +171,7 @@ impl AuditEvent {
         self
     }
 
-    /// Which rules this record is evidence for, such as `gdpr`.
+    /// The rules that this record is evidence for, such as `gdpr`.
     #[must_use]
     pub fn compliance_tags<I>(mut self, tags: I) -> Self
     where
@@ -178,14 +182,14 @@ impl AuditEvent {
         self
     }
 
-    /// How risky the action is; `low` unless set.
+    /// The risk of the action; `low` unless set.
     #[must_use]
     pub fn risk_level(mut self, level: RiskLevel) -> Self {
         self.payload.risk_level = level;
         self
     }
 
-    /// How soon a consumer ought to look at it; `normal` unless set.
+    /// The urgency for consumers; `normal` unless set.
     #[must_use]
     pub fn priority(mut self, priority: EventPriority) -> Self {
         self.priority = priority;

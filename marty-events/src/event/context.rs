@@ -1,4 +1,4 @@
-//! What every event of a task has in common: who acted, in which request, as part of which trace.
+//! The context that the events of a task share: the user, the request and the trace.
 
 use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
 
@@ -14,7 +14,7 @@ static EMPTY: Lazy<EventContext> = Lazy::new(EventContext::default);
 
 /// The circumstances that events published inside [`scope`](Self::scope) carry in their metadata.
 ///
-/// A scope inside a scope inherits what it does not set itself. A spawned task starts without a context; carry it
+/// An inner scope inherits each field that it does not set. A spawned task starts without a context; carry it
 /// over with `EventContext::current().scope(future)`.
 ///
 /// ```
@@ -56,21 +56,21 @@ impl EventContext {
         CURRENT.try_with(Clone::clone).unwrap_or_else(|_| EMPTY.clone())
     }
 
-    /// What ties the events of one business operation together.
+    /// The id that the events of one business operation share.
     #[must_use]
     pub fn correlation_id(mut self, id: impl fmt::Display) -> Self {
         self.fields().correlation_id = Some(id.to_string());
         self
     }
 
-    /// The event or command that causes what is published inside.
+    /// The event or command that causes the events published inside.
     #[must_use]
     pub fn causation_id(mut self, id: impl fmt::Display) -> Self {
         self.fields().causation_id = Some(id.to_string());
         self
     }
 
-    /// Who acts.
+    /// The user who acts.
     #[must_use]
     pub fn user_id(mut self, id: impl fmt::Display) -> Self {
         self.fields().user_id = Some(id.to_string());
@@ -91,14 +91,14 @@ impl EventContext {
         self
     }
 
-    /// Where the request came from.
+    /// The client's address.
     #[must_use]
     pub fn source_ip(mut self, address: impl fmt::Display) -> Self {
         self.fields().source_ip = Some(address.to_string());
         self
     }
 
-    /// What sent the request.
+    /// The client's program.
     #[must_use]
     pub fn user_agent(mut self, agent: impl Into<String>) -> Self {
         self.fields().user_agent = Some(agent.into());
@@ -114,8 +114,8 @@ impl EventContext {
 
     /// The trace that is going on, as the values of the W3C headers `traceparent` and `tracestate`. A `traceparent` that
     /// is not of the form that the W3C recommendation "Trace Context" gives is left out, and so is a `tracestate` of more than
-    /// 512 characters or with others than visible ASCII. Of a later version of the recommendation what this one knows is kept,
-    /// as version 00 (section 4.3, "Mutating the traceparent Field").
+    /// 512 characters or with others than visible ASCII. A later version of the recommendation is cut to the parts that this one
+    /// knows, as version 00 (section 4.3, "Mutating the traceparent Field").
     ///
     /// With the feature `opentelemetry` it need not be given: unless it is, an event carries the context of the span that
     /// it is recorded in.
@@ -136,7 +136,7 @@ impl EventContext {
         self
     }
 
-    /// Runs `future` in this context, which inherits from the one around it what it does not set itself.
+    /// Runs `future` in this context, which inherits each field that it does not set from the context around it.
     ///
     /// Dropping the returned future drops `future`; nothing is published by that.
     pub async fn scope<F: Future>(self, future: F) -> F::Output {

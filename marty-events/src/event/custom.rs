@@ -3,16 +3,13 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{EventPriority, Json};
-use crate::EventError;
 
-/// What fits none of the kinds, on the topic `{prefix}.{topic}`; its data is the payload.
+/// An event of none of the other kinds, on the topic `{prefix}.{topic}`; its data is the payload.
 ///
 /// ```
 /// use marty_events::CustomEvent;
 ///
-/// # fn main() -> Result<(), marty_events::EventError> {
-/// let event = CustomEvent::new("billing.ledger", "entry_posted").key("acct-9").data(&serde_json::json!({"cents": 1250}))?;
-/// # Ok(()) }
+/// let event = CustomEvent::new("billing.ledger", "entry_posted").key("acct-9").data(&serde_json::json!({"cents": 1250}));
 /// ```
 #[derive(Debug, Clone)]
 pub struct CustomEvent {
@@ -51,13 +48,15 @@ impl CustomEvent {
     }
 
     /// The payload; an empty object unless set. JSON has no `NaN` and no infinity:
-    /// such a number is written as `null`.
-    pub fn data<T: Serialize + ?Sized>(mut self, data: &T) -> Result<Self, EventError> {
-        self.payload = Json::of("payload", data)?;
-        Ok(self)
+    /// such a number is written as `null`. A value that serde cannot write is refused
+    /// when the event is published.
+    #[must_use]
+    pub fn data<T: Serialize + ?Sized>(mut self, data: &T) -> Self {
+        self.payload = Json::of("payload", data);
+        self
     }
 
-    /// How soon a consumer ought to look at it; `normal` unless set.
+    /// The urgency for consumers; `normal` unless set.
     #[must_use]
     pub fn priority(mut self, priority: EventPriority) -> Self {
         self.priority = priority;

@@ -3,16 +3,13 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{EventOrdering, EventPriority, Json};
-use crate::EventError;
 
-/// What happened to an aggregate, on the topic `{prefix}.{service}.{aggregate}.{event_type}`.
+/// A change of an aggregate, on the topic `{prefix}.{service}.{aggregate}.{event_type}`.
 ///
 /// ```
 /// use marty_events::DomainEvent;
 ///
-/// # fn main() -> Result<(), marty_events::EventError> {
-/// let event = DomainEvent::new("user", "user-123", "user_created").data(&serde_json::json!({"plan": "pro"}))?;
-/// # Ok(()) }
+/// let event = DomainEvent::new("user", "user-123", "user_created").data(&serde_json::json!({"plan": "pro"}));
 /// ```
 #[derive(Debug, Clone)]
 pub struct DomainEvent {
@@ -64,17 +61,20 @@ impl DomainEvent {
         &self.payload.event_type
     }
 
-    /// What happened, in detail (`event_data`); an empty object unless set. JSON has no `NaN` and no infinity:
-    /// such a number is written as `null`.
-    pub fn data<T: Serialize + ?Sized>(mut self, data: &T) -> Result<Self, EventError> {
-        self.payload.event_data = Json::of("event_data", data)?;
-        Ok(self)
+    /// The change in detail (`event_data`); an empty object unless set. JSON has no `NaN` and no infinity:
+    /// such a number is written as `null`. A value that serde cannot write is refused
+    /// when the event is published.
+    #[must_use]
+    pub fn data<T: Serialize + ?Sized>(mut self, data: &T) -> Self {
+        self.payload.event_data = Json::of("event_data", data);
+        self
     }
 
-    /// What the business needs to know besides; an empty object unless set.
-    pub fn business_context<T: Serialize + ?Sized>(mut self, context: &T) -> Result<Self, EventError> {
-        self.payload.business_context = Json::of("business_context", context)?;
-        Ok(self)
+    /// Further facts for the business (`business_context`); an empty object unless set.
+    #[must_use]
+    pub fn business_context<T: Serialize + ?Sized>(mut self, context: &T) -> Self {
+        self.payload.business_context = Json::of("business_context", context);
+        self
     }
 
     /// The version of this event type's meaning; 1 unless set.
@@ -92,14 +92,14 @@ impl DomainEvent {
         self
     }
 
-    /// What consumers may rely on about this event's order; [`EventOrdering::Key`] unless set.
+    /// The order that consumers may rely on; [`EventOrdering::Key`] unless set.
     #[must_use]
     pub fn ordering(mut self, ordering: EventOrdering) -> Self {
         self.ordering = ordering;
         self
     }
 
-    /// How soon a consumer ought to look at it; `normal` unless set.
+    /// The urgency for consumers; `normal` unless set.
     #[must_use]
     pub fn priority(mut self, priority: EventPriority) -> Self {
         self.priority = priority;

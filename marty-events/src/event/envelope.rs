@@ -1,4 +1,4 @@
-//! The complete event: what Kafka will get, whichever way it goes there.
+//! The complete event, as Kafka gets it by direct delivery or from the outbox.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub(crate) struct Message {
     trace: Option<Arc<TraceContext>>,
 }
 
-/// What no two events share, as text.
+/// The parts that no two events share, as text.
 #[derive(Debug, Clone)]
 struct Stamp {
     id: String,
@@ -82,7 +82,7 @@ const BATCH_HEADER: usize = 61;
 /// Attributes, time and offset of a batch's first record.
 const FIXED_PARTS: usize = 3;
 
-/// How many bytes a length takes in a record: 7 bits a byte, one of them for the sign.
+/// The bytes that a length takes in a record: 7 bits a byte, one of them for the sign.
 fn varint(length: usize) -> usize {
     let bits = (usize::BITS - length.leading_zeros()) as usize + 1;
     bits.div_ceil(7)
@@ -118,6 +118,9 @@ impl Source {
         time: Timestamp,
         context: EventContext,
     ) -> Result<Message, EventError> {
+        if let Some(error) = event.unwritable() {
+            return Err(error);
+        }
         let prefix = &self.topic_prefix;
         let draft = Draft {
             source: self,
@@ -167,7 +170,7 @@ impl Source {
     }
 }
 
-/// What a message has in common with every other of its source and context.
+/// The parts of a message that its source and context decide.
 struct Draft<'a> {
     source: &'a Source,
     id: Uuid,

@@ -58,7 +58,7 @@ macro_rules! event_types {
 }
 
 event_types! {
-    /// What an audit event records.
+    /// The operation that an audit event records.
     AuditEventType {
         UserLogin = "user.login",
         UserLogout = "user.logout",
@@ -86,7 +86,7 @@ event_types! {
 }
 
 event_types! {
-    /// What a notification tells its recipients.
+    /// The message that a notification has for its recipients.
     NotificationEventType {
         UserWelcome = "user.welcome",
         UserPasswordReset = "user.password.reset",

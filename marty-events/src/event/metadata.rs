@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-/// How soon a consumer ought to look at an event; `normal` unless set. It changes nothing about delivery.
+/// The urgency of an event for consumers; `normal` unless set. It does not change the delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -20,7 +20,7 @@ pub enum EventPriority {
     Critical,
 }
 
-/// What is known about an event besides its payload: the envelope's `metadata`.
+/// The facts about an event besides its payload: the envelope's `metadata`.
 ///
 /// Every field is always present on the wire; an absent one is `null`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,13 +35,13 @@ pub struct EventMetadata {
     pub service_name: String,
     /// That service's version.
     pub service_version: String,
-    /// What ties the events of one business operation together.
+    /// The id that the events of one business operation share.
     pub correlation_id: Option<String>,
     /// The event or command that caused this one.
     pub causation_id: Option<String>,
-    /// Who acted.
+    /// The user who acted.
     pub user_id: Option<String>,
-    /// In which session.
+    /// That user's session.
     pub session_id: Option<String>,
     /// The W3C trace id at the moment of recording.
     pub trace_id: Option<String>,
@@ -49,11 +49,11 @@ pub struct EventMetadata {
     pub span_id: Option<String>,
     /// The request that was being served.
     pub request_id: Option<String>,
-    /// How soon a consumer ought to look at it.
+    /// The urgency for consumers.
     pub priority: EventPriority,
-    /// Where the request came from.
+    /// The client's address.
     pub source_ip: Option<String>,
-    /// What sent the request.
+    /// The client's program.
     pub user_agent: Option<String>,
     /// The service's own additions.
     pub custom_headers: BTreeMap<String, String>,

@@ -1,4 +1,4 @@
-//! What an event is: four kinds, one envelope.
+//! Events: four kinds, one envelope.
 //!
 //! An event is built by hand ([`AuditEvent`], [`DomainEvent`], [`NotificationEvent`], [`CustomEvent`]) or by an
 //! annotated method, and becomes a complete [`Message`](envelope::Message), with its topic, key, headers and bytes, in
@@ -7,13 +7,13 @@
 mod audit;
 mod context;
 mod custom;
+pub(crate) mod data;
 mod domain;
 pub(crate) mod envelope;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod hostile;
-mod json;
 mod kinds;
 mod metadata;
 mod notification;
@@ -26,28 +26,28 @@ pub(crate) mod trace;
 pub use audit::{AuditEvent, AuditOutcome, RiskLevel};
 pub use context::EventContext;
 pub use custom::CustomEvent;
+pub use data::Json;
 pub use domain::DomainEvent;
-pub use json::Json;
 pub use kinds::{AuditEventType, NotificationEventType};
 pub(crate) use metadata::Metadata;
 pub use metadata::{EventMetadata, EventPriority};
 pub use notification::NotificationEvent;
 
-/// An event of any kind: what [`publish`](crate::EventPublisher::publish) takes.
+/// An event of any kind, for [`publish`](crate::EventPublisher::publish).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
-    /// Who did what to which resource.
+    /// The record of an action on a resource.
     Audit(AuditEvent),
-    /// What happened to an aggregate.
+    /// A change of an aggregate.
     Domain(DomainEvent),
-    /// What somebody is to be told.
+    /// A message for people.
     Notification(NotificationEvent),
     /// Anything else, on a topic of its own.
     Custom(CustomEvent),
 }
 
-/// Of which kind an event is, for what is counted by kind.
+/// The kind of an event, for metrics by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EventKind {
     Audit,
@@ -115,7 +115,7 @@ impl From<CustomEvent> for Event {
     }
 }
 
-/// What a consumer may rely on about the order in which events of one key are delivered.
+/// The order in which events of one key are delivered.
 ///
 /// The key is the aggregate's type and id, so one aggregate's events keep their order across topics too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -125,7 +125,7 @@ pub enum EventOrdering {
     /// wait for each other: by a lock on its row, or a version column. The default of domain events.
     #[default]
     Key,
-    /// Delivered in the order of the commits, whatever the writers do: the insert waits for every other open transaction
+    /// Delivered in the order of the commits, without any condition on the writers. The insert waits for every other open transaction
     /// that has written an event of the same key, or of another that shares one of 256 locks with it.
     ///
     /// Several inserts in one transaction can meet another transaction's in the opposite order; one of the two then gets

@@ -1,9 +1,8 @@
 use serde::Serialize;
 
 use super::{EventPriority, Json, NotificationEventType};
-use crate::EventError;
 
-/// What somebody is to be told, on the topic `{prefix}.notification.events`.
+/// A message for people, on the topic `{prefix}.notification.events`.
 ///
 /// ```
 /// use marty_events::{NotificationEvent, NotificationEventType};
@@ -91,10 +90,12 @@ impl NotificationEvent {
     }
 
     /// The variables of the template (`template_variables`); an empty object unless set. JSON has no `NaN` and no infinity:
-    /// such a number is written as `null`.
-    pub fn data<T: Serialize + ?Sized>(mut self, variables: &T) -> Result<Self, EventError> {
-        self.payload.template_variables = Json::of("template_variables", variables)?;
-        Ok(self)
+    /// such a number is written as `null`. A value that serde cannot write is refused
+    /// when the event is published.
+    #[must_use]
+    pub fn data<T: Serialize + ?Sized>(mut self, variables: &T) -> Self {
+        self.payload.template_variables = Json::of("template_variables", variables);
+        self
     }
 
     /// By which channels: `email` unless set.
@@ -124,7 +125,7 @@ impl NotificationEvent {
         self
     }
 
-    /// What the recipient can do about it: where, and the words on the button.
+    /// The recipient's next step: its address, and the words on the button.
     #[must_use]
     pub fn action(mut self, url: impl Into<String>, label: impl Into<String>) -> Self {
         self.payload.action_url = Some(url.into());
@@ -143,7 +144,7 @@ impl NotificationEvent {
         self
     }
 
-    /// How soon a consumer ought to look at it; `normal` unless set. It changes nothing of the order in which events are sent.
+    /// The urgency for consumers; `normal` unless set. It does not change the order in which events are sent.
     #[must_use]
     pub fn priority(mut self, priority: EventPriority) -> Self {
         self.priority = priority;

@@ -10,7 +10,7 @@ use super::{AuditEventType, Event, Json, NotificationEventType, audit::AuditPayl
 const LONGEST: usize = 256;
 /// The longest data of a shortened event.
 pub(crate) const LONGEST_DATA: usize = 2 * 1024;
-/// How many tags a shortened event has.
+/// The most tags of a shortened event.
 const MOST: usize = 16;
 
 impl Event {

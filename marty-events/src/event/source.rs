@@ -9,6 +9,6 @@ pub(crate) struct Source {
     pub(crate) service_version: String,
     pub(crate) topic_prefix: String,
     pub(crate) domain_topic: TopicPattern,
-    /// Whether events carry the trace that is going on.
+    /// If true, events carry the current trace.
     pub(crate) tracing: bool,
 }

@@ -13,7 +13,7 @@ pub(crate) fn bounded<T: Display + ?Sized>(value: &T, longest: usize) -> String 
     text.finish()
 }
 
-/// Keeps the beginning of what is written, and counts the rest: a text of any length takes up `longest` bytes.
+/// Keeps the beginning of a text and counts the rest: a text of any length takes up `longest` bytes.
 struct Bounded {
     kept: String,
     longest: usize,
@@ -52,8 +52,8 @@ pub(crate) fn forbidden(text: &str) -> Option<char> {
     text.chars().find(|&letter| is_forbidden(letter))
 }
 
-/// Whether CloudEvents 1.0 (section "Type System", String) forbids the character: control characters and Unicode's
-/// noncharacters. The surrogates, which it forbids too, cannot be in a `str`.
+/// True for the characters that CloudEvents 1.0 forbids (section "Type System", String): control characters and Unicode's
+/// noncharacters. Surrogates are forbidden too, but cannot be in a `str`.
 fn is_forbidden(letter: char) -> bool {
     letter.is_control() || matches!(letter, '\u{fdd0}'..='\u{fdef}') || u32::from(letter) & 0xfffe == 0xfffe
 }

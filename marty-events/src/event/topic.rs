@@ -32,7 +32,7 @@ impl Default for TopicPattern {
 }
 
 impl TopicPattern {
-    /// The reason why `pattern` cannot be one, in words that say what is accepted.
+    /// Reads a pattern. The error says why it is refused, and which patterns are accepted.
     pub(crate) fn parse(pattern: &str) -> Result<Self, String> {
         let pieces = pieces(pattern);
         let mut literals = pieces.iter().filter_map(|piece| match piece {
@@ -47,7 +47,7 @@ impl TopicPattern {
             return Err("it must contain {aggregate}, or the events of all aggregates would share one topic".to_owned());
         }
         if let Some(refused) = literals.find_map(|text| text.chars().find(|&letter| !is_letter(letter))) {
-            return Err(format!("`{refused}` is none of the letters of a Kafka topic (a-z A-Z 0-9 . _ -)"));
+            return Err(format!("`{refused}` is not one of the letters of a Kafka topic (a-z A-Z 0-9 . _ -)"));
         }
         if has_gap(pattern) {
             return Err(GAP.to_owned());
@@ -115,7 +115,7 @@ pub(crate) fn custom(prefix: &str, name: &str) -> Result<String, EventError> {
     not_of_another_kind(prefix, prefixed(prefix, name)?)
 }
 
-/// What stands among the audit events is taken for evidence, so nothing else may be put there by its name.
+/// Audit events are evidence, so no other kind of event may reach their topic by its name.
 fn not_of_another_kind(prefix: &str, topic: String) -> Result<String, EventError> {
     let name = topic.strip_prefix(prefix).unwrap_or(&topic);
     let kind = match name.strip_prefix('.').unwrap_or(name) {
@@ -151,7 +151,7 @@ fn has_gap(part: &str) -> bool {
     part.split('.').any(str::is_empty)
 }
 
-/// What keeps `topic` from being a topic's name, if anything does.
+/// The reason why `topic` cannot be a topic's name, if there is one.
 pub(crate) fn fault(topic: &str) -> Option<String> {
     if topic.is_empty() {
         return Some("it is empty".to_owned());
@@ -166,7 +166,7 @@ pub(crate) fn fault(topic: &str) -> Option<String> {
         return None;
     }
     let refused = topic.chars().find(|&letter| !is_letter(letter))?;
-    Some(format!("`{refused}` is none of its letters (a-z A-Z 0-9 . _ -)"))
+    Some(format!("`{refused}` is not one of its letters (a-z A-Z 0-9 . _ -)"))
 }
 
 fn is_letter(letter: char) -> bool {

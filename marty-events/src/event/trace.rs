@@ -10,8 +10,8 @@ pub(crate) struct TraceContext {
 }
 
 impl TraceContext {
-    /// Nothing for a `traceparent` that is not of the recommendation's form. Of a later version of it what this one knows is kept, as
-    /// version 00 (section 4.3, "Mutating the traceparent Field"); a `tracestate` that is too long, or not of the form, is left out.
+    /// `None` for a `traceparent` that is not of the recommendation's form. A later version is cut to the parts that this one knows,
+    /// as version 00 (section 4.3, "Mutating the traceparent Field"). A `tracestate` that is too long or malformed is left out.
     pub(crate) fn new(parent: &str, state: Option<String>) -> Option<Self> {
         let Parts { trace_id, span_id, flags } = parts(parent.trim_matches(BLANKS))?;
         // Flags that are not known are to be passed on as zeros (section 3.2.2.5.2).
@@ -60,7 +60,7 @@ impl TraceContext {
         parts(&self.parent).map(|parts| (parts.trace_id, parts.span_id))
     }
 
-    /// Whether the trace is recorded by whoever began it: the flag `sampled` (section 3.2.2.5.1).
+    /// True if the service that began the trace records it: the flag `sampled` (section 3.2.2.5.1).
     pub(crate) fn is_sampled(&self) -> bool {
         parts(&self.parent).is_some_and(|parts| parts.flags & 1 == 1)
     }
@@ -71,13 +71,13 @@ impl TraceContext {
     }
 }
 
-/// What HTTP lets stand around a value.
+/// The blanks that HTTP allows around a value.
 const BLANKS: [char; 2] = [' ', '\t'];
 /// `sampled`, and `random` of the recommendation's second level.
 const KNOWN_FLAGS: u8 = 3;
-/// What everybody has to pass on (section 3.3.1.5); longer ones cost every event.
+/// The length that everybody has to pass on (section 3.3.1.5); longer states cost every event.
 const LONGEST_STATE: usize = 512;
-/// How many members a state may have (section 3.3.1.1).
+/// The most members of a state (section 3.3.1.1).
 const MOST_MEMBERS: usize = 32;
 
 /// A `tracestate` without blanks and empty members, where all of its members are of the form: one that is not makes it unreadable as a
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn of_a_trace_no_more_is_kept_than_is_known() {
-        // Of a later version, with a megabyte of what it may bring.
+        // A later version may bring more parts; here they are a megabyte.
         let later = format!("01-{IDS}-01-{}", "x".repeat(1 << 20));
         assert_eq!(kept(&later, "v=1"), [format!("00-{IDS}-01"), "v=1".to_owned()]);
         assert_eq!(kept(&format!("cc-{IDS}-ff"), "v=1"), [format!("00-{IDS}-03"), "v=1".to_owned()]);

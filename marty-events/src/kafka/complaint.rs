@@ -7,15 +7,15 @@ use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
 use crate::error::because;
 
-/// What the client said of why it cannot talk to a broker: shared by its callbacks and by whoever has to report that nothing
-/// was delivered, which the client itself only calls a time-out.
+/// The client's reason why it cannot talk to a broker. Its callbacks write it, and reports of failed deliveries read it: there the client
+/// itself only speaks of a time-out.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Complaint(Arc<Mutex<Option<Said>>>);
 
 #[derive(Debug)]
 struct Said {
     reason: String,
-    /// What to look at.
+    /// The variables to check.
     advice: Option<&'static str>,
 }
 
@@ -62,7 +62,7 @@ impl Complaint {
     }
 }
 
-/// What to look at, in the names that the configuration has. The reasons' words are librdkafka's (`rdkafka_broker.c`,
+/// Advice in the names that the configuration has. The reasons' words are librdkafka's (`rdkafka_broker.c`,
 /// `rdkafka_ssl.c`, `rdkafka_transport.c`).
 fn advice(code: Option<Code>, reason: &str) -> Option<&'static str> {
     let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));

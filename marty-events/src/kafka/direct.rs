@@ -11,21 +11,21 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     error::KafkaError,
     message::DeliveryResult,
-    producer::{BaseRecord, Producer, ProducerContext},
+    producer::{Producer, ProducerContext},
     types::RDKafkaErrorCode,
 };
 
-use super::{Away, Complaint, PolledProducer, Reach, is_permanent, is_too_large};
+use super::{Away, Complaint, PolledProducer, Reach, is_permanent, is_too_large, record};
 use crate::{EventError, config::EventConfig, event::envelope::Message};
 
 /// A caller waits for each event, so none is held back in the hope of company; and for a limited time for the broker's
 /// acknowledgement, which `KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS` changes.
 const DEFAULTS: [(&str, &str); 2] = [("linger.ms", "0"), (TIMEOUT, "10000")];
 const TIMEOUT: &str = "message.timeout.ms";
-/// How long a broker that is asked for a topic may take.
+/// The time limit for a broker that is asked for a topic.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
-/// A message on its way through the client, and who hears of its end.
+/// A message on its way through the client, with the receiver of its answer.
 pub(crate) trait Passenger: Send + Sync + 'static {
     fn message(&self) -> &Arc<Message>;
 
@@ -66,13 +66,13 @@ impl<P: Passenger> DirectProducer<P> {
         Ok(Self(Arc::new(ReplaceableClient { config, complaint, reach, client })))
     }
 
-    /// Takes back what no broker has acknowledged; each passenger is answered.
+    /// Takes back the messages that no broker has acknowledged; each passenger is answered.
     pub(crate) fn purge(&self) {
         self.0.client.lock().unwrap_or_else(PoisonError::into_inner).purge();
     }
 
-    /// Whether a broker says that there is no such topic: the client itself only tells of a time-out, unless it has waited for the topic
-    /// for longer. Where no broker says anything, they may be away. Blocks the thread.
+    /// True if a broker says that there is no such topic. The client itself only reports a time-out, unless it has waited for the topic
+    /// for longer. If no broker answers, they may be away. Blocks the thread.
     pub(crate) fn is_unknown(&self, topic: &str) -> bool {
         let Ok(client) = self.0.client() else { return false };
         let Ok(found) = client.client().fetch_metadata(Some(topic), SIGN_OF_LIFE) else {
@@ -96,16 +96,8 @@ impl<P: Passenger> DirectProducer<P> {
             Ok(client) => client,
             Err(error) => return Err((error, passenger)),
         };
-        let headers = message
-            .headers()
-            .fold(super::no_headers(), |headers, (name, value)| super::with_header(headers, name, value));
         let ride = Box::new(Ride { passenger, _client: client.clone() });
-        let mut record =
-            BaseRecord::<str, [u8], _>::with_opaque_to(&message.topic, ride).payload(&message.payload).headers(headers);
-        if let Some(key) = &message.key {
-            record = record.key(key);
-        }
-        let Err((mut error, mut record)) = client.send(record) else { return Ok(()) };
+        let Err((mut error, mut record)) = client.send(record::of_message(message, ride)) else { return Ok(()) };
         // The client was lost between the question and the sending. It takes nothing more then, so nothing is sent twice.
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal)
             && let Ok(client) = self.0.client()
@@ -180,7 +172,7 @@ fn failed(message: &Message, source: KafkaError, complaint: &Complaint) -> Event
     EventError::Delivery { id: message.id, topic: message.topic.clone(), connection, source: Box::new(source) }
 }
 
-/// How long the client tries to deliver a message before it reports the failure.
+/// The time for which the client tries to deliver a message before it reports the failure.
 pub(crate) fn patience(config: &EventConfig) -> Duration {
     let given = config.producer_properties().find(|(name, _)| *name == TIMEOUT);
     let default = DEFAULTS.into_iter().find(|(name, _)| *name == TIMEOUT);
@@ -188,12 +180,12 @@ pub(crate) fn patience(config: &EventConfig) -> Duration {
     milliseconds.map_or(Duration::MAX, Duration::from_millis)
 }
 
-/// Whether the client has tried for as long as it may, and no broker said why in vain.
+/// True if the client ran out of time and no broker gave a reason.
 pub(crate) fn ran_out_of_time(error: &EventError) -> bool {
     code(error) == Some(RDKafkaErrorCode::MessageTimedOut)
 }
 
-/// Whether the broker takes no message of this size.
+/// True if the broker takes no message of this size.
 pub(crate) fn was_too_large(error: &EventError) -> bool {
     client_error(error).is_some_and(is_too_large)
 }
@@ -203,7 +195,7 @@ pub(crate) fn too_large(message: &Message, limit: Option<u64>) -> EventError {
     EventError::TooLargeForTopic { id: message.id, topic: message.topic.clone(), size: message.size(), limit }
 }
 
-/// Whether the message was taken back from the client.
+/// True if the message was taken back from the client.
 pub(crate) fn was_taken_back(error: &EventError) -> bool {
     matches!(code(error), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
 }

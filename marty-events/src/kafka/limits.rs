@@ -1,4 +1,4 @@
-//! How large a record a topic takes.
+//! The largest record that a topic takes.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,12 +13,12 @@ use rdkafka::{
 
 use crate::config::EventConfig;
 
-/// How long the brokers may take to say it.
+/// The time limit for the brokers' answer.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How many topics they are asked for at a time.
+/// The most topics in one question.
 const MOST_TOPICS: usize = 16;
 
-/// The same of one topic.
+/// The limit of one topic.
 pub(crate) async fn longest_message_of(config: &EventConfig, topic: &str) -> Option<u64> {
     let topic: Arc<str> = topic.into();
     longest_messages(config, &BTreeSet::from([topic.clone()])).await.get(&topic)?.parse().ok()

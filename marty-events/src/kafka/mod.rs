@@ -1,4 +1,4 @@
-//! The Kafka client: what both roads share.
+//! The Kafka client, as direct delivery and the relay share it.
 
 mod complaint;
 mod direct;
@@ -8,15 +8,11 @@ mod limits;
 mod partition;
 mod polled;
 mod reach;
+pub(crate) mod record;
 mod settings;
 mod verdict;
 
-use rdkafka::{
-    ClientConfig,
-    config::RDKafkaLogLevel,
-    error::KafkaError,
-    message::{Header, OwnedHeaders},
-};
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError};
 
 pub(crate) use complaint::{Complaint, Outage};
 pub(crate) use direct::{
@@ -76,13 +72,4 @@ fn not_made(error: KafkaError) -> EventError {
         }
         other => other,
     }))
-}
-
-/// With room for as many as most events have.
-pub(crate) fn no_headers() -> OwnedHeaders {
-    OwnedHeaders::new_with_capacity(8)
-}
-
-pub(crate) fn with_header(headers: OwnedHeaders, name: &str, value: &str) -> OwnedHeaders {
-    headers.insert(Header { key: name, value: Some(value) })
 }

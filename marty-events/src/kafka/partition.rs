@@ -1,16 +1,16 @@
-//! Which partition the client chooses for a key.
+//! The partition that the client chooses for a key.
 
-/// The partitioner of both roads, and of the Java client: a key has the same partition whoever writes it.
+/// The partitioner of every producer here, and of the Java client: a key has one partition, independent of its writer.
 pub(super) const DEFAULT_PARTITIONER: &str = "murmur2_random";
 
-/// How the client chooses a partition, by the property `partitioner` (librdkafka, CONFIGURATION.md).
+/// The client's choice of a partition, by the property `partitioner` (librdkafka, CONFIGURATION.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Partitioner {
     /// CRC-32 of the key: `consistent`, and `consistent_random`, librdkafka's default.
     Crc32,
     /// `murmur2`, and [`DEFAULT_PARTITIONER`].
     Murmur2,
-    /// Another one, by which this library foretells nothing.
+    /// Another partitioner, whose choice this library does not foretell.
     Other,
 }
 
@@ -27,7 +27,7 @@ impl Partitioner {
     pub(crate) fn partition(self, key: &[u8], count: i32) -> Option<i32> {
         let count = u32::try_from(count).ok().filter(|count| 0 < *count)?;
         let hash = match self {
-            // An empty key is no key to the `_random` ones.
+            // An empty key is not a key to the `_random` ones.
             _ if key.is_empty() => return None,
             Self::Crc32 => crc32fast::hash(key),
             // The sign is cut off (Kafka, `Utils.toPositive`).

@@ -10,14 +10,14 @@ use rdkafka::{
 
 use crate::EventError;
 
-/// How long the thread waits for the client at a time, and so how long a producer may outlive its last handle.
+/// The time that the thread waits for the client at once. A producer outlives its last handle by that time at the most.
 ///
 /// rdkafka's `BaseProducer::poll` counts whole milliseconds, so that the last one of every wait is a busy loop. With the 100 ms
 /// of its `ThreadedProducer` and `FutureProducer` that is 1 % of a core for a producer that does nothing.
 const TURN: Duration = Duration::from_secs(1);
 
 /// A handle of a producer whose callbacks are called by a thread of its own. Dropping the last one does not block: the thread then
-/// purges what was not sent, and ends.
+/// purges the unsent messages, and ends.
 pub(crate) struct PolledProducer<C: ProducerContext + 'static>(Arc<BaseProducer<C>>);
 
 impl<C: ProducerContext + 'static> PolledProducer<C> {
@@ -42,7 +42,7 @@ impl<C: ProducerContext + 'static> PolledProducer<C> {
         Ok(Self(producer))
     }
 
-    /// Forgets what was not sent yet; each message is reported on. Does not wait for it: one of the client's threads may be
+    /// Forgets the unsent messages and reports on each. It does not wait for that: one of the client's threads may be
     /// waiting for a name server.
     pub(crate) fn purge(&self) {
         self.0.purge(PurgeConfig::default().queue().inflight().non_blocking());

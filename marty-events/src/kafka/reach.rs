@@ -1,4 +1,4 @@
-//! Whether the brokers answer this process, as all of its roads have found out together.
+//! The brokers' availability, as all clients of this process have found out together.
 //!
 //! A relay meets an outage by its records, a direct event by its own, and a client by its connections. Each has the brokers asked then, by
 //! a client of its own that sends nothing, and that goes on asking until there is an answer. So an outage is found once for all, and ends
@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use super::{Complaint, Outage};
 use crate::{EventError, config::EventConfig};
 
-/// How long the brokers may take for an answer.
+/// The time limit for the brokers' answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A part of that, after which the client's complaints are looked at.
 const TURN: Duration = Duration::from_millis(250);
@@ -43,7 +43,7 @@ pub(crate) struct Reach(Arc<Shared>);
 pub(crate) struct Away {
     pub(crate) since: Instant,
     pub(crate) at: Timestamp,
-    /// What was said of it.
+    /// The reason, as the client reported it.
     pub(crate) reason: String,
 }
 
@@ -56,7 +56,7 @@ struct Shared {
     is_asking: AtomicBool,
 }
 
-/// What makes one configuration another: addresses, and how the client is let in.
+/// The identity of a configuration: its addresses, and how the client is let in.
 type Name = BTreeMap<String, String>;
 
 static KNOWN: Mutex<Vec<(Name, Weak<Shared>)>> = Mutex::new(Vec::new());
@@ -97,8 +97,8 @@ impl Reach {
         self.0.close();
     }
 
-    /// They may be away: they are asked, beside all else. Their answer decides, and not what an event met with: that may be the fault of its
-    /// topic, or of one client. Where nobody publishes, nobody wants to know.
+    /// Asks the brokers, which may be away, beside all other work. Their answer decides. A failure of one event does not: it may be the fault
+    /// of its topic, or of one client. Where nobody publishes, nobody wants to know.
     pub(crate) fn ask(&self) {
         if self.0.state.receiver_count() == 0 || self.0.is_asking.swap(true, Ordering::AcqRel) {
             return;

@@ -28,7 +28,7 @@ impl EventConfig {
         Ok(names.filter_map(|name| Some((name.to_owned(), client.get(name)?.to_owned()))).collect())
     }
 
-    /// How many bytes the producer takes, as a record batch with one event (`KAFKA_PRODUCER_MESSAGE_MAX_BYTES`).
+    /// The largest size that the producer takes, as a record batch with one event (`KAFKA_PRODUCER_MESSAGE_MAX_BYTES`).
     #[must_use]
     pub fn max_message_bytes(&self) -> usize {
         self.producer_properties()

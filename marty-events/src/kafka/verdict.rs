@@ -91,7 +91,7 @@ impl Verdict {
     }
 }
 
-/// Whether another try of the same event is pointless until somebody changes something.
+/// True if another try of the same event is pointless until somebody changes something.
 pub(crate) fn is_lasting(source: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
     source.downcast_ref().is_some_and(is_permanent)
 }
@@ -127,9 +127,9 @@ fn never_works(code: Code) -> bool {
     )
 }
 
-/// Whether the broker's answer stays the same until somebody changes the topic or the event, given that it is about this event alone: it is
-/// not worth a second try. A missing topic may be made, and rights be given, within the time of a few tries; a record that was garbled on
-/// its way is sent anew.
+/// True if the broker's answer to this event alone stays the same until somebody changes the topic or the event. A second try is pointless
+/// then. A missing topic may be made, and rights may be given, within the time of a few tries. A record that was garbled on its way is
+/// sent anew.
 pub(crate) fn is_final(error: &KafkaError) -> bool {
     matches!(error, KafkaError::Nul(_))
         || is_too_large(error)
@@ -147,7 +147,7 @@ pub(crate) fn is_final(error: &KafkaError) -> bool {
         )
 }
 
-/// Whether the broker, or the client, takes no record of this size.
+/// True if the broker or the client takes no record of this size.
 pub(crate) fn is_too_large(error: &KafkaError) -> bool {
     let sizes = [Code::MessageSizeTooLarge, Code::MessageBatchTooLarge, Code::InvalidMessageSize];
     error.rdkafka_error_code().is_some_and(|code| sizes.contains(&code))

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Accepted, EventPublisher, publisher};
-use crate::{Event, EventError, OutboxTransaction, error::cause, event::EventKind};
+use crate::{Event, EventError, OutboxTransaction, error::cause};
 
 /// Writes an annotated method's events in its transaction.
 pub(crate) async fn record_in(transaction: &mut dyn OutboxTransaction, events: Vec<Event>) -> Result<(), EventError> {
@@ -12,14 +12,12 @@ pub(crate) async fn record_in(transaction: &mut dyn OutboxTransaction, events: V
 
 /// Sends an annotated method's events, each of them also if another one fails; answers for each. If this future is dropped before its end,
 /// the background sees them all through.
-pub(crate) async fn record_direct(
-    events: Vec<(EventKind, Result<Event, EventError>)>,
-) -> Result<Vec<Result<(), EventError>>, EventError> {
+pub(crate) async fn record_direct(events: Vec<Event>) -> Result<Vec<Result<(), EventError>>, EventError> {
     let publisher = publisher()?;
     let mut waiting =
         Waiting { publisher: &publisher, events: VecDeque::with_capacity(events.len()), results: Vec::new() };
-    for (kind, event) in events {
-        waiting.events.push_back(publisher.accept_counted(kind, event));
+    for event in events {
+        waiting.events.push_back(publisher.accept_counted(event));
     }
     while let Some(event) = waiting.events.pop_front() {
         let result = match event {

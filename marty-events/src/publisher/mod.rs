@@ -10,6 +10,8 @@ mod outstanding;
 mod registration;
 #[cfg(all(test, feature = "sqlite"))]
 mod tests;
+#[cfg(all(test, feature = "sqlite"))]
+mod unwritable;
 
 use std::{fmt, sync::Arc};
 
@@ -62,7 +64,7 @@ struct Accepted {
 ///
 /// # Errors
 ///
-/// [`EventError::NotInitialized`] before [`init`], [`EventError::ShutDown`] after [`Events::shutdown`].
+/// [`EventError::NotInitialized`] before [`init`], [`EventError::ShutDown`] after [`EventsGuard::shutdown`].
 pub fn publisher() -> Result<EventPublisher, EventError> {
     #[cfg(feature = "testing")]
     if let Some(recorder) = crate::testing::current() {
@@ -92,7 +94,8 @@ impl EventPublisher {
     /// # Errors
     ///
     /// [`EventError::Delivery`] if the broker did not take it and no outbox kept it; [`EventError::ShutDown`]; and the faults of the event
-    /// itself ([`EventError::InvalidEvent`], [`EventError::InvalidTopic`], [`EventError::TooLarge`]).
+    /// itself ([`EventError::InvalidEvent`], [`EventError::InvalidTopic`], [`EventError::Serialize`], [`EventError::TooLarge`]). An event
+    /// with a fault is not sent.
     pub async fn publish(&self, event: impl Into<Event>) -> Result<Uuid, EventError> {
         let accepted = self.accept(self.complete(event.into())?)?;
         let id = accepted.message.id;
@@ -167,8 +170,9 @@ impl EventPublisher {
     }
 
     /// Accepts a direct event of an annotated method. One that cannot be is counted: its caller may not hear of it.
-    fn accept_counted(&self, kind: EventKind, event: Result<Event, EventError>) -> Result<Accepted, EventError> {
-        self.counted(kind, event.and_then(|event| self.accept(self.complete(event)?)))
+    fn accept_counted(&self, event: Event) -> Result<Accepted, EventError> {
+        let kind = event.kind();
+        self.counted(kind, self.complete(event).and_then(|message| self.accept(message)))
     }
 
     /// Accepts the record of a failure, made to fit where it has to be.

@@ -162,20 +162,15 @@ async fn the_record_of_a_failure_is_cut_until_the_producer_takes_it() {
         audit("login")
             .resource_id(&long)
             .data(&data)
-            .and_then(|event| event.previous_state(&long))
-            .and_then(|event| event.security_context(&many))
-            .expect("JSON")
+            .previous_state(&long)
+            .security_context(&many)
             .error_message(long.clone())
             .error_code(&long)
             .compliance_tags(vec![long.clone(); 100])
             .into(),
-        audit(&long).data(&[&long]).expect("JSON").into(),
-        crate::DomainEvent::new("user", &long, "renamed_failed")
-            .data(&data)
-            .and_then(|event| event.business_context(&many))
-            .expect("JSON")
-            .into(),
-        crate::CustomEvent::new("t", long.clone()).key(&long).data(&data).expect("JSON").into(),
+        audit(&long).data(&[&long]).into(),
+        crate::DomainEvent::new("user", &long, "renamed_failed").data(&data).business_context(&many).into(),
+        crate::CustomEvent::new("t", long.clone()).key(&long).data(&data).into(),
     ];
     let limit = 32 * 1024;
     let config = without_broker().producer_property("message.max.bytes", limit.to_string());

@@ -1,4 +1,4 @@
-//! For tests: what a scope published, without a broker, a database or [`init`](crate::init).
+//! For tests: the events that a scope published, without a broker, a database or [`init`](crate::init).
 
 mod assertion;
 mod recorder;
@@ -9,7 +9,7 @@ pub use assertion::Assertion;
 pub use recorder::EventRecorder;
 pub(crate) use recorder::current;
 
-/// Which way an event would have gone.
+/// The way that an event would have gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Route {
@@ -35,7 +35,7 @@ pub struct RecordedEvent {
     pub metadata: EventMetadata,
     /// The record's headers, in order.
     pub headers: Vec<(String, String)>,
-    /// Which way it would have gone.
+    /// The way that it would have gone.
     pub route: Route,
 }
 

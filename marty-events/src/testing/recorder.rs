@@ -13,7 +13,7 @@ tokio::task_local! {
     static CURRENT: EventRecorder;
 }
 
-/// Records what is published inside its scope; nothing is sent or inserted there.
+/// Records the events published inside its scope; nothing is sent or inserted there.
 ///
 /// The scope is the task's, so tests in parallel do not see each other; a spawned task is outside, unless its future is
 /// put in a scope of a clone.
@@ -76,12 +76,12 @@ impl EventRecorder {
         self
     }
 
-    /// Runs `future` and records what it publishes. A scope inside a scope records for itself.
+    /// Runs `future` and records its events. An inner scope records for itself.
     pub async fn scope<F: Future>(&self, future: F) -> F::Output {
         CURRENT.scope(self.clone(), future).await
     }
 
-    /// What was recorded so far, in order.
+    /// The events recorded so far, in order.
     #[must_use]
     pub fn events(&self) -> Vec<RecordedEvent> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -91,7 +91,7 @@ impl EventRecorder {
     ///
     /// # Panics
     ///
-    /// When there is none, with a list of what was recorded.
+    /// When there is none, with a list of the recorded events.
     #[track_caller]
     #[expect(clippy::must_use_candidate, reason = "it asserts at once")]
     pub fn assert_published(&self, event_type: &str) -> Assertion {
@@ -102,7 +102,7 @@ impl EventRecorder {
     ///
     /// # Panics
     ///
-    /// When there is one, with a list of what was recorded.
+    /// When there is one, with a list of the recorded events.
     #[track_caller]
     pub fn assert_not_published(&self, event_type: &str) {
         Assertion::none(event_type, &self.events());

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, header::FORWARDED};
 
 use super::text::text;
 
-/// Which entry of a list of addresses is the client's.
+/// The entry of a list of addresses that is the client's.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Place {
     First,
@@ -16,7 +16,7 @@ pub(super) enum Place {
 
 /// An entry of a list that may go over several headers of the name (RFC 9110, section 5.3).
 pub(super) fn address(headers: &HeaderMap, name: &HeaderName, place: Place) -> Option<IpAddr> {
-    // A line that is no text counts as an entry, so that it moves no other one.
+    // A line that is not a text counts as an entry, so that it moves no other one.
     let lines: Vec<String> = headers.get_all(name).iter().map(|line| text(line).unwrap_or_default()).collect();
     let mut entries = lines.iter().flat_map(|line| outside_quotes(line, ','));
     let entry = match place {

@@ -32,7 +32,7 @@ impl EventContextLayer {
             agent.truncate(agent.floor_char_boundary(LONGEST));
             context = context.user_agent(agent);
         }
-        // Of two, nobody knows which is right (section 2.2 of the W3C's test suite, `traceparent_duplicated`).
+        // With two headers, nobody knows which is right (section 2.2 of the W3C's test suite, `traceparent_duplicated`).
         if let Some(parent) = only(headers, "traceparent").and_then(text) {
             let state: Option<Vec<String>> = headers.get_all("tracestate").iter().map(list).collect();
             context = context.incoming_trace(&parent, state.map(|state| state.join(",")));

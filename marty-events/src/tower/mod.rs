@@ -18,9 +18,9 @@
 //! event of the request, and must not be able to make an event too large to be published. A value beyond ASCII is read as UTF-8, and as
 //! ISO 8859-1 where it is not UTF-8. A value with control characters is left out.
 //!
-//! Who acts, in which session and from which address is not taken from headers, which any client can set, unless a proxy
-//! in front of the service sets them and [`EventContextLayer::user_id_header`] and its like name them. The proxy must replace
-//! what the client sent under that name; a name that comes twice is not believed.
+//! User, session and address are not taken from headers by default, because any client can set those. Where a proxy in front of the
+//! service sets them, name them with [`EventContextLayer::user_id_header`] and its like. The proxy must replace the client's own value
+//! under that name. A header that comes twice is ignored.
 
 mod address;
 mod body;
@@ -66,8 +66,8 @@ impl EventContextLayer {
         Self { user_id: None, session_id: None, source_ip: None, makes_correlation_ids: true }
     }
 
-    /// Whether a request that brings no correlation id, and no request id, gets a new one (a `UUIDv7`); `true` unless set. It ties the events
-    /// of one request together. A request that is served inside another context keeps that one's id.
+    /// Gives a request without a correlation id and a request id a new correlation id (a `UUIDv7`); `true` unless set. The id ties the
+    /// events of one request together. A request that is served inside another context keeps that one's id.
     #[must_use]
     pub fn make_correlation_ids(mut self, makes: bool) -> Self {
         self.makes_correlation_ids = makes;
@@ -89,8 +89,8 @@ impl EventContextLayer {
     }
 
     /// The header in which a trusted proxy gives the client's address; of a list, the first entry counts. For a header that
-    /// the proxy replaces, such as `x-real-ip`: where it only appends to what the client sent, the first entry is the client's
-    /// own word, and [`source_ip_behind`](Self::source_ip_behind) is right.
+    /// the proxy replaces, such as `x-real-ip`. Where the proxy only appends to the client's value, the first entry is the
+    /// client's own word: use [`source_ip_behind`](Self::source_ip_behind) there.
     ///
     /// An entry is an IP address, with a port or without (`192.0.2.1:5678`, `[2001:db8::1]:80`); the port is left out. In the header
     /// `forwarded` it is the `for` of an element (RFC 7239). Anything else, such as `unknown`, is left out as a whole.
@@ -101,8 +101,8 @@ impl EventContextLayer {
     }
 
     /// The header to which each of `proxies` trusted proxies, at least one, appends the address that called it, as is the
-    /// custom with `x-forwarded-for` and `forwarded`. What stands before the entry of the outermost one was written by the client, and is
-    /// not looked at. Entries are read as by [`source_ip_header`](Self::source_ip_header).
+    /// custom with `x-forwarded-for` and `forwarded`. The client wrote the text before the outermost
+    /// proxy's entry, so it is ignored. Entries are read as by [`source_ip_header`](Self::source_ip_header).
     #[must_use]
     pub fn source_ip_behind(mut self, name: HeaderName, proxies: usize) -> Self {
         self.source_ip = Some((name, Place::FromTheEnd(proxies.max(1))));

@@ -66,7 +66,7 @@ impl Stage {
     }
 
     fn event_of(&self, key: usize, number: usize) -> DomainEvent {
-        DomainEvent::new("account", key, "moved").data(&self.data(number)).expect("JSON")
+        DomainEvent::new("account", key, "moved").data(&self.data(number))
     }
 
     /// Writes a backlog.

@@ -109,7 +109,7 @@ async fn more_than_a_packet_holds_goes_in_several_statements() {
     };
     let publisher = publisher();
     let payload = "x".repeat(900_000);
-    let events = (0..30).map(|_| DomainEvent::new("account", "k", "moved").data(&payload).expect("JSON"));
+    let events = (0..30).map(|_| DomainEvent::new("account", "k", "moved").data(&payload));
     let mut transaction = database.pool.begin().await.unwrap();
     let limit: u64 = sqlx::query_scalar("SELECT @@max_allowed_packet").fetch_one(&mut *transaction).await.unwrap();
     assert!(limit < 30 * 900_000, "{limit}: one statement would do");

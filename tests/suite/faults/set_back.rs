@@ -75,7 +75,7 @@ async fn what_is_written_after_an_outbox_was_set_back_is_not_taken_for_what_was_
     let relay = service.relay_in(&by_network).retry_delay(Duration::from_secs(3)).give_up(false);
     let relay = RunningRelay::start(relay);
     let mut transaction = pool.begin().await.unwrap();
-    let before = DomainEvent::new("account", "before", "moved").data(&"x".repeat(5_000)).unwrap();
+    let before = DomainEvent::new("account", "before", "moved").data(&"x".repeat(5_000));
     service.publisher.publish_in(&mut transaction, before).await.unwrap();
     transaction.commit().await.unwrap();
     let outbox = OutboxRepository::new(pool);

@@ -45,9 +45,9 @@ fn events(round: &str) -> Vec<(EventContext, Event)> {
     let odd = "a \"quoted\" \u{20ac} key\\, with\u{a0}a space";
     let data =
         serde_json::json!({"number": 1.0, "text": "\u{1f600} \"x\" \\", "nothing": null, "list": [1, 2.50, -3e-7]});
-    let domain = |key: &str| DomainEvent::new("user", key, "created").data(&data).expect("JSON");
+    let domain = |key: &str| DomainEvent::new("user", key, "created").data(&data);
     let audit = || AuditEvent::new(AuditEventType::ServiceStarted, "start", "service");
-    let custom = |topic: &str| CustomEvent::new(topic, "1.0").data(&data).expect("JSON");
+    let custom = |topic: &str| CustomEvent::new(topic, "1.0").data(&data);
     let mut events: Vec<(EventContext, Event)> =
         (0..10).map(|key| (EventContext::new(), domain(&format!("{round}-{key}")).into())).collect();
     events.extend([

@@ -13,7 +13,7 @@ enum Answer {
 }
 
 async fn send(publisher: &EventPublisher, key: Option<&str>, length: usize) -> Answer {
-    let event = CustomEvent::new("sized", "sized").data(&"x".repeat(length)).expect("JSON");
+    let event = CustomEvent::new("sized", "sized").data(&"x".repeat(length));
     let event = if let Some(key) = key { event.key(key) } else { event };
     match publisher.publish(event).await {
         Ok(_) => Answer::Taken,

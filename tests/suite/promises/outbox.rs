@@ -80,7 +80,7 @@ async fn an_event_too_large_for_the_producer_is_refused_before_it_is_written() {
         return;
     };
     let mut transaction = service.database.pool.begin().await.unwrap();
-    let large = created(1).data(&"x".repeat(1_000_001)).unwrap();
+    let large = created(1).data(&"x".repeat(1_000_001));
     let error = service.publisher.publish_in(&mut transaction, large).await.unwrap_err();
     assert!(matches!(error, EventError::TooLarge { limit: 1_000_000, .. }), "{error:?}");
     assert!(error.to_string().len() < 600, "the payload is not in the message");

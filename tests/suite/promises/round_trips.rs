@@ -50,7 +50,7 @@ async fn open(tx: &mut Transaction<'_, Postgres>, id: i64) -> Result<(), Failure
 }
 
 fn opened(id: i64) -> DomainEvent {
-    DomainEvent::new("account", id, "opened").data(&"x".repeat(1_000)).expect("JSON")
+    DomainEvent::new("account", id, "opened").data(&"x".repeat(1_000))
 }
 
 /// A connection through the proxy, in a database with a table `accounts`.

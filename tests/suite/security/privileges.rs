@@ -42,7 +42,7 @@ impl Scenario {
     }
 
     fn events() -> [DomainEvent; 3] {
-        let event = |key, size| DomainEvent::new("user", key, "created").data(&"x".repeat(size)).expect("JSON");
+        let event = |key, size| DomainEvent::new("user", key, "created").data(&"x".repeat(size));
         [event("k-1", 1), event("k-2", 1).ordering(EventOrdering::Commit), event("too-large", 5_000)]
     }
 

@@ -129,7 +129,7 @@ pub(crate) async fn bury(database: &TestDatabase, reason: &str) {
 /// An event with something in it that must not be shown without being asked for.
 pub(crate) fn created(key: &str) -> DomainEvent {
     let data = serde_json::json!({"email": "hunter2@example.com", "plan": "free"});
-    DomainEvent::new("user", key, "user_created").data(&data).expect("JSON")
+    DomainEvent::new("user", key, "user_created").data(&data)
 }
 
 /// What a report says of one check.

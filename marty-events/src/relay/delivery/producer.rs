@@ -8,7 +8,7 @@ use rdkafka::{
     error::KafkaError,
     message::DeliveryResult,
     metadata::MetadataTopic,
-    producer::{BaseRecord, Producer, ProducerContext},
+    producer::{Producer, ProducerContext},
     types::RDKafkaErrorCode,
 };
 use tokio::sync::mpsc;
@@ -58,12 +58,7 @@ impl RelayProducer {
 
     /// Hands a row to the client. An error means that nothing was taken, and no report comes.
     pub(super) fn send(&self, event: &QueuedRow) -> Result<(), KafkaError> {
-        let mut record = BaseRecord::<str, [u8], _>::with_opaque_to(&event.topic, Box::new(event.seq))
-            .payload(&event.payload)
-            .headers(event.headers.fold(kafka::no_headers(), kafka::with_header));
-        if let Some(key) = &event.key {
-            record = record.key(key);
-        }
+        let record = kafka::record::of_row(event, Box::new(event.seq));
         self.producer.send(record).map_err(|(error, _)| error)
     }
 

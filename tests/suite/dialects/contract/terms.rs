@@ -62,7 +62,7 @@ where
             let relay = relay.lease_time(hour).idle_poll(hour).max_attempts(max_attempts);
             let relay = RunningRelay::start(relay.retry_delay(wait::patient(Duration::from_secs(2))));
             let key = format!("k-{round}");
-            self.write([DomainEvent::new("account", &key, "moved").data(&"x".repeat(5_000)).expect("JSON")]).await;
+            self.write([DomainEvent::new("account", &key, "moved").data(&"x".repeat(5_000))]).await;
             let attempts = async || {
                 let pending = self.outbox.pending(9).await.expect("the backlog");
                 pending.iter().filter(|event| event.key.as_ref() == Some(&key)).map(|event| event.attempts).next()

@@ -140,8 +140,8 @@ fn every_fault_of_the_environment_is_listed() {
     assert_eq!(report.code, 3);
     let configuration: Vec<&str> = report.text.lines().take(4).collect();
     insta::assert_snapshot!(steady(&configuration.join("\n")), @r"
-    failed configuration KAFKA_BROKERS=nowhere: `nowhere` is no address
-     EVENT_TOPIC_PREFIX=a b: ` ` is none of its letters (a-z A-Z 0-9 . _ -)
+    failed configuration KAFKA_BROKERS=nowhere: `nowhere` is not an address
+     EVENT_TOPIC_PREFIX=a b: ` ` is not one of its letters (a-z A-Z 0-9 . _ -)
      what to do: KAFKA_BROKERS: write host:port, several separated by commas, or embedded
      EVENT_TOPIC_PREFIX: write letters, digits, `.`, `_` or `-`, or nothing
     ");

@@ -131,7 +131,7 @@ fn faults_are_told_with_what_to_do_and_without_secrets() {
     }
     let table = Operator::new([("DATABASE_URL", "sqlite::memory:".to_owned())]).run(&["status", "--table", "a-b"]);
     assert_eq!(table.code, 2);
-    assert!(table.complaint.contains("`a-b` is no table name"), "{}", table.complaint);
+    assert!(table.complaint.contains("`a-b` is not a table name"), "{}", table.complaint);
 }
 
 #[tokio::test(flavor = "multi_thread")]
