@@ -1,9 +1,9 @@
 //! The events of one call, from the end of the body to their hand-over.
 
-use super::{capture::Data, hand_over::log};
+use super::hand_over::log;
 use crate::{
     Event, EventError, OutboxTransaction,
-    event::{AuditEvent, CustomEvent, DomainEvent, Json, NotificationEvent},
+    event::{AuditEvent, CustomEvent, DomainEvent, Json, NotificationEvent, data::Data},
     publisher,
 };
 

@@ -10,13 +10,13 @@ use std::{
 
 use serde_json::value::RawValue;
 
-use super::{
-    batch::Builder,
-    capture::{Data, EventData},
-};
+use super::batch::Builder;
 use crate::{
     Event,
-    event::{AuditEvent, AuditOutcome, Json},
+    event::{
+        AuditEvent, AuditOutcome, Json,
+        data::{Data, EventData},
+    },
     publisher,
 };
 
