@@ -17,16 +17,23 @@
 #[doc(hidden)]
 pub mod __private;
 // The examples' features, where they are tested.
-#[cfg(any(not(doctest), all(feature = "testing", feature = "sqlite")))]
+#[cfg(any(all(feature = "_envelope", not(doctest)), all(feature = "testing", feature = "sqlite", feature = "kafka")))]
 pub mod attributes;
+#[cfg(feature = "_publisher")]
 pub mod config;
 mod error;
 mod event;
+#[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "_envelope")]
 mod macros;
+#[cfg(feature = "_publisher")]
 mod observe;
+#[cfg(feature = "_database")]
 pub mod outbox;
+#[cfg(feature = "_envelope")]
 mod publisher;
+#[cfg(all(feature = "kafka", feature = "_database"))]
 mod relay;
 mod retry;
 #[cfg(feature = "testing")]
@@ -34,14 +41,22 @@ pub mod testing;
 #[cfg(feature = "tower")]
 pub mod tower;
 
+#[cfg(feature = "_publisher")]
 pub use config::{EventConfig, EventConfigBuilder};
 pub use error::{ConfigError, ConfigFault, EventError};
 pub use event::{
     AuditEvent, AuditEventType, AuditOutcome, CustomEvent, DomainEvent, Event, EventContext, EventMetadata,
     EventOrdering, EventPriority, NotificationEvent, NotificationEventType, RiskLevel,
 };
+#[cfg(feature = "_envelope")]
 pub use macros::{audit_event, custom_event, domain_event, notification_event};
+#[cfg(feature = "_database")]
 pub use outbox::{OutboxConnection, OutboxRepository, OutboxTransaction};
-pub use publisher::{EventPublisher, EventsGuard, init, init_with, publisher};
+#[cfg(feature = "_envelope")]
+pub use publisher::{EventPublisher, publisher};
+#[cfg(feature = "_publisher")]
+pub use publisher::{EventsGuard, init, init_with};
+#[cfg(all(feature = "kafka", feature = "_database"))]
 pub use relay::{OutboxRelay, OutboxRelayBuilder, RelayHealth, RelayState};
+#[cfg(all(feature = "kafka", feature = "_database"))]
 pub use tokio_util::sync::CancellationToken;

@@ -1,8 +1,10 @@
 //! The events of one call, on their way.
 
 use super::{Data, recorded::log};
+#[cfg(feature = "_database")]
+use crate::OutboxTransaction;
 use crate::{
-    Event, EventError, OutboxTransaction,
+    Event, EventError,
     event::{AuditEvent, CustomEvent, DomainEvent, EventKind, Json, NotificationEvent},
     publisher,
 };
@@ -113,6 +115,7 @@ impl Batch {
     }
 
     /// Writes the routed events in `transaction`, in one round trip, then sends the direct ones.
+    #[cfg(feature = "_database")]
     pub(super) async fn record_in(self, transaction: &mut dyn OutboxTransaction) -> Result<(), EventError> {
         let (direct, routed): (Vec<_>, Vec<_>) = self.entries.into_iter().partition(|entry| entry.is_direct);
         let routed = routed.into_iter().map(|entry| entry.event).collect::<Result<Vec<_>, _>>()?;

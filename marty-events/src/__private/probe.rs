@@ -8,12 +8,14 @@ mod refused;
 
 use std::marker::PhantomData;
 
+#[cfg(feature = "_database")]
 use sqlx::{Connection, Database, Transaction, pool::PoolConnection};
 
 pub use hidden::{hidden_associate, hidden_handle, hidden_in, hidden_in_receiver};
 use refused::{FreeAgain, NamedByTheAttribute, ReferenceInSight};
 
 use super::select::{Absent, Held, Rejected};
+#[cfg(feature = "_database")]
 use crate::OutboxTransaction;
 
 /// Stands for a value of type `T`, owns and borrows nothing.
@@ -56,6 +58,7 @@ pub trait RungHandle {
     }
 }
 
+#[cfg(feature = "_database")]
 impl<H: OutboxTransaction + ?Sized> RungHandle for &&&&&Probe<&mut H> {
     type Handle = H;
 }
@@ -67,6 +70,7 @@ pub trait RungPoolConnection {
     }
 }
 
+#[cfg(feature = "_database")]
 impl<DB: Database> RungPoolConnection for &&&&Probe<&mut PoolConnection<DB>> {
     type Connection = PoolConnection<DB>;
 }
@@ -78,6 +82,7 @@ pub trait RungForeign {
     }
 }
 
+#[cfg(feature = "_database")]
 impl<'c, DB: Database> RungForeign for &&&Probe<&mut Transaction<'c, DB>> {
     type Transaction = Transaction<'c, DB>;
 }
@@ -90,6 +95,7 @@ pub trait RungForeignConnection {
 }
 
 /// On the rung of [`RungOwned`]: of the two, one at the most holds.
+#[cfg(feature = "_database")]
 impl<C: Connection> RungForeignConnection for &&Probe<&mut C> {
     type Connection = C;
 }
@@ -101,6 +107,7 @@ pub trait RungOwned {
     }
 }
 
+#[cfg(feature = "_database")]
 impl<H: OutboxTransaction> RungOwned for &&Probe<H> {
     type Handle = H;
 }
@@ -112,6 +119,7 @@ pub trait RungForeignOwned {
     }
 }
 
+#[cfg(feature = "_database")]
 impl<'c, DB: Database> RungForeignOwned for &Probe<Transaction<'c, DB>> {
     type Transaction = Transaction<'c, DB>;
 }

@@ -1,10 +1,14 @@
 //! Chooses the one handle among what was kept of the arguments.
 
+#[cfg(feature = "_database")]
+use super::recorded::InTransaction;
 use super::{
     Batch,
-    recorded::{Directly, InTransaction, Recorded, Recording},
+    recorded::{Directly, Recorded, Recording},
 };
-use crate::{EventError, OutboxConnection, OutboxTransaction};
+use crate::EventError;
+#[cfg(feature = "_database")]
+use crate::{OutboxConnection, OutboxTransaction};
 
 /// The argument is no handle.
 #[derive(Debug)]
@@ -34,13 +38,30 @@ impl<H: ?Sized> std::fmt::Debug for Held<'_, H> {
 }
 
 /// The handle that the attribute names. What it has to be is asked here and nowhere else: a mistake is one error.
+#[cfg(feature = "_database")]
 pub fn named<H: OutboxTransaction + ?Sized>(handle: &mut H) -> Named<'_, H> {
     Named { handle, connect: H::connection }
 }
 
+/// The handle that the attribute names, in a build that has no outbox.
+#[cfg(not(feature = "_database"))]
+pub fn named<H: InOutbox + ?Sized>(handle: &mut H) -> Named<'_, H> {
+    Named { handle }
+}
+
+/// Implemented by nothing: its bound is an error message.
+#[cfg(not(feature = "_database"))]
+#[diagnostic::on_unimplemented(
+    message = "this build of marty-events has no outbox that the event of this transaction could be written in",
+    label = "the event would be sent before the commit",
+    note = "enable the Cargo feature of marty-events for the database: `postgres`, `mysql` or `sqlite`; or state `delivery = \"direct\"`"
+)]
+pub trait InOutbox {}
+
 /// The handle that the attribute names.
 pub struct Named<'a, H: ?Sized> {
     handle: &'a mut H,
+    #[cfg(feature = "_database")]
     connect: fn(&mut H) -> OutboxConnection<'_>,
 }
 
@@ -50,6 +71,7 @@ impl<H: ?Sized> std::fmt::Debug for Named<'_, H> {
     }
 }
 
+#[cfg(feature = "_database")]
 #[diagnostic::do_not_recommend]
 impl<H: Send + ?Sized> OutboxTransaction for Named<'_, H> {
     fn connection(&mut self) -> OutboxConnection<'_> {
@@ -294,6 +316,7 @@ impl MayLog for Opaque {}
 impl MayLog for Rejected {}
 
 impl<'a, H: ?Sized> Held<'a, H> {
+    #[cfg(feature = "_database")]
     pub fn record(self, batch: Batch) -> Recording<'a, InTransaction>
     where
         H: OutboxTransaction,
@@ -304,11 +327,32 @@ impl<'a, H: ?Sized> Held<'a, H> {
 }
 
 impl<'a, H: ?Sized> Named<'a, H> {
+    #[cfg(feature = "_database")]
     pub fn record(mut self, batch: Batch) -> Recording<'a, InTransaction>
     where
         H: Send,
     {
         Recording::new(async move { Recorded::new(batch.record_in(&mut self).await) })
+    }
+}
+
+#[cfg(not(feature = "_database"))]
+impl<H: ?Sized> Held<'_, H> {
+    /// Refused before: there is no such handle without a database.
+    #[expect(clippy::unused_async, reason = "it is called like the others")]
+    pub async fn record(self, batch: Batch) -> Rejected {
+        drop(batch);
+        Rejected
+    }
+}
+
+#[cfg(not(feature = "_database"))]
+impl<H: ?Sized> Named<'_, H> {
+    /// Refused by [`named`].
+    #[expect(clippy::unused_async, reason = "it is called like the others")]
+    pub async fn record(self, batch: Batch) -> Rejected {
+        drop(batch);
+        Rejected
     }
 }
 

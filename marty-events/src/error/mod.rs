@@ -69,6 +69,17 @@ pub enum EventError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The event has no way to go: this build has no Kafka client, which is the feature `kafka`, and no outbox is configured
+    /// (`DATABASE_URL`). An event with a transaction needs neither.
+    #[error(
+        "event {id} for topic `{topic}` was not published, because this build has no Kafka client and keeps direct events in the outbox of DATABASE_URL; set it, publish with a transaction, or enable the `kafka` feature of marty-events"
+    )]
+    NoKafkaClient {
+        /// The event's id.
+        id: Uuid,
+        /// Where it was bound for.
+        topic: String,
+    },
     /// The topic does not exist, and the cluster makes none by itself. A direct event is kept where an outbox is configured.
     #[error("event {id} was not delivered: there is no topic `{topic}`, and the brokers make none by themselves")]
     UnknownTopic {
@@ -272,6 +283,7 @@ impl fmt::Debug for EventError {
     }
 }
 
+#[cfg(all(feature = "kafka", feature = "_database"))]
 impl EventError {
     /// Whether the database works and does not do what it is asked, until somebody changes something.
     pub(crate) fn is_refusal(&self) -> bool {

@@ -1,8 +1,11 @@
 //! What every event of a task has in common: who acted, in which request, as part of which trace.
 
-use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
-
-use once_cell::sync::Lazy;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    future::Future,
+    sync::{Arc, LazyLock},
+};
 
 use super::{EventPriority, Metadata, shortened, source::Source, trace::TraceContext};
 
@@ -10,7 +13,7 @@ tokio::task_local! {
     static CURRENT: EventContext;
 }
 
-static EMPTY: Lazy<EventContext> = Lazy::new(EventContext::default);
+static EMPTY: LazyLock<EventContext> = LazyLock::new(EventContext::default);
 
 /// The circumstances that events published inside [`scope`](Self::scope) carry in their metadata.
 ///

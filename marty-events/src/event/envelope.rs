@@ -14,10 +14,6 @@ use crate::EventError;
 
 /// An event with its topic, key, headers and bytes.
 #[derive(Debug, Clone)]
-#[cfg_attr(
-    not(any(feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "the order of the commits is kept where transactions run side by side")
-)]
 pub(crate) struct Message {
     pub(crate) id: Uuid,
     pub(crate) kind: EventKind,
@@ -26,6 +22,10 @@ pub(crate) struct Message {
     /// Messages with the same ordering key are delivered in order; without one there is no promise.
     pub(crate) ordering_key: Option<String>,
     /// The order is that of the commits, and not only that of the inserts.
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "mysql")),
+        expect(dead_code, reason = "the order of the commits is kept where transactions run side by side")
+    )]
     pub(crate) in_commit_order: bool,
     pub(crate) event_type: String,
     pub(crate) payload: Vec<u8>,
@@ -59,6 +59,7 @@ impl Message {
     }
 
     /// The span that the event was recorded in.
+    #[cfg(feature = "kafka")]
     pub(crate) fn trace(&self) -> Option<&TraceContext> {
         self.trace.as_deref()
     }

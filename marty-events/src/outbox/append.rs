@@ -43,8 +43,6 @@ impl Appender {
             OutboxConnection::MySql(connection) => self.mysql.append(connection, messages).await,
             #[cfg(feature = "sqlite")]
             OutboxConnection::Sqlite(connection) => self.sqlite.append(connection, messages).await,
-            #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-            OutboxConnection::None(_) => Err(super::none::no_database()),
         };
         if written.is_ok() {
             wake::nudge();
@@ -54,7 +52,6 @@ impl Appender {
 }
 
 /// The CRC-32 (IEEE 802.3) of what the event is ordered by, or of its id where it is not.
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) fn key_hash(message: &Message) -> i64 {
     let hash = match &message.ordering_key {
         Some(key) => crc32fast::hash(key.as_bytes()),
@@ -63,7 +60,6 @@ pub(crate) fn key_hash(message: &Message) -> i64 {
     i64::from(hash)
 }
 
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) fn headers_text(message: &Message) -> Result<String, EventError> {
     struct Pairs<'a>(&'a Message);
 

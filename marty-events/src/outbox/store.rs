@@ -37,7 +37,6 @@ pub(crate) struct Tally {
 impl Tally {
     /// The count that a row of this relay has at least. A row that is made anew begins with [`settled`](Self::settled): another relay has
     /// taken over the count of the old row.
-    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
     pub(crate) const fn sum(self) -> u64 {
         self.recorded + self.settled
     }
@@ -71,7 +70,6 @@ pub(crate) struct RowId {
 
 impl RowId {
     /// Numbers and events, each in the order of the rows: statements take them as two lists.
-    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
     pub(crate) fn lists(rows: impl IntoIterator<Item = Self>) -> (Vec<i64>, Vec<Uuid>) {
         rows.into_iter().map(|row| (row.seq, row.event_id)).unzip()
     }
