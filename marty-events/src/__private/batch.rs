@@ -23,6 +23,7 @@ struct Entry {
     kind: EventKind,
     event: Result<Event, EventError>,
     /// For the direct road, whatever the arguments are.
+    #[cfg_attr(not(feature = "_database"), expect(dead_code, reason = "there is no other road"))]
     is_direct: bool,
     /// If it is not published on the direct road, the method fails.
     is_strict: bool,

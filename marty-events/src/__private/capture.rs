@@ -170,6 +170,7 @@ impl Data {
         self.text.extend_from_slice(b"\":");
     }
 
+    #[cfg(feature = "_envelope")]
     pub(crate) fn finish(mut self) -> Result<Json, EventError> {
         if let Some(error) = self.failed {
             return Err(error);

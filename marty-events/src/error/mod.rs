@@ -261,6 +261,7 @@ impl fmt::Display for OneLine<'_> {
 }
 
 /// What is behind an error, for a field of its own in the log; empty where nothing is.
+#[cfg(feature = "_envelope")]
 pub(crate) fn cause(error: &dyn std::error::Error) -> String {
     error.source().map(ToString::to_string).unwrap_or_default()
 }

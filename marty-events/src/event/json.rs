@@ -18,6 +18,7 @@ impl Json {
     }
 
     /// The JSON, where it was set.
+    #[cfg(feature = "_envelope")]
     pub(super) fn text(&self) -> Option<&str> {
         self.0.as_deref().map(RawValue::get)
     }

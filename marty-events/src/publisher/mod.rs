@@ -216,12 +216,15 @@ impl EventPublisher {
     }
 
     fn counted(&self, kind: EventKind, accepted: Result<Accepted, EventError>) -> Result<Accepted, EventError> {
-        accepted.inspect_err(|_| match &self.0 {
-            #[cfg(feature = "_publisher")]
+        #[cfg(feature = "_publisher")]
+        let accepted = accepted.inspect_err(|_| match &self.0 {
             Sink::Live(live) => live.metrics.lost(kind),
             #[cfg(feature = "testing")]
             Sink::Recorder(_) => {}
-        })
+        });
+        #[cfg(not(feature = "_publisher"))]
+        let _ = kind;
+        accepted
     }
 
     #[cfg(feature = "_database")]
