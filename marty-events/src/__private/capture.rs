@@ -3,14 +3,14 @@
 use std::fmt::Display;
 
 use serde::Serialize;
+#[cfg(feature = "_envelope")]
 use serde_json::value::RawValue;
 
+#[cfg(feature = "_envelope")]
+use crate::event::Json;
 use crate::{
     EventError,
-    event::{
-        Json,
-        texts::{LONGEST_ERROR, bounded},
-    },
+    event::texts::{LONGEST_ERROR, bounded},
 };
 
 /// What an id can be made of.
