@@ -238,5 +238,5 @@ impl fmt::Display for Brokers {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "kafka", feature = "_database"))]
 mod tests;

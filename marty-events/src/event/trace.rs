@@ -289,6 +289,7 @@ mod tests {
         }
     }
 
+    #[cfg(all(feature = "kafka", feature = "_database"))]
     #[test]
     fn the_last_bit_of_the_flags_is_the_sampling() {
         for (flags, sampled) in [("00", false), ("01", true), ("02", false), ("03", true), ("ff", true)] {

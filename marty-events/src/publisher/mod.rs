@@ -17,6 +17,8 @@ mod outstanding;
 mod registration;
 #[cfg(all(test, feature = "kafka", feature = "sqlite"))]
 mod tests;
+#[cfg(all(test, feature = "sqlite", not(feature = "kafka")))]
+mod without_kafka;
 
 use std::{fmt, sync::Arc};
 
