@@ -1,57 +1,69 @@
-//! The attribute macros of `marty-events`; their documentation is there, on the re-exports.
+//! The attribute macros of `marty-events`. Their documentation is there, on the re-exports.
 //!
-//! parse (`args`, `method`) -> validate (`validate`) -> expand (`expand`), which cannot fail. A mistake is reported beside
-//! the user's own item (`fallback`), so that it is the only error.
+//! Floors, from the top; a file uses only those below it:
+//!
+//! ```text
+//! lib                       the attributes: one function each
+//! method                    event attributes on async functions
+//!   expand                    code for a method without mistakes
+//!   validate                  rules, one file a subject; all mistakes of a method are collected
+//!   fallback     model        a method with mistakes: its item and the errors; a method without
+//!   async_shape               the asynchronous body of a function
+//!   signature                 the function as it was written; the names that its arguments bind
+//! syntax                    shared with macros on other items
+//!   args                      `key = value`, `key(..)`, and slips in their form
+//!   expression   path         expressions and paths in a value
+//!   crate_path  identifier  kind  mistakes  suggest
+//! ```
+//!
+//! One annotated method goes through them in this order:
+//!
+//! ```text
+//! #[domain_event(..)] async fn create(..)
+//!   -> method::attribute            the topmost attribute takes the others of the function along
+//!   -> method::signature            parses the function, and not its body
+//!   -> syntax::args                 reads each attribute's arguments
+//!   -> method::validate             checks them against the function: an `Event` for each, one `Handle`, one `Capture`
+//!   -> method::model::Model         or a list of mistakes -> method::fallback, which ends here
+//!   -> method::expand::capture      before the body: ids, texts, data
+//!        ::failure                  before the body: failure events, in case
+//!        ::handle                   before the body: arguments are tagged and kept; around it: the handle is lent
+//!        ::drops                    in the body: arguments are dropped in the plain function's order
+//!        ::after_body, ::event      after the body: success events are built and handed over, or failure events
+//! ```
+//!
+//! Generated code calls `marty_events::__private`, which explains one expansion line by line.
 
-mod args;
-mod async_shape;
-mod crate_path;
-mod expand;
-mod expression;
-mod fallback;
 mod method;
-#[cfg(test)]
-mod mistakes;
-mod model;
-mod names;
+mod syntax;
 #[cfg(test)]
 mod tests;
-mod validate;
 
 use proc_macro::TokenStream;
 
-use args::Kind;
+use method::attribute;
+use syntax::kind::Kind;
 
-/// Records who did what to which resource; see `marty_events::audit_event`.
+/// Records a user's action on a resource; see `marty_events::audit_event`.
 #[proc_macro_attribute]
 pub fn audit_event(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Kind::Audit, args.into(), item.into()).into()
 }
 
-/// Publishes what happened to an aggregate; see `marty_events::domain_event`.
+/// Publishes a change of an aggregate; see `marty_events::domain_event`.
 #[proc_macro_attribute]
 pub fn domain_event(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Kind::Domain, args.into(), item.into()).into()
 }
 
-/// Tells somebody; see `marty_events::notification_event`.
+/// Notifies a recipient; see `marty_events::notification_event`.
 #[proc_macro_attribute]
 pub fn notification_event(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Kind::Notification, args.into(), item.into()).into()
 }
 
-/// Publishes what fits none of the kinds; see `marty_events::custom_event`.
+/// Publishes an event of the service's own kind; see `marty_events::custom_event`.
 #[proc_macro_attribute]
 pub fn custom_event(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Kind::Custom, args.into(), item.into()).into()
-}
-
-fn attribute(kind: Kind, args: proc_macro2::TokenStream, item: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
-    if args.to_string() == fallback::ABSORBED {
-        return item;
-    }
-    match validate::model(kind, args, item.clone()) {
-        Ok(model) => expand::expand(&model),
-        Err(errors) => fallback::fallback(&errors, item),
-    }
 }

@@ -1,10 +1,12 @@
-//! What the attributes expand to, one shape each. After a change: `INSTA_UPDATE=always cargo test -p marty-events-macros`,
-//! and read the difference as the one that users get.
+//! Expansions of the attributes, one shape each. After a change run `INSTA_UPDATE=always cargo test -p
+//! marty-events-macros`, and read the difference: users get the same one.
+
+mod mistakes;
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::{args::Kind, attribute};
+use crate::{method::attribute, syntax::kind::Kind};
 
 fn expanded(kind: Kind, args: TokenStream, item: TokenStream) -> String {
     let tokens = attribute(kind, args, item);

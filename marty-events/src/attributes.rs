@@ -1,12 +1,12 @@
-//! Reference of what the event attributes have in common. There is nothing here but documentation.
+//! Reference of the keys and rules that the event attributes share. These modules hold documentation alone.
 //!
 //! Each attribute's own page lists all its keys: [`audit_event`](crate::audit_event),
 //! [`domain_event`](crate::domain_event), [`notification_event`](crate::notification_event),
 //! [`custom_event`](crate::custom_event).
 //!
-//! - [`when`]: when an event is published, by which road, and what happens if that fails
+//! - [`when`]: the cases in which an event is published, its delivery, and the consequence of a failure
 //! - [`keys`]: keys that several attributes have, ids and texts
-//! - [`refused`], [`refused_roads`]: what does not compile, and what to write instead
+//! - [`refused`], [`refused_delivery`]: mistakes that do not compile, each with its correction
 //! - [`unseen`]: transactions that no argument's type shows
 
 #[doc = include_str!("attributes/keys.md")]
@@ -15,8 +15,8 @@ pub mod keys {}
 #[doc = include_str!("attributes/refused.md")]
 pub mod refused {}
 
-#[doc = include_str!("attributes/refused_roads.md")]
-pub mod refused_roads {}
+#[doc = include_str!("attributes/refused_delivery.md")]
+pub mod refused_delivery {}
 
 #[doc = include_str!("attributes/unseen.md")]
 pub mod unseen {}

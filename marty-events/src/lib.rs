@@ -1,16 +1,16 @@
 //! Audit, domain and notification events from annotated methods, through a transactional outbox, to Kafka.
 //!
-//! An event exists if and only if the transaction that it was written in committed; a relay delivers it at least once, in
-//! the order of the inserts per aggregate. Start with [`domain_event`], [`init`] and [`OutboxRelay`]; the project's README
-//! has the whole picture and what happens when things go wrong.
+//! An event exists if and only if the transaction that it was written in committed. A relay delivers it at least once, in the order of the
+//! inserts per aggregate. Start with [`domain_event`], [`init`] and [`OutboxRelay`]; the project's README has the whole picture, and the
+//! behaviour in each kind of fault.
 //!
-//! - [`audit_event`], [`domain_event`], [`notification_event`], [`custom_event`]: attributes on async methods; [`attributes`]
-//!   has what they share
+//! - [`audit_event`], [`domain_event`], [`notification_event`], [`custom_event`]: attributes on async methods; [`attributes`] has their
+//! common arguments
 //! - [`init`], [`publisher`], [`EventPublisher`]: start-up, and publishing by hand
 //! - [`outbox`], [`OutboxRepository`], [`OutboxRelay`]: the tables, looking into them, delivering from them
 //! - [`EventConfig`]: the environment's variables, and the builder
-//! - [`EventContext`]: what the events of a request have in common
-//! - `testing::EventRecorder` (feature `testing`): what a test published
+//! - [`EventContext`]: the facts that the events of a request have in common
+//! - `testing::EventRecorder` (feature `testing`): the events that a test published
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

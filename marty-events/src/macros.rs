@@ -1,6 +1,6 @@
-//! The attributes. What they have in common is documented in `attributes`.
+//! The attributes. `attributes` documents the keys and rules that they share.
 
-/// For tests the documentation is taken only with the features that its examples need.
+/// Doctests take the pages only with the features that their examples need.
 macro_rules! attribute {
     ($name:ident, $file:literal) => {
         #[cfg_attr(any(not(doctest), all(feature = "testing", feature = "sqlite")), doc = include_str!($file))]

@@ -1,12 +1,12 @@
-//! Whether another try helps.
+//! The errors after which another try may help.
 
 use crate::EventError;
 #[cfg(feature = "_database")]
 use crate::outbox::Fault;
 
 impl EventError {
-    /// Whether the same call may succeed when it is simply made again: the cause is a connection, a time-out, a
-    /// deadlock, a full queue, and not the event itself.
+    /// The same call may succeed when it is simply made again: the cause is a connection, a time-out, a deadlock or a full queue, and not
+    /// the event itself.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -19,7 +19,7 @@ impl EventError {
         }
     }
 
-    /// Whether another transaction came first, and nothing is wrong with the database.
+    /// Another transaction came first, and nothing is wrong with the database.
     #[cfg(all(feature = "kafka", feature = "_database"))]
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(self, Self::Outbox { source, .. } if Fault::behind(&**source) == Some(Fault::Conflict))

@@ -1,7 +1,7 @@
-//! What an attribute costs a call (one method, written three ways), and what the making of an event of about 1 KiB costs
-//! beside serialising it alone. `scripts/cost` counts the instructions and the allocations from outside.
+//! The cost of an attribute for a call (one method, written three ways), and of making an event of about 1 KiB beside serialising it
+//! alone. `scripts/cost` counts the instructions and the allocations from outside.
 //!
-//! Arguments: the way (`plain`, `by-hand`, `attribute`, `serialise`, `build`) and how often.
+//! Arguments: the way (`plain`, `by-hand`, `attribute`, `serialise`, `build`) and the number of calls.
 
 use std::hint::black_box;
 
@@ -37,7 +37,7 @@ async fn attribute(id: u64, plan: &str) -> Result<u64, EventError> {
     work(id).await
 }
 
-/// What is left to do when all the parts of an envelope are there.
+/// The work that is left when all the parts of an envelope are there.
 fn serialise(number: u64, filler: &str) -> Result<u64, EventError> {
     let data = Data { number: usize::try_from(number).unwrap_or_default(), filler };
     let envelope = Envelope::new(ID, "2026-01-02T03:04:05.006789Z", "7,000", data);

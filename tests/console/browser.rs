@@ -2,13 +2,15 @@
 
 use marty_events::{CancellationToken, DomainEvent, EventConfig, EventPublisher, OutboxRelay, OutboxRepository};
 use marty_events_tests::{
-    browser::Browser,
     database::TestDatabase,
     kafka::{Reader, prefix},
     servers, topics, wait,
 };
 
-use crate::scene::{Console, TOKEN};
+use crate::{
+    scene::{Console, TOKEN},
+    webdriver::Browser,
+};
 
 /// The event is too large for its topic, and dies; the topic is widened, and a person brings the event back.
 #[tokio::test(flavor = "multi_thread")]

@@ -8,3 +8,4 @@ mod pages;
 mod scene;
 mod sign_in;
 mod start;
+mod webdriver;

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use marty_events_tests::{
+    faulty_network::{Condition, FaultyNetwork},
     wait,
-    wire::{Weather, Wire},
 };
 
 use crate::{
@@ -17,18 +17,18 @@ const TIME: Duration = Duration::from_secs(20);
 
 async fn goes_on(test: &str, kind: Kind) {
     let Some(scene) = Scene::new(test, kind).await else { return };
-    let wire = Wire::start().await;
-    let url = wire.url(&scene.url);
+    let network = FaultyNetwork::start().await;
+    let url = network.url(&scene.url);
     let relay = Relay::start(scene.relay_by(&url, &scene.brokers, 2));
-    scene.tally.until_all(&scene.write_healthy(10).await).await;
+    scene.deliveries.until_all(&scene.write_healthy(10).await).await;
     let begin = Instant::now();
-    wire.turn(Weather::Silent);
+    network.set(Condition::AllLost);
     let ids = scene.write_healthy(100).await;
     let not_ready = relay.until_ready(false, TIME).await;
     wait::until("the end of the outage", || async { (TIME <= begin.elapsed()).then_some(()) }).await;
     // The connections that lost something stay silent for good.
-    wire.turn(Weather::Fair);
-    let arrived = scene.tally.await_all(&ids, SOON).await;
+    network.set(Condition::Good);
+    let arrived = scene.deliveries.await_all(&ids, SOON).await;
     let ready = relay.until_ready(true, SOON).await;
     say(
         "black_hole",

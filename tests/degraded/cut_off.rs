@@ -6,9 +6,9 @@ use std::{
 };
 
 use marty_events_tests::{
-    own::Server,
+    faulty_network::{Condition, FaultyNetwork},
+    private_servers::Server,
     servers, wait,
-    wire::{Weather, Wire},
 };
 
 use crate::{
@@ -17,10 +17,10 @@ use crate::{
     scene::{HEALTHY, Kind, Scene, event},
 };
 
-/// Relays with a wire of their own to the broker each.
+/// Relays with a network of their own to the broker each.
 struct Trial {
     scene: Scene,
-    wires: Vec<Arc<Wire>>,
+    networks: Vec<Arc<FaultyNetwork>>,
     relays: Vec<Relay>,
     _broker: Server,
 }
@@ -28,25 +28,25 @@ struct Trial {
 impl Trial {
     async fn start(test: &str, relays: usize) -> Option<Self> {
         servers::kafka(test)?;
-        let mut wires = Vec::new();
+        let mut networks = Vec::new();
         for _ in 0..relays {
-            wires.push(Wire::start().await);
+            networks.push(FaultyNetwork::start().await);
         }
-        let proxies: Vec<String> = wires.iter().map(|wire| wire.address()).collect();
+        let proxies: Vec<String> = networks.iter().map(|network| network.address()).collect();
         let start = move || Server::kafka_behind_each(&proxies);
         let (broker, address, listeners) = tokio::task::spawn_blocking(start).await.expect("a broker");
-        for (wire, listener) in wires.iter().zip(&listeners) {
-            wire.lead_to(listener);
+        for (network, listener) in networks.iter().zip(&listeners) {
+            network.lead_to(listener);
         }
         let scene = Scene::with_brokers(test, Kind::Postgres, &address).await?;
         let mut running = Vec::new();
-        for wire in &wires {
+        for network in &networks {
             // One after the other, so that the first row of the relays is the first one's.
-            running.push(Relay::start(scene.relay_by(&scene.url, &wire.address(), 10)));
+            running.push(Relay::start(scene.relay_by(&scene.url, &network.address(), 10)));
             scene.until_working(running.len(), 2 * SOON).await;
         }
-        let trial = Self { scene, wires, relays: running, _broker: broker };
-        trial.scene.tally.until_all(&trial.write().await).await;
+        let trial = Self { scene, networks, relays: running, _broker: broker };
+        trial.scene.deliveries.until_all(&trial.write().await).await;
         Some(trial)
     }
 
@@ -57,9 +57,9 @@ impl Trial {
 
     /// The network is as it was, and says that the connections are gone.
     fn heal(&self) {
-        for wire in &self.wires {
-            wire.turn(Weather::Fair);
-            wire.cut();
+        for network in &self.networks {
+            network.set(Condition::Good);
+            network.cut();
         }
     }
 
@@ -78,10 +78,10 @@ impl Trial {
 async fn a_relay_that_is_cut_off_alone_leaves_its_lanes_to_the_others() {
     let test = "a_relay_that_is_cut_off_alone_leaves_its_lanes_to_the_others";
     let Some(trial) = Trial::start(test, 3).await else { return };
-    trial.wires[0].turn(Weather::Silent);
+    trial.networks[0].set(Condition::AllLost);
     let ids = trial.write().await;
     let (not_ready, arrived) =
-        tokio::join!(trial.relays[0].until_ready(false, SOON), trial.scene.tally.await_all(&ids, SOON),);
+        tokio::join!(trial.relays[0].until_ready(false, SOON), trial.scene.deliveries.await_all(&ids, SOON),);
     // It takes none back as long as it is cut off.
     let mut lanes = Vec::new();
     let begin = Instant::now();
@@ -92,7 +92,7 @@ async fn a_relay_that_is_cut_off_alone_leaves_its_lanes_to_the_others() {
     let most = lanes.iter().max().copied().unwrap_or_default();
     trial.heal();
     let ready = until_all_ready(&trial.relays, true, 2 * SOON).await;
-    let back = trial.scene.tally.await_all(&ids, 2 * SOON).await;
+    let back = trial.scene.deliveries.await_all(&ids, 2 * SOON).await;
     say(
         "cut_off",
         "one relay of three",
@@ -112,8 +112,8 @@ async fn a_relay_that_is_cut_off_alone_leaves_its_lanes_to_the_others() {
 async fn relays_that_are_all_cut_off_wait_and_go_on() {
     let test = "relays_that_are_all_cut_off_wait_and_go_on";
     let Some(trial) = Trial::start(test, 3).await else { return };
-    for wire in &trial.wires {
-        wire.turn(Weather::Silent);
+    for network in &trial.networks {
+        network.set(Condition::AllLost);
     }
     let before = trial.terms().await;
     let ids = trial.write().await;
@@ -125,7 +125,7 @@ async fn relays_that_are_all_cut_off_wait_and_go_on() {
     let after = trial.terms().await;
     trial.heal();
     let ready = until_all_ready(&trial.relays, true, 2 * SOON).await;
-    let arrived = trial.scene.tally.await_all(&ids, 2 * SOON).await;
+    let arrived = trial.scene.deliveries.await_all(&ids, 2 * SOON).await;
     say(
         "cut_off",
         "three relays of three",
@@ -147,12 +147,12 @@ async fn a_relay_without_an_answer_to_its_events_is_not_ready() {
     let test = "a_relay_without_an_answer_to_its_events_is_not_ready";
     let Some(trial) = Trial::start(test, 1).await else { return };
     trial.relays[0].until_ready(true, SOON).await.assert_all("it is ready");
-    trial.wires[0].turn(Weather::Silent);
+    trial.networks[0].set(Condition::AllLost);
     let ids = trial.write().await;
     let not_ready = trial.relays[0].until_ready(false, SOON).await;
     trial.heal();
     let ready = trial.relays[0].until_ready(true, 2 * SOON).await;
-    let arrived = trial.scene.tally.await_all(&ids, 2 * SOON).await;
+    let arrived = trial.scene.deliveries.await_all(&ids, 2 * SOON).await;
     say(
         "cut_off",
         "one relay, the only one",

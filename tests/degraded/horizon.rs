@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use marty_events_tests::{own::Server, servers};
+use marty_events_tests::{private_servers::Server, servers};
 
 use crate::{
     figures::{SOON, say, size},
@@ -69,24 +69,24 @@ async fn leave_dead_rows(scene: &Scene, rows: usize) {
 async fn relays_begin_again(scene: Scene, rows: usize, holder: Holder) {
     let first = Relay::start(scene.relay());
     scene.until_working(1, 2 * SOON).await;
-    scene.tally.until_all(&scene.write_healthy(10).await).await;
+    scene.deliveries.until_all(&scene.write_healthy(10).await).await;
     let open = hold(&scene, holder).await;
     // The relay follows, as it does where it delivers them itself. There are enough of them where it does not.
     let (mut piled, mut followed) = (0, true);
     while followed && piled < rows {
         leave_dead_rows(&scene, CHUNK).await;
         piled += CHUNK;
-        let arrived = scene.tally.await_all(&scene.write_healthy(1).await, SOON).await;
+        let arrived = scene.deliveries.await_all(&scene.write_healthy(1).await, SOON).await;
         followed = arrived.count == arrived.of;
     }
     let begin = Instant::now();
     while followed && begin.elapsed() < HEARTBEATS {
-        scene.tally.await_all(&scene.write_healthy(1).await, SOON).await;
+        scene.deliveries.await_all(&scene.write_healthy(1).await, SOON).await;
     }
     let mut results = Vec::new();
     let mut deliver = async |change: &'static str| {
         let ids = scene.write_healthy(EVENTS).await;
-        let arrived = scene.tally.await_all(&ids, SOON).await;
+        let arrived = scene.deliveries.await_all(&ids, SOON).await;
         results.push((change, arrived));
     };
     let second = Relay::start(scene.relay());
@@ -143,7 +143,7 @@ async fn settlements_do_not_become_slower_while_the_horizon_is_held() {
     let Some(scene) = Scene::new(test, Kind::Postgres).await else { return };
     let relays = [(); 4].map(|()| Relay::start(scene.relay()));
     scene.until_working(4, 2 * SOON).await;
-    scene.tally.until_all(&scene.write_healthy(100).await).await;
+    scene.deliveries.until_all(&scene.write_healthy(100).await).await;
     let open = hold(&scene, Holder::Snapshot).await;
     let events = size(5_000, 60_000);
     let mut committed = Vec::new();
@@ -152,10 +152,11 @@ async fn settlements_do_not_become_slower_while_the_horizon_is_held() {
         committed.extend(ids.into_iter().map(|id| (id, Instant::now())));
     }
     let ids: Vec<_> = committed.iter().map(|(id, _)| *id).collect();
-    let arrived = scene.tally.await_all(&ids, SOON).await;
+    let arrived = scene.deliveries.await_all(&ids, SOON).await;
     let median = |part: &[(uuid::Uuid, Instant)]| {
-        let times =
-            part.iter().map(|(id, at)| scene.tally.time(*id).map_or(SOON, |time| time.saturating_duration_since(*at)));
+        let times = part
+            .iter()
+            .map(|(id, at)| scene.deliveries.time(*id).map_or(SOON, |time| time.saturating_duration_since(*at)));
         let mut times: Vec<_> = times.collect();
         times.sort_unstable();
         times[times.len() / 2]

@@ -14,7 +14,7 @@ async fn dead_letters_are_locked(test: &str, kind: Kind) {
     let Some(scene) = Scene::new(test, kind).await else { return };
     topics::make(&scene.brokers, &scene.topic("narrow"), 1, &[("max.message.bytes", "2000")]).await;
     let relay = Relay::start(scene.relay().max_attempts(1));
-    scene.tally.until_all(&scene.write_healthy(3).await).await;
+    scene.deliveries.until_all(&scene.write_healthy(3).await).await;
     let mut lock = scene.begin().await;
     match kind {
         Kind::Postgres => lock.sql("LOCK TABLE event_outbox_dead_letters IN ACCESS EXCLUSIVE MODE").await,
@@ -27,8 +27,8 @@ async fn dead_letters_are_locked(test: &str, kind: Kind) {
         ids.extend(scene.write_healthy(5).await);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    let meanwhile = scene.tally.count(&ids);
-    let arrived = scene.tally.await_all(&ids, SOON).await;
+    let meanwhile = scene.deliveries.count(&ids);
+    let arrived = scene.deliveries.await_all(&ids, SOON).await;
     lock.sql(if kind == Kind::MariaDb { "UNLOCK TABLES" } else { "ROLLBACK" }).await;
     let died = marty_events_tests::wait::within(2 * SOON, "the poison among the dead letters", || async {
         (scene.outbox.stats().await.ok()?.dead == 1).then_some(())
@@ -62,14 +62,14 @@ async fn a_row_is_locked(test: &str, kind: Kind) {
     let seq = scene.number("SELECT min(seq) FROM event_outbox").await;
     lock.sql(&format!("SELECT seq FROM event_outbox WHERE seq = {seq} FOR UPDATE")).await;
     let relay = Relay::start(scene.relay());
-    let first = scene.tally.await_all(&locked, SOON).await;
+    let first = scene.deliveries.await_all(&locked, SOON).await;
     // More than a window has room for.
     let mut ids = Vec::new();
     for round in 0..60 {
         ids.extend(scene.write((0..100).map(|key| event(HEALTHY, &format!("k-{key}"), round))).await);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let arrived = scene.tally.await_all(&ids, SOON).await;
+    let arrived = scene.deliveries.await_all(&ids, SOON).await;
     let stats = scene.outbox.stats().await.expect("the counts");
     lock.sql("ROLLBACK").await;
     say(
@@ -99,7 +99,7 @@ async fn the_outbox_is_locked(test: &str, kind: Kind) {
     let Some(scene) = Scene::new(test, kind).await else { return };
     let relays = [(); 2].map(|()| Relay::start(scene.relay().lease_time(LEASE)));
     scene.until_working(2, 2 * SOON).await;
-    scene.tally.until_all(&scene.write_healthy(3).await).await;
+    scene.deliveries.until_all(&scene.write_healthy(3).await).await;
     // Enough to be reading when the lock comes.
     let ids = scene.write((0..3_000).map(|key| event(HEALTHY, &format!("k-{key}"), 0))).await;
     let mut lock = scene.begin().await;
@@ -122,7 +122,7 @@ async fn the_outbox_is_locked(test: &str, kind: Kind) {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     lock.sql(if kind == Kind::MariaDb { "UNLOCK TABLES" } else { "ROLLBACK" }).await;
-    let arrived = scene.tally.await_all(&ids, SOON).await;
+    let arrived = scene.deliveries.await_all(&ids, SOON).await;
     say(
         "lock",
         format_args!("{}, the outbox itself is locked for two leases, two relays", kind.name()),

@@ -5,6 +5,7 @@
 
 mod black_hole;
 mod cut_off;
+mod deliveries;
 mod figures;
 mod horizon;
 mod hot_key;
@@ -16,5 +17,4 @@ mod relays;
 mod restart;
 mod scene;
 mod take_over;
-mod tally;
 mod topic;

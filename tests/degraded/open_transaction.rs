@@ -13,7 +13,7 @@ async fn flows(test: &str, kind: Kind, relays: usize, burst: usize) {
     let Some(scene) = Scene::new(test, kind).await else { return };
     let running: Vec<_> = (0..relays).map(|_| Relay::start(scene.relay())).collect();
     scene.until_working(relays, 2 * SOON).await;
-    scene.tally.until_all(&scene.write_healthy(3).await).await;
+    scene.deliveries.until_all(&scene.write_healthy(3).await).await;
 
     let (open, held) = scene.open([event(HEALTHY, "held", 0)]).await;
     // 60 events a second.
@@ -27,12 +27,12 @@ async fn flows(test: &str, kind: Kind, relays: usize, burst: usize) {
         written.extend(some.iter().map(|id| (*id, Instant::now())));
         ids.extend(some);
     }
-    let meanwhile = scene.tally.count(&ids);
-    let arrived = scene.tally.await_all(&ids, SOON).await;
+    let meanwhile = scene.deliveries.count(&ids);
+    let arrived = scene.deliveries.await_all(&ids, SOON).await;
     // A server that gives up waiting for a lock lets them pass in the end, and too late.
-    let in_time = scene.tally.in_time(&written, SOON);
+    let in_time = scene.deliveries.in_time(&written, SOON);
     open.commit().await;
-    let late = scene.tally.await_all(&held, SOON).await;
+    let late = scene.deliveries.await_all(&held, SOON).await;
     say(
         "open_transaction",
         format_args!("{}, {relays} relays, {burst} events a transaction", kind.name()),

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use marty_events_tests::{database::TestDatabase, kafka, own::Cluster, servers, topics, wait};
+use marty_events_tests::{database::TestDatabase, kafka, private_servers::Cluster, servers, topics, wait};
 
 use crate::{
     figures::{Arrived, SOON, say},
@@ -32,9 +32,9 @@ impl Trial {
         let scene = Scene::of(Kind::Postgres, database.pool.into(), database.url, brokers, prefix, &read);
         let relay = Relay::start(scene.relay());
         let keys: Vec<String> = (0..600).map(|key| format!("k-{key}")).collect();
-        scene.tally.until_all(&scene.write(keys.iter().map(|key| event(SPREAD, key, 0))).await).await;
-        scene.tally.until_all(&scene.write_healthy(10).await).await;
-        let partitions = scene.tally.partitions();
+        scene.deliveries.until_all(&scene.write(keys.iter().map(|key| event(SPREAD, key, 0))).await).await;
+        scene.deliveries.until_all(&scene.write_healthy(10).await).await;
+        let partitions = scene.deliveries.partitions();
         let (lost, kept): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| partitions[key] == PARTITIONS - 1);
         Self { scene, relay, lost, kept }
     }
@@ -59,7 +59,7 @@ impl Trial {
             tokio::time::sleep(Duration::from_millis(300)).await;
             healthy.extend(self.scene.write_healthy(1).await);
         }
-        self.scene.tally.await_all(&healthy, SOON).await
+        self.scene.deliveries.await_all(&healthy, SOON).await
     }
 }
 
@@ -81,12 +81,12 @@ async fn a_partition_without_a_leader_holds_up_no_other() {
     let rounds = (1..=per_key).flat_map(|round| many.lost.iter().map(move |key| event(SPREAD, key, round)));
     let waiting = many.scene.write(rounds).await;
     let kept = many.scene.write(many.kept.iter().take(100).map(|key| event(SPREAD, key, 1))).await;
-    let beside_many = many.scene.tally.await_all(&kept, SOON).await;
+    let beside_many = many.scene.deliveries.await_all(&kept, SOON).await;
 
     let server = cluster.clone();
     let _ = tokio::task::spawn_blocking(move || server.node(VICTIM).up()).await.expect("it is there again");
-    let all = many.scene.tally.await_all(&waiting, Duration::from_mins(2)).await;
-    let disordered = many.scene.tally.disordered();
+    let all = many.scene.deliveries.await_all(&waiting, Duration::from_mins(2)).await;
+    let disordered = many.scene.deliveries.disordered();
     say("partition", "one event without a leader, one refused: 10 events of other topics", beside_a_refusal);
     say(
         "partition",

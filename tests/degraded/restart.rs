@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use marty_events_tests::{http, own::Server, process::Watched, servers, wait};
+use marty_events_tests::{http, private_servers::Server, process::Watched, servers, wait};
 
 use crate::{
     figures::{SOON, say},
@@ -77,20 +77,20 @@ async fn a_database_that_was_started_again_is_seen_to_work_again() {
     let server = Arc::new(server);
     let scene = Scene::on_postgres(admin, &brokers).await;
     let relay = Observed::start(&scene).await;
-    scene.tally.until_all(&scene.write_healthy(10).await).await;
+    scene.deliveries.until_all(&scene.write_healthy(10).await).await;
     // It listens, and knows that it does.
     wait::until("a listener", || async { (relay.open("listener")? == 0.0).then_some(()) }).await;
 
     scene.sql("VACUUM FULL event_outbox").await;
-    let rewritten = scene.tally.await_all(&scene.write_healthy(10).await, SOON).await;
+    let rewritten = scene.deliveries.await_all(&scene.write_healthy(10).await, SOON).await;
     let alarms = relay.alarms().len();
     restart(&server, Duration::ZERO).await;
     wait::until("a connection", || async { scene.outbox.stats().await.ok() }).await;
-    let quickly = scene.tally.await_all(&scene.write_healthy(10).await, SOON).await;
+    let quickly = scene.deliveries.await_all(&scene.write_healthy(10).await, SOON).await;
     let alarms_of_restart = relay.alarms().len() - alarms;
     restart(&server, OUTAGE).await;
     wait::until("a connection", || async { scene.outbox.stats().await.ok() }).await;
-    let restarted = scene.tally.await_all(&scene.write_healthy(10).await, SOON).await;
+    let restarted = scene.deliveries.await_all(&scene.write_healthy(10).await, SOON).await;
     let neighbours = ["database", "listener"];
     let begin = Instant::now();
     // By then the listener has tried often enough.

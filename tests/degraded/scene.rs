@@ -1,4 +1,4 @@
-//! A database with an outbox, the topics of its events, and a tally of the events that reached them.
+//! A database with an outbox, the topics of its events, and the deliveries of its events.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use marty_events_tests::{database::TestDatabase, kafka, mariadb::MariaDatabase, 
 use sqlx::{AssertSqlSafe, MySql, Postgres, Transaction, mysql::MySqlPoolOptions, postgres::PgPoolOptions};
 use uuid::Uuid;
 
-use crate::tally::Tally;
+use crate::deliveries::Deliveries;
 
 /// The topic of events that nothing is wrong with.
 pub(crate) const HEALTHY: &str = "healthy";
@@ -42,7 +42,7 @@ pub(crate) struct Scene {
     pub(crate) prefix: String,
     pub(crate) publisher: EventPublisher,
     pub(crate) outbox: OutboxRepository,
-    pub(crate) tally: Tally,
+    pub(crate) deliveries: Deliveries,
 }
 
 /// A transaction that is still open.
@@ -115,7 +115,7 @@ impl Scene {
             pool,
             url,
             publisher: EventPublisher::new(&config(brokers, &prefix)).expect("a publisher"),
-            tally: Tally::start(brokers, read),
+            deliveries: Deliveries::start(brokers, read),
             brokers: brokers.to_owned(),
             prefix,
         }

@@ -13,10 +13,10 @@ use crate::{
 /// A lease, and a second.
 const IN_TIME: Duration = Duration::from_secs(5);
 
-async fn start_victim(scene: &Scene) -> Watched {
-    let victim = relays::start_process(scene);
+async fn start_relay_to_kill(scene: &Scene) -> Watched {
+    let relay = relays::start_process(scene);
     scene.until_working(2, 2 * SOON).await;
-    victim
+    relay
 }
 
 async fn write(scene: &Scene) -> Vec<uuid::Uuid> {
@@ -41,13 +41,13 @@ async fn spoil_leases(scene: &Scene) {
 async fn is_followed(test: &str, kind: Kind) {
     let Some(scene) = Scene::new(test, kind).await else { return };
     let survivor = Relay::start(scene.relay());
-    scene.tally.until_all(&write(&scene).await).await;
+    scene.deliveries.until_all(&write(&scene).await).await;
     let (mut times, mut arrived) = (Vec::new(), Vec::new());
     for _ in 0..size(5, 20) {
-        let victim = start_victim(&scene).await;
+        let relay = start_relay_to_kill(&scene).await;
         let killed = Instant::now();
-        let _ = victim.kill();
-        arrived.push(scene.tally.await_all(&write(&scene).await, SOON).await);
+        let _ = relay.kill();
+        arrived.push(scene.deliveries.await_all(&write(&scene).await, SOON).await);
         times.push(killed.elapsed());
     }
     let in_time = times.iter().filter(|time| **time <= IN_TIME).count();
@@ -82,11 +82,11 @@ async fn a_killed_relay_is_followed_in_mariadb() {
 async fn is_followed_past_its_lease(test: &str, kind: Kind) {
     let Some(scene) = Scene::new(test, kind).await else { return };
     let survivor = Relay::start(scene.relay());
-    scene.tally.until_all(&write(&scene).await).await;
-    let victim = start_victim(&scene).await;
-    let _ = victim.kill();
+    scene.deliveries.until_all(&write(&scene).await).await;
+    let relay = start_relay_to_kill(&scene).await;
+    let _ = relay.kill();
     spoil_leases(&scene).await;
-    let arrived = scene.tally.await_all(&write(&scene).await, SOON).await;
+    let arrived = scene.deliveries.await_all(&write(&scene).await, SOON).await;
     say("take_over", format_args!("{}, the lease of a dead relay is an hour ahead", kind.name()), arrived);
     drop(survivor);
     arrived.assert_all("events of the lanes of a relay whose lease is an hour ahead");

@@ -8,16 +8,16 @@ use std::{
 use marty_events::OutboxRelayBuilder;
 use marty_events_tests::{
     acls::{self, Operation},
-    own::Server,
-    secured::{LIMITED, Listener, SecuredKafka},
+    private_servers::Server,
+    secured_kafka::{LIMITED, Listener, SecuredKafka},
     servers, topics, wait,
 };
 
 use crate::{
+    deliveries::Deliveries,
     figures::{Arrived, SOON, say},
     relays::Relay,
     scene::{HEALTHY, Kind, PARTITIONS, Scene, event, large},
-    tally::Tally,
 };
 
 static SHARED: Mutex<Weak<(Server, String)>> = Mutex::new(Weak::new());
@@ -41,7 +41,7 @@ async fn healthy_beside(scene: &Scene, aggregate: &str, events: usize, keys: usi
     let refused = scene.write((0..events).map(|place| event(aggregate, &format!("k-{}", place % keys), place / keys)));
     let refused = refused.await;
     let healthy = scene.write_healthy(100).await;
-    (refused, scene.tally.await_all(&healthy, SOON).await)
+    (refused, scene.deliveries.await_all(&healthy, SOON).await)
 }
 
 /// With `give_up(false)`, and the topic made in the end.
@@ -49,11 +49,11 @@ async fn a_missing_topic(test: &str, kind: Kind) {
     let Some(broker) = broker(test).await else { return };
     let Some(scene) = Scene::with_brokers(test, kind, &broker.1).await else { return };
     let relay = Relay::start(scene.relay().give_up(false));
-    scene.tally.until_all(&scene.write_healthy(1).await).await;
+    scene.deliveries.until_all(&scene.write_healthy(1).await).await;
     let (waiting, healthy) = healthy_beside(&scene, "missing", 6_000, 100).await;
     let topic = scene.topic("missing");
     topics::make(&scene.brokers, &topic, PARTITIONS, &[]).await;
-    let late = Tally::start(&scene.brokers, &[(topic, PARTITIONS)]);
+    let late = Deliveries::start(&scene.brokers, &[(topic, PARTITIONS)]);
     let all = late.await_all(&waiting, Duration::from_mins(3)).await;
     say(
         "topic",
@@ -83,7 +83,7 @@ async fn many_events_of_a_missing_topic_hold_up_no_other() {
     let Some(broker) = broker(test).await else { return };
     let Some(scene) = Scene::with_brokers(test, Kind::Postgres, &broker.1).await else { return };
     let relay = Relay::start(scene.relay());
-    scene.tally.until_all(&scene.write_healthy(1).await).await;
+    scene.deliveries.until_all(&scene.write_healthy(1).await).await;
     let (_, healthy) = healthy_beside(&scene, "missing", 20_000, 2_000).await;
     let stats = scene.outbox.stats().await.expect("the counts");
     say(
@@ -122,7 +122,7 @@ async fn a_denied_topic(test: &str, give_up: bool) {
     let limited = kafka.client(Listener::Sasl).topic_prefix(&scene.prefix).sasl("PLAIN", LIMITED, &kafka.password);
     let relay: OutboxRelayBuilder = scene.relay().config(limited.build().expect("a configuration")).give_up(give_up);
     let relay = Relay::start(relay);
-    scene.tally.until_all(&scene.write_healthy(1).await).await;
+    scene.deliveries.until_all(&scene.write_healthy(1).await).await;
     let (_, healthy) = healthy_beside(&scene, "denied", 6_000, 6_000).await;
     let stats = scene.outbox.stats().await.expect("the counts");
     say(
@@ -149,15 +149,15 @@ async fn a_narrow_topic(test: &str, give_up: bool) {
     let Some(scene) = Scene::new(test, Kind::Postgres).await else { return };
     let narrow = scene.topic("narrow");
     topics::make(&scene.brokers, &narrow, PARTITIONS, &[("max.message.bytes", "2000")]).await;
-    let small = Tally::start(&scene.brokers, &[(narrow, PARTITIONS)]);
+    let small = Deliveries::start(&scene.brokers, &[(narrow, PARTITIONS)]);
     let relay = Relay::start(scene.relay().give_up(give_up));
-    scene.tally.until_all(&scene.write_healthy(1).await).await;
+    scene.deliveries.until_all(&scene.write_healthy(1).await).await;
     // More than a window has room for.
     let events = 6_000;
     scene.write((0..events).map(|key| large("narrow", &format!("large-{key}"), 5_000))).await;
     let beside = scene.write((0..100).map(|key| event("narrow", &format!("small-{key}"), 0))).await;
     let healthy = scene.write_healthy(100).await;
-    let healthy = scene.tally.await_all(&healthy, SOON).await;
+    let healthy = scene.deliveries.await_all(&healthy, SOON).await;
     let beside = small.await_all(&beside, SOON).await;
     let stats = scene.outbox.stats().await.expect("the counts");
     say(

@@ -67,12 +67,12 @@ fn limited(processes: u32) -> Command {
 async fn a_background_thread_that_cannot_be_started_is_reported() {
     // The checkout may lie where the other user may not go.
     let folder = tempfile::tempdir().unwrap();
-    let caller = folder.path().join("caller");
-    fs::copy(env!("CARGO_BIN_EXE_caller"), &caller).unwrap();
-    for path in [folder.path(), &caller] {
+    let service = folder.path().join("calling_service");
+    fs::copy(env!("CARGO_BIN_EXE_calling_service"), &service).unwrap();
+    for path in [folder.path(), &service] {
         fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
     }
-    let refusal = match limited(1).args(["test", "-x"]).arg(&caller).output().await {
+    let refusal = match limited(1).args(["test", "-x"]).arg(&service).output().await {
         Ok(output) if output.status.success() => None,
         Ok(output) => Some(format!("{} {}", output.status, String::from_utf8_lossy(&output.stderr).trim())),
         Err(error) => Some(format!("setpriv: {error}")),
@@ -86,10 +86,10 @@ async fn a_background_thread_that_cannot_be_started_is_reported() {
     for processes in 1..=16 {
         let mut command = limited(processes);
         command
-            .arg(&caller)
+            .arg(&service)
             .env_remove("DATABASE_URL")
             .env("KAFKA_BROKERS", "localhost:1")
-            .env("SERVICE_NAME", "caller");
+            .env("SERVICE_NAME", "calling-service");
         let output = wait::answer(wait::DEADLINE, "an end", command.output()).await.unwrap();
         let log = String::from_utf8(output.stderr).unwrap();
         ends.push(log.lines().last().unwrap_or_default().to_owned());

@@ -1,4 +1,4 @@
-//! `success = ..`: a value that is no `Result` may say that the call failed.
+//! `success = ..`: a value that is not a `Result` may say that the call failed.
 
 use futures_util::FutureExt;
 use marty_events::{

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -123,14 +123,17 @@ impl Reader {
     ///
     /// When they do not come in time.
     pub async fn events(&self, count: usize) -> Vec<Record> {
-        wait::until(&format!("{count} events"), || async {
+        let begin = Instant::now();
+        loop {
             let records = self.records();
-            let mut ids: Vec<_> = records.iter().map(Record::id).collect();
-            ids.sort_unstable();
-            ids.dedup();
-            (count <= ids.len()).then_some(records)
-        })
-        .await
+            let ids: BTreeSet<_> = records.iter().map(Record::id).collect();
+            if count <= ids.len() {
+                return records;
+            }
+            let found = format!("{count} events, and {} of them in {} records", ids.len(), records.len());
+            wait::assert_within(begin, wait::DEADLINE, &found);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{secured::tls_in_this_build, wait};
+use crate::{secured_kafka::tls_in_this_build, wait};
 
 /// The path of a binary of another member of the workspace.
 ///

@@ -194,7 +194,7 @@ async fn a_trace_goes_from_the_request_through_outbox_and_relay_to_the_consumer(
     // Directly.
     assert_eq!(ask(&mut app, "GET", "/users/user-5", true).await, StatusCode::OK);
     let records = Reader::start(&brokers, &prefix).events(4).await;
-    // One that the broker refuses, by itself: what is in a batch with it would be refused too.
+    // The broker refuses this one, by itself: its whole batch would be refused with it.
     assert_eq!(ask(&mut app, "POST", "/users/user-2/50000", true).await, StatusCode::CREATED);
     wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
     stop.cancel();

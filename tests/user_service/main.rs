@@ -12,7 +12,7 @@ use marty_events_tests::{
 };
 use serde_json::Value;
 
-/// Asks the service; answers the status and the body. curl is what the example's README uses.
+/// Asks the service; answers the status and the body. The example's README uses curl.
 fn curl(arguments: &[&str]) -> (u16, String) {
     let output = Command::new("curl")
         .args(["--silent", "--show-error", "--max-time", "30", "--write-out", "\n%{http_code}"])
@@ -25,7 +25,7 @@ fn curl(arguments: &[&str]) -> (u16, String) {
     (status.parse().expect("a number"), body.to_owned())
 }
 
-/// What kcat reads from a topic: records as JSON, with key, headers and payload.
+/// The records that kcat reads from a topic, as JSON with key, headers and payload.
 fn kcat(brokers: &str, topic: &str) -> Vec<Value> {
     let output = Command::new("kcat")
         .args(["-b", brokers, "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J"])

@@ -24,13 +24,13 @@ pub struct Received {
     pub envelope: Value,
 }
 
-/// How long an event may take.
+/// The longest wait for an event.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// How many partitions the in-process broker gives a topic.
+/// The number of partitions that the in-process broker gives a topic.
 const PARTITIONS: i32 = 4;
 
 impl Consumer {
-    /// Of these topics.
+    /// A consumer of these topics.
     pub fn of(bootstrap: &str, topics: &[&str]) -> Result<Self, KafkaError> {
         let client: StreamConsumer = ClientConfig::new()
             .set("bootstrap.servers", bootstrap)
@@ -47,7 +47,7 @@ impl Consumer {
         Ok(Self { client, seen: HashSet::new() })
     }
 
-    /// The next `count` events, in the order in which they come. Delivery is at least once, so what has an id that was seen before is
+    /// The next `count` events, in the order in which they come. Delivery is at least once, so an event whose id was seen before is
     /// dropped, as in every consumer.
     pub async fn next(&mut self, count: usize) -> Result<Vec<Received>, Box<dyn std::error::Error>> {
         let mut events = Vec::with_capacity(count);
@@ -87,7 +87,7 @@ impl Received {
         self.envelope["event_type"].as_str().unwrap_or_default()
     }
 
-    /// What the event is about.
+    /// The subject of the event.
     #[must_use]
     pub fn payload(&self) -> &Value {
         &self.envelope["payload"]

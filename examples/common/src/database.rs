@@ -26,7 +26,7 @@ impl Database {
         Ok(Self { pool: SqlitePool::connect_with(options).await?, file, _folder: folder })
     }
 
-    /// What another process connects to: the value of `DATABASE_URL`.
+    /// The address for another process: the value of `DATABASE_URL`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("sqlite://{}", self.file.display())

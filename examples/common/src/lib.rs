@@ -1,5 +1,5 @@
-//! What the examples share and none of them is about: a database file, a Kafka consumer, and the check that a README shows what its
-//! program prints.
+//! Parts that the examples share and none of them is about: a database file, a Kafka consumer, and the check that a README shows the
+//! output of its program.
 
 mod consumer;
 mod database;

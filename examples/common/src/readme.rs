@@ -1,6 +1,6 @@
 use std::process::Command;
 
-/// Runs `program` and asserts that it ends well, and prints what stands in the `text` block of its README.
+/// Runs `program` and asserts that it ends well, and prints the `text` block of its README.
 ///
 /// # Panics
 ///
@@ -24,7 +24,7 @@ pub fn assert_prints_among_others(program: &str, readme: &str) {
 
 fn output_of(program: &str) -> String {
     let output = Command::new(program)
-        // What the reader of the README does not set.
+        // The reader of the README does not set it.
         .env_remove("DATABASE_URL")
         .env_remove("KAFKA_BROKERS")
         .env_remove("SERVICE_NAME")

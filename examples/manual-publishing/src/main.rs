@@ -75,7 +75,7 @@ async fn book(pool: &SqlitePool) -> Result<(), Error> {
             .priority(EventPriority::Low);
     publisher.publish(notification).await?;
 
-    // What is wrong with an event is said before anything is sent.
+    // A fault of an event is reported before anything is sent.
     match publisher.publish(DomainEvent::new("account", "", "account_closed")).await {
         Err(error) => println!("refused: {error}"),
         Ok(id) => println!("published as {id}"),

@@ -1,4 +1,4 @@
-//! The program does what its README shows.
+//! The program does as its README shows.
 
 #[test]
 fn it_prints_what_the_readme_shows() {

@@ -1,4 +1,4 @@
-//! As it is: the method says what it publishes, and its transaction decides whether.
+//! The method as it is now: it names the event, and its transaction decides if there is one.
 
 use marty_events::{AuditEventType, EventError, audit_event, domain_event};
 use sqlx::{Sqlite, SqlitePool, Transaction};

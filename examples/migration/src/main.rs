@@ -60,7 +60,7 @@ async fn create_table(pool: &SqlitePool) -> Result<(), sqlx::Error> {
         .map(drop)
 }
 
-/// Two events, in the order in which they were recorded, whatever their topics.
+/// Two events from any topics, in the order in which they were recorded.
 async fn next(consumer: &mut Consumer) -> Result<Vec<Received>, Error> {
     let mut events = consumer.next(2).await?;
     events.sort_by_key(Received::id);

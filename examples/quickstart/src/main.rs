@@ -1,5 +1,5 @@
-//! The whole road in one process and with no server: annotated methods, a transaction, the outbox (SQLite), the relay, a
-//! broker (librdkafka's in-process one) and a consumer that prints what arrives.
+//! The whole route in one process and without a server: annotated methods, a transaction, the outbox (SQLite), the relay, a broker
+//! (librdkafka's in-process one) and a consumer that prints the events.
 
 mod consumer;
 mod service;

@@ -1,4 +1,4 @@
-//! A service as its author writes it: the attributes say what is published, and the transaction decides whether.
+//! A service as its author writes it: the attributes name the events, and the transaction decides if there are any.
 
 use marty_events::{AuditEventType, EventError, audit_event, domain_event};
 use sqlx::{Sqlite, SqlitePool, Transaction};
@@ -9,7 +9,7 @@ pub(crate) enum AppError {
     Refused(&'static str),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
-    // What a method with a transaction needs: its event could not be written, so the caller rolls back.
+    // A method with a transaction needs this: its event could not be written, so the caller rolls back.
     #[error(transparent)]
     Event(#[from] EventError),
 }

@@ -1,4 +1,4 @@
-//! What the service does: bookings of eight accounts.
+//! The service's work: bookings of eight accounts.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -36,7 +36,7 @@ pub(crate) async fn book(pool: &SqlitePool, numbers: Range<u64>) -> Result<(), B
     Ok(())
 }
 
-/// Whether the bookings of every account came in the order in which they were made.
+/// The bookings of every account came in the order in which they were made.
 pub(crate) fn in_order(events: &[Received]) -> bool {
     let mut last = BTreeMap::new();
     events.iter().all(|event| {

@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::Error;
 
-/// What runs in the relay's process: configured by the environment, as a service is.
+/// The work of the relay's process, which the environment configures as it does a service.
 pub(crate) async fn run() -> Result<(), Error> {
     let pool = OutboxPool::connect_lazy(&std::env::var("DATABASE_URL")?)?;
     let stop = CancellationToken::new();
@@ -25,7 +25,7 @@ pub(crate) async fn run() -> Result<(), Error> {
     Ok(())
 }
 
-/// Such a process, as whoever started it holds it.
+/// Such a process, in the hand of the one that started it.
 pub(crate) struct Relay(Child);
 
 impl Relay {
@@ -45,7 +45,7 @@ impl Relay {
         Ok(self.0.kill().await?)
     }
 
-    /// Ends when what was under way is settled.
+    /// Ends when the events in flight are settled.
     pub(crate) async fn stop(mut self) -> Result<(), Error> {
         drop(self.0.stdin.take());
         let status = self.0.wait().await?;

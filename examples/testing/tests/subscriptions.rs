@@ -1,4 +1,4 @@
-//! How a team tests what its service publishes.
+//! Tests of the events that a service publishes.
 
 use examples_common::Database;
 use marty_events::{
@@ -17,7 +17,7 @@ async fn database() -> Database {
     database
 }
 
-/// What is published, with its key, its road and its data: no broker, no outbox, no `init`.
+/// The event, its key, its route and its data: no broker, no outbox, no `init`.
 #[tokio::test]
 async fn a_cancelled_subscription_is_an_event_and_a_notification() {
     let database = database().await;
@@ -34,7 +34,7 @@ async fn a_cancelled_subscription_is_an_event_and_a_notification() {
     assert_eq!(recorder.events().len(), 2);
 }
 
-/// What is published when it fails: the record of the failure, apart from the transaction, and nothing else.
+/// A failure publishes its record, apart from the transaction, and nothing else.
 #[tokio::test]
 async fn a_second_cancellation_is_recorded_as_a_failure() {
     let database = database().await;

@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for event in read {
         println!("event: {} of {}", event.event_type(), event.key);
     }
-    // When the relay has stopped, nothing is under way any more: what is left would be a third event.
+    // Nothing is in flight any more when the relay has stopped: a further event would be a third one.
     stop.cancel();
     relay.await??;
     let stats = marty_events::OutboxRepository::new(pool).stats().await?;

@@ -28,7 +28,7 @@ pub(crate) struct Orders {
 }
 
 impl Orders {
-    /// What is inside `self` no argument's type shows, so the attribute says where it is.
+    /// No argument's type shows a handle inside `self`, so the attribute names it.
     #[domain_event(
         aggregate_type = "order",
         event_type = "order_paid",

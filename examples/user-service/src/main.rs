@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, routes::routes(users::Users { pool })).with_graceful_shutdown(asked_to_stop()).await?;
 
-    // In this order: no more requests, then the relay settles what is under way, then the direct events are flushed.
+    // The order counts: no more requests, then the relay settles the events in flight, then the direct events are flushed.
     stop.cancel();
     relay.await??;
     events.shutdown().await?;

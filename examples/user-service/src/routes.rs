@@ -36,7 +36,7 @@ async fn read(
     context(&headers).scope(users.read(id)).await.map(Json).map_err(|error| answer(&error))
 }
 
-/// What every event of a request carries.
+/// The context of every event of a request.
 fn context(headers: &HeaderMap) -> EventContext {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let mut context = EventContext::new();

@@ -1,4 +1,4 @@
-//! The service's work, and what it publishes.
+//! The service's work, and its events.
 
 use marty_events::{AuditEventType, EventError, NotificationEventType, audit_event, domain_event, notification_event};
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
-//! The events of one call, on their way.
+//! The events of one call, from the end of the body to their hand-over.
 
-use super::{Data, recorded::log};
+use super::{capture::Data, hand_over::log};
 #[cfg(feature = "_database")]
 use crate::OutboxTransaction;
 use crate::{
@@ -13,19 +13,19 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Batch {
     entries: Vec<Entry>,
-    /// What is wrong with the event that is pushed next.
+    /// The fault of the event that is pushed next.
     fault: Option<EventError>,
 }
 
-/// An event, or why it could not be made.
+/// An event, or the reason why it could not be made.
 #[derive(Debug)]
 struct Entry {
     kind: EventKind,
     event: Result<Event, EventError>,
-    /// For the direct road, whatever the arguments are.
-    #[cfg_attr(not(feature = "_database"), expect(dead_code, reason = "there is no other road"))]
+    /// Sent directly, even beside a handle.
+    #[cfg_attr(not(feature = "_database"), expect(dead_code, reason = "all events are sent directly"))]
     is_direct: bool,
-    /// If it is not published on the direct road, the method fails.
+    /// The method fails if the event, sent directly, is not published.
     is_strict: bool,
 }
 
@@ -59,12 +59,12 @@ impl Batch {
         Self::default()
     }
 
-    /// An event for the road that the arguments' types select.
+    /// Adds an event with the delivery that the arguments' types select.
     pub fn push<B: Builder>(&mut self, event: B, data: Option<Data>, is_strict: bool) {
         self.add(event, data, false, is_strict);
     }
 
-    /// An event for the direct road.
+    /// Adds an event that is sent directly.
     pub fn push_direct<B: Builder>(&mut self, event: B, data: Option<Data>, is_strict: bool) {
         self.add(event, data, true, is_strict);
     }
@@ -98,12 +98,12 @@ impl Batch {
             None => event.into(),
         };
         let kind = event.kind();
-        // The fault of a state was found first.
+        // The fault of a state was found before the fault of the data.
         let event = self.fault.take().or(fault).map_or(Ok(event), Err);
         self.entries.push(Entry { kind, event, is_direct, is_strict });
     }
 
-    /// Why nothing of this is published.
+    /// The error for a refused batch: the fault of an event, or else `problem`.
     pub(super) fn refused(self, problem: String) -> EventError {
         let events = self.entries.into_iter().map(|entry| entry.event);
         match events.collect::<Result<Vec<_>, _>>() {
@@ -115,25 +115,26 @@ impl Batch {
         }
     }
 
-    /// Writes the routed events in `transaction`, in one round trip, then sends the direct ones.
+    /// Writes the events in `transaction`, in one round trip. Then sends those with `delivery = "direct"`.
     #[cfg(feature = "_database")]
-    pub(super) async fn record_in(self, transaction: &mut dyn OutboxTransaction) -> Result<(), EventError> {
-        let (direct, routed): (Vec<_>, Vec<_>) = self.entries.into_iter().partition(|entry| entry.is_direct);
-        let routed = routed.into_iter().map(|entry| entry.event).collect::<Result<Vec<_>, _>>()?;
-        if !routed.is_empty() {
-            publisher::record_in(transaction, routed).await?;
+    pub(super) async fn write_in(self, transaction: &mut dyn OutboxTransaction) -> Result<(), EventError> {
+        let (direct, written): (Vec<_>, Vec<_>) = self.entries.into_iter().partition(|entry| entry.is_direct);
+        let written = written.into_iter().map(|entry| entry.event).collect::<Result<Vec<_>, _>>()?;
+        if !written.is_empty() {
+            publisher::record_in(transaction, written).await?;
         }
-        send(direct).await
+        send_each(direct).await
     }
 
     /// Sends all the events.
-    pub(super) async fn record_direct(self) -> Result<(), EventError> {
-        send(self.entries).await
+    pub(super) async fn send(self) -> Result<(), EventError> {
+        send_each(self.entries).await
     }
 }
 
-/// Sends what could be made, whatever becomes of the rest. Answers the first failure that its attribute wants to hear of.
-async fn send(entries: Vec<Entry>) -> Result<(), EventError> {
+/// Sends each event on its own: a fault or a failure of one does not stop the others. Answers the first failure whose
+/// attribute says `on_publish_error = "fail"`.
+async fn send_each(entries: Vec<Entry>) -> Result<(), EventError> {
     if entries.is_empty() {
         return Ok(());
     }

@@ -13,7 +13,7 @@ use crate::{
     event::texts::{LONGEST_ERROR, bounded},
 };
 
-/// What an id can be made of.
+/// Types that an id can be made of.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an id",
     label = "names a value that has no text (`Display`)",
@@ -35,7 +35,7 @@ pub fn id<T: EventId + ?Sized>(value: &T) -> String {
     value.text()
 }
 
-/// What a text of an event can be made of.
+/// Types that a text of an event can be made of.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a text of an event",
     label = "has no text (`Display`)",
@@ -61,7 +61,7 @@ pub fn text<T: EventText + ?Sized>(value: &T) -> String {
     value.text()
 }
 
-/// What a failure can be described by.
+/// Error types that describe a failure.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot describe a failure",
     label = "the error type has no `Display`",
@@ -78,17 +78,17 @@ impl<T: Display + ?Sized> ErrorText for T {
     }
 }
 
-/// What is said of an error: cut where it is too long, since a caller may decide how long that is.
+/// The text of an error. It is cut to a limit, because a caller may decide its length.
 pub fn error_text<T: ErrorText + ?Sized>(error: &T) -> String {
     error.text()
 }
 
-/// What an attribute says of a failure (`error`, `error_code`): cut as the error's own text is.
+/// The text of `error` or `error_code`, cut like the error's own text.
 pub fn failure_text<T: EventText + ?Sized>(value: &T) -> String {
     value.bounded_text()
 }
 
-/// What data can be made of.
+/// Types that data can be made of.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be published as data",
     label = "is not `Serialize`",
@@ -105,7 +105,7 @@ impl<T: Serialize + ?Sized> EventData for T {
     }
 }
 
-/// Data under way to an event: owned text, or the first mistake.
+/// Data of an event: owned text, or the first error of a field.
 #[derive(Debug)]
 pub struct Data {
     text: Vec<u8>,
@@ -120,13 +120,13 @@ impl Data {
         Self { text: vec![b'{'], is_object: true, failed: None }
     }
 
-    /// The one field is the data itself.
+    /// A single field that is the data itself.
     #[must_use]
     pub fn whole() -> Self {
         Self { text: Vec::new(), is_object: false, failed: None }
     }
 
-    /// Adds a field. A value that cannot be written is the event's error, later.
+    /// Adds a field. A value that cannot be written becomes the event's error in `finish`.
     #[must_use]
     pub fn field<T: EventData + ?Sized>(mut self, name: &'static str, value: &T) -> Self {
         self.name(name);
@@ -138,7 +138,7 @@ impl Data {
         self
     }
 
-    /// Adds a field that this outcome has no value for: `null`. Data as a whole stays an empty object.
+    /// Adds a field without a value in this outcome: `null`. Data as a whole becomes an empty object.
     #[must_use]
     pub fn absent(mut self, name: &'static str) -> Self {
         if self.is_object {
@@ -150,7 +150,7 @@ impl Data {
         self
     }
 
-    /// What was taken so far, for the record of a failure; nothing where that could not be written.
+    /// A copy for the failure event. It is empty if a field could not be written.
     #[must_use]
     pub fn copy(&self) -> Self {
         let text = if self.failed.is_none() { self.text.clone() } else { b"{".to_vec() };
@@ -165,7 +165,7 @@ impl Data {
             self.text.push(b',');
         }
         self.text.push(b'"');
-        // A Rust identifier: nothing in it needs escaping.
+        // The name is a Rust identifier, so nothing in it needs escaping.
         self.text.extend_from_slice(name.as_bytes());
         self.text.extend_from_slice(b"\":");
     }

@@ -1,4 +1,5 @@
-//! The records of a call that fails, panics or is dropped half-way: ready before the body, handed over without waiting.
+//! Failure events of a call that fails, panics or is dropped half-way. They are built before the body, and handed over
+//! without waiting.
 
 use std::{
     collections::BTreeMap,
@@ -9,26 +10,29 @@ use std::{
 
 use serde_json::value::RawValue;
 
-use super::{Builder, Data, EventData};
+use super::{
+    batch::Builder,
+    capture::{Data, EventData},
+};
 use crate::{
     Event,
     event::{AuditEvent, AuditOutcome, Json},
     publisher,
 };
 
-/// The events of one call that are published if it fails.
+/// The failure events of one call.
 #[derive(Debug)]
 pub struct Failures {
-    /// An event that was handed over is gone.
+    /// `None` for an event that was handed over.
     watched: Vec<Option<Watched>>,
     state: State,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// The body was not polled to its end yet.
+    /// The body is between two polls, or was not polled yet. A drop in this state is a cancellation.
     Waiting,
-    /// The body is being polled: whatever drops the events now is a panic in it.
+    /// The body is being polled. A drop in this state comes from a panic in it.
     Polled,
     /// The body ended.
     Completed,
@@ -38,8 +42,8 @@ enum State {
 struct Watched {
     event: Event,
     data: Option<Data>,
-    /// Fields of the data that only one outcome has a value for, as far as none was given.
-    late: Vec<&'static str>,
+    /// Fields of the data that are still without a value: they name `result` or `error`.
+    unset: Vec<&'static str>,
     message: Option<String>,
     code: Option<String>,
 }
@@ -56,19 +60,19 @@ impl Failures {
         Self::default()
     }
 
-    pub fn watch<B: Builder>(&mut self, event: B, data: Option<Data>, late: &[&'static str], code: Option<String>) {
-        self.watched.push(Some(Watched { event: event.into(), data, late: late.to_vec(), message: None, code }));
+    pub fn watch<B: Builder>(&mut self, event: B, data: Option<Data>, unset: &[&'static str], code: Option<String>) {
+        self.watched.push(Some(Watched { event: event.into(), data, unset: unset.to_vec(), message: None, code }));
     }
 
     pub fn previous_state(&mut self, event: AuditEvent, state: Data) -> AuditEvent {
-        // A state that cannot be written is no reason to lose the record of a failure.
+        // A state that cannot be written is left out: the failure event matters more.
         match state.finish() {
             Ok(state) => event.with_previous_state(state),
             Err(_) => event,
         }
     }
 
-    /// Polls the body, and notes that it is being polled.
+    /// Polls the body. The state tells a panic inside it from a drop between two polls.
     pub fn poll<F: Future>(&mut self, body: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
         self.state = State::Polled;
         let poll = body.poll(context);
@@ -90,16 +94,16 @@ impl Failures {
 
     pub fn field<T: EventData + ?Sized>(&mut self, number: usize, name: &'static str, value: &T) {
         let Some(watched) = self.at(number) else { return };
-        watched.late.retain(|late| *late != name);
+        watched.unset.retain(|unset| *unset != name);
         watched.data = watched.data.take().map(|data| data.field(name, value));
     }
 
-    /// The method returns an error.
+    /// Hands all failure events over: the method returns an error.
     pub fn failed(&mut self) {
         self.hand_over(AuditOutcome::Failure);
     }
 
-    /// The method returned what the event's attribute calls no success.
+    /// The method returned a value that the `success` of the event's attribute calls a failure.
     pub fn unsuccessful(&mut self, number: usize) {
         let watched = self.watched.get_mut(number).and_then(Option::take);
         publisher::record_failure(watched.map(|watched| watched.finish(AuditOutcome::Failure)).into_iter().collect());
@@ -130,8 +134,8 @@ impl Drop for Failures {
 
 impl Watched {
     fn finish(self, outcome: AuditOutcome) -> Event {
-        let Self { event, data, late, message, code } = self;
-        let data = data.map(|data| late.iter().fold(data, |data, name| data.absent(name)));
+        let Self { event, data, unset, message, code } = self;
+        let data = data.map(|data| unset.iter().fold(data, |data, name| data.absent(name)));
         let data = data.map(|data| data.finish().unwrap_or_default());
         match event {
             Event::Audit(mut event) => {
@@ -161,7 +165,7 @@ impl Watched {
     }
 }
 
-/// Data that is an object gets `outcome` and `error_message`, unless it has fields of these names.
+/// Adds `outcome` and `error_message` to data that is an object, unless it has fields of these names.
 fn described(data: Option<Json>, outcome: AuditOutcome, message: Option<String>) -> Json {
     let data = data.unwrap_or_default();
     let Ok(text) = serde_json::to_string(&data) else { return data };

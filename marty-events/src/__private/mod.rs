@@ -1,4 +1,36 @@
-//! What generated code may name. No public interface: anything here changes without notice.
+//! Items that generated code names. This is not a public interface: anything here changes without notice.
+//!
+//! One expansion, shortened. `#[domain_event(.., on = "both", data(name))]` stands on
+//! `async fn create(id: Uuid, name: String, tx: &mut Tx<'_>) -> Result<User, AppError>`:
+//!
+//! ```text
+//! let id0 = id(&id);                               -> capture    ids and data, owned before the body moves an argument
+//! let data0 = Data::object().field("name", &name); -> capture
+//! let mut failures = Failures::new();              -> failures   the failure event, ready for a panic or a drop
+//! failures.watch(DomainEvent::new(..), ..);        -> failures
+//! let tag = (&&&&&&Probe::of(&tx)).tag();          -> handle     ladder: the type of each argument becomes a tag
+//! let (mut kept, lent) = tag.split(tx);            -> handle     accepted, or refused by a bound that does not hold
+//! let out = {
+//!     let tx = kept.lend(lent);                    -> handle     kept: the body borrows the handle
+//!     poll_fn(|cx| failures.poll(body, cx)).await  -> failures   tells a panic from a drop
+//! };
+//! let batch = match Returned::new(&out).success() {  -> outcome  `Ok`, or any other value that is not a `Result`
+//!     Some(result) => batch.push(event, data0, ..),  -> batch    one entry an event
+//!     None => Batch::new(),
+//! };
+//! let handle = or(Absent, kept);                   -> handle     choice: the one handle among the arguments
+//! let handle = doubt(handle, hidden_handle::<T>);  -> handle     checks, hidden: types at run time
+//! let waiting = Answer::new(out).wait()?;          -> outcome    keeps the error's type out of the future
+//! let hand_over = handle.hand_over(batch).await;   -> handle     delivery: outbox or direct -> batch -> publisher
+//! let out = hand_over.into_result(waiting.out());  -> hand_over  the method's result, or the failure in its place
+//! if let Some(error) = Returned::new(&out).failure() {
+//!     failures.message(0, error_text(error));      -> failures
+//!     failures.failed();                           -> failures   hands the failure events over, without waiting
+//! }
+//! out
+//! ```
+//!
+//! A file uses only those below it: `handle`, `failures`; `batch`; `hand_over`, `capture`; `outcome`.
 
 #![allow(clippy::must_use_candidate, missing_docs, reason = "called by generated code only")]
 
@@ -8,13 +40,11 @@ mod capture;
 #[cfg(feature = "_envelope")]
 mod failures;
 #[cfg(feature = "_envelope")]
+mod hand_over;
+#[cfg(feature = "_envelope")]
+pub mod handle;
+#[cfg(feature = "_envelope")]
 pub mod outcome;
-#[cfg(feature = "_envelope")]
-pub mod probe;
-#[cfg(feature = "_envelope")]
-mod recorded;
-#[cfg(feature = "_envelope")]
-pub mod select;
 
 #[cfg(feature = "_envelope")]
 pub use batch::{Batch, Builder};
@@ -22,15 +52,15 @@ pub use capture::{Data, ErrorText, EventData, EventId, EventText, error_text, fa
 #[cfg(feature = "_envelope")]
 pub use failures::Failures;
 #[cfg(feature = "_envelope")]
-pub use outcome::Answer;
+pub use hand_over::{CanFail, Direct, FromEventError, HandOver, HandingOver, IsSilent, Outbox, Tells};
 #[cfg(feature = "_envelope")]
-pub use recorded::{CanFail, Directly, FromEventError, InTransaction, IsSilent, Recorded, Recording, Tells};
+pub use outcome::Answer;
 
 pub use crate::event::{
     AuditEvent, CustomEvent, DomainEvent, EventOrdering, EventPriority, Json, NotificationEvent, RiskLevel,
 };
 
-/// Makes the complete event and lets go of it; answers its size. For measuring.
+/// Completes an event, drops it and answers its size. Benchmarks use it.
 #[cfg(feature = "_envelope")]
 pub fn completed(event: impl Into<crate::Event>) -> Result<usize, crate::EventError> {
     Ok(crate::publisher()?.complete(event.into())?.size())

@@ -1,5 +1,5 @@
-//! Whether a method succeeded, told by the type of what it returned: `Ok` of any `Result`, also behind an alias; anything
-//! else is a success, unless the attribute has an expression that decides.
+//! Success or failure, told by the type of the returned value. `Ok` of any `Result` is a success, also behind an alias.
+//! Any other type is a success, unless the attribute has an expression that decides.
 
 use std::{
     cell::Cell,
@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// What a method returned.
+/// The returned value, by reference.
 #[derive(Debug)]
 pub struct Returned<'a, T>(&'a T);
 
@@ -18,7 +18,7 @@ impl<'a, T> Returned<'a, T> {
     }
 }
 
-/// For a `Result`; one reference more, so that it is found first.
+/// Method lookup for a `Result`: one reference more than the other trait, so it is found first.
 pub trait OfResult<'a> {
     type Value;
     type Error;
@@ -37,7 +37,7 @@ impl<'a, T, E> OfResult<'a> for &Returned<'a, Result<T, E>> {
     }
 }
 
-/// For anything else.
+/// Method lookup for any other type.
 pub trait OfPlain<'a> {
     type Value;
     fn success(&self) -> Option<&'a Self::Value>;
@@ -53,7 +53,7 @@ impl<'a, T> OfPlain<'a> for Returned<'a, T> {
     }
 }
 
-/// What a method returned, by value.
+/// The returned value, owned.
 pub struct Answer<O>(Cell<Option<O>>);
 
 impl<O> fmt::Debug for Answer<O> {
@@ -72,8 +72,8 @@ impl<O> Answer<O> {
     }
 }
 
-/// A value that waits until the events are handed over: `Sync` where it is `Send`, and without the method's error type, so that
-/// an error need not be `Send` for the method's future to be.
+/// The returned value during the hand-over. It is `Sync` if the value is `Send`. It does not hold the method's error
+/// type, so the method's future is `Send` even if the error is not.
 pub struct Waiting<V, O> {
     value: Mutex<V>,
     whole: fn(V) -> O,
@@ -95,7 +95,7 @@ impl<V, O> Waiting<V, O> {
     }
 }
 
-/// For a `Result`: an `Err` does not wait. One reference more, so that it is found first.
+/// Method lookup for a `Result`: an `Err` does not wait. One reference more than the other trait, so it is found first.
 pub trait WaitsAsOk<O> {
     type Value;
     fn wait(&self) -> Result<Waiting<Self::Value, O>, O>;
@@ -108,7 +108,7 @@ impl<T, E> WaitsAsOk<Result<T, E>> for &Answer<Result<T, E>> {
     }
 }
 
-/// For anything else.
+/// Method lookup for any other type.
 pub trait WaitsWhole<O> {
     fn wait(&self) -> Result<Waiting<O, O>, O>;
 }
@@ -119,7 +119,7 @@ impl<O> WaitsWhole<O> for Answer<O> {
     }
 }
 
-/// The answer of `success = ..`.
+/// The value of `success = ..`.
 #[diagnostic::on_unimplemented(
     message = "`success` must be a `bool`, and this is `{Self}`",
     label = "says neither that the call succeeded nor that it failed",
@@ -136,7 +136,7 @@ impl Verdict for bool {
     }
 }
 
-/// Whether the call succeeded.
+/// True if the call succeeded.
 pub fn succeeded<V: Verdict>(verdict: &V) -> bool {
     verdict.is_success()
 }

@@ -1,4 +1,4 @@
-//! What is seen from outside: metrics by the `metrics` facade, spans by `tracing`, and the trace that an event carries.
+//! Metrics by the `metrics` facade, and spans by `tracing`.
 //!
 //! `docs/observability.md` has the whole of it for operators.
 

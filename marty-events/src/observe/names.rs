@@ -1,7 +1,6 @@
-//! Every metric: its name, which is stable, its unit, and what it tells.
+//! Every metric: its name, which is stable, its unit and its meaning.
 //!
-//! Names end in their unit, and counters in `_total`, by Prometheus' convention
-//! (<https://prometheus.io/docs/practices/naming/>).
+//! Names end in their unit, and counters in `_total`, by Prometheus' convention (<https://prometheus.io/docs/practices/naming/>).
 
 use metrics::Unit;
 
@@ -75,7 +74,7 @@ const METRICS: [Metric; 17] = [
     metric(STATEMENT_ROWS, Kind::Histogram, Unit::Count, "Rows of a relay's statement that found any."),
 ];
 
-/// Tells the recorder that is installed by now what each metric is.
+/// Describes each metric to the recorder that is installed by now.
 pub(super) fn describe() {
     for Metric { name, kind, unit, help } in METRICS {
         match kind {

@@ -5,7 +5,7 @@ use crate::event::EventKind;
 #[cfg(feature = "_database")]
 use crate::event::envelope::Message;
 
-/// What became of a direct event.
+/// The end of a direct event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The broker has it.
@@ -16,10 +16,10 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-/// Counts what publishers are given, or does nothing where the configuration turned metrics off.
+/// Counts the events that publishers are given, or nothing if the configuration turned metrics off.
 ///
-/// Metrics are looked up by name with every event, which costs next to nothing beside a round trip to the broker or the
-/// database, and finds a recorder that was installed after the publisher was made.
+/// Metrics are looked up by name with every event. That costs next to nothing beside a round trip to the broker or the database, and finds
+/// a recorder that was installed after the publisher was made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PublisherMetrics {
     enabled: bool,
@@ -29,7 +29,7 @@ impl PublisherMetrics {
     pub(crate) fn new(enabled: bool) -> Self {
         if enabled {
             names::describe();
-            // A counter that begins with its first event hides it from whoever looks for an increase.
+            // A counter that begins with its first event hides that event from a query for an increase.
             for kind in EventKind::ALL {
                 let direct = [Outcome::Accepted, Outcome::Kept, Outcome::Failed].map(|outcome| ("direct", outcome));
                 let outbox = [Outcome::Accepted, Outcome::Failed].map(|outcome| ("outbox", outcome));

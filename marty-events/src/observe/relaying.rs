@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use super::names;
 use crate::outbox::{OutboxStats, OutboxTable};
 
-/// What a relay works with.
+/// A server that a relay depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dependency {
     Broker,
     Database,
-    /// The connection on which the database announces what other processes wrote.
+    /// The connection on which the database announces the events of other processes.
     Listener,
 }
 
@@ -23,12 +23,12 @@ pub(crate) enum Again {
     Outage,
 }
 
-/// Counts what a relay does, or nothing where the configuration turned metrics off.
+/// Counts a relay's work, or nothing if the configuration turned metrics off.
 #[derive(Debug)]
 pub(crate) struct RelayMetrics {
     enabled: bool,
-    /// Of what was acknowledged and is not settled, in seconds: recorded with the settlement, so that the metric is looked up
-    /// once for many rows.
+    /// The lags of rows that were acknowledged and are not settled, in seconds. They are recorded with the settlement, so that the metric
+    /// is looked up once for many rows.
     lags: Vec<f64>,
 }
 
@@ -117,7 +117,7 @@ pub(crate) fn show_lanes(more: f64) {
     metrics::gauge!(names::LANES).increment(more);
 }
 
-/// How long the oldest event has waited of the lanes that a relay of this process holds.
+/// Shows the age of the oldest event in the lanes of a relay of this process.
 pub(crate) fn show_oldest(table: &OutboxTable, seconds: f64) {
     metrics::gauge!(names::RELAY_OLDEST, "outbox" => table.to_string()).set(seconds);
 }

@@ -15,10 +15,10 @@ use crate::{EventError, event::envelope::Message};
 #[cfg(all(feature = "kafka", feature = "_database"))]
 use crate::{event::trace::TraceContext, outbox::QueuedRow};
 
-/// What filters name: `marty_events::spans=debug`.
+/// The name for filters: `marty_events::spans=debug`.
 const TARGET: &str = "marty_events::spans";
 
-/// The fields of a span of type `send`. The field that names what went wrong has a value only where something did.
+/// The fields of a span of type `send`. The field with the name of an error has a value only after one.
 macro_rules! send_span {
     ($level:expr, $topic:expr, $id:expr, $key:expr $(, parent: $parent:expr)?) => {
         tracing::span!(
@@ -68,7 +68,7 @@ pub(crate) fn end(span: Span, sent: &Result<(), EventError>) {
     drop(span);
 }
 
-/// What went wrong, by the client's name for it.
+/// Records an error by the client's name for it.
 fn note(span: &Span, error: &KafkaError) {
     if span.is_disabled() {
         return;
@@ -77,10 +77,10 @@ fn note(span: &Span, error: &KafkaError) {
     span.record("error.type", code).record("otel.status_code", "ERROR");
 }
 
-/// The spans of the records that a relay has under way: from when a record is handed to the client to the broker's answer.
+/// The spans of the records that a relay has in flight: from the moment when a record is handed to the client to the broker's answer.
 ///
-/// One is made for an event whose trace is recorded by whoever began it, and only where a subscriber wants to see the level
-/// `DEBUG` of the target `marty_events::spans`: a relay carries many thousand events a second.
+/// A span is made for an event whose trace is sampled, and only if a subscriber wants to see the level `DEBUG` of the target
+/// `marty_events::spans`: a relay carries many thousand events a second.
 #[cfg(all(feature = "kafka", feature = "_database"))]
 #[derive(Debug, Default)]
 pub(crate) struct SendSpans {

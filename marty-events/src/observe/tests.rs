@@ -10,7 +10,7 @@ use crate::{
     event::{EventKind, envelope::Message, source::Source},
 };
 
-/// What an exporter shows of what `does` counts.
+/// An exporter's text after `does` has counted.
 fn shown(does: impl FnOnce()) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();

@@ -13,8 +13,8 @@ pub(crate) async fn record_in(transaction: &mut dyn OutboxTransaction, events: V
     publisher()?.publish_all_in(transaction, events).await.map(drop)
 }
 
-/// Sends an annotated method's events, all of them whatever becomes of the others; answers for each. Where this future is
-/// dropped before, the background sees them all through.
+/// Sends an annotated method's events, each of them also if another one fails; answers for each. If this future is dropped before its end,
+/// the background sees them all through.
 pub(crate) async fn record_direct(
     events: Vec<(EventKind, Result<Event, EventError>)>,
 ) -> Result<Vec<Result<(), EventError>>, EventError> {

@@ -1,4 +1,4 @@
-//! Writing an event where there is no transaction.
+//! Writing an event without a transaction of the caller's.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! Which keys have events in the outbox that this publisher kept there.
+//! The keys whose events this publisher has kept in the outbox.
 //!
 //! An event of such a key that went to the broker directly would overtake the kept one. So it follows it through the outbox, until the
 //! kept one has left.
@@ -10,7 +10,7 @@ use std::{
 
 use crate::{event::envelope::Message, outbox::OutboxRepository};
 
-/// How many keys are told apart. Beyond that all keys count as one.
+/// The most keys that are told apart. Beyond that all keys count as one.
 const MOST_KEYS: usize = 10_000;
 
 /// By the key's hash, the number that is at least that of its last kept event; nothing while that is not known.
@@ -45,7 +45,7 @@ impl KeptKeys {
         }
     }
 
-    /// Whether an event of this key may still be in the outbox, as far as is known without asking.
+    /// An event of this key may still be in the outbox, as far as is known without asking.
     pub(super) fn may_hold(&self, message: &Message) -> bool {
         let Some(hash) = hash(message) else { return false };
         let keys = self.keys();
@@ -87,7 +87,7 @@ fn place(keys: &HashMap<u32, Option<i64>>, hash: u32) -> u32 {
     if MOST_KEYS <= keys.len() && !keys.contains_key(&hash) { ALL } else { hash }
 }
 
-/// Only what is delivered in an order has one to keep.
+/// Only events that are delivered in an order have one to keep.
 fn hash(message: &Message) -> Option<u32> {
     message.ordering_key.as_ref().map(|key| crc32fast::hash(key.as_bytes()).max(1))
 }

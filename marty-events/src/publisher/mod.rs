@@ -1,4 +1,4 @@
-//! How an event leaves the process: the registered publisher, and its two roads.
+//! The ways of an event out of the process: the registered publisher, and its two routes.
 
 mod annotated;
 #[cfg(feature = "_publisher")]
@@ -57,7 +57,7 @@ use outstanding::Place;
 #[derive(Clone)]
 pub struct EventPublisher(Sink);
 
-/// Where events go.
+/// The destination of events.
 #[derive(Clone)]
 enum Sink {
     /// Kafka and the outbox.
@@ -106,21 +106,18 @@ impl EventPublisher {
         Ok(Self(Sink::Live(Arc::new(Live::new(config)?))))
     }
 
-    /// Sends one event to Kafka now, outside any transaction, and waits for the broker's acknowledgement; answers the
-    /// event's id. Where an outbox database is configured (`DATABASE_URL`), an event that the broker does not take is
-    /// kept there, and a relay delivers it later.
+    /// Sends one event to Kafka now, outside any transaction, and waits for the broker's acknowledgement; answers the event's id. With an
+    /// outbox database (`DATABASE_URL`), an event that the broker does not take is kept there, and a relay delivers it later.
     ///
     /// A build without the feature `kafka` keeps every direct event in that outbox.
     ///
-    /// Runs on any executor. Dropping the future does not take the event back: once it was polled, the event is delivered or
-    /// kept as if its caller still waited.
+    /// Runs on any executor. Dropping the future does not take the event back: once it was polled, the event is delivered or kept as if
+    /// its caller still waited.
     ///
     /// # Errors
     ///
-    /// [`EventError::Delivery`] when the broker did not take it and no outbox kept it; [`EventError::NoKafkaClient`] without the
-    /// feature `kafka` and without that outbox; [`EventError::ShutDown`]; and what
-    /// is wrong with the event itself ([`EventError::InvalidEvent`], [`EventError::InvalidTopic`],
-    /// [`EventError::TooLarge`]).
+    /// [`EventError::Delivery`] if the broker did not take it and no outbox kept it; [`EventError::NoKafkaClient`] without the feature
+    /// `kafka` and without that outbox; [`EventError::ShutDown`]; and the faults of the event itself ([`EventError::InvalidEvent`], [`EventError::InvalidTopic`], [`EventError::TooLarge`]).
     pub async fn publish(&self, event: impl Into<Event>) -> Result<Uuid, EventError> {
         let accepted = self.accept(self.complete(event.into())?)?;
         let id = accepted.message.id;

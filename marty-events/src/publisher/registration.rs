@@ -14,7 +14,7 @@ use crate::{EventError, config::EventConfig};
 
 static REGISTERED: OnceLock<Arc<Live>> = OnceLock::new();
 
-/// How long a guard that is dropped without `shutdown` waits.
+/// The longest wait of a guard that is dropped without `shutdown`.
 const DROP_LIMIT: Duration = Duration::from_secs(1);
 
 /// Registers the process's publisher, configured by the environment.
@@ -53,7 +53,7 @@ pub(crate) fn current() -> Result<EventPublisher, EventError> {
 
 /// The publisher's life: keep it until the process ends, then [`shutdown`](Self::shutdown).
 ///
-/// Dropped without `shutdown` it waits up to a second for what is under way and logs what is left.
+/// Dropped without `shutdown` it waits up to a second for events under way, and logs those that are left.
 #[must_use = "keep it until the process ends, then call `shutdown`"]
 pub struct EventsGuard {
     live: Arc<Live>,

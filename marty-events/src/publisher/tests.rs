@@ -1,4 +1,4 @@
-//! Direct events from inside: what is outstanding at a shutdown, and what a panic leaves behind.
+//! Direct events from inside: outstanding events at a shutdown, and events after a panic.
 
 use std::{
     future::Future,

@@ -27,8 +27,8 @@ impl OutboxRelayBuilder {
         self
     }
 
-    /// How long the other relays wait before they take over from one that went silent; 4 s unless set, at least 1 s. A
-    /// relay that stops in good order is followed at once.
+    /// The time that the other relays wait before they take over from a silent one: 4 s unless set, at least 1 s. The lanes of a relay
+    /// that stops in good order are taken over at once.
     pub fn lease_time(mut self, time: Duration) -> Self {
         self.settings.lease_time = time.clamp(Duration::from_secs(1), LONGEST_TIME);
         self
@@ -42,50 +42,50 @@ impl OutboxRelayBuilder {
         self
     }
 
-    /// Whether to listen for what other processes announce, on a connection of the relay's own; `true` unless set. Turn it
-    /// off where the database is behind a pooler that passes no notifications on (`PgBouncer` in transaction mode): events
-    /// are then found by [`idle_poll`](Self::idle_poll). A PostgreSQL server that prepares transactions
-    /// (`max_prepared_transactions`) has no announcements of events, and neither have MySQL, MariaDB and SQLite.
+    /// Turns listening for the announcements of other processes on or off; `true` unless set. A relay listens on a connection of its own.
+    /// Turn it off where the database is behind a pooler that passes no notifications on (`PgBouncer` in transaction mode):
+    /// [`idle_poll`](Self::idle_poll) finds the events then. A PostgreSQL server that prepares transactions (`max_prepared_transactions`)
+    /// announces no events, and neither do MySQL, MariaDB and SQLite.
     pub fn listen(mut self, listens: bool) -> Self {
         self.settings.listens = listens;
         self
     }
 
-    /// How many rows one statement reads; 1,000 unless set, at least 1.
+    /// The most rows that one statement reads; 1,000 unless set, at least 1.
     pub fn batch_size(mut self, rows: u32) -> Self {
         self.settings.batch_size = rows.max(1);
         self
     }
 
-    /// How many rows are held in memory with their payloads at the most, sent or waiting; 5,000 unless set, at least 1. The
-    /// relay keeps the mere numbers of further ones, 100,000 at the most.
+    /// The most rows in memory with their payloads, sent or waiting; 5,000 unless set, at least 1. For further rows the relay keeps the
+    /// numbers alone, 100,000 at the most.
     pub fn in_flight(mut self, rows: u32) -> Self {
         self.settings.in_flight = rows.max(1);
         self
     }
 
-    /// How many bytes of events (headers and payloads) are held in memory at the most, sent or waiting; 64 MiB unless set, at
-    /// least 1. One event is held whatever its size. The Kafka client has a copy of what is under way, and reading takes room
-    /// for as long as it lasts, so a relay of large events takes about three times as much.
+    /// The most bytes of events (headers and payloads) in memory, sent or waiting; 64 MiB unless set, at least 1. One event is held
+    /// whatever its size. The Kafka client has a copy of the events in flight, and a read takes room while it lasts. So a relay of large
+    /// events takes about three times as much.
     pub fn in_flight_bytes(mut self, bytes: usize) -> Self {
         self.settings.in_flight_bytes = bytes.max(1);
         self
     }
 
-    /// How often the broker may refuse an event before it goes to the dead letters; 5 unless set, at least 1. An outage
-    /// is not a refusal, and an event that was refused with its batch is tried once alone in any case.
+    /// The number of refusals by the broker after which an event goes to the dead letters; 5 unless set, at least 1. An outage is not a
+    /// refusal. An event that was refused with its batch is tried once alone in any case.
     ///
-    /// A topic that is missing, or may not be written to, refuses all its events. Attempts are counted for one of them at a
-    /// time. Once that one was given up, the others are given up at their first refusal, until one gets through.
+    /// A topic that is missing, or may not be written to, refuses all its events. Attempts are counted for one event at a time. Once that
+    /// event was given up, the others are given up at their first refusal, until one gets through.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = attempts.max(1);
         self
     }
 
-    /// Whether an event that was refused [`max_attempts`](Self::max_attempts) times goes to the dead letters, and its
-    /// ordering key goes on; `true` unless set. Where a gap in a key's order is worse than its delay, turn it off: the
-    /// event stays where it is, is tried again every minute at the latest, and its key waits until the broker takes it.
-    /// What never can be taken leaves by a relay that gives up.
+    /// Moves an event that was refused [`max_attempts`](Self::max_attempts) times to the dead letters, so that its ordering key goes on;
+    /// `true` unless set. Turn this off where a gap in a key's order is worse than a delay. The event stays in the outbox, is retried at
+    /// least once a minute, and its key waits. An event that the broker will never accept leaves only through a relay with
+    /// `give_up(true)`.
     pub fn give_up(mut self, gives_up: bool) -> Self {
         self.settings.gives_up = gives_up;
         self
@@ -98,7 +98,7 @@ impl OutboxRelayBuilder {
         self
     }
 
-    /// How long a stopping relay waits for what is under way; 10 s unless set.
+    /// The time that a stopping relay waits for the events in flight; 10 s unless set.
     pub fn drain_time(mut self, limit: Duration) -> Self {
         self.settings.drain_time = limit.min(LONGEST_TIME);
         self
@@ -117,9 +117,9 @@ impl OutboxRelayBuilder {
         self
     }
 
-    /// The pause between two counts of what waits in the outbox and what is dead, for the gauges; 15 s unless set. A count
-    /// reads the backlog's whole index: where that takes longer than a hundredth of the pause, the pause grows so that it
-    /// does not. Nothing is counted where metrics are off (`ENABLE_EVENT_METRICS=false`).
+    /// The pause between two counts of the waiting and the dead events, for the gauges; 15 s unless set. A count reads the backlog's whole
+    /// index. Where that takes longer than a hundredth of the pause, the pause grows. Nothing is counted where metrics are off
+    /// (`ENABLE_EVENT_METRICS=false`).
     pub fn stats_interval(mut self, pause: Duration) -> Self {
         self.settings.stats_interval = pause.clamp(Duration::from_millis(10), LONGEST_TIME);
         self

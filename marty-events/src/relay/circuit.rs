@@ -8,27 +8,27 @@ use crate::{EventError, error::cause, kafka::Reach, observe::Dependency};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// So many conflicts with other transactions in a row are no outage.
+/// So many conflicts with other transactions in a row are not yet an outage.
 const MOST_CONFLICTS: u32 = 20;
-/// How long the work waits after each.
+/// The pause after each of them.
 const CONFLICT_PAUSE: Duration = Duration::from_millis(20);
 
-/// Whether a dependency (the database, the broker) works, with one line in the log per change.
+/// Knows if a dependency (the database, the broker) can be reached, and writes one line in the log per change.
 ///
-/// What a relay asks a dependency for can fail apart: a table may be locked that others need not. The dependency works again when
-/// everything does that had failed.
+/// The requests to a dependency can fail apart: a table may be locked that others need not. The dependency is back when every request that
+/// had failed succeeds again.
 pub(super) struct Circuit {
     dependency: Dependency,
     health: HealthCell,
     /// Whom else to tell.
     reach: Option<Reach>,
     failing: BTreeMap<&'static str, Pauses>,
-    /// How often each work met another transaction since it went well.
+    /// The number of other transactions that each request met since it succeeded.
     conflicts: BTreeMap<&'static str, u32>,
     since: Option<Instant>,
 }
 
-/// What is asked for without a name of its own.
+/// A request without a name of its own.
 const ANYTHING: &str = "anything";
 
 impl Circuit {
@@ -132,7 +132,7 @@ impl Pauses {
     }
 }
 
-/// What it is called in the log.
+/// Its name in the log.
 fn name(dependency: Dependency) -> &'static str {
     match dependency {
         Dependency::Broker => "broker",
@@ -141,7 +141,7 @@ fn name(dependency: Dependency) -> &'static str {
     }
 }
 
-/// Whoever waited for the dependency is gone, and with it the outage that it knew of.
+/// The relay that waited for the dependency is gone, and with it the outage that it knew of.
 impl Drop for Circuit {
     fn drop(&mut self) {
         if !self.failing.is_empty() {

@@ -1,4 +1,4 @@
-//! How a relay is, for whoever watches it.
+//! The state of a relay, for health checks.
 
 use std::{
     fmt,
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::observe::{self, Dependency};
 
-/// What a relay does, or what keeps it from that.
+/// The work of a relay, or the reason why it does none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RelayState {
@@ -19,10 +19,10 @@ pub enum RelayState {
     Starting,
     /// It delivers the events of its lanes.
     Working {
-        /// How many of the 16 lanes are its own.
+        /// The number of lanes that are its own, of 16.
         lanes: usize,
     },
-    /// Other relays have all the lanes; it takes over what comes free.
+    /// Other relays have all the lanes; it takes over lanes that come free.
     StandingBy,
     /// The broker does not work, or no producer can be made for it. Events wait in the outbox, or go through other relays; this one
     /// tries on.
@@ -65,7 +65,7 @@ pub enum RelayState {
 #[derive(Debug, Clone)]
 pub struct RelayHealth(watch::Receiver<Condition>);
 
-/// What a relay knows of itself.
+/// A relay's knowledge of itself.
 #[derive(Debug, Clone)]
 struct Condition {
     /// Nothing before the database has said how many there are.
@@ -76,12 +76,12 @@ struct Condition {
     reads_for_long: Option<Timestamp>,
     /// When the database answered last; nothing before it was asked.
     answered: Option<Instant>,
-    /// How long it may be silent.
+    /// The time that the database may be silent.
     patience: Duration,
     is_over: bool,
 }
 
-/// Where the parts of a relay note what they meet with. The last one that is dropped ends the relay's life.
+/// The notebook of a relay's parts. The last copy that is dropped ends the relay's life.
 #[derive(Debug, Clone)]
 pub(super) struct HealthCell(Arc<Shared>);
 
@@ -92,15 +92,15 @@ struct Shared {
 }
 
 impl RelayHealth {
-    /// What the relay does now.
+    /// The present state of the relay.
     #[must_use]
     pub fn state(&self) -> RelayState {
         self.0.borrow().state()
     }
 
-    /// Whether the relay does its work: it is working or stands by, the database has answered within the lease time (three
-    /// beats), and the broker has answered within 10 s where there is something to deliver. In an outage of the broker events
-    /// wait and nothing is lost, but nothing is delivered either.
+    /// The relay does its work: it is working or stands by, the database has answered within the lease time (three heartbeats), and the
+    /// broker has answered within 10 s if there is something to deliver. In an outage of the broker events wait and nothing is lost, but
+    /// nothing is delivered either.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let condition = self.0.borrow();
@@ -108,8 +108,8 @@ impl RelayHealth {
             && condition.silence().is_none()
     }
 
-    /// How long the database has not answered, where that is longer than the lease time: before it counts as away, a relay
-    /// gives it ten seconds for what it is asked.
+    /// The time since the database's last answer, if that is longer than the lease time. The database counts as away later: a relay gives
+    /// each request ten seconds.
     #[must_use]
     pub fn silence(&self) -> Option<Duration> {
         self.0.borrow().silence()
@@ -144,7 +144,7 @@ impl Condition {
 }
 
 impl HealthCell {
-    /// `patience` is how long the database may be silent; `counts` is whether metrics show what is noted.
+    /// `patience` is the time that the database may be silent; with `counts`, metrics show the notes.
     pub(super) fn new(patience: Duration, counts: bool) -> Self {
         let condition = Condition {
             lanes: None,
@@ -179,7 +179,7 @@ impl HealthCell {
         });
     }
 
-    /// Whether the broker owes an answer for too long.
+    /// Notes that the broker owes an answer for too long.
     pub(super) fn is_unanswered(&self, is: bool) {
         self.stalls(
             is,
@@ -191,7 +191,7 @@ impl HealthCell {
         );
     }
 
-    /// Whether a read of the outbox takes too long.
+    /// Notes that a read of the outbox takes too long.
     pub(super) fn is_reading_for_long(&self, is: bool) {
         self.stalls(
             is,

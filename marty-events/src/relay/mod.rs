@@ -1,12 +1,29 @@
 //! The relay: carries committed events from the outbox to Kafka.
 //!
 //! It promises delivery at least once, in the order of the inserts per ordering key. A row stays in the outbox until the
-//! broker has acknowledged its record, so there is no position to lose; whatever ends the relay, the next one begins with
+//! broker has acknowledged its record, so there is no position to lose. After any end of a relay, the next one begins with
 //! the rows that are there, and goes on reading by the mark of the one before. Relays share the work by lanes, into which
 //! the ordering keys are divided: each lane has one owner at a time, by a lease in the database and a term that every
 //! statement that removes rows checks.
 //!
-//! Nothing that merely degrades stops a relay: `docs/architecture.md` has its rooms and its words.
+//! Nothing that merely degrades stops a relay. `docs/architecture.md` shows its parts.
+//!
+//! | word | meaning |
+//! |---|---|
+//! | lane | one of the 16 parts of the outbox, by a hash of the ordering key; it has one owner at a time |
+//! | lease | the time for which a relay owns its lanes; a heartbeat renews it |
+//! | term | a relay's time with its lanes, and the number of that time in each lane's row; a statement with an old number changes nothing |
+//! | tenure | the lanes that a relay has in a term, and the heartbeat that keeps them |
+//! | heartbeat | the statement by which a relay renews its lease, reports its count of settled events and takes free lanes |
+//! | ordering key | aggregate type and id; events of one key are delivered in the order of their inserts |
+//! | position | the number up to which a relay has read, and the gaps below it where a late commit may still appear |
+//! | send window | the rows that a relay has read and not yet settled, bounded in number and in bytes |
+//! | in flight | handed to the Kafka client and not yet acknowledged |
+//! | acknowledge | the broker's answer that it has a record safely |
+//! | settle | to remove acknowledged rows from the outbox, under the terms of their lanes |
+//! | bury | to move a row to the dead letters |
+//! | dead letter | an event that the broker rejects for good, kept with the reason until it is requeued or discarded |
+//! | fallback | the outbox in its second part: it keeps direct events that the broker did not take |
 
 mod builder;
 mod circuit;
@@ -70,7 +87,7 @@ pub struct OutboxRelay {
     health: HealthCell,
 }
 
-/// How a relay works; see the builder for what each means.
+/// The settings of a relay; the builder explains each.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
     lease_time: Duration,
@@ -88,7 +105,7 @@ pub(crate) struct Settings {
     stats_interval: Duration,
 }
 
-/// What a running relay has from its beginning to its end.
+/// The parts that a running relay has from its beginning to its end.
 struct Running<'a, S> {
     store: &'a S,
     config: &'a EventConfig,
@@ -99,7 +116,7 @@ struct Running<'a, S> {
     relay: Uuid,
 }
 
-/// Who the relay works with, for as long as it runs: what is known of them outlives a term.
+/// The dependencies of a relay. They outlive a term, and so does its knowledge of them.
 struct Dependencies {
     database: Circuit,
     broker: Circuit,
@@ -115,7 +132,7 @@ impl<S> Clone for Running<'_, S> {
 impl<S> Copy for Running<'_, S> {}
 
 impl Settings {
-    /// How often a relay says that it is alive, and looks for what nothing told it of.
+    /// The pause between two heartbeats. With each the relay also looks for rows that nothing announced.
     fn beat(&self) -> Duration {
         self.idle_poll.min(self.lease_time / 3)
     }
@@ -130,25 +147,24 @@ impl OutboxRelay {
         OutboxRelayBuilder::new(pool.into())
     }
 
-    /// How this relay is, from now until it has stopped; for a health check of the process that it is part of.
+    /// The state of this relay, from now until it has stopped; for a health check of its process.
     #[must_use]
     pub fn health(&self) -> RelayHealth {
         self.health.health()
     }
 
-    /// Relays until `stop` is cancelled, then waits for what is under way, settles it and gives its lanes back.
+    /// Relays until `stop` is cancelled, then waits for the events in flight, settles them and gives its lanes back.
     ///
-    /// A broker or database that is away is waited for, with growing pauses; nothing is lost or counted against an event
-    /// meanwhile. Dropping the future stops at once: events that were sent but not settled are sent again later, with
-    /// the same ids.
+    /// The relay waits for a broker or a database that is away, with growing pauses; nothing is lost or counted against an event
+    /// meanwhile. Dropping the future stops at once: events that were sent and not settled are sent again later, with the same ids.
     ///
     /// # Errors
     ///
-    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`], [`EventError::OutboxUnfit`],
-    /// [`EventError::CachedSequence`], and [`EventError::Kafka`] or [`EventError::Background`] (a producer that cannot be made), at the start.
+    /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`], [`EventError::OutboxUnfit`], [`EventError::CachedSequence`],
+    /// and [`EventError::Kafka`] or [`EventError::Background`] (a producer that cannot be made), at the start.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EventError> {
         let Self { pool, table, config, settings, health } = self;
-        // Connections of its own: what a service does with its pool keeps no heartbeat waiting.
+        // The relay has connections of its own: a service's use of its pool keeps no heartbeat waiting.
         let pool = pool.own();
         on_store!(&pool, table, store => {
             let (wake, relay) = (Wake::default(), Uuid::now_v7());
@@ -166,7 +182,7 @@ impl OutboxRelay {
     }
 }
 
-/// Passes on what other processes announce, for ever.
+/// Passes on the announcements of other processes, for ever.
 async fn listen<S: Store>(Running { store, wake, health, .. }: Running<'_, S>) -> Infallible {
     let mut circuit = Circuit::new(Dependency::Listener, health);
     loop {
@@ -206,7 +222,7 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
         if !is_valid {
             match in_time(store.validate()).await {
                 Err(error) if is_for_good(&error) => return Err(error),
-                // What else is wrong will be met again.
+                // Any other fault will be met again.
                 checked => is_valid = checked.is_ok(),
             }
         }
@@ -264,7 +280,7 @@ async fn run<S: Store>(running: Running<'_, S>, stop: &CancellationToken) -> Res
     Ok(())
 }
 
-/// Whether nothing but somebody's doing helps.
+/// The fault stays until somebody mends it.
 fn is_for_good(error: &EventError) -> bool {
     use EventError::{CachedSequence, OutboxForbidden, OutboxTableMissing, OutboxUnfit};
     matches!(error, OutboxTableMissing { .. } | OutboxForbidden { .. } | CachedSequence { .. } | OutboxUnfit { .. })
@@ -294,10 +310,10 @@ async fn wait_for_producer<S: Store>(
     }
 }
 
-/// How long the database may take for what it is asked at a time: a connection that the network has forgotten never answers.
+/// The time that the database has for one request: a connection that the network has forgotten never answers.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The answer, or a failure of the database once its time is up. What was asked may have been done.
+/// The answer, or a failure of the database once its time is up. The database may have done its part.
 async fn in_time<T>(answer: impl Future<Output = Result<T, EventError>>) -> Result<T, EventError> {
     within(PATIENCE, answer).await
 }

@@ -8,9 +8,9 @@ use crate::{
     outbox::{RowId, Settled, Store},
 };
 
-/// How long one statement may take.
+/// The longest time of one statement.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long rows wait that somebody else has locked.
+/// The pause of rows that somebody else has locked.
 const LOCKED_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Settlement {
         });
     }
 
-    /// What came of it. Cancel safe.
+    /// The result of the settlement. Cancel safe.
     pub(super) async fn done(&mut self) -> Done {
         self.job.done().await
     }
@@ -102,7 +102,7 @@ impl Settlement {
                 delivery.window.settled(rows, &locked, now);
                 delivery.metrics.settled(settled, begun.elapsed());
                 tenure.has_settled(settled);
-                // What was delivered meanwhile has its own pause.
+                // Rows that were delivered meanwhile have their own pause.
                 delivery.settle_at =
                     (!delivery.window.unsettled().is_empty()).then_some(now + super::delivery::SETTLE_PAUSE);
                 if !locked.is_empty() {

@@ -1,4 +1,4 @@
-//! Which lanes the relay has, and for how long.
+//! The lanes that the relay has, and the end of its lease.
 
 use std::time::{Duration, Instant};
 
@@ -24,16 +24,16 @@ pub(super) struct Tenure {
     pub(super) tally: Tally,
 }
 
-/// What came of a heartbeat.
+/// The end of a heartbeat.
 #[derive(Debug)]
 pub(super) struct Beaten {
     asked: Instant,
-    /// How many settled events it reported.
+    /// The number of settled events that it reported.
     settled: u64,
     answer: Result<Holding, EventError>,
 }
 
-/// What follows from it.
+/// The consequence for the lanes.
 #[derive(Debug)]
 pub(super) enum Kept {
     /// The lanes are the relay's own for another lease; whether the heartbeat before had no answer.
@@ -94,7 +94,7 @@ impl Tenure {
         });
     }
 
-    /// What came of the heartbeat that is under way. Cancel safe.
+    /// The end of the heartbeat that is under way. Cancel safe.
     pub(super) async fn beaten(&mut self) -> Beaten {
         self.heartbeat.done().await
     }
@@ -132,14 +132,14 @@ impl Tenure {
 /// A lease is over when the database's clock has passed its end, and not when it has reached it.
 const MOMENT: Duration = Duration::from_millis(20);
 
-/// Gives the lanes back. Where this fails the leases simply run out.
+/// Gives the lanes back. If this fails the leases simply run out.
 pub(super) async fn leave<S: Store>(Running { store, relay, .. }: Running<'_, S>) {
     if let Err(error) = super::in_time(store.leave(relay)).await {
         tracing::warn!(%relay, %error, "the lanes could not be given back");
     }
 }
 
-/// Gives some lanes to another relay. Where this fails the leases are renewed, and given away later.
+/// Gives some lanes to another relay. If this fails the leases are renewed, and given away later.
 pub(super) async fn release<S: Store>(running: Running<'_, S>, lanes: &[Lane], mark: Option<&str>) {
     let Running { store, relay, .. } = running;
     if lanes.is_empty() {

@@ -21,7 +21,7 @@ use crate::{
     outbox::{Holding, Store, nudged},
 };
 
-/// How a term ended.
+/// The reason for the end of a term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     /// The relay stopped, or asks for lanes again.
@@ -76,7 +76,7 @@ struct Term<'a, 'n, S: Store> {
     end: End,
 }
 
-/// What happens next.
+/// The next thing that happens.
 enum Next<S: Store> {
     Beaten(Beaten),
     Took(super::intake::Took<S>),
@@ -95,7 +95,7 @@ impl<S: Store> Term<'_, '_, S> {
         loop {
             self.delivery.hear_all(&mut self.dependencies.broker);
             if !self.delivery.replace_lost_producer(self.running.config) {
-                // Whoever can send has the lanes.
+                // A relay that can send has the lanes.
                 self.drain();
             }
             if stop.is_cancelled() {
@@ -149,7 +149,7 @@ impl<S: Store> Term<'_, '_, S> {
         self.tenure.beat(self.running, reaches_broker, mark, look);
     }
 
-    /// Takes in what has happened; answers `false` where the term is over because of it.
+    /// Takes in the thing that has happened; answers `false` if the term is over because of it.
     fn take_in(&mut self, next: Next<S>) -> bool {
         let Self { delivery, intake, tenure, dependencies, running, .. } = self;
         match next {
@@ -219,7 +219,7 @@ impl<S: Store> Term<'_, '_, S> {
         } else {
             tracing::warn!(relay = %self.running.relay, "the broker is out of this relay's reach, and others reach it");
             self.end = End::CutOff;
-            // What is under way gets no answer.
+            // Events in flight get no answer.
             self.drain_until = Some(Instant::now());
         }
     }

@@ -1,4 +1,4 @@
-//! A backlog that a relay in a process of its own drains: what that takes of memory, and what it leaves in the table.
+//! A backlog that a relay in a process of its own drains: the memory that it takes, and the dead rows that it leaves.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What a careful author writes without the framework: the same envelope, the same headers, the same row.
+//! The code of a careful author without the framework: the same envelope, the same headers, the same row.
 
 use sqlx::{Error, PgPool, Postgres, Transaction};
 use uuid::Uuid;

@@ -17,7 +17,7 @@ use crate::{
     stage::{KEYS, Stage},
 };
 
-/// How many events wait for their acknowledgement at a time.
+/// The number of events that wait for their acknowledgement at a time.
 const UNDER_WAY: usize = 1_000;
 
 const CASES: [&str; 3] = ["raw producer", "made and sent by hand", "publish"];

@@ -15,7 +15,7 @@ use crate::{
     stage::{RunningRelay, Stage},
 };
 
-/// How many rows the loops take at a time; the relay's own default.
+/// The number of rows that the loops take at a time; the relay's own default.
 const PAGE: i64 = 1_000;
 
 const CASES: [&str; 5] =

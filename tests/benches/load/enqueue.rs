@@ -1,4 +1,4 @@
-//! What an event adds to a transaction.
+//! The time that an event adds to a transaction.
 
 use std::time::Instant;
 

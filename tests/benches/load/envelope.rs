@@ -44,7 +44,7 @@ struct Payload<'a> {
 #[derive(Serialize)]
 struct Empty {}
 
-/// What the events are about.
+/// The body of the events.
 #[derive(Serialize)]
 pub(crate) struct Data<'a> {
     pub(crate) number: usize,

@@ -8,7 +8,7 @@ use crate::{
     stage::{RunningRelay, Stage},
 };
 
-/// How long it takes to find its lanes, and out that there is nothing.
+/// The time in which a relay finds its lanes, and finds out that there is nothing.
 const SETTLING: Duration = Duration::from_secs(5);
 
 pub(crate) async fn round(seconds: u64) -> Result<Vec<Sample>, Failure> {
@@ -31,7 +31,7 @@ async fn statements(stage: &Stage) -> Result<i64, Failure> {
     Ok(sqlx::query_scalar(sql).fetch_one(&stage.database.pool).await?)
 }
 
-/// What this process has used of a processor (Linux, `proc_pid_stat(5)`; a tick is 10 ms).
+/// The processor time of this process (Linux, `proc_pid_stat(5)`; a tick is 10 ms).
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(") ").next().unwrap_or_default().split_whitespace();

@@ -1,8 +1,8 @@
-//! How fast each road is, beside the raw parts that it is made of and beside what one would write without it.
-//! `scripts/load` runs it with the servers that it needs.
+//! The speed of each route, beside the raw parts that it is made of and beside the code that one would write without it. `scripts/load`
+//! runs it with the servers that it needs.
 //!
-//! In every round each case of a road runs once, in an order that turns with the rounds. What is reported are medians over
-//! the rounds, and medians of the ratios within each round.
+//! In every round each case of a route runs once, in an order that turns with the rounds. The report has medians over the rounds, and
+//! medians of the ratios within each round.
 
 mod backlog;
 mod by_hand;
@@ -28,21 +28,21 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Measures roads against the PostgreSQL of `DATABASE_URL` and the Kafka of `KAFKA_BROKERS`.
 #[derive(Parser)]
 struct Arguments {
-    /// Which roads; all of them unless given.
+    /// The routes; all of them unless given.
     roads: Vec<Road>,
-    /// How often each case runs.
+    /// The number of rounds.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// How many events a case of `direct`, `drain`, `backlog`, `peers` and `relays` has.
+    /// The number of events of a case of `direct`, `drain`, `backlog`, `peers` and `relays`.
     #[arg(long, default_value_t = 50_000)]
     events: usize,
-    /// How many seconds a case of `steady`, `open` and `idle` takes.
+    /// The seconds that a case of `steady`, `open` and `idle` takes.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
     /// A line of JSON for every case, in place of the tables.
     #[arg(long)]
     json: bool,
-    /// What `cargo bench` adds.
+    /// An argument that `cargo bench` adds.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -59,9 +59,9 @@ enum Road {
     EnqueueMany,
     /// A backlog, from the table to Kafka.
     Drain,
-    /// A backlog drained by a relay in a process of its own beside a transaction that stays open: its memory, and what it leaves.
+    /// A backlog drained by a relay in a process of its own beside a transaction that stays open: its memory, and its dead rows.
     Backlog,
-    /// The same backlog, and what a user would pick instead of the relay.
+    /// The same backlog, and the alternatives of a user to the relay.
     Peers,
     /// Backlogs of several sizes.
     Growth,

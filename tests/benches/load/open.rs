@@ -4,7 +4,7 @@ use sqlx::{Postgres, Transaction};
 
 use crate::{Failure, stage::Stage};
 
-/// What it does: nothing where there is none; with an id of its own it is a writer's, and with a snapshot a reader's.
+/// Its statement: none for nobody; with an id of its own it is a writer's, and with a snapshot a reader's.
 pub(crate) const CASES: [(&str, Option<&str>); 3] = [("nobody", None), ("writer", WRITER), ("reader", READER)];
 
 pub(crate) const WRITER: Option<&str> = Some("SELECT pg_current_xact_id()");

@@ -1,9 +1,9 @@
-//! What a user would pick instead, at the same backlog in the same round; see `tests/peers`.
+//! The alternatives of a user, at the same backlog in the same round; see `tests/peers`.
 
 use std::{env, path::Path, process::Stdio, time::Instant};
 
 use futures_util::future::try_join_all;
-use marty_events_tests::own::Server;
+use marty_events_tests::private_servers::Server;
 use sqlx::Row;
 use tokio::process::Command;
 

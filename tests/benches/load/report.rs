@@ -3,7 +3,7 @@
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use serde_json::json;
 
-/// What one run of a case came to.
+/// The result of one run of a case.
 pub(crate) struct Sample {
     case: String,
     value: f64,
@@ -29,7 +29,7 @@ impl Report {
         Self { road, unit, baseline: Some(baseline), rounds: Vec::new() }
     }
 
-    /// Of figures whose names say what they are of.
+    /// Figures whose names say their meaning.
     pub(crate) fn of_figures(road: &'static str) -> Self {
         Self { road, unit: "", baseline: None, rounds: Vec::new() }
     }

@@ -91,7 +91,7 @@ impl Stage {
         OutboxRelay::builder(&self.database.pool).config(self.config.clone())
     }
 
-    /// How many events relays have settled; the outbox itself is not walked through.
+    /// The number of events that relays have settled; the outbox itself is not walked through.
     pub(crate) async fn delivered(&self) -> Result<usize, Failure> {
         let sql = "SELECT sum(published)::bigint FROM (
             SELECT published FROM event_outbox_lanes UNION ALL SELECT published FROM event_outbox_relays) AS settled";
@@ -114,7 +114,7 @@ impl Stage {
         Ok(last.fetch_optional(&self.database.pool).await?)
     }
 
-    /// How fast one relay delivers so many events that are there, from its start on.
+    /// The rate at which one relay delivers so many events that are there, from its start on.
     pub(crate) async fn relay_rate(&self, events: usize) -> Result<f64, Failure> {
         let begin = Instant::now();
         let relay = RunningRelay::start(self.relay())?;
@@ -139,8 +139,8 @@ impl Stage {
         command
     }
 
-    /// Rows of the outbox that are deleted, and whose place no vacuum has freed yet, once PostgreSQL has counted so many
-    /// deliveries: sessions report what they did a little later.
+    /// Rows of the outbox that are deleted, and whose place no vacuum has freed yet, once PostgreSQL has counted so many deliveries:
+    /// sessions report their work a little later.
     pub(crate) async fn dead_rows(&self, delivered: usize) -> Result<f64, Failure> {
         let delivered = i64::try_from(delivered)?;
         let sql =

@@ -167,7 +167,7 @@ fn consume(
     })
 }
 
-/// How many events wait at the most, and what is left of them, beside a transaction that stays open all the while.
+/// The most events that wait, and the rest of them, beside a transaction that stays open all the while.
 pub(crate) async fn round_beside_open_transactions(turn: usize, seconds: u64) -> Result<Vec<Sample>, Failure> {
     /// So many events a transaction.
     const EVENTS: usize = 20;

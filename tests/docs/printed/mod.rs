@@ -75,7 +75,7 @@ const FILES: &[(&str, &str)] = &[
 
 /// Every page: what git knows of, so that nothing of another tool's counts.
 fn pages() -> Vec<String> {
-    known().into_iter().filter(|path| is_page(path) && !path.starts_with("tests/ui/")).collect()
+    known().into_iter().filter(|path| is_page(path) && !path.starts_with("tests/compile-errors/ui/")).collect()
 }
 
 fn is_page(path: &str) -> bool {

@@ -99,7 +99,8 @@ fn the_dependencies_of_the_readme_are_those_of_the_workspace() {
 fn the_manifest_key_that_is_shown_is_read() {
     let shown = printed::only("marty-events/src/attributes/keys.md", "toml");
     assert_eq!(shown, "[package.metadata.marty-events]\nrequire-delivery = true\n");
-    let reader = fs::read_to_string(Path::new(&root()).join("marty-events-macros/src/validate/manifest.rs")).unwrap();
+    let reader =
+        fs::read_to_string(Path::new(&root()).join("marty-events-macros/src/method/validate/manifest.rs")).unwrap();
     for word in ["marty-events", "require-delivery"] {
         assert!(reader.contains(word), "the macros read {word}");
     }

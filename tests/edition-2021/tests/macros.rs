@@ -1,5 +1,5 @@
-//! The methods of the suite `macros` in edition 2021: what a block's last expression borrows lives longer there, and
-//! `impl Trait` takes hold of less.
+//! The methods of the suite `macros` in edition 2021: borrows of a block's last expression live longer there, and `impl Trait` captures
+//! less.
 #![deny(warnings, rust_2018_idioms, clippy::pedantic)]
 
 #[path = "../../macros/boxed.rs"]

@@ -1,7 +1,7 @@
 //! A direct event from its acceptance to its end, which its caller awaits and cannot stop.
 //!
-//! Client and background own the event, and the caller has the receiver of an answer. So a caller that gives up leaves nothing
-//! half done, at whatever moment.
+//! Client and background own the event, and the caller has the receiver of an answer. So a caller that gives up leaves nothing half done,
+//! at any moment.
 
 use std::{mem, sync::Arc, time::Instant};
 
@@ -11,7 +11,7 @@ use tracing::{Dispatch, Instrument, Span, instrument::WithSubscriber};
 use super::{super::outstanding::Place, Direct};
 use crate::{EventError, error::cause, event::envelope::Message, observe::Outcome};
 
-/// An event on its way. Where it is dropped before its end, by a panic, it is logged and counted as lost.
+/// An event on its way. If a panic drops it before its end, it is logged and counted as lost.
 pub(super) struct Journey {
     pub(super) direct: Arc<Direct>,
     pub(super) message: Arc<Message>,
@@ -24,7 +24,7 @@ pub(super) struct Journey {
     place: Option<Place>,
 }
 
-/// Who waits for the event.
+/// The caller that waits for the event, if any.
 pub(super) enum Waiter {
     /// A caller, which may have given up.
     Caller(oneshot::Sender<Result<(), EventError>>),

@@ -15,9 +15,9 @@ use crate::{
     outbox::{OutboxPool, OutboxRepository},
 };
 
-/// How long the outbox may take for an event that no caller waits for.
+/// The time that the outbox may take for an event that no caller waits for.
 const KEPT_UNATTENDED_WITHIN: Duration = Duration::from_secs(30);
-/// How often the outbox is asked to keep an event where the asking panics.
+/// The number of times that the outbox is asked to keep an event if the asking panics.
 const TRIES: usize = 2;
 
 /// The outbox that keeps events, with connections of its own; connected to when it is first needed.
@@ -60,7 +60,8 @@ impl Journey {
         why.log_kept(&self.message);
         #[cfg(feature = "kafka")]
         {
-            // Before the caller hears of it: what it publishes next must find the key. Without an answer the key stays where it is.
+            // The key is noted before the caller hears of it: the caller's next event must find the key. Without an answer the key stays
+            // in its place.
             let within = Time::now() + fallback.attended_within;
             let _ = timeout_at(within, direct.kept.is_kept(&self.message, &fallback.attended)).await;
         }
@@ -86,7 +87,7 @@ impl Journey {
         timeout_at(deadline, keeping).await.unwrap_or_else(|_| Err(timed_out()))
     }
 
-    /// Whether the caller is gone, and there is room for one event more that nobody waits for.
+    /// The caller is gone, and there is room for one event more that nobody waits for.
     fn leave_caller(&mut self) -> bool {
         if let Waiter::Caller(caller) = &self.waiter
             && caller.is_closed()

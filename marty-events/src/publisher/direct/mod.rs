@@ -26,13 +26,13 @@ use super::{background::Background, outstanding::Place};
 use crate::kafka::{self, DirectProducer, Reach};
 use crate::{EventError, config::EventConfig, event::envelope::Message, observe::PublisherMetrics};
 
-/// How many events without a waiting caller are under way at the most; one more is logged, counted and gone.
+/// The most events without a waiting caller that are under way; one more is logged, counted and gone.
 const MOST_UNATTENDED: usize = 1024;
-/// How long a caller waits for the outbox to keep an event that the broker did not take.
+/// The time that a caller waits for the outbox to keep an event that the broker did not take.
 const KEPT_WITHIN: Duration = Duration::from_secs(5);
-/// How long a caller waits beyond the client's limit and the outbox's, until it is let go without a report.
+/// The time that a caller waits beyond the limits of client and outbox, until it is let go without a report.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long an event waits for an answer until the brokers are asked why.
+/// After this time without an answer to an event, the brokers are asked for the reason.
 #[cfg(feature = "kafka")]
 const LATE: Duration = Duration::from_secs(3);
 
@@ -40,10 +40,10 @@ const LATE: Duration = Duration::from_secs(3);
 pub(super) struct Direct {
     #[cfg(feature = "kafka")]
     producer: DirectProducer<Journey>,
-    /// Whether the brokers answer.
+    /// Tells if the brokers answer.
     #[cfg(feature = "kafka")]
     reach: Reach,
-    /// How long the client tries to deliver an event, and so for how long an outage is waited out where nothing keeps events.
+    /// The time that the client tries to deliver an event. For as long an outage is waited out if nothing keeps events.
     #[cfg(feature = "kafka")]
     patience: Duration,
     /// Whose events are in the outbox.
@@ -55,13 +55,13 @@ pub(super) struct Direct {
     pub(super) fallback: Option<Fallback>,
     /// Room for events without a waiting caller.
     unattended: Arc<Semaphore>,
-    /// How long a caller waits, whatever the client and the outbox do.
+    /// The longest wait of a caller, with any behaviour of client and outbox.
     pub(super) answered_within: Duration,
     metrics: PublisherMetrics,
     /// For questions to the brokers.
     #[cfg(feature = "kafka")]
     config: EventConfig,
-    /// Whether there are spans.
+    /// Spans are wanted.
     #[cfg(feature = "kafka")]
     traces: bool,
 }
@@ -112,7 +112,7 @@ impl Direct {
         self.reach.away()
     }
 
-    /// Whether there is an outbox that keeps events.
+    /// There is an outbox that keeps events.
     #[cfg(feature = "kafka")]
     fn keeps(&self) -> bool {
         #[cfg(feature = "_database")]
@@ -121,8 +121,8 @@ impl Direct {
         false
     }
 
-    /// Ends when the broker or the outbox has the event, and at the latest when its time is up. Where this future ends or is
-    /// dropped before the event is over, the event goes on.
+    /// Ends when the broker or the outbox has the event, and at the latest when its time is up. The event goes on after this future has
+    /// ended or was dropped.
     #[cfg(feature = "kafka")]
     pub(super) async fn send(self: &Arc<Self>, message: Arc<Message>, place: Place) -> Result<(), EventError> {
         let (caller, answer) = tokio::sync::oneshot::channel();
@@ -149,8 +149,8 @@ impl Direct {
         answer.unwrap_or_else(|_| Err(kafka::abandoned(&message)))
     }
 
-    /// Ends when the outbox has the event, and at the latest when its time is up. Where this future ends or is dropped before the event is
-    /// over, the event goes on.
+    /// Ends when the outbox has the event, and at the latest when its time is up. The event goes on after this future has ended or
+    /// was dropped.
     #[cfg(not(feature = "kafka"))]
     pub(super) async fn send(self: &Arc<Self>, message: Arc<Message>, place: Place) -> Result<(), EventError> {
         let (caller, answer) = tokio::sync::oneshot::channel();

@@ -3,7 +3,7 @@
 use super::Journey;
 use crate::{EventError, error::cause, event::envelope::Message, observe::Outcome};
 
-/// Why an event is kept in the outbox.
+/// The reason why an event is kept in the outbox.
 pub(super) struct Why;
 
 impl Journey {

@@ -13,7 +13,7 @@ use crate::{
     observe::{self, Outcome},
 };
 
-/// Why an event is kept in the outbox.
+/// The reason why an event is kept in the outbox.
 pub(super) enum Why {
     /// The broker did not take it.
     Refused(EventError),
@@ -33,7 +33,7 @@ impl Journey {
                 let error = kafka::not_sent(&self.message, &away);
                 self.apart(|journey| journey.keep(Why::Away(error)));
             }
-            // A short outage is waited out. Whoever comes later than that does not wait for a long one.
+            // A short outage is waited out. A later caller does not wait for a long one.
             Some(away) if self.direct.patience <= away.since.elapsed() => {
                 let error = kafka::not_sent(&self.message, &away);
                 self.end(Outcome::Failed, Err(error));
@@ -155,7 +155,8 @@ impl Passenger for Journey {
     }
 }
 
-/// Says when an outage begins and ends, and takes back then what waits in the client, so that the outbox keeps it at once.
+/// Logs the beginning and the end of an outage. At its beginning the events that wait in the client are taken back, so that the outbox
+/// keeps them at once.
 pub(super) async fn watch(
     producer: DirectProducer<Journey>,
     keeps: bool,
@@ -185,7 +186,7 @@ pub(super) async fn watch(
     }
 }
 
-/// What the gauge has of this publisher; taken back with it.
+/// This publisher's part of the gauge; taken back with it.
 #[derive(Default)]
 struct Shown {
     is_open: bool,

@@ -1,15 +1,15 @@
-//! Whether the broker is asked for a sign of life.
+//! The question to the broker for a sign of life.
 //!
-//! What is under way tells by its end that a broker works again. Where nothing is, nothing does; and a broker that closes connections which
-//! are not used leaves a client as unconnected as one that is gone (`connections.max.idle.ms`). Where something is under way and gets no
-//! answer, the broker is asked too: a network that swallows everything looks to the client like a slow broker for a minute
-//! (`socket.timeout.ms`). And where the broker does answer, but a partition has no leader, only that partition is to wait.
+//! Rows in flight tell by their end that a broker is back. Without any, nothing tells. A broker that closes idle connections leaves a
+//! client as unconnected as a broker that is gone (`connections.max.idle.ms`). The broker is also asked where rows are in flight and get
+//! no answer: to the client, a network that swallows everything looks like a slow broker for a minute (`socket.timeout.ms`). If the broker
+//! answers, and a partition has no leader, only that partition waits.
 
 use std::time::{Duration, Instant};
 
 use super::{Circuit, Delivery, client_events::Checked};
 
-/// How long a row may be under way before the broker is asked why.
+/// A row that is in flight for longer makes the relay ask the broker.
 const LATE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ impl BrokerCheck {
             return None;
         }
         let is_late = oldest.is_some_and(|at| LATE <= now.duration_since(at));
-        // What is under way and not late tells by its end.
+        // Rows in flight that are not late tell by their end.
         if is_draining || (0 < awaited && !is_late && !is_away) {
             *self = Self::NotNeeded;
             return None;
@@ -84,7 +84,7 @@ impl Delivery {
                     );
                 }
                 if self.window.oldest_awaited().is_some_and(|at| at <= then) {
-                    // There is no room to set more aside.
+                    // No further rows can be set aside.
                     self.check = BrokerCheck::At(now + LATE);
                 }
             }

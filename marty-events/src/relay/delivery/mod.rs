@@ -1,4 +1,4 @@
-//! From the window to the broker, and what becomes of it there.
+//! The way of a row from the window to the broker, and its end there.
 
 mod check;
 mod client_events;
@@ -27,17 +27,17 @@ pub(super) use refusals::{Judgement, Refusals};
 use check::BrokerCheck;
 use refusals::{Refusal, Scope};
 
-/// How long the broker may owe every answer before the relay is not ready.
+/// A broker that owes every answer for longer makes the relay not ready.
 pub(super) const ANSWER_TIME: Duration = Duration::from_secs(10);
-/// How long the broker is out of reach before a relay leaves its lanes to relays that deliver. Where all of them lose it at once, all
+/// A relay whose broker is out of reach for longer leaves its lanes to relays that deliver. If all relays lose the broker at once, all
 /// have found out by then.
 const CUT_OFF: Duration = Duration::from_secs(3);
 /// Delivered rows wait so long for company, unless they are a batch before: a settlement costs a commit, however few it is for.
 pub(super) const SETTLE_PAUSE: Duration = Duration::from_millis(10);
-/// How long a row waits that failed for a reason that is not known to be the broker's or its own.
+/// The pause of a row that failed for an unclear reason.
 const UNCLEAR_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a relay sends in one term.
+/// The send window of one term, and all that it needs for sending.
 pub(super) struct Delivery {
     pub(super) window: Window,
     producer: RelayProducer,
@@ -83,7 +83,7 @@ impl Delivery {
         }
     }
 
-    /// What comes next from the client. Cancel safe.
+    /// The next report of the client. Cancel safe.
     pub(super) async fn event(&mut self) -> Option<ClientEvent> {
         self.producer.event().await
     }
@@ -104,7 +104,7 @@ impl Delivery {
         }
     }
 
-    /// Hands over what may be sent.
+    /// Hands the rows that may be sent to the client.
     pub(super) fn send(&mut self, broker: &mut Circuit) {
         let now = Instant::now();
         while !self.producer_lost && self.send_at <= now {
@@ -164,7 +164,7 @@ impl Delivery {
                     self.metrics.sends_again(Again::Refusal);
                 }
             }
-            // What was purged with a lost producer comes with its successor.
+            // Rows that were purged with a lost producer are sent by its successor.
             Verdict::Unclear if self.producer_lost => {
                 self.window.put_back(seq);
                 self.metrics.sends_again(Again::Outage);
@@ -197,14 +197,14 @@ impl Delivery {
         (self.unclear, self.warned_at) = (0, Some(Instant::now()));
     }
 
-    /// The broker has answered, whatever it said.
+    /// The broker has answered, be it with a refusal.
     fn answered(&mut self, broker: &mut Circuit) {
         self.unanswered = None;
         self.answered_at = Instant::now();
         broker.works();
     }
 
-    /// How long the broker has answered nothing.
+    /// The time since the broker's last answer.
     pub(super) fn silence(&self) -> Duration {
         self.answered_at.elapsed()
     }
@@ -232,7 +232,7 @@ impl Delivery {
         true
     }
 
-    /// Forgets what was not sent yet, so that nothing leaves after the lease is gone.
+    /// Drops the rows that were not sent yet, so that nothing leaves after the lease is gone.
     pub(super) fn purge(&self) {
         self.producer.purge();
     }
@@ -243,7 +243,7 @@ impl Delivery {
     }
 }
 
-/// Whether records reach the broker, as far as is known.
+/// Records reach the broker, as far as is known.
 pub(super) fn delivers(broker: &Circuit) -> bool {
     broker.open_since().is_none_or(|since| since.elapsed() < CUT_OFF)
 }

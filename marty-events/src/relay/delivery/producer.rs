@@ -21,13 +21,13 @@ use crate::{
     outbox::QueuedRow,
 };
 
-/// Without a time limit the client itself waits an outage out, in order; the relay's window bounds what waits. Company comes by itself:
-/// a page is handed over faster than a request is answered.
+/// Without a time limit the client itself waits an outage out, in order; the relay's window bounds the number of waiting rows. Batches
+/// form by themselves: a page is handed over faster than a request is answered.
 const DEFAULTS: [(&str, &str); 2] = [("message.timeout.ms", "0"), ("linger.ms", "0")];
 
-/// How many topics are asked for at a time.
+/// The most topics in one request.
 const MOST_TOPICS: usize = 16;
-/// How long a broker that is asked for a sign of life may take.
+/// The time that a broker has for a sign of life.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
 /// Sends rows and reports on each.
@@ -38,8 +38,8 @@ pub(in crate::relay) struct RelayProducer {
     complaint: Complaint,
 }
 
-/// Passes on what the client has to tell. The channel is bounded by what the relay has in flight, one report a row, and by how often all
-/// connections can break.
+/// Passes the client's reports on. The channel is bounded by the rows in flight, with one report a row, and by the number of times that
+/// all connections can break.
 #[derive(Clone)]
 struct Reporter {
     events: mpsc::UnboundedSender<ClientEvent>,
@@ -72,12 +72,12 @@ impl RelayProducer {
         Outage::of(error, &self.complaint)
     }
 
-    /// What comes next. Cancel safe.
+    /// The next report. Cancel safe.
     pub(super) async fn event(&mut self) -> Option<ClientEvent> {
         self.events.recv().await
     }
 
-    /// What is there already.
+    /// A report that is there already.
     pub(super) fn event_now(&mut self) -> Option<ClientEvent> {
         self.events.try_recv().ok()
     }
@@ -89,7 +89,7 @@ impl RelayProducer {
         tokio::task::spawn_blocking(move || reporter.tell(ClientEvent::Checked(ask(&producer, &topics))));
     }
 
-    /// Whether a broker answers.
+    /// Asks the brokers for a sign of life.
     pub(super) async fn answers(&self) -> Result<(), Outage> {
         let producer = self.producer.clone();
         let asked = tokio::task::spawn_blocking(move || ask(&producer, &BTreeSet::new())).await;
@@ -101,7 +101,7 @@ impl RelayProducer {
         }
     }
 
-    /// Forgets what was not sent yet, so that nothing leaves after the lease is gone.
+    /// Drops the rows that were not sent yet, so that nothing leaves after the lease is gone.
     pub(super) fn purge(&self) {
         self.producer.purge();
     }

@@ -1,4 +1,4 @@
-//! What becomes of the rows that the broker refused.
+//! The rows that the broker refused, and their next step.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,11 +19,11 @@ use crate::{
 
 /// The longest wait between two refusals of one event.
 const LONGEST_RETRY: Duration = Duration::from_mins(1);
-/// How many refusals are written down at a time.
+/// The most refusals that one statement writes down.
 const BATCH: usize = 500;
-/// How long that may take.
+/// The longest time of that statement.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a row waits that somebody else has locked in the outbox.
+/// The pause of a row that somebody else has locked in the outbox.
 const LOCKED_PAUSE: Duration = Duration::from_secs(1);
 
 /// A row that was refused.
@@ -45,7 +45,7 @@ struct TooLarge {
     size: usize,
 }
 
-/// What the refusal may be about.
+/// The scope of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
     Event,

@@ -1,4 +1,4 @@
-//! What a relay reads, and when.
+//! The reads of a relay, and their times.
 
 mod pass;
 
@@ -25,12 +25,12 @@ const USUAL_SIZE: usize = 16 << 10;
 const BUSY_POLL: Duration = Duration::from_millis(2);
 /// The longest such pause: after it the outbox is quiet, and looked into when something says so or at the next heartbeat.
 const LAST_POLL: Duration = Duration::from_secs(1);
-/// How long one read may take at first, and after reads that took longer. A heartbeat goes on beside it; a connection that the network has
-/// forgotten never answers; and the first read of an outbox that no relay has read may walk over very many dead rows.
+/// The longest time of one read, at first and after slow reads. Heartbeats go on beside it. A connection that the network has forgotten
+/// never answers. The first read of an outbox that no relay has read may walk over very many dead rows.
 const PATIENCE: Duration = Duration::from_secs(30);
 const LONGEST_PATIENCE: Duration = Duration::from_mins(15);
 
-/// How far the relay has read in one term, and what it is reading.
+/// The relay's position in one term, and its reads under way.
 pub(super) struct Intake<S: Store> {
     position: S::Position,
     /// The database may be another one than before, where the position means nothing: it is taken from the database anew.
@@ -45,11 +45,11 @@ pub(super) struct Intake<S: Store> {
     poll_at: Option<Instant>,
     /// Not before this is anything read again.
     not_before: Instant,
-    /// How long the next read may take.
+    /// The longest time of the next read.
     patience: Duration,
 }
 
-/// What came of a read.
+/// The result of a read.
 pub(super) struct Read<S: Store> {
     /// The numbers of rows whose turn has come, and the rows.
     wanted: Vec<i64>,
@@ -93,7 +93,7 @@ impl<S: Store> Intake<S> {
         self.poll_soon();
     }
 
-    /// The database answers again: what was asked before may have gone where nobody answers.
+    /// The database answers again. An earlier question may have gone to a server that never answers, so it is asked anew.
     pub(super) fn ask_anew(&mut self) {
         self.reading = Job::idle();
         self.catch_up.ask_anew();
@@ -109,7 +109,7 @@ impl<S: Store> Intake<S> {
         self.is_doubtful
     }
 
-    /// Where another relay would go on; nothing while that is not known.
+    /// The mark by which another relay would go on; nothing while that is not known.
     pub(super) fn mark(&self, window: &Window) -> Option<String> {
         if self.is_doubtful { None } else { self.position.mark(window.lowest()) }
     }
@@ -135,7 +135,7 @@ impl<S: Store> Intake<S> {
         (!self.reading.is_idle()).then_some(self.since)
     }
 
-    /// Reads what is due: rows whose turn has come, and a page once everything is here that was left behind for want of room.
+    /// Starts the reads that are due: rows whose turn has come, and a page once every row that was left behind for want of room is here.
     pub(super) fn start(&mut self, running: Running<'_, S>, lanes: &[Lane], window: &mut Window) {
         let now = Instant::now();
         if now < self.not_before {
@@ -183,7 +183,7 @@ impl<S: Store> Intake<S> {
         });
     }
 
-    /// What was read. Cancel safe.
+    /// The result of a read. Cancel safe.
     pub(super) async fn took(&mut self) -> Took<S> {
         tokio::select! {
             read = self.reading.done() => Took::Page(read),
@@ -191,7 +191,7 @@ impl<S: Store> Intake<S> {
         }
     }
 
-    /// Takes what was read into the window.
+    /// Takes the result of a read into the window.
     pub(super) fn take_in(
         &mut self,
         took: Took<S>,
@@ -236,13 +236,13 @@ impl<S: Store> Intake<S> {
         let (page, position, time) = page?;
         if !self.was_replaced {
             if position.reached() < self.position.reached() {
-                // It reads once more what the pass would read, and in order.
+                // The read brings the rows of the pass too, and in order.
                 window.cancel_pass();
             }
             self.position = position;
         }
         metrics.fetched(page.rows.len() + page.numbers.len(), time);
-        // A page of other relays' rows, or of dead ones, says nothing of what comes behind it.
+        // A page of other relays' rows, or of dead ones, tells nothing about the rows behind it.
         let is_quiet = page.rows.is_empty() && page.numbers.is_empty() && !page.is_full;
         self.poll_pause = if is_quiet { (self.poll_pause * 2).min(LAST_POLL) } else { BUSY_POLL };
         let pause = if page.is_full || self.was_replaced { Duration::ZERO } else { self.poll_pause };
@@ -264,7 +264,7 @@ impl<S: Store> Intake<S> {
     }
 }
 
-/// How many further rows may be read at once, and how many bytes of them, where so many are on their way.
+/// The rows, and their bytes, that may be read at once beside so many that are on their way.
 fn room(settings: &Settings, window: &Window, rows: usize, bytes: usize) -> (usize, usize) {
     let (free_rows, free_bytes) = window.room();
     let (rows, bytes) = (free_rows.saturating_sub(rows), free_bytes.saturating_sub(bytes));

@@ -1,4 +1,4 @@
-//! Reading once more what was left behind, beside the reading of new rows.
+//! A second read of rows that were left behind, beside the reading of new rows.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use crate::{
 const PAUSE: Duration = Duration::from_millis(100);
 /// A pass may take this part of the time.
 const SHARE: u32 = 4;
-/// How many numbers one statement looks through at first. Dead rows may be among them.
+/// The span of numbers that the first statement looks through. Dead rows may be among them.
 const FIRST_RANGE: i64 = 100_000;
 const LONGEST_RANGE: i64 = 1 << 30;
 /// A statement that takes less looks through twice as many next time; one that takes more than [`LONG`], through half as many.
@@ -36,7 +36,7 @@ pub(super) struct CatchUp {
     not_before: Instant,
 }
 
-/// What a step of a pass has read.
+/// The result of one step of a pass.
 pub(in crate::relay) struct Passed {
     begun: Instant,
     from: i64,
@@ -70,7 +70,7 @@ impl CatchUp {
         window.pass_is_due(reached).then_some(self.not_before)
     }
 
-    /// Begins a pass where one is due, up to what the position has `reached`, or goes on with the one that is under way.
+    /// Begins a pass if one is due, up to the position that is `reached`, or goes on with the pass under way.
     pub(super) fn start<S: Store>(
         &mut self,
         Running { store, .. }: Running<'_, S>,

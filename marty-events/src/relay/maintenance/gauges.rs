@@ -10,13 +10,13 @@ use crate::{
     outbox::{OutboxTable, Store},
 };
 
-/// How much longer than a count the pause after it is: a count reads the whole backlog's index, so of a large one it takes
-/// its time, and may take this part of all of it.
+/// The pause after a count is so many times as long as the count. A count reads the index of the whole backlog, so a count of a large one
+/// is slow.
 const SHARE: u32 = 100;
-/// How long a count may take.
+/// The longest time of a count.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Counts what waits and what is dead, for ever, with pauses of `pause` at the least.
+/// Counts waiting and dead events for ever, with pauses of `pause` at the least.
 pub(in crate::relay) async fn watch<S: Store>(store: &S, table: &OutboxTable, pause: Duration) -> Infallible {
     loop {
         let begun = Instant::now();

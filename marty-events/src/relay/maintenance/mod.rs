@@ -1,4 +1,4 @@
-//! What a relay does besides delivering.
+//! The duties of a relay beside delivery.
 
 mod gauges;
 mod retention;

@@ -1,16 +1,16 @@
-//! What is kept for a time and then deleted, in small steps between deliveries.
+//! Deletion of rows that were kept for their time, in small steps between deliveries.
 
 use std::time::{Duration, Instant};
 
 use super::super::{Settings, job::Job, within};
 use crate::{EventError, outbox::Store};
 
-/// How many rows one step deletes.
+/// The most rows that one step deletes.
 const STEP: i64 = 1_000;
-/// The pause between two looks for what is too old.
+/// The pause between two searches for rows that are too old.
 const PAUSE: Duration = Duration::from_mins(1);
 
-/// How long one step may take.
+/// The longest time of one step.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// When to look next.

@@ -1,7 +1,8 @@
-//! Rows that came by a way that the position knows nothing of: a restore, numbers that were set back by hand.
+//! The search for rows that came by a way unknown to the position: a restore, or numbers that were set back by hand.
 //!
-//! Every few minutes the relay reads once more what is above the position's low number, as if it had been left behind. Below it there is
-//! nothing but dead rows, which can be very many: those numbers are looked through from above, in steps, and for a small part of the time.
+//! Every few minutes the relay reads the rows above the position's low number once more, as if they had been left behind. Below that
+//! number there are only dead rows, which can be very many. The relay looks through those numbers from above, in steps, and for a small
+//! part of the time.
 
 use std::time::{Duration, Instant};
 
@@ -10,12 +11,12 @@ use crate::{EventError, outbox::Store};
 
 /// The pause between two sweeps.
 const PAUSE: Duration = Duration::from_mins(5);
-/// How many numbers the first step looks through. A quick step is followed by one of twice as many.
+/// The span of numbers of the first step. A quick step is followed by one of twice as many.
 const FIRST_STEP: i64 = 100_000;
 const QUICK: Duration = Duration::from_millis(100);
 /// A step is followed by a pause so many times as long.
 const SHARE: u32 = 100;
-/// How long a step may take.
+/// The longest time of one step.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]

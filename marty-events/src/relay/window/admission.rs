@@ -1,4 +1,4 @@
-//! What comes into the window, and in which of its three ways.
+//! The three ways in which a row comes into the window.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -55,7 +55,7 @@ impl Window {
     pub(in crate::relay) fn leave_unreadable(&mut self, seq: i64, ordering_key: Option<&str>) -> bool {
         let now = Timestamp::now();
         self.left.leave(seq, ordering_key.map(hash), now);
-        // One that is known already is not gone, and what follows it waits.
+        // A row that is known already is not gone, and its successors wait.
         if self.due.remove(&seq) {
             self.released();
             self.leave(seq);
@@ -68,8 +68,8 @@ impl Window {
         self.unreadable.len() < self.limits.numbers && self.unreadable.insert(seq)
     }
 
-    /// The numbers of rows whose turn may come soon, to be read whole, and the bytes that they have: `limit` rows at the most, with
-    /// `bytes` at the most. Where nothing is here yet, there is room for one of any size.
+    /// The numbers of rows whose turn may come soon, to be read whole, and the bytes that they have: at most `limit` rows with at most
+    /// `bytes`. If no row is here yet, there is room for one of any size.
     pub(in crate::relay) fn wanted(&self, limit: usize, bytes: usize) -> (Vec<i64>, usize) {
         let (mut wanted, mut used) = (Vec::new(), 0_usize);
         let mut planned: HashMap<usize, usize> = HashMap::new();
@@ -195,7 +195,7 @@ impl Window {
             record_key: event.key.as_deref().map(Into::into),
             created_at: event.created_at,
             size: event.size(),
-            // Whether an earlier refusal was its own is not known any more.
+            // An earlier refusal may have been another row's: nobody knows any more.
             suspected: 0 < event.attempts,
             state: State::Queued,
             event: Some(event),
@@ -203,7 +203,7 @@ impl Window {
         self.rows.insert(row.id.seq, row);
     }
 
-    /// Keeps the number of a row, or leaves the row behind where there is no room for its number.
+    /// Keeps the number of a row, or leaves the row behind if there is no room for its number.
     fn keep_number(&mut self, incoming: Incoming) {
         let Incoming { seq, key: name, place, size, created_at } = incoming;
         let is_open = self.destinations.is_open(place);
@@ -265,7 +265,7 @@ impl Window {
         }
     }
 
-    /// Numbers of keys that go on came free: what was left behind for want of them may come.
+    /// Numbers of keys that go on came free: rows that were left behind for want of them may come.
     fn make_room_known(&mut self) {
         if self.overflowed && self.going <= self.limits.numbers / 2 {
             self.overflowed = false;

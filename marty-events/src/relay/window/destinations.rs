@@ -1,8 +1,7 @@
-//! Where rows go: a topic, or a partition of it once somebody had to know how many it has.
+//! The destinations of rows: a topic, or a partition of it once the number of its partitions had to be known.
 //!
-//! What a broker does to one row it often does to all rows of the same topic or partition: it does not know the topic, permits nobody
-//! to write, or has no leader. So what suffers is one destination and not thousands of rows. Destinations with something to send
-//! take turns.
+//! A broker often treats all rows of a topic or partition alike: it does not know the topic, permits nobody to write, or has no leader. So
+//! one destination suffers and not thousands of rows. Destinations with something to send take turns.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,7 +15,7 @@ pub(super) type Place = usize;
 
 #[derive(Debug)]
 pub(super) struct Destinations {
-    /// How many rows of a lost topic are tried at a time.
+    /// The number of rows of a lost topic that are tried at a time.
     last_tries: usize,
     list: Vec<Destination>,
     places: HashMap<(usize, Option<i32>), Place>,
@@ -31,7 +30,7 @@ struct Topic {
     partitions: Option<i32>,
     /// Rows that are here and not delivered.
     here: usize,
-    /// How many may be, where the topic refuses everything.
+    /// The most rows in flight, if the topic refuses everything.
     most: Option<usize>,
     /// It has refused as many rows as one event may be refused.
     is_lost: bool,
@@ -46,11 +45,11 @@ struct Destination {
     /// Rows that are here and not delivered.
     here: usize,
     under_way: usize,
-    /// Whether the row under way is one that must be sent alone.
+    /// The row in flight must be sent alone.
     is_quiet: bool,
-    /// How many ready rows go before the next one that must be sent alone: many of those must not keep the others waiting.
+    /// The number of ready rows that go before the next one that must be sent alone: many of those must not keep the others waiting.
     credit: usize,
-    /// What is under way gets no answer.
+    /// Rows in flight get no answer.
     hangs: bool,
     has_turn: bool,
 }
@@ -106,7 +105,7 @@ impl Destinations {
         let is_new = *known != Some(partitions);
         *known = Some(partitions);
         if is_new {
-            // Which of its destinations does not answer is seen anew.
+            // The destination of the topic that does not answer is found anew.
             let of_topic = self.list.iter_mut().filter(|destination| destination.topic == *topic);
             of_topic.for_each(|destination| destination.hangs = false);
         }
@@ -117,7 +116,7 @@ impl Destinations {
         &*self.topics[self.list[place].topic].name == topic
     }
 
-    /// Whether a further row for this place may be here.
+    /// A further row for this place may be here.
     pub(super) fn is_open(&self, place: Place) -> bool {
         self.has_room_for(place, 0)
     }
@@ -151,7 +150,7 @@ impl Destinations {
         hung || topic.most.is_some() && topic.here == 0
     }
 
-    /// Whether a row for this place that is here may be sent.
+    /// A row for this place that is here may be sent.
     pub(super) fn may_send(&self, place: Place) -> bool {
         let destination = &self.list[place];
         let topic = &self.topics[destination.topic];
@@ -236,7 +235,7 @@ impl Destinations {
             let is_alones_turn =
                 !destination.alone.is_empty() && (destination.credit == 0 || destination.ready.is_empty());
             let waits = destination.is_quiet || is_alones_turn && 0 < destination.under_way;
-            // It has a turn again when what is under way has landed.
+            // It has a turn again when the rows in flight have landed.
             if waits {
                 continue;
             }

@@ -25,7 +25,7 @@ pub(super) struct Noted {
 }
 
 impl Key {
-    /// Whether further rows of the key should be here.
+    /// Further rows of the key should be here.
     pub(super) fn runs_dry(&self, most: usize) -> bool {
         !self.is_blocked && self.whole.len() <= most / 2
     }

@@ -1,9 +1,9 @@
 //! Rows that were read and not kept.
 //!
-//! Their keys are closed, by the hash that also names their lane: two keys with one hash wait for each other, which is seldom and
-//! harms no order. Once the reason may have gone, a *pass* reads the rows from the first that was left behind, beside the reading of
-//! new rows, and admits what it can. A key that the pass leaves behind again is *shut*. A new row of a key that is closed, and not
-//! shut, is *behind* the pass; a further pass fetches it.
+//! Their keys are *closed*, by the hash that also names their lane. Two keys with one hash wait for each other, which is seldom and harms
+//! no order. Once the reason may have gone, a *pass* reads the rows from the first that was left behind, beside the reading of new rows,
+//! and admits as many as it can. A key that the pass leaves behind again is *shut*. A new row of a key that is closed, and not shut, is
+//! *behind* the pass; a further pass fetches it.
 
 use std::collections::HashSet;
 
@@ -45,12 +45,12 @@ impl LeftBehind {
         self.pass.as_ref().and_then(|pass| pass.oldest).into_iter().chain(self.oldest).min()
     }
 
-    /// Whether a new row of the key must stay behind.
+    /// A new row of the key must stay behind.
     pub(super) fn is_closed(&self, hash: u32) -> bool {
         self.closed.contains(&hash) || self.is_shut(hash) || self.behind.contains(&hash)
     }
 
-    /// Whether a row of the key that the pass has read must stay behind.
+    /// A row of the key that the pass has read must stay behind.
     pub(super) fn is_shut(&self, hash: u32) -> bool {
         self.shut.contains(&hash)
     }
@@ -81,12 +81,12 @@ impl LeftBehind {
         self.oldest = Some(self.oldest.map_or(created_at, |oldest| oldest.min(created_at)));
     }
 
-    /// What kept a row back may have gone.
+    /// The reason that kept a row back may have gone.
     pub(super) fn may_return(&mut self) {
         self.may_return = true;
     }
 
-    /// Whether a pass is due where everything up to `reached` was read. What is above that is read in any case.
+    /// A pass is due if everything up to `reached` was read. Rows above that are read in any case.
     pub(super) fn pass_is_due(&self, reached: i64) -> bool {
         self.may_return && self.first.is_some_and(|first| first <= reached) && self.pass.is_none()
     }

@@ -34,7 +34,7 @@ use key::{Key, Noted};
 use left_behind::LeftBehind;
 use row::{Row, State};
 
-/// What a window holds at the most.
+/// The limits of a window.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) rows: usize,
@@ -92,7 +92,7 @@ pub(super) struct Window {
     locked: Vec<(RowId, i32)>,
     /// Rows that are out of the outbox, by when that was heard: a page that was asked for before may still have them.
     gone: VecDeque<(Instant, i64)>,
-    /// What was sent, in that order. Rows that have landed meanwhile are passed over.
+    /// The rows that were sent, in that order. Rows that have landed meanwhile are passed over.
     sent: VecDeque<(Instant, i64)>,
     under_way: usize,
     /// Rows under way to a destination that does not answer: they take no room, up to as many as the window has.
@@ -133,7 +133,7 @@ impl Window {
         }
     }
 
-    /// How many further rows and bytes there is room for.
+    /// The room for further rows and bytes.
     pub(super) fn room(&self) -> (usize, usize) {
         // Locked rows take no room, as long as they are not very many.
         let locked = self.locked.len().saturating_sub(10 * self.limits.rows);
@@ -162,7 +162,7 @@ impl Window {
         None
     }
 
-    /// Whether a row waits for nothing but to be sent.
+    /// A row is ready to be sent.
     pub(super) fn has_ready(&self) -> bool {
         self.destinations.have_turns()
     }
@@ -182,7 +182,7 @@ impl Window {
         rows.chain(noted.map(|noted| noted.created_at)).chain(self.left.oldest()).min()
     }
 
-    /// Whether the outbox gave a number again that is here already, so that nothing here can be trusted any more.
+    /// The outbox gave a number again that is here already, so that nothing here can be trusted any more.
     pub(super) fn was_set_back(&self) -> bool {
         self.was_set_back
     }
@@ -191,7 +191,7 @@ impl Window {
         self.rows.get(&seq)
     }
 
-    /// Where a row is bound for, and how many bytes it has.
+    /// The topic of a row, and its bytes.
     pub(super) fn topic_and_size(&self, seq: i64) -> Option<(Arc<str>, usize)> {
         self.rows.get(&seq).map(|row| (self.destinations.topic(row.place), row.size))
     }

@@ -1,8 +1,8 @@
 //! The window against a model: an outbox, a broker, and chance.
 //!
 //! Rows are written, committed in any order, read in pages, sent, delivered, refused alone, with their batch or with their topic, left
-//! without an answer, put back, settled, buried; the relay is restarted. Whatever happens, no successor is delivered before its
-//! predecessor, what is held is bounded, and keys that nothing ails are delivered while the others suffer.
+//! without an answer, put back, settled, buried; the relay is restarted. In every case no successor is delivered before its predecessor,
+//! the window is bounded, and healthy keys are delivered while the others suffer.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -36,7 +36,7 @@ struct Event {
     seq: i64,
     key: Option<String>,
     topic: &'static str,
-    /// The broker refuses it whatever the topic does.
+    /// The broker refuses it, with its topic or alone.
     is_poison: bool,
 }
 
@@ -122,7 +122,7 @@ impl Model {
         self.hangs && event.topic == "d" && partition == Some(1)
     }
 
-    /// What is due, as the relay does it.
+    /// Reads the rows that are due, as the relay does.
     fn read(&mut self) {
         let (rows, bytes) = self.window.room();
         let (wanted, _) = self.window.wanted(rows.min(7), bytes);
@@ -234,14 +234,14 @@ impl Model {
         }
     }
 
-    /// The relay dies; what was under way may have been delivered, which nobody knows. Here it was not.
+    /// The relay dies. Nobody knows if the rows in flight were delivered; here they were not.
     fn restart(&mut self) {
         let from = self.window.lowest().unwrap_or(self.cursor + 1);
         self.window = Window::new(self.limits, Partitioner::Crc32);
         self.cursor = from - 1;
         self.under_way.clear();
         self.judged.clear();
-        // What was delivered and not settled comes again.
+        // Rows that were delivered and not settled come again.
         let again: Vec<i64> = self.outbox.keys().copied().filter(|seq| self.done.contains(seq)).collect();
         for seq in again {
             self.outbox.remove(&seq);
@@ -279,12 +279,12 @@ impl Model {
         }
     }
 
-    /// Whether everything is done that nothing ails.
+    /// Every healthy row is done.
     fn healthy_are_done(&self) -> bool {
         self.outbox.values().all(|event| self.done.contains(&event.seq) || !self.is_healthy(event))
     }
 
-    /// What is known of the first row that waits for no reason.
+    /// The facts about the first row that waits without a reason.
     fn explain(&self) {
         let waits = |event: &&&Event| !self.done.contains(&event.seq);
         let mut waiting = self.outbox.values().filter(|event| waits(&event));

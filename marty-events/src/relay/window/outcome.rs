@@ -1,4 +1,4 @@
-//! What becomes of the rows that are sent.
+//! The end of the rows that are sent.
 
 use std::time::Instant;
 
@@ -59,8 +59,8 @@ impl Window {
         self.advance(seq);
     }
 
-    /// The broker refused the row. It is held without its payload, and its key waits; what it costs the row is said by
-    /// [`refused`](Self::refused) or [`buried`](Self::buried). Answers `false` where too many rows are held: then it was left behind.
+    /// The broker refused the row. It is held without its payload, and its key waits. [`refused`](Self::refused) or
+    /// [`buried`](Self::buried) say its price. Answers `false` if too many rows are held: then it was left behind.
     pub(in crate::relay) fn judge(&mut self, seq: i64) -> bool {
         self.land(seq);
         self.hold(seq)
@@ -208,7 +208,7 @@ impl Window {
         }
     }
 
-    /// Whether rows that were left behind should be read again, where everything up to `reached` was read.
+    /// Rows that were left behind should be read again, if everything up to `reached` was read.
     pub(in crate::relay) fn pass_is_due(&self, reached: i64) -> bool {
         self.left.pass_is_due(reached)
     }
@@ -221,7 +221,7 @@ impl Window {
         self.left.pass()
     }
 
-    /// Gives a pass up, because the position reads once more what it would read.
+    /// Gives a pass up, because the position reads its rows once more.
     pub(in crate::relay) fn cancel_pass(&mut self) {
         self.left.cancel_pass();
     }

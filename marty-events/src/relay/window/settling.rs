@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Instant};
 use super::{State, Window};
 use crate::outbox::RowId;
 
-/// How many rows that somebody else has locked are tried at a time.
+/// The most rows locked by somebody else that are tried at a time.
 const MOST_LOCKED: usize = 1_000;
 
 impl Window {
@@ -28,7 +28,7 @@ impl Window {
         self.delivered.extend(self.locked.drain(..some));
     }
 
-    /// How many delivered rows are locked by somebody else.
+    /// The number of delivered rows that somebody else has locked.
     pub(in crate::relay) fn locked(&self) -> usize {
         self.locked.len()
     }

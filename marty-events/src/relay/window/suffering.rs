@@ -16,7 +16,7 @@ impl Window {
             }
             self.count_waiting_as_suffering();
         }
-        // Which of the rows that were under way is tried does not matter, as long as one is.
+        // Any of the rows that were in flight may be tried, as long as one is.
         let is_tried = self.destinations.may_send(place) || !self.tries_another(seq);
         if !is_tried {
             self.land(seq);
@@ -61,8 +61,8 @@ impl Window {
         self.reopen();
     }
 
-    /// Destinations with a row that was sent before `then`, and is still awaited, do not answer: what is under way to them takes no room
-    /// any more, and nothing further is sent there until one of these rows gets an answer. Answers whether there are new ones.
+    /// Destinations with a row that was sent before `then`, and is still awaited, do not answer: their rows in flight take no room any
+    /// more, and nothing further is sent there until one of these rows gets an answer. Answers `true` if there are new ones.
     pub(in crate::relay) fn set_aside_late(&mut self, then: Instant) -> bool {
         let late = |state: State| matches!(state, State::UnderWay { since } if since <= then);
         let mut places: Vec<_> = self.rows.values().filter(|row| late(row.state)).map(|row| row.place).collect();
@@ -92,7 +92,7 @@ impl Window {
         0 < new
     }
 
-    /// The destination answers, whatever it says.
+    /// The destination answers, be it with a refusal.
     pub(super) fn answered(&mut self, place: Place) {
         if self.destinations.answers(place) {
             self.reopen();
@@ -110,7 +110,7 @@ impl Window {
         self.count_as_suffering(&name);
     }
 
-    /// Shelves rows of a key. Where one has to be left behind, all later ones are.
+    /// Shelves rows of a key. If one has to be left behind, all later ones are.
     pub(super) fn shelve_all(&mut self, name: &Arc<str>, mut seqs: Vec<i64>) {
         // The later ones first: where one is left behind, those behind it are numbers by then and are left with it.
         seqs.sort_unstable_by(|one, other| other.cmp(one));
@@ -120,7 +120,7 @@ impl Window {
         self.review(name);
     }
 
-    /// What waits to be sent to a place that is closed now waits as numbers.
+    /// Rows that wait to be sent to a place that is closed now wait as numbers.
     pub(super) fn shelve_ready(&mut self, place: Place) {
         for seq in self.destinations.empty(place) {
             if self.rows.get(&seq).is_some_and(|row| row.state == State::Ready && row.place == place) {
@@ -163,7 +163,7 @@ impl Window {
         }
     }
 
-    /// Whether another row of the same topic is here that may be judged in this one's place.
+    /// Another row of the same topic is here that may be judged in this one's place.
     pub(super) fn tries_another(&self, seq: i64) -> bool {
         let Some(row) = self.rows.get(&seq) else { return false };
         let topic = self.destinations.topic_of(row.place);
@@ -175,7 +175,7 @@ impl Window {
         self.rows.values().any(is_tried)
     }
 
-    /// Leaves a row behind, and what follows it in its key.
+    /// Leaves a row behind, with its successors in its key.
     pub(super) fn leave(&mut self, seq: i64) {
         let Some(row) = self.forget(seq) else { return };
         let Some(name) = row.key else { return self.left.leave(seq, None, row.created_at) };

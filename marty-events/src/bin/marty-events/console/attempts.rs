@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(attempts.begin("127.0.0.1".parse().unwrap(), later), Ok(()));
         assert_eq!(attempts.begin(peer, begin + WINDOW), Ok(()));
         assert!(attempts.begin(peer, begin + WINDOW).is_err());
-        attempts.succeed(dependency);
+        attempts.succeed(neighbour);
         assert_eq!(attempts.begin(peer, begin + WINDOW), Ok(()));
     }
 

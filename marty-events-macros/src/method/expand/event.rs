@@ -1,0 +1,125 @@
+//! Building an event from the captured values.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::Ident;
+
+use super::capture::{field_name, id_name, value_name, values};
+use crate::{
+    method::model::{Event, Moment, Value, When},
+    syntax::kind::Kind,
+};
+
+/// The outcome that an event tells of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Built after the body.
+    Success,
+    /// Built before the body, in case the method fails.
+    Failure,
+}
+
+/// Statements that bind `__event` to the builder. `sink` takes a state that cannot be written.
+pub(super) fn event(
+    index: usize,
+    event: &Event,
+    outcome: Outcome,
+    sink: &TokenStream,
+    private: &TokenStream,
+) -> TokenStream {
+    let mixed = Span::mixed_site();
+    // The success event needs the same values, so the failure event gets copies.
+    let is_shared = outcome == Outcome::Failure && event.on.success();
+    let builder = Ident::new(
+        match event.kind {
+            Kind::Audit => "AuditEvent",
+            Kind::Domain => "DomainEvent",
+            Kind::Notification => "NotificationEvent",
+            Kind::Custom => "CustomEvent",
+        },
+        mixed,
+    );
+    let values: Vec<TokenStream> =
+        values(event).map(|(number, value)| given(index, number, value, is_shared, private)).collect();
+    let (new, given) = values.split_at(event.new.len());
+    let calls = event.calls.iter().zip(given).map(|(call, value)| {
+        let method = Ident::new(call.method, mixed);
+        quote_spanned!(call.argument.span.resolved_at(mixed)=> let __event = __event.#method(#value);)
+    });
+    let id = id(index, event, is_shared, private);
+    let span = event.span.resolved_at(mixed);
+    let create = match (event.kind, &event.id, new) {
+        (Kind::Domain, Some(_), [aggregate, event_type]) => {
+            quote_spanned!(span=> #private::#builder::new(#aggregate, __id, #event_type))
+        }
+        (Kind::Notification, Some(_), new) => quote_spanned!(span=> #private::#builder::new(#(#new,)* [__id])),
+        (Kind::Audit, Some(_), new) => quote_spanned!(span=> #private::#builder::new(#(#new),*).resource_id(__id)),
+        (Kind::Custom, Some(_), new) => quote_spanned!(span=> #private::#builder::new(#(#new),*).key(__id)),
+        (_, _, new) => quote_spanned!(span=> #private::#builder::new(#(#new),*)),
+    };
+    let states = event.states.iter().filter_map(|state| {
+        let (method, name) = (Ident::new(&state.name, mixed), field_name(index, state));
+        match (&state.when, outcome) {
+            (When::Before, _) => {
+                let state = if is_shared { quote!(#name.copy()) } else { quote!(#name) };
+                Some(quote_spanned!(mixed=> let __event = #sink.#method(__event, #state);))
+            }
+            (When::Success(result), Outcome::Success) => {
+                let (key, value) = (&state.name, &state.value);
+                let bound = result.as_ref().map(|result| bind(result, "__result"));
+                Some(quote_spanned! {state.span.resolved_at(mixed)=>
+                    let __event = {
+                        #bound
+                        #sink.#method(__event, #private::Data::whole().field(#key, &(#value)))
+                    };
+                })
+            }
+            _ => None,
+        }
+    });
+    quote_spanned! {mixed=>
+        #id
+        let __event = #create;
+        #(#calls)*
+        #(#states)*
+    }
+}
+
+/// `let result = __result;`, with the name as the user wrote it.
+pub(super) fn bind(name: &Ident, bound: &str) -> TokenStream {
+    let mixed = Span::mixed_site();
+    let bound = Ident::new(bound, mixed);
+    quote_spanned!(mixed=> let #name = #bound;)
+}
+
+fn given(index: usize, number: usize, value: &Value, is_shared: bool, private: &TokenStream) -> TokenStream {
+    let expression = &value.expression;
+    match &value.when {
+        Moment::InPlace => expression.clone(),
+        Moment::Before => {
+            let name = value_name(index, number);
+            shared(name.into_token_stream(), is_shared)
+        }
+        Moment::Success(result) => {
+            let bound = bind(result, "__result");
+            quote_spanned!(value.span.resolved_at(Span::mixed_site())=> { #bound #private::text(&(#expression)) })
+        }
+    }
+}
+
+fn shared(value: TokenStream, is_shared: bool) -> TokenStream {
+    if is_shared { quote!(::core::clone::Clone::clone(&#value)) } else { value }
+}
+
+fn id(index: usize, event: &Event, is_shared: bool, private: &TokenStream) -> Option<TokenStream> {
+    let id = event.id.as_ref()?;
+    let expression = &id.expression;
+    let mixed = Span::mixed_site();
+    Some(if id.is_of_result {
+        let name = Ident::new("__id", mixed);
+        quote_spanned!(id.span=> let #name = #private::id(&#expression);)
+    } else {
+        let name = shared(id_name(index).into_token_stream(), is_shared);
+        quote_spanned!(mixed=> let __id = #name;)
+    })
+}

@@ -1,0 +1,139 @@
+//! A browser without a window, driven by WebDriver (W3C "WebDriver", level 2): a handful of calls, which curl makes.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use marty_events_tests::{process::Watched, servers, wait};
+
+/// Chromium with a profile of its own, closed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Browser {
+    /// The driver's address and the session in it.
+    session: String,
+    _driver: Watched,
+    _profile: TempDir,
+}
+
+/// How an element is named once it is found.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+impl Browser {
+    /// Nothing, after reporting `test` as skipped, where there is no Chromium.
+    pub(crate) fn start(test: &str) -> Option<Self> {
+        let is_there = |program| Command::new(program).arg("--version").output().is_ok();
+        if !is_there("chromium") || !is_there("chromedriver") {
+            servers::skip(test, "chromium or chromedriver is missing; scripts/test installs them where it can");
+            return None;
+        }
+        let profile = tempfile::tempdir().expect("a folder");
+        let driver = Watched::start(Command::new("chromedriver").arg("--port=0"));
+        let port = std::iter::from_fn(|| driver.line(wait::DEADLINE))
+            .find_map(|line| {
+                line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok()
+            })
+            .expect("chromedriver says its port");
+        let arguments = [
+            "--headless",
+            // Root has no sandbox, and continuous integration runs as root.
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--window-size=1100,700",
+        ];
+        let profile_argument = format!("--user-data-dir={}", profile.path().display());
+        let arguments: Vec<&str> = arguments.into_iter().chain([profile_argument.as_str()]).collect();
+        let capabilities = json!({"capabilities": {"alwaysMatch": {
+            "browserName": "chrome",
+            "goog:chromeOptions": {"args": arguments},
+            // Of finding an element that the next page brings.
+            "timeouts": {"implicit": 10_000, "pageLoad": 30_000},
+        }}});
+        let sessions = format!("http://127.0.0.1:{port}/session");
+        let answer = call("POST", &sessions, Some(&capabilities));
+        let session = format!("{sessions}/{}", answer["sessionId"].as_str().expect("a session"));
+        Some(Self { session, _driver: driver, _profile: profile })
+    }
+
+    /// Loads a page.
+    pub(crate) fn go(&self, url: &str) {
+        self.post("url", &json!({"url": url}));
+    }
+
+    /// Clicks the first link or button with this text; answers when the page is loaded that it leads to.
+    pub(crate) fn click(&self, text: &str) {
+        let path = format!(
+            "//main//a[normalize-space()='{text}'] | //button[normalize-space()='{text}'] | //nav//a[normalize-space()='{text}']"
+        );
+        let element = self.find("xpath", &path);
+        self.post(&format!("element/{element}/click"), &json!({}));
+    }
+
+    /// Types into the field with this label.
+    pub(crate) fn fill(&self, label: &str, text: &str) {
+        let element = self.find("xpath", &format!("//input[@id = //label[normalize-space()='{label}']/@for]"));
+        self.post(&format!("element/{element}/value"), &json!({"text": text}));
+    }
+
+    /// The text of the first element that a CSS selector finds, as it is seen.
+    pub(crate) fn text(&self, selector: &str) -> String {
+        let element = self.find("css selector", selector);
+        let text = call("GET", &format!("{}/element/{element}/text", self.session), None);
+        text.as_str().expect("a text").to_owned()
+    }
+
+    /// What a script answers that the driver runs on the page, whatever the page's own policy.
+    pub(crate) fn run(&self, script: &str) -> Value {
+        self.post("execute/sync", &json!({"script": script, "args": []}))
+    }
+
+    fn find(&self, strategy: &str, value: &str) -> String {
+        let element = self.post("element", &json!({"using": strategy, "value": value}));
+        element[ELEMENT].as_str().expect("an element").to_owned()
+    }
+
+    fn post(&self, command: &str, body: &Value) -> Value {
+        call("POST", &format!("{}/{command}", self.session), Some(body))
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // The driver's end would leave Chromium running.
+        if !std::thread::panicking() {
+            call("DELETE", &self.session, None);
+            return;
+        }
+        let _ =
+            Command::new("curl").args(["--silent", "--max-time", "10", "--request", "DELETE", &self.session]).output();
+    }
+}
+
+fn call(method: &str, url: &str, body: Option<&Value>) -> Value {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error", "--max-time", "60", "--noproxy", "*", "--request", method, url]);
+    if body.is_some() {
+        curl.args(["--header", "Content-Type: application/json", "--data-binary", "@-"]);
+    }
+    curl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = curl.spawn().expect("curl is installed");
+    let mut input = running.stdin.take().expect("standard input is piped");
+    input.write_all(body.map(ToString::to_string).unwrap_or_default().as_bytes()).expect("curl reads");
+    drop(input);
+    let output = running.wait_with_output().expect("curl ends");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let answer: Value = serde_json::from_str(&text)
+        .unwrap_or_else(|_| panic!("chromedriver answers: {text}{}", String::from_utf8_lossy(&output.stderr)));
+    let value = &answer["value"];
+    assert!(value["error"].is_null(), "{method} {url}: {} {}", value["error"], value["message"]);
+    value.clone()
+}

@@ -1,0 +1,85 @@
+//! Fencing: a relay writes nothing under a term that is over.
+
+use std::time::Duration;
+
+use marty_events::{DomainEvent, OutboxRelay, OutboxTransaction, outbox::OutboxPool};
+use marty_events_tests::{topics, wait};
+use sqlx::{Database, Pool};
+
+use super::Scene;
+use crate::support::{
+    events::numbered,
+    service::{RunningRelay, config},
+};
+
+/// Gives all lanes to a relay that is not there.
+const TAKE_OVER: &str = "UPDATE event_outbox_lanes SET owner = '00000000-0000-4000-8000-000000000000', term = term + 1";
+/// Puts that relay in the place of the one on the list, whose lease it has; one that asks anew for its lanes is on it again.
+const REPLACE: &str = "UPDATE event_outbox_relays SET relay = '00000000-0000-4000-8000-000000000000'";
+/// Strikes it off the list.
+const FORGET: &str = "DELETE FROM event_outbox_relays";
+const EMPTY: &str = "DELETE FROM event_outbox";
+/// Gives all lanes to whoever asks for them first.
+const FREE: &str = "UPDATE event_outbox_lanes SET owner = NULL";
+
+impl<DB> Scene<DB>
+where
+    DB: Database<Connection: OutboxTransaction>,
+    OutboxPool: for<'p> From<&'p Pool<DB>>,
+{
+    /// Several relays share the work, and what each may settle ends with its term.
+    pub(super) async fn settles_nothing_under_an_old_term(self) {
+        // It asks for its lanes every 20 minutes, so it is the settling that finds out.
+        let hour = Duration::from_hours(1);
+        let relay = OutboxRelay::builder(&self.pool).config(config(&self.brokers, &self.prefix));
+        let relay = RunningRelay::start(relay.lease_time(hour).idle_poll(hour));
+        self.write((0..20).map(|key| numbered(&format!("k-{key}"), 0))).await;
+        self.reader.events(20).await;
+        self.until_empty().await;
+        let relays = self.outbox.relays().await.expect("the relays");
+        let [known] = &relays[..] else { panic!("{relays:?}") };
+        assert!(known.is_alive && known.lanes == (1..=16).collect::<Vec<_>>(), "{known:?}");
+        (self.execute)(self.pool.clone(), TAKE_OVER).await;
+        let relays = self.outbox.relays().await.expect("the relays");
+        assert!(relays.len() == 1 && relays[0].lanes.is_empty(), "{relays:?}");
+        // One: the settlement that finds out purges what is under way besides.
+        self.write([numbered("k-0", 1)]).await;
+        self.reader.events(21).await;
+        // Asked to go, it settles what it has sent, or would if it could.
+        relay.stop().await;
+        let stats = self.outbox.stats().await.expect("the counts");
+        assert_eq!((stats.pending, stats.published), (1, 20), "the later one is the new owner's to settle");
+        assert_eq!(self.outbox.relays().await.expect("the relays"), [], "it said that it is gone");
+    }
+
+    /// Nor does it count a refusal or bury an event.
+    pub(super) async fn judges_nothing_under_an_old_term(self) {
+        let topic = format!("{}.suite.account.moved", self.prefix);
+        topics::create(&self.brokers, &topic, 2_000).await;
+        let hour = Duration::from_hours(1);
+        for (round, max_attempts) in [2, 9].into_iter().enumerate() {
+            let relay = OutboxRelay::builder(&self.pool).config(config(&self.brokers, &self.prefix));
+            let relay = relay.lease_time(hour).idle_poll(hour).max_attempts(max_attempts);
+            let relay = RunningRelay::start(relay.retry_delay(wait::patient(Duration::from_secs(2))));
+            let key = format!("k-{round}");
+            self.write([DomainEvent::new("account", &key, "moved").data(&"x".repeat(5_000)).expect("JSON")]).await;
+            let attempts = async || {
+                let pending = self.outbox.pending(9).await.expect("the backlog");
+                pending.iter().filter(|event| event.key.as_ref() == Some(&key)).map(|event| event.attempts).next()
+            };
+            wait::until("a refusal", || async { (attempts().await == Some(1)).then_some(()) }).await;
+            (self.execute)(self.pool.clone(), TAKE_OVER).await;
+            (self.execute)(self.pool.clone(), REPLACE).await;
+            // It tries again, is refused again, and finds out.
+            wait::until("it to ask anew", || async { (self.outbox.relays().await.ok()?.len() == 2).then_some(()) })
+                .await;
+            relay.stop().await;
+            assert_eq!(attempts().await, Some(1), "it is the new owner's to judge");
+            assert_eq!(self.outbox.stats().await.expect("the counts").dead, 0);
+            // The next relay would rightly bury it.
+            (self.execute)(self.pool.clone(), EMPTY).await;
+            (self.execute)(self.pool.clone(), FREE).await;
+            (self.execute)(self.pool.clone(), FORGET).await;
+        }
+    }
+}

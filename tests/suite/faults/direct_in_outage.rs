@@ -1,0 +1,131 @@
+//! The direct road while the broker is away: a Kafka of this test's own, killed and started again on the same port and data.
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use marty_events::{
+    AuditEvent, AuditEventType, EventConfig, EventError, EventPublisher, OutboxRelay, OutboxRepository,
+};
+use marty_events_tests::{
+    database::TestDatabase,
+    kafka::{Reader, prefix},
+    private_servers::Server,
+    servers, wait,
+};
+
+use crate::support::{events::numbered, service::RunningRelay};
+
+/// Far below the 10 s for which the Kafka client tries.
+const AT_ONCE: Duration = Duration::from_secs(4);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn direct_events_go_into_the_outbox_at_once_while_the_broker_is_away_and_keep_their_order() {
+    let test = "direct_events_go_into_the_outbox_at_once_while_the_broker_is_away_and_keep_their_order";
+    if servers::kafka(test).is_none() {
+        return;
+    }
+    let Some(database) = TestDatabase::create(test).await else { return };
+    let (broker, bootstrap) = tokio::task::spawn_blocking(Server::kafka).await.unwrap();
+    let prefix = prefix();
+    let config = EventConfig::builder().service_name("suite").brokers(&bootstrap).topic_prefix(&prefix);
+    let config = config.database_url(&database.url).build().unwrap();
+    let publisher = EventPublisher::new(&config).unwrap();
+    let outbox = OutboxRepository::new(&database.pool);
+    let relay = OutboxRelay::builder(&database.pool).config(config).lease_time(Duration::from_secs(1));
+    let relay = RunningRelay::start(relay);
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        ids.push(publisher.publish(numbered("a-1", number)).await.unwrap());
+    }
+    assert_eq!(publisher.broker_away_since(), None);
+
+    broker.kill();
+    wait::until("the outage to be known", || async { publisher.broker_away_since() }).await;
+    let begun = Instant::now();
+    for number in 5..25 {
+        ids.push(publisher.publish(numbered("a-1", number)).await.unwrap());
+    }
+    let took = begun.elapsed();
+    assert!(took < AT_ONCE, "twenty events took {took:?}");
+    assert_eq!(outbox.pending(100).await.unwrap().len(), 20);
+
+    let again = tokio::task::spawn_blocking(move || (broker.up(), broker)).await.unwrap();
+    assert_eq!(again.0, bootstrap, "on the same port");
+    let mut number = 25;
+    let deadline = Instant::now() + wait::DEADLINE;
+    while publisher.broker_away_since().is_some() {
+        assert!(Instant::now() < deadline, "the outage ends");
+        ids.push(publisher.publish(numbered("a-1", number)).await.unwrap());
+        number += 1;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for number in number..number + 20 {
+        ids.push(publisher.publish(numbered("a-1", number)).await.unwrap());
+    }
+    let reader = Reader::start(&bootstrap, &prefix);
+    let records = reader.events(ids.len()).await;
+    relay.stop().await;
+    ids.push(publisher.publish(numbered("a-1", number + 20)).await.unwrap());
+    assert_eq!(outbox.pending(9).await.unwrap(), [], "it goes to the broker again, once its key has left the outbox");
+    let records = [records, vec![reader.events(ids.len()).await.pop().unwrap()]].concat();
+    let mut seen = HashSet::new();
+    let first = records.iter().filter_map(|record| record.id()).filter(|id| seen.insert((*id).to_owned()));
+    let expected: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    assert_eq!(first.collect::<Vec<_>>(), expected, "each under its id, none lost, in the order of publishing");
+    assert_eq!(outbox.stats().await.unwrap().pending, 0);
+}
+
+#[tokio::test]
+async fn a_publisher_finds_out_by_itself_and_whoever_waits_is_let_go() {
+    let test = "a_publisher_finds_out_by_itself_and_whoever_waits_is_let_go";
+    let Some(database) = TestDatabase::create(test).await else { return };
+    // Nobody listens there.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let config = EventConfig::builder().service_name("suite").brokers(free.to_string());
+    let publisher = EventPublisher::new(&config.clone().database_url(&database.url).build().unwrap()).unwrap();
+    let exported = || AuditEvent::new(AuditEventType::DataExported, "export", "report").resource_id("r-1");
+    for _ in 0..3 {
+        let begun = Instant::now();
+        publisher.publish(exported()).await.unwrap();
+        assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+    }
+    assert!(publisher.broker_away_since().is_some());
+    assert_eq!(OutboxRepository::new(&database.pool).pending(9).await.unwrap().len(), 3);
+
+    // Without an outbox a short outage is waited out, and nobody waits for a long one.
+    let without = config.producer_property("message.timeout.ms", "1000").build().unwrap();
+    let without = EventPublisher::new(&without).unwrap();
+    wait::until("more than the client's patience", || async {
+        let since = without.broker_away_since()?;
+        (Duration::from_secs(1) < jiff::Timestamp::now().duration_since(since).unsigned_abs()).then_some(())
+    })
+    .await;
+    let begun = Instant::now();
+    let refused = without.publish(exported()).await.unwrap_err();
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+    assert!(
+        matches!(&refused, EventError::Delivery { connection: Some(said), .. } if said.contains("no broker has answered")),
+        "{refused:?}"
+    );
+    assert!(refused.is_retryable());
+}
+
+#[tokio::test]
+async fn a_topic_that_does_not_exist_is_told_as_one() {
+    let test = "a_topic_that_does_not_exist_is_told_as_one";
+    if servers::kafka(test).is_none() {
+        return;
+    }
+    let (_broker, bootstrap) = tokio::task::spawn_blocking(Server::kafka_of_given_topics).await.unwrap();
+    let prefix = prefix();
+    let config = EventConfig::builder().service_name("suite").brokers(&bootstrap).topic_prefix(&prefix);
+    let config = config.producer_property("message.timeout.ms", "2000").build().unwrap();
+    let publisher = EventPublisher::new(&config).unwrap();
+    let error = publisher.publish(numbered("a-1", 1)).await.unwrap_err();
+    let expected = format!("{prefix}.suite.account.moved");
+    assert!(matches!(&error, EventError::UnknownTopic { topic, .. } if *topic == expected), "{error:?}");
+    assert!(error.to_string().contains(&expected) && !error.is_retryable(), "{error}");
+    assert_eq!(publisher.broker_away_since(), None, "the broker is there");
+}

@@ -1,0 +1,349 @@
+//! Networks that cut, delay and lose, and a cluster that loses its leader.
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use marty_events::{EventPublisher, OutboxRelay, OutboxRelayBuilder, OutboxRepository};
+use marty_events_tests::{
+    database::TestDatabase,
+    faulty_network::{Condition, FaultyNetwork},
+    kafka::{Reader, prefix},
+    private_servers::{Cluster, Server},
+    servers, topics, wait,
+};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::support::{
+    calling_service::{Caller, Scene},
+    events::{histories, numbered},
+    service::{RunningRelay, config},
+};
+
+const KEYS: usize = 20;
+
+/// Events that are written past all faults, a relay that is exposed to them, and what became of the events.
+struct Trial {
+    database: TestDatabase,
+    outbox: OutboxRepository,
+    publisher: EventPublisher,
+    bootstrap: String,
+    prefix: String,
+    written: BTreeSet<Uuid>,
+    rounds: usize,
+}
+
+impl Trial {
+    async fn new(test: &str, bootstrap: &str) -> Option<Self> {
+        Some(Self::with(TestDatabase::create(test).await?, bootstrap))
+    }
+
+    fn with(database: TestDatabase, bootstrap: &str) -> Self {
+        let prefix = prefix();
+        Self {
+            outbox: OutboxRepository::new(&database.pool),
+            publisher: EventPublisher::new(&config(bootstrap, &prefix)).expect("a publisher"),
+            database,
+            bootstrap: bootstrap.to_owned(),
+            prefix,
+            written: BTreeSet::new(),
+            rounds: 0,
+        }
+    }
+
+    fn relay(&self, pool: &PgPool) -> OutboxRelayBuilder {
+        OutboxRelay::builder(pool)
+            .config(config(&self.bootstrap, &self.prefix))
+            .lease_time(wait::patient(Duration::from_secs(1)))
+    }
+
+    /// A transaction with an event of every key.
+    async fn write(&mut self) {
+        let events = (0..KEYS).map(|key| numbered(&format!("k-{key}"), self.rounds));
+        let mut transaction = self.database.pool.begin().await.expect("a transaction");
+        let ids = self.publisher.publish_all_in(&mut transaction, events).await.expect("they are written");
+        transaction.commit().await.expect("the commit");
+        self.written.extend(ids);
+        self.rounds += 1;
+    }
+
+    async fn published(&self) -> u64 {
+        self.outbox.stats().await.expect("the counts").published
+    }
+
+    async fn until_pending(&self, count: u64) {
+        wait::until("an outbox that is emptied", || async {
+            (self.outbox.stats().await.ok()?.pending == count).then_some(())
+        })
+        .await;
+    }
+
+    async fn until_published(&self, count: u64) {
+        wait::until("progress", || async { (count <= self.published().await).then_some(()) }).await;
+    }
+
+    /// Everything arrives, in its order, no attempt is burnt, and nothing dies.
+    async fn passes(self) {
+        let refused = "SELECT count(*) FROM event_outbox WHERE attempts > 0";
+        wait::within(2 * wait::DEADLINE, "an empty outbox", || async {
+            let refused: i64 = sqlx::query_scalar(refused).fetch_one(&self.database.pool).await.expect("the rows");
+            assert_eq!(refused, 0, "a fault is no refusal");
+            (self.outbox.stats().await.ok()?.pending == 0).then_some(())
+        })
+        .await;
+        assert_eq!(self.outbox.stats().await.expect("the counts").dead, 0);
+        let records = Reader::start(&self.bootstrap, &self.prefix).events(self.written.len()).await;
+        let delivered: BTreeSet<Uuid> =
+            records.iter().map(|record| record.id().expect("an id").parse().expect("a UUID")).collect();
+        assert_eq!(delivered, self.written, "nothing lost, nothing invented, every redelivery under its first id");
+        for (key, history) in histories(&records) {
+            assert_eq!(
+                history,
+                (0..self.rounds).map(|round| i64::try_from(round).expect("a number")).collect::<Vec<_>>(),
+                "{key}"
+            );
+        }
+    }
+}
+
+/// A pool behind a network.
+fn pool_by(network: &FaultyNetwork, database: &TestDatabase) -> PgPool {
+    PgPool::connect_lazy(&network.url(&database.url)).expect("a URL")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_cut_off_again_and_again_costs_nothing() {
+    let test = "a_database_that_is_cut_off_again_and_again_costs_nothing";
+    let Some(brokers) = servers::kafka(test) else { return };
+    let Some(mut trial) = Trial::new(test, &brokers).await else { return };
+    let network = FaultyNetwork::start().await;
+    let relay = RunningRelay::start(trial.relay(&pool_by(&network, &trial.database)).batch_size(10));
+    for _ in 0..10 {
+        let before = trial.published().await;
+        for _ in 0..3 {
+            trial.write().await;
+        }
+        trial.until_published(before + 1).await;
+        network.cut();
+    }
+    network.set(Condition::Slow(Duration::from_millis(50)));
+    for _ in 0..3 {
+        trial.write().await;
+    }
+    trial.passes().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_server_that_is_killed_and_started_again_costs_nothing() {
+    let test = "a_database_server_that_is_killed_and_started_again_costs_nothing";
+    let (Some(brokers), Some(_)) = (servers::kafka(test), servers::postgres(test)) else { return };
+    let (server, admin) = tokio::task::spawn_blocking(Server::postgres).await.unwrap();
+    let server = Arc::new(server);
+    let mut trial = Trial::with(TestDatabase::create_on(admin).await, &brokers);
+    let relay = RunningRelay::start(trial.relay(&trial.database.pool).batch_size(10));
+    for _ in 0..3 {
+        let before = trial.published().await;
+        for _ in 0..5 {
+            trial.write().await;
+        }
+        trial.until_published(before + 1).await;
+        let server = server.clone();
+        let restarted = move || (server.kill(), server.up()).1;
+        let _ = tokio::task::spawn_blocking(restarted).await.unwrap();
+        // The pool still holds connections that are dead.
+        wait::until("a connection", || async { trial.outbox.stats().await.ok() }).await;
+    }
+    trial.write().await;
+    trial.passes().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_settlement_whose_answer_is_lost_is_made_again_in_time() {
+    let test = "a_settlement_whose_answer_is_lost_is_made_again_in_time";
+    let Some(brokers) = servers::kafka(test) else { return };
+    let Some(mut trial) = Trial::new(test, &brokers).await else { return };
+    let network = FaultyNetwork::start().await;
+    // It says seldom that it is alive, so what waits for a lock is its settlement.
+    let relay = trial.relay(&pool_by(&network, &trial.database)).listen(false).lease_time(Duration::from_mins(10));
+    let relay = RunningRelay::start(relay.idle_poll(Duration::from_mins(3)));
+    // By then each of its connections has the statement prepared, and has nothing to ask before it settles.
+    for _ in 0..12 {
+        trial.write().await;
+        trial.until_pending(0).await;
+    }
+
+    let mut lock = trial.database.pool.begin().await.unwrap();
+    // It would wait for a row's lock for a moment only.
+    sqlx::query("LOCK TABLE event_outbox_lanes").execute(&mut *lock).await.unwrap();
+    trial.write().await;
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND wait_event_type = 'Lock' AND query LIKE '%settled%'";
+    wait::until("a settlement on its way", || async {
+        let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&trial.database.pool).await.ok()?;
+        (waiting == 1).then_some(())
+    })
+    .await;
+    network.set(Condition::AnswersLost);
+    let lost = Instant::now();
+    lock.rollback().await.unwrap();
+    wait::until("a settlement", || async { (trial.outbox.stats().await.ok()?.pending < KEYS as u64).then_some(()) })
+        .await;
+    // The database has settled, and the relay does not know.
+    network.set(Condition::Good);
+    trial.write().await;
+    trial.until_pending(0).await;
+    wait::assert_within(lost, Duration::from_secs(20), "no answer is waited for longer than 10 s");
+    relay.stop().await;
+    assert_eq!(trial.published().await, trial.written.len() as u64, "each is counted once");
+    trial.passes().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_whose_answer_is_lost_is_counted_once() {
+    let test = "a_refusal_whose_answer_is_lost_is_counted_once";
+    let Some(brokers) = servers::kafka(test) else { return };
+    let Some(trial) = Trial::new(test, &brokers).await else { return };
+    let pool = &trial.database.pool;
+    topics::create(&brokers, &format!("{}.suite.account.moved", trial.prefix), 2_000).await;
+    let network = FaultyNetwork::start().await;
+    let hour = Duration::from_hours(1);
+    let relay = trial.relay(&pool_by(&network, &trial.database)).listen(false).lease_time(hour).idle_poll(hour);
+    let relay = RunningRelay::start(relay.retry_delay(hour));
+    wait::until("a relay with lanes", || async {
+        (trial.outbox.relays().await.ok()?.first()?.lanes.len() == 16).then_some(())
+    })
+    .await;
+    let slow =
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3); RETURN new; END $$;
+        CREATE TRIGGER slow BEFORE UPDATE ON event_outbox FOR EACH ROW EXECUTE FUNCTION slow()";
+    sqlx::raw_sql(slow).execute(pool).await.unwrap();
+    let mut transaction = pool.begin().await.unwrap();
+    let poison = marty_events::DomainEvent::new("account", "k", "moved").data(&"x".repeat(5_000)).unwrap();
+    trial.publisher.publish_in(&mut transaction, poison).await.unwrap();
+    transaction.commit().await.unwrap();
+    let refusing = async |elsewhere: i32| {
+        let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%refused AS%'
+            AND wait_event = 'PgSleep' AND pid NOT IN (pg_backend_pid(), $1)";
+        sqlx::query_scalar::<_, i32>(sql).bind(elsewhere).fetch_optional(pool).await.ok()?
+    };
+    let first = wait::until("a refusal on its way", || refusing(0)).await;
+    network.set(Condition::AnswersLost);
+    let attempts = async || Some(trial.outbox.pending(1).await.ok()?.first()?.attempts);
+    wait::until("a count that the relay does not know of", || async { (attempts().await == Some(1)).then_some(()) })
+        .await;
+    network.set(Condition::Good);
+    // It gives the connection up, and counts again on another one.
+    wait::until("the same on another connection", || refusing(first)).await;
+    relay.stop().await;
+    assert_eq!(attempts().await, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_behind_a_network_that_cuts_delays_and_loses_costs_nothing() {
+    let test = "a_broker_behind_a_network_that_cuts_delays_and_loses_costs_nothing";
+    if servers::kafka(test).is_none() {
+        return;
+    }
+    let network = FaultyNetwork::start().await;
+    let address = network.address();
+    let (_broker, server) = tokio::task::spawn_blocking(move || Server::kafka_behind(&address)).await.unwrap();
+    network.lead_to(&server);
+    let Some(mut trial) = Trial::new(test, &network.address()).await else { return };
+    let relay = RunningRelay::start(trial.relay(&trial.database.pool).batch_size(10));
+    for _ in 0..5 {
+        let before = trial.published().await;
+        for _ in 0..3 {
+            trial.write().await;
+        }
+        trial.until_published(before + 1).await;
+        network.cut();
+    }
+    network.set(Condition::Slow(Duration::from_millis(300)));
+    let before = trial.published().await;
+    trial.write().await;
+    trial.until_published(before + 1).await;
+    for lost in [Condition::AnswersLost, Condition::AllLost] {
+        network.set(lost);
+        trial.write().await;
+        let age = Duration::from_secs(3);
+        wait::until("events that wait", || async {
+            (age < trial.outbox.stats().await.ok()?.oldest_pending_age?).then_some(())
+        })
+        .await;
+        network.set(Condition::Good);
+        // The network says that the connections are gone, as a host that came back would.
+        network.cut();
+        trial.write().await;
+        wait::until("an empty outbox", || async { (trial.outbox.stats().await.ok()?.pending == 0).then_some(()) })
+            .await;
+    }
+    trial.passes().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_whose_leader_is_killed_loses_nothing() {
+    let test = "a_cluster_whose_leader_is_killed_loses_nothing";
+    if servers::kafka(test).is_none() {
+        return;
+    }
+    let cluster = Arc::new(tokio::task::spawn_blocking(Cluster::start).await.unwrap());
+    let Some(mut trial) = Trial::new(test, &cluster.bootstrap()).await else { return };
+    let relay = RunningRelay::start(trial.relay(&trial.database.pool).batch_size(20));
+    trial.write().await;
+    trial.until_published(KEYS as u64).await;
+    let topic = format!("{}.suite.account.moved", trial.prefix);
+    for _ in 0..2 {
+        let leader = topics::leader(&trial.bootstrap, &topic).await;
+        let before = trial.published().await;
+        for _ in 0..5 {
+            trial.write().await;
+        }
+        trial.until_published(before + 1).await;
+        cluster.node(leader).kill();
+        let before = trial.published().await;
+        for _ in 0..5 {
+            trial.write().await;
+        }
+        // The other two go on without it.
+        trial.until_published(before + 5 * KEYS as u64).await;
+        // Where they must not, a broker that has too few copies is as good as none.
+        topics::alter(&trial.bootstrap, &topic, &[("min.insync.replicas", "3")]).await;
+        trial.write().await;
+        wait::until("events that wait", || async {
+            (Duration::from_secs(3) < trial.outbox.stats().await.ok()?.oldest_pending_age?).then_some(())
+        })
+        .await;
+        let again = cluster.clone();
+        let _ = tokio::task::spawn_blocking(move || again.node(leader).up()).await.unwrap();
+        topics::until_whole(&trial.bootstrap, &topic).await;
+        // As before.
+        topics::alter(&trial.bootstrap, &topic, &[]).await;
+    }
+    trial.passes().await;
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn a_direct_event_with_nowhere_to_go_is_reported_in_time() {
+    let Some(scene) = Scene::new("a_direct_event_with_nowhere_to_go_is_reported_in_time").await else { return };
+    let network = FaultyNetwork::start().await;
+    let database = network.url(&scene.database.url);
+    // The broker is away, and so is the database, which does not even say so.
+    network.set(Condition::AllLost);
+    let mut command = scene.caller("export");
+    command.env("DATABASE_URL", database).env("KAFKA_BROKERS", "127.0.0.1:1");
+    command.env("KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS", "500");
+    let caller = Caller::start(&mut command).await;
+    assert_eq!(caller.answer.kind, "ok", "the work is done: {:?}", caller.answer);
+    let end = caller.end().await;
+    end.assert_counted("direct", "failed", 1);
+    end.assert_error("the outbox could not keep a direct event either");
+    end.assert_error("an event was not published");
+    assert_eq!((scene.delivered().await, scene.kept().await.len()), (0, 0));
+}

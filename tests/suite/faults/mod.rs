@@ -1,0 +1,10 @@
+//! Promises under faults: a service, relay, broker, database or network fails in each test.
+
+mod abandoned_calls;
+mod broker_outage;
+mod chaos;
+mod database_refusals;
+mod direct_in_outage;
+mod killed_service;
+mod lost_connections;
+mod set_back;

@@ -1,0 +1,11 @@
+//! The command `marty-events`, as an operator runs it.
+
+mod cleanup;
+mod control_characters;
+mod dead_letters;
+mod doctor;
+mod help;
+mod relay;
+mod secured;
+mod tail;
+mod terminal;

@@ -1,0 +1,9 @@
+//! Parts that tests of several files share: services, events, proxies and other programs.
+
+pub(crate) mod calling_service;
+pub(crate) mod counting_proxy;
+pub(crate) mod events;
+pub(crate) mod kafka_connect;
+pub(crate) mod operator;
+pub(crate) mod pgbouncer;
+pub(crate) mod service;
