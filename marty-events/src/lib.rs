@@ -11,8 +11,13 @@
 //! - [`EventConfig`]: the environment's variables, and the builder
 //! - [`EventContext`]: the facts that the events of a request have in common
 //! - `testing::EventRecorder` (feature `testing`): the events that a test published
+//!
+//! With no feature at all the crate has the types of events and [`EventContext`]. A database feature (`postgres`, `mysql`, `sqlite`) adds the
+//! outbox, and `kafka` the Kafka client. Both are default features, and [`OutboxRelay`] needs both.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Users name features of theirs, which imply the private ones.
+#![cfg_attr(docsrs, doc(auto_cfg(hide(feature = "_envelope", feature = "_publisher", feature = "_database"))))]
 
 #[doc(hidden)]
 pub mod __private;
@@ -20,6 +25,7 @@ pub mod __private;
 #[cfg(any(all(feature = "_envelope", not(doctest)), all(feature = "testing", feature = "sqlite", feature = "kafka")))]
 pub mod attributes;
 #[cfg(feature = "_publisher")]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "kafka", feature = "postgres", feature = "mysql", feature = "sqlite"))))]
 pub mod config;
 mod error;
 mod event;
@@ -30,6 +36,7 @@ mod macros;
 #[cfg(feature = "_publisher")]
 mod observe;
 #[cfg(feature = "_database")]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))))]
 pub mod outbox;
 #[cfg(feature = "_envelope")]
 mod publisher;

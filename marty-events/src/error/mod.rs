@@ -72,7 +72,7 @@ pub enum EventError {
     /// The event has no way to go: this build has no Kafka client, which is the feature `kafka`, and no outbox is configured
     /// (`DATABASE_URL`). An event with a transaction needs neither.
     #[error(
-        "event {id} for topic `{topic}` was not published, because this build has no Kafka client and keeps direct events in the outbox of DATABASE_URL; set it, publish with a transaction, or enable the `kafka` feature of marty-events"
+        "event {id} for topic `{topic}` was not published: this build has no Kafka client, and DATABASE_URL names no outbox to keep it; set DATABASE_URL, publish in a transaction, or enable the `kafka` feature of marty-events"
     )]
     NoKafkaClient {
         /// The event's id.
