@@ -48,7 +48,7 @@ async fn without_the_kafka_client_the_outbox_keeps_direct_events_and_those_of_tr
     let mut transaction = pool.begin().await.expect("a transaction");
     publisher.publish_in(&mut transaction, created).await.expect("it is written");
     transaction.rollback().await.expect("a rollback");
-    assert_eq!(kept(&pool).await, ["user_login", "user_created"]);
+    assert_eq!(kept(&pool).await, ["user.login", "user_created"]);
     EventsGuard::of(live, Duration::from_secs(20)).shutdown().await.expect("nothing is outstanding");
     assert!(matches!(publisher.publish(login()).await, Err(EventError::ShutDown)));
 }
@@ -62,7 +62,7 @@ async fn a_shutdown_waits_for_the_outbox_where_the_caller_has_given_up() {
     assert!(given_up.is_err(), "the outbox is locked");
     locking.rollback().await.expect("an end");
     EventsGuard::of(live, Duration::from_secs(20)).shutdown().await.expect("nothing is outstanding");
-    assert_eq!(kept(&pool).await, ["user_login"]);
+    assert_eq!(kept(&pool).await, ["user.login"]);
 }
 
 #[tokio::test]
