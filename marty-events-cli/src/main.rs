@@ -12,6 +12,9 @@
 //! exit   plain   time                         exit codes, harmless texts, durations
 //! ```
 
+#[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
+compile_error!("the command needs a database; enable the feature `postgres`, `mysql` or `sqlite`");
+
 mod arguments;
 mod commands;
 mod confirm;

@@ -1,6 +1,8 @@
 //! The errors after which another try may help.
 
-use crate::{EventError, outbox::Fault};
+use crate::EventError;
+#[cfg(feature = "_database")]
+use crate::outbox::Fault;
 
 impl EventError {
     /// The same call may succeed when it is simply made again: the cause is a connection, a time-out, a deadlock or a full queue, and not
@@ -8,7 +10,9 @@ impl EventError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
+            #[cfg(feature = "kafka")]
             Self::Delivery { source, .. } | Self::Kafka(source) => !crate::kafka::is_lasting(&**source),
+            #[cfg(feature = "_database")]
             Self::Outbox { source, .. } => Fault::behind(&**source).is_some_and(Fault::is_passing),
             Self::OrderingConflict { .. } | Self::WriteConflict { .. } => true,
             _ => false,
@@ -16,6 +20,7 @@ impl EventError {
     }
 
     /// Another transaction came first, and nothing is wrong with the database.
+    #[cfg(all(feature = "kafka", feature = "_database"))]
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(self, Self::Outbox { source, .. } if Fault::behind(&**source) == Some(Fault::Conflict))
     }

@@ -1,8 +1,10 @@
 //! The events of one call, from the end of the body to their hand-over.
 
 use super::hand_over::log;
+#[cfg(feature = "_database")]
+use crate::OutboxTransaction;
 use crate::{
-    Event, EventError, OutboxTransaction,
+    Event, EventError,
     event::{AuditEvent, CustomEvent, DomainEvent, Json, NotificationEvent, data::Data},
     publisher,
 };
@@ -17,6 +19,7 @@ pub struct Batch {
 struct Entry {
     event: Event,
     /// Sent directly, even beside a handle.
+    #[cfg_attr(not(feature = "_database"), expect(dead_code, reason = "all events are sent directly"))]
     is_direct: bool,
     /// The method fails if the event, sent directly, is not published.
     is_strict: bool,
@@ -88,6 +91,7 @@ impl Batch {
     }
 
     /// Writes the events in `transaction`, in one round trip. Then sends those with `delivery = "direct"`.
+    #[cfg(feature = "_database")]
     pub(super) async fn write_in(self, transaction: &mut dyn OutboxTransaction) -> Result<(), EventError> {
         let (direct, written): (Vec<_>, Vec<_>) = self.entries.into_iter().partition(|entry| entry.is_direct);
         if !written.is_empty() {

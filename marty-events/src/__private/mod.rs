@@ -34,17 +34,26 @@
 
 #![allow(clippy::must_use_candidate, missing_docs, reason = "called by generated code only")]
 
+#[cfg(feature = "_envelope")]
 mod batch;
 mod capture;
+#[cfg(feature = "_envelope")]
 mod failures;
+#[cfg(feature = "_envelope")]
 mod hand_over;
+#[cfg(feature = "_envelope")]
 pub mod handle;
+#[cfg(feature = "_envelope")]
 pub mod outcome;
 
+#[cfg(feature = "_envelope")]
 pub use batch::{Batch, Builder};
 pub use capture::{ErrorText, EventId, EventText, error_text, failure_text, id, text};
+#[cfg(feature = "_envelope")]
 pub use failures::Failures;
+#[cfg(feature = "_envelope")]
 pub use hand_over::{CanFail, Direct, FromEventError, HandOver, HandingOver, IsSilent, Outbox, Tells};
+#[cfg(feature = "_envelope")]
 pub use outcome::Answer;
 
 pub use crate::event::data::{Data, EventData};
@@ -53,6 +62,7 @@ pub use crate::event::{
 };
 
 /// Completes an event, drops it and answers its size. Benchmarks use it.
+#[cfg(feature = "_envelope")]
 pub fn completed(event: impl Into<crate::Event>) -> Result<usize, crate::EventError> {
     Ok(crate::publisher()?.complete(event.into())?.size())
 }

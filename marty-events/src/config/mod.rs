@@ -18,6 +18,10 @@
 //! | `KAFKA_SSL_CA_LOCATION` | the system's | file or directory of CA certificates |
 //! | `KAFKA_PRODUCER_<PROPERTY>` | | a librdkafka producer property, `_` for `.`; one that breaks a promise of the library is refused |
 //! | `ENABLE_EVENT_TRACING`, `ENABLE_EVENT_METRICS` | `true` | spans, and the trace context in events; metrics |
+//!
+//! A build without the feature `kafka` reads and checks the variables `KAFKA_*` too, because services and relays share an environment. Three
+//! checks need the Kafka client: the names and values of `KAFKA_PRODUCER_<PROPERTY>`, whether the build has TLS, and whether it has GSSAPI.
+//! There `KAFKA_BROKERS=embedded` and `USE_OUTBOX_PATTERN=false` are refused. A build without a database does not read `EVENT_OUTBOX_TABLE`.
 
 mod builder;
 mod mask;
@@ -32,13 +36,17 @@ use std::{fmt, time::Duration};
 
 pub use builder::EventConfigBuilder;
 
+#[cfg(feature = "_database")]
+use crate::outbox::OutboxTable;
 use crate::{
     ConfigError,
     event::{source::Source, topic::TopicPattern},
-    outbox::OutboxTable,
 };
 use security::Security;
 use values::{Secret, Values};
+
+/// librdkafka's default of `message.max.bytes` (CONFIGURATION.md).
+const LONGEST_MESSAGE: usize = 1_000_000;
 
 /// A checked configuration. Its `Debug` shows no secret.
 ///
@@ -50,12 +58,20 @@ use values::{Secret, Values};
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
+#[cfg_attr(
+    not(all(feature = "kafka", feature = "_database")),
+    expect(
+        dead_code,
+        reason = "checked for all processes of an environment, and used where the build has a use for it"
+    )
+)]
 pub struct EventConfig {
     service_name: String,
     service_version: String,
     brokers: Brokers,
     topic_prefix: String,
     domain_topic: TopicPattern,
+    #[cfg(feature = "_database")]
     outbox_table: OutboxTable,
     database_url: Option<Secret>,
     use_outbox: bool,
@@ -115,6 +131,7 @@ impl EventConfig {
             brokers: Brokers::Embedded,
             topic_prefix: read::DEFAULT_PREFIX.to_owned(),
             domain_topic: TopicPattern::default(),
+            #[cfg(feature = "_database")]
             outbox_table: OutboxTable::default(),
             database_url: None,
             use_outbox: true,
@@ -139,20 +156,32 @@ impl EventConfig {
     }
 
     /// The outbox table.
+    #[cfg(feature = "_database")]
     #[must_use]
     pub fn outbox_table(&self) -> &OutboxTable {
         &self.outbox_table
+    }
+
+    /// How many bytes the producer takes, as a record batch with one event (`KAFKA_PRODUCER_MESSAGE_MAX_BYTES`).
+    #[must_use]
+    pub fn max_message_bytes(&self) -> usize {
+        self.producer_properties()
+            .find(|(name, _)| *name == "message.max.bytes")
+            .and_then(|(_, value)| value.parse().ok())
+            .unwrap_or(LONGEST_MESSAGE)
     }
 
     pub(crate) fn brokers(&self) -> &Brokers {
         &self.brokers
     }
 
+    #[cfg(feature = "_database")]
     pub(crate) fn database_url(&self) -> Option<&str> {
         self.database_url.as_ref().map(Secret::reveal)
     }
 
     /// If true, an event with a transaction goes through the outbox; otherwise it is sent before the commit.
+    #[cfg(all(feature = "kafka", feature = "_database"))]
     pub(crate) fn uses_outbox(&self) -> bool {
         self.use_outbox
     }
@@ -166,6 +195,7 @@ impl EventConfig {
     }
 
     /// If true, events carry the current trace, and sending them makes spans.
+    #[cfg(feature = "kafka")]
     pub(crate) fn traces(&self) -> bool {
         self.tracing
     }
@@ -181,8 +211,9 @@ impl EventConfig {
     }
 
     /// The client's authentication to the brokers, as librdkafka's properties.
+    #[cfg(feature = "kafka")]
     pub(crate) fn security_properties(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.security.properties()
+        self.security.iter().map(|(name, value)| (*name, value.reveal()))
     }
 
     /// The properties that were passed through.
@@ -191,6 +222,7 @@ impl EventConfig {
     }
 
     /// Those of them that are about connections.
+    #[cfg(feature = "kafka")]
     pub(crate) fn connection_properties(&self) -> impl Iterator<Item = (&str, &str)> {
         self.producer_properties().filter(|(name, _)| producer::is_of_connections(name))
     }
@@ -206,5 +238,5 @@ impl fmt::Display for Brokers {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "kafka", feature = "_database"))]
 mod tests;

@@ -1,13 +1,18 @@
 //! Properties that are passed through to librdkafka's producer.
 
+#[cfg(feature = "kafka")]
 use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaConfRes};
 
 use super::{properties, reader::Reader, values::Secret};
 
 pub(super) const PREFIX: &str = "KAFKA_PRODUCER_";
 
+/// A problem, and the accepted values.
+type Refused = (String, String);
+
 /// The beginnings of the names of properties about connections, which concern every client of the brokers (librdkafka,
 /// CONFIGURATION.md).
+#[cfg(feature = "kafka")]
 const OF_CONNECTIONS: [&str; 10] = [
     "ssl.",
     "sasl.",
@@ -21,6 +26,7 @@ const OF_CONNECTIONS: [&str; 10] = [
     "connections.",
 ];
 
+#[cfg(feature = "kafka")]
 pub(super) fn is_of_connections(property: &str) -> bool {
     OF_CONNECTIONS.iter().any(|beginning| property.starts_with(beginning))
 }
@@ -62,7 +68,12 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Vec<(String, Secret)> {
             Some(other) if other.meaning == meaning => {}
             Some(other) => {
                 let problem = format!("{} is the same property and has another value", other.variable);
-                reader.fault(&variable, &problem, "leave one of them out");
+                if cfg!(feature = "kafka") {
+                    reader.fault(&variable, &problem, "leave one of them out");
+                } else {
+                    // A misspelt name was not found.
+                    reader.fault_of_secret(&variable, &problem, "leave one of them out");
+                }
             }
         }
     }
@@ -78,14 +89,28 @@ fn is_service_link(name: &str) -> bool {
     name.contains("_SERVICE_HOST_") || name.contains("_SERVICE_PORT_") || name.ends_with("_PORT_") || is_numbered
 }
 
+/// Without the client, its names and its reading of values are not known: the written text counts.
+#[cfg(not(feature = "kafka"))]
+fn meaning(property: &str, value: &str) -> Result<String, Refused> {
+    properties::refusal(property, value).map_or_else(|| Ok(value.to_owned()), Err)
+}
+
+/// Only known names are refused without the client, so that their values may be shown.
+#[cfg(not(feature = "kafka"))]
+fn is_unknown(_: &str) -> bool {
+    false
+}
+
 /// True if librdkafka has no such property.
+#[cfg(feature = "kafka")]
 fn is_unknown(property: &str) -> bool {
     let set = ClientConfig::new().set(property, "").create_native_config();
     matches!(set, Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)))
 }
 
 /// The value as the client reads it, or the reason why it cannot be passed through, with the accepted values.
-fn meaning(property: &str, value: &str) -> Result<String, (String, String)> {
+#[cfg(feature = "kafka")]
+fn meaning(property: &str, value: &str) -> Result<String, Refused> {
     let meaning = as_read(property, value);
     // A property with a variable of its own is refused with that variable's name, independent of its value.
     if let Some(refused) = properties::refusal(property, meaning.as_deref().unwrap_or(value)) {
@@ -108,6 +133,7 @@ fn meaning(property: &str, value: &str) -> Result<String, (String, String)> {
     Ok(meaning)
 }
 
+#[cfg(feature = "kafka")]
 fn as_read(property: &str, value: &str) -> Result<String, KafkaError> {
     ClientConfig::new().set(property, value).create_native_config()?.get(property)
 }

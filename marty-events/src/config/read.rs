@@ -8,16 +8,19 @@ use super::{
     security,
     values::{Secret, Values},
 };
+#[cfg(feature = "_database")]
+use crate::outbox::OutboxTable;
 use crate::{
     error::ConfigError,
     event::topic::{self, TopicPattern},
-    outbox::{LONGEST_TIME, OutboxTable},
 };
 
 pub(super) const DEFAULT_VERSION: &str = "0.0.0";
 pub(super) const DEFAULT_PREFIX: &str = "marty";
 pub(super) const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_BROKERS: &str = "localhost:9092";
+/// A hundred years: a longer time could not be added to a point in time.
+const LONGEST_SHUTDOWN_TIMEOUT: Duration = Duration::from_hours(24 * 365 * 100);
 
 pub(super) fn read(values: &Values) -> Result<EventConfig, ConfigError> {
     let mut reader = Reader { values, faults: Vec::new() };
@@ -28,6 +31,7 @@ pub(super) fn read(values: &Values) -> Result<EventConfig, ConfigError> {
         brokers: brokers(reader),
         topic_prefix: topic_prefix(reader),
         domain_topic: domain_topic(reader),
+        #[cfg(feature = "_database")]
         outbox_table: outbox_table(reader),
         database_url: database_url(reader),
         use_outbox: use_outbox(reader),
@@ -106,6 +110,7 @@ fn domain_topic(reader: &mut Reader<'_>) -> TopicPattern {
     })
 }
 
+#[cfg(feature = "_database")]
 fn outbox_table(reader: &mut Reader<'_>) -> OutboxTable {
     let name = "EVENT_OUTBOX_TABLE";
     let Some(table) = reader.optional(name) else { return OutboxTable::default() };
@@ -160,7 +165,13 @@ fn bracketed_host(url: &str) -> Option<&str> {
 fn use_outbox(reader: &mut Reader<'_>) -> bool {
     let name = "USE_OUTBOX_PATTERN";
     let use_outbox = reader.flag(name, true);
-    if !use_outbox && !reader.flag("EVENT_ALLOW_DUAL_WRITE", false) {
+    if !use_outbox && cfg!(not(feature = "kafka")) {
+        reader.fault(
+            name,
+            "this build has no Kafka client that could send events",
+            "leave it at true, or enable the Cargo feature `kafka`",
+        );
+    } else if !use_outbox && !reader.flag("EVENT_ALLOW_DUAL_WRITE", false) {
         reader.fault(
             name,
             "events would be sent before the commit, so that a rollback leaves an event of what never happened",
@@ -174,7 +185,8 @@ fn shutdown_timeout(reader: &mut Reader<'_>) -> Duration {
     let name = "EVENT_SHUTDOWN_TIMEOUT";
     let Some(text) = reader.optional(name) else { return DEFAULT_SHUTDOWN_TIMEOUT };
     let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite());
-    let limit = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.min(LONGEST_TIME.as_secs_f64())).ok());
+    let limit = seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds.min(LONGEST_SHUTDOWN_TIMEOUT.as_secs_f64())).ok());
     limit.unwrap_or_else(|| {
         reader.fault(name, "it is not a time", "write a number of seconds, for example 10 or 2.5");
         DEFAULT_SHUTDOWN_TIMEOUT

@@ -4,45 +4,37 @@ use std::path::Path;
 
 use super::{reader::Reader, values::Secret};
 
-#[derive(Debug, Clone, Default)]
-pub(super) struct Security {
-    protocol: Option<&'static str>,
-    mechanism: Option<&'static str>,
-    username: Option<String>,
-    password: Option<Secret>,
-    ca_location: Option<String>,
-}
+/// librdkafka's properties. There are none without a protocol.
+pub(super) type Security = Vec<(&'static str, Secret)>;
 
 const PROTOCOLS: [&str; 4] = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
 const MECHANISMS: [&str; 5] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER"];
-const HAS_TLS: bool = cfg!(any(feature = "kafka-ssl", feature = "kafka-ssl-vendored"));
+/// Without the Kafka client nothing in this process needs it.
+const LACKS_TLS: bool = cfg!(all(feature = "kafka", not(any(feature = "kafka-ssl", feature = "kafka-ssl-vendored"))));
+const LACKS_GSSAPI: bool = cfg!(all(feature = "kafka", not(feature = "kafka-gssapi")));
 const TLS_FEATURE: &str = "enable the Cargo feature `kafka-ssl` (the system's OpenSSL) or `kafka-ssl-vendored`";
-
-impl Security {
-    /// None without a protocol.
-    pub(super) fn properties(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let all = [
-            ("security.protocol", self.protocol),
-            ("sasl.mechanism", self.mechanism),
-            ("sasl.username", self.username.as_deref()),
-            ("sasl.password", self.password.as_ref().map(Secret::reveal)),
-            ("ssl.ca.location", self.ca_location.as_deref()),
-        ];
-        let is_set = self.protocol.is_some();
-        all.into_iter().filter_map(move |(name, value)| Some((name, value.filter(|_| is_set)?)))
-    }
-}
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Security {
     let protocol = protocol(reader);
     let is_sasl = protocol.is_some_and(|protocol| protocol.starts_with("sasl"));
     let is_tls = protocol.is_some_and(|protocol| protocol.ends_with("ssl"));
-    if is_tls && !HAS_TLS {
+    if is_tls && LACKS_TLS {
         reader.fault("KAFKA_SECURITY_PROTOCOL", "this build has no TLS", TLS_FEATURE);
     }
     let mechanism = mechanism(reader, is_sasl);
     let (username, password) = credentials(reader, mechanism);
-    Security { protocol, mechanism, username, password, ca_location: ca_location(reader, is_tls) }
+    let ca_location = ca_location(reader, is_tls);
+    if protocol.is_none() {
+        return Security::new();
+    }
+    let all = [
+        ("security.protocol", protocol),
+        ("sasl.mechanism", mechanism),
+        ("sasl.username", username),
+        ("sasl.password", password),
+        ("ssl.ca.location", ca_location),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, Secret::new(value?)))).collect()
 }
 
 fn protocol(reader: &mut Reader<'_>) -> Option<&'static str> {
@@ -78,10 +70,10 @@ fn mechanism(reader: &mut Reader<'_>, is_sasl: bool) -> Option<&'static str> {
                 "set KAFKA_SECURITY_PROTOCOL to sasl_plaintext or sasl_ssl",
             );
         }
-        Some("GSSAPI") if !cfg!(feature = "kafka-gssapi") => {
+        Some("GSSAPI") if LACKS_GSSAPI => {
             reader.fault(name, "this build has no GSSAPI", "enable the Cargo feature `kafka-gssapi`");
         }
-        Some("SCRAM-SHA-256" | "SCRAM-SHA-512" | "OAUTHBEARER") if !HAS_TLS => {
+        Some("SCRAM-SHA-256" | "SCRAM-SHA-512" | "OAUTHBEARER") if LACKS_TLS => {
             reader.fault(name, "this build has PLAIN only", TLS_FEATURE);
         }
         Some(_) => {}
@@ -89,7 +81,7 @@ fn mechanism(reader: &mut Reader<'_>, is_sasl: bool) -> Option<&'static str> {
     known
 }
 
-fn credentials(reader: &mut Reader<'_>, mechanism: Option<&'static str>) -> (Option<String>, Option<Secret>) {
+fn credentials<'a>(reader: &mut Reader<'a>, mechanism: Option<&str>) -> (Option<&'a str>, Option<&'a str>) {
     let needed = mechanism.is_some_and(|mechanism| mechanism == "PLAIN" || mechanism.starts_with("SCRAM"));
     for name in ["KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"] {
         match (reader.optional(name), mechanism) {
@@ -102,11 +94,10 @@ fn credentials(reader: &mut Reader<'_>, mechanism: Option<&'static str>) -> (Opt
             _ => {}
         }
     }
-    let username = reader.optional("KAFKA_SASL_USERNAME").map(str::to_owned);
-    (username, reader.optional("KAFKA_SASL_PASSWORD").map(Secret::new))
+    (reader.optional("KAFKA_SASL_USERNAME"), reader.optional("KAFKA_SASL_PASSWORD"))
 }
 
-fn ca_location(reader: &mut Reader<'_>, is_tls: bool) -> Option<String> {
+fn ca_location<'a>(reader: &mut Reader<'a>, is_tls: bool) -> Option<&'a str> {
     let name = "KAFKA_SSL_CA_LOCATION";
     let path = reader.optional(name)?;
     if !is_tls {
@@ -119,5 +110,5 @@ fn ca_location(reader: &mut Reader<'_>, is_tls: bool) -> Option<String> {
             "name a file or a directory of CA certificates in PEM form",
         );
     }
-    Some(path.to_owned())
+    Some(path)
 }

@@ -40,7 +40,6 @@ impl Fault {
         match error {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => Self::Outage,
             sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) | sqlx::Error::PoolClosed => Self::NotAdmitted,
-            // `None` where no driver is built in.
             sqlx::Error::Database(error) => of_database(&**error).unwrap_or(Self::Refused),
             _ => Self::Refused,
         }
@@ -57,12 +56,7 @@ impl Fault {
     }
 }
 
-#[cfg_attr(
-    not(any(feature = "postgres", feature = "mysql", feature = "sqlite")),
-    expect(clippy::unnecessary_wraps, reason = "there is an answer where a driver is built in")
-)]
 fn of_database(error: &dyn sqlx::error::DatabaseError) -> Option<Fault> {
-    let _ = error;
     #[cfg(feature = "postgres")]
     if let Some(error) = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
         return Some(postgres::fault(error.code(), error.routine(), error.message()));

@@ -49,9 +49,6 @@ pub enum OutboxConnection<'a> {
     /// A SQLite connection.
     #[cfg(feature = "sqlite")]
     Sqlite(&'a mut SqliteConnection),
-    #[doc(hidden)]
-    #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-    None(&'a mut super::NoDatabase),
 }
 
 #[cfg(feature = "postgres")]

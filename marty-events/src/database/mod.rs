@@ -4,8 +4,6 @@ mod fault;
 mod handle;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod link;
-#[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-mod no_database;
 mod pool;
 mod quotes;
 mod table;
@@ -14,8 +12,6 @@ pub(crate) use fault::Fault;
 pub use handle::{OutboxConnection, OutboxTransaction};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use link::Link;
-#[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-pub(crate) use no_database::NoDatabase;
 pub use pool::OutboxPool;
 #[cfg(feature = "postgres")]
 pub(crate) use pool::plain;

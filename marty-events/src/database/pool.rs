@@ -28,9 +28,6 @@ pub enum OutboxPool {
     /// SQLite.
     #[cfg(feature = "sqlite")]
     Sqlite(SqlitePool),
-    #[doc(hidden)]
-    #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-    None(super::NoDatabase),
 }
 
 impl OutboxPool {
@@ -96,8 +93,6 @@ impl OutboxPool {
             }
             #[cfg(feature = "sqlite")]
             Self::Sqlite(pool) => Self::Sqlite(pool.clone()),
-            #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-            Self::None(none) => Self::None(none.clone()),
         }
     }
 }

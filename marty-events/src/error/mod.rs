@@ -69,6 +69,17 @@ pub enum EventError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The event has no way to go: this build has no Kafka client, which is the feature `kafka`, and no outbox is configured
+    /// (`DATABASE_URL`). An event with a transaction needs neither.
+    #[error(
+        "event {id} for topic `{topic}` was not published: this build has no Kafka client, and DATABASE_URL names no outbox to keep it; set DATABASE_URL, publish in a transaction, or enable the `kafka` feature of marty-events"
+    )]
+    NoKafkaClient {
+        /// The event's id.
+        id: Uuid,
+        /// Where it was bound for.
+        topic: String,
+    },
     /// The topic does not exist, and the cluster makes none by itself. A direct event is kept where an outbox is configured.
     #[error("event {id} was not delivered: there is no topic `{topic}`, and the brokers make none by themselves")]
     UnknownTopic {
@@ -250,6 +261,7 @@ impl fmt::Display for OneLine<'_> {
 }
 
 /// The cause of an error, for a field of its own in the log; empty if there is none.
+#[cfg(feature = "_envelope")]
 pub(crate) fn cause(error: &dyn std::error::Error) -> String {
     error.source().map(ToString::to_string).unwrap_or_default()
 }
@@ -272,6 +284,7 @@ impl fmt::Debug for EventError {
     }
 }
 
+#[cfg(all(feature = "kafka", feature = "_database"))]
 impl EventError {
     /// True if the database works and refuses the operation until somebody changes something.
     pub(crate) fn is_refusal(&self) -> bool {

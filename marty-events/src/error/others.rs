@@ -2,10 +2,12 @@
 //!
 //! The caller's crate owns neither type, so it could not write these itself.
 
+#[cfg(any(feature = "_database", feature = "tonic"))]
 use super::EventError;
 
 /// [`Encode`](sqlx::Error::Encode) is the variant that keeps a typed source and that no code takes for a lost connection.
 /// The `EventError` is found again by `error.source()` and `downcast_ref::<EventError>()`.
+#[cfg(feature = "_database")]
 impl From<EventError> for sqlx::Error {
     fn from(error: EventError) -> Self {
         Self::Encode(Box::new(error))
@@ -31,7 +33,7 @@ impl From<EventError> for tonic::Status {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "_database"))]
 mod tests {
     use std::error::Error;
 

@@ -132,11 +132,13 @@ impl AuditEvent {
         self
     }
 
+    #[cfg(feature = "_envelope")]
     pub(crate) fn with_previous_state(mut self, state: Json) -> Self {
         self.payload.previous_state = Some(state);
         self
     }
 
+    #[cfg(feature = "_envelope")]
     pub(crate) fn with_new_state(mut self, state: Json) -> Self {
         self.payload.new_state = Some(state);
         self

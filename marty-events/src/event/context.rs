@@ -1,16 +1,23 @@
 //! The context that the events of a task share: the user, the request and the trace.
 
-use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    future::Future,
+    sync::{Arc, LazyLock},
+};
 
-use once_cell::sync::Lazy;
-
-use super::{EventPriority, Metadata, shortened, source::Source, trace::TraceContext};
+#[cfg(feature = "_publisher")]
+use super::shortened;
+use super::trace::TraceContext;
+#[cfg(feature = "_envelope")]
+use super::{EventPriority, Metadata, source::Source};
 
 tokio::task_local! {
     static CURRENT: EventContext;
 }
 
-static EMPTY: Lazy<EventContext> = Lazy::new(EventContext::default);
+static EMPTY: LazyLock<EventContext> = LazyLock::new(EventContext::default);
 
 /// The circumstances that events published inside [`scope`](Self::scope) carry in their metadata.
 ///
@@ -156,6 +163,7 @@ impl EventContext {
     }
 
     /// The metadata of an event with this id and time.
+    #[cfg(feature = "_envelope")]
     pub(crate) fn metadata<'a>(
         &'a self,
         source: &'a Source,
@@ -186,6 +194,7 @@ impl EventContext {
     }
 
     /// The trace of an event that is recorded now: the one that was set, the span that is going on, or the caller's.
+    #[cfg(feature = "_envelope")]
     pub(crate) fn trace_now(&self) -> Option<Arc<TraceContext>> {
         let fields = &*self.0;
         fields
@@ -196,6 +205,7 @@ impl EventContext {
     }
 
     /// Every text cut to a length that any producer takes. Headers of the service's own are left out where they are long.
+    #[cfg(feature = "_publisher")]
     pub(crate) fn shortened(mut self) -> Self {
         let fields = self.fields();
         let texts = [
@@ -283,7 +293,7 @@ mod tests {
         assert_eq!(seen.await, (context, EventContext::new()));
     }
 
-    #[cfg(feature = "tower")]
+    #[cfg(all(feature = "tower", feature = "_envelope"))]
     #[tokio::test]
     async fn a_trace_that_is_set_goes_before_the_callers() {
         let trace = |digit: &str| format!("00-{}-{}-01", digit.repeat(32), digit.repeat(16));

@@ -13,6 +13,7 @@ use super::{EventPriority, Json};
 /// ```
 #[derive(Debug, Clone)]
 pub struct CustomEvent {
+    #[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "read where the event is completed"))]
     pub(crate) topic: String,
     pub(crate) event_type: String,
     pub(crate) key: Option<String>,

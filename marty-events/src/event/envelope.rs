@@ -14,18 +14,20 @@ use crate::EventError;
 
 /// An event with its topic, key, headers and bytes.
 #[derive(Debug, Clone)]
-#[cfg_attr(
-    not(any(feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "the order of the commits is kept where transactions run side by side")
-)]
+#[cfg_attr(not(feature = "_publisher"), expect(dead_code, reason = "a test's recorder shows a part of it"))]
 pub(crate) struct Message {
     pub(crate) id: Uuid,
     pub(crate) kind: EventKind,
     pub(crate) topic: String,
     pub(crate) key: Option<String>,
     /// Messages with the same ordering key are delivered in order; without one there is no promise.
+    #[cfg_attr(not(feature = "_database"), expect(dead_code, reason = "an outbox alone puts events in an order"))]
     pub(crate) ordering_key: Option<String>,
     /// The order is that of the commits, and not only that of the inserts.
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "mysql")),
+        expect(dead_code, reason = "the order of the commits is kept where transactions run side by side")
+    )]
     pub(crate) in_commit_order: bool,
     pub(crate) event_type: String,
     pub(crate) payload: Vec<u8>,
@@ -59,6 +61,7 @@ impl Message {
     }
 
     /// The span that the event was recorded in.
+    #[cfg(feature = "kafka")]
     pub(crate) fn trace(&self) -> Option<&TraceContext> {
         self.trace.as_deref()
     }
@@ -106,6 +109,7 @@ impl Source {
     }
 
     /// The same with everything cut to a length that any producer takes.
+    #[cfg(feature = "_publisher")]
     pub(crate) fn shortened_message(&self, event: Event) -> Result<Message, EventError> {
         let context = EventContext::current().shortened();
         self.message_at(event.shortened(), Uuid::now_v7(), Timestamp::now(), context)

@@ -60,6 +60,7 @@ pub struct EventMetadata {
 }
 
 /// [`EventMetadata`] in the making: the same fields in the same order, borrowed.
+#[cfg(feature = "_envelope")]
 #[derive(Serialize)]
 pub(crate) struct Metadata<'a> {
     pub(crate) event_id: &'a str,

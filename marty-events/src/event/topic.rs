@@ -33,6 +33,7 @@ impl Default for TopicPattern {
 
 impl TopicPattern {
     /// Reads a pattern. The error says why it is refused, and which patterns are accepted.
+    #[cfg(feature = "_publisher")]
     pub(crate) fn parse(pattern: &str) -> Result<Self, String> {
         let pieces = pieces(pattern);
         let mut literals = pieces.iter().filter_map(|piece| match piece {
@@ -141,12 +142,15 @@ fn joined<'a>(prefix: &'a str, name: impl IntoIterator<Item = &'a str>) -> Resul
 }
 
 /// Why `part`, which stands between dots in a topic's name, does not suit there, if it does not.
+#[cfg(feature = "_publisher")]
 pub(crate) fn fault_of_part(part: &str) -> Option<String> {
     fault(part).or_else(|| has_gap(part).then(|| GAP.to_owned()))
 }
 
+#[cfg(feature = "_publisher")]
 const GAP: &str = "there is nothing before, between or after its dots";
 
+#[cfg(feature = "_publisher")]
 fn has_gap(part: &str) -> bool {
     part.split('.').any(str::is_empty)
 }

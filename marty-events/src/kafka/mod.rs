@@ -1,5 +1,10 @@
 //! The Kafka client, as direct delivery and the relay share it.
 
+#![cfg_attr(
+    not(feature = "_database"),
+    allow(dead_code, unused_imports, reason = "a relay asks for it, and needs an outbox")
+)]
+
 mod complaint;
 mod direct;
 #[cfg(feature = "embedded")]

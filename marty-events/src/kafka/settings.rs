@@ -7,9 +7,6 @@ use crate::{
     config::{Brokers, EventConfig},
 };
 
-/// librdkafka's default of `message.max.bytes` (CONFIGURATION.md).
-const LONGEST_MESSAGE: usize = 1_000_000;
-
 impl EventConfig {
     /// librdkafka's properties for a client of one's own of the same brokers, such as a consumer: addresses, security,
     /// `client.id`, and those of `KAFKA_PRODUCER_<PROPERTY>` that are about connections (`ssl.`, `sasl.`, `socket.` and so
@@ -26,15 +23,6 @@ impl EventConfig {
         // The map itself has other texts in place of passwords.
         let names = client.config_map().into_keys();
         Ok(names.filter_map(|name| Some((name.to_owned(), client.get(name)?.to_owned()))).collect())
-    }
-
-    /// The largest size that the producer takes, as a record batch with one event (`KAFKA_PRODUCER_MESSAGE_MAX_BYTES`).
-    #[must_use]
-    pub fn max_message_bytes(&self) -> usize {
-        self.producer_properties()
-            .find(|(name, _)| *name == "message.max.bytes")
-            .and_then(|(_, value)| value.parse().ok())
-            .unwrap_or(LONGEST_MESSAGE)
     }
 }
 

@@ -4,11 +4,19 @@
 
 mod names;
 mod publishing;
+#[cfg(all(feature = "kafka", feature = "_database"))]
 mod relaying;
+#[cfg(feature = "kafka")]
 mod spans;
-#[cfg(test)]
+#[cfg(all(test, feature = "kafka", feature = "_database"))]
 mod tests;
 
-pub(crate) use publishing::{Outcome, PublisherMetrics, show_direct_circuit};
+#[cfg(feature = "kafka")]
+pub(crate) use publishing::show_direct_circuit;
+pub(crate) use publishing::{Outcome, PublisherMetrics};
+#[cfg(all(feature = "kafka", feature = "_database"))]
 pub(crate) use relaying::{Again, Dependency, RelayMetrics, show_backlog, show_circuit, show_lanes, show_oldest};
-pub(crate) use spans::{SendSpans, end, send_span};
+#[cfg(all(feature = "kafka", feature = "_database"))]
+pub(crate) use spans::SendSpans;
+#[cfg(feature = "kafka")]
+pub(crate) use spans::{end, send_span};

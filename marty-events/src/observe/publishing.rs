@@ -1,7 +1,9 @@
 use std::time::Instant;
 
 use super::names;
-use crate::event::{EventKind, envelope::Message};
+use crate::event::EventKind;
+#[cfg(feature = "_database")]
+use crate::event::envelope::Message;
 
 /// The end of a direct event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl PublisherMetrics {
                     count(kind, route, outcome, 0);
                 }
             }
-            show_direct_circuit(0.0);
+            metrics::gauge!(names::DIRECT_CIRCUIT).increment(0.0);
         }
         Self { enabled }
     }
@@ -56,6 +58,7 @@ impl PublisherMetrics {
     }
 
     /// Events of one insert.
+    #[cfg(feature = "_database")]
     pub(crate) fn inserted(self, messages: &[Message], is_done: bool, begun: Instant) {
         if !self.enabled || messages.is_empty() {
             return;
@@ -82,6 +85,7 @@ impl Outcome {
 }
 
 /// As many publishers `more` of this process as before send no direct events, because the broker is away.
+#[cfg(feature = "kafka")]
 pub(crate) fn show_direct_circuit(more: f64) {
     metrics::gauge!(names::DIRECT_CIRCUIT).increment(more);
 }

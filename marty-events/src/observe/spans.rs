@@ -5,16 +5,15 @@
 //! creation context, which is not modified, beside which there is no span of type `create`, and which the spans of type
 //! `send` link to; their kind is `CLIENT` then.
 
+#[cfg(all(feature = "kafka", feature = "_database"))]
 use std::collections::HashMap;
 
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode};
 use tracing::{Level, Span};
 
-use crate::{
-    EventError,
-    event::{envelope::Message, trace::TraceContext},
-    outbox::QueuedRow,
-};
+use crate::{EventError, event::envelope::Message};
+#[cfg(all(feature = "kafka", feature = "_database"))]
+use crate::{event::trace::TraceContext, outbox::QueuedRow};
 
 /// The name for filters: `marty_events::spans=debug`.
 const TARGET: &str = "marty_events::spans";
@@ -82,12 +81,14 @@ fn note(span: &Span, error: &KafkaError) {
 ///
 /// A span is made for an event whose trace is sampled, and only if a subscriber wants to see the level `DEBUG` of the target
 /// `marty_events::spans`: a relay carries many thousand events a second.
+#[cfg(all(feature = "kafka", feature = "_database"))]
 #[derive(Debug, Default)]
 pub(crate) struct SendSpans {
     enabled: bool,
     under_way: HashMap<i64, Span>,
 }
 
+#[cfg(all(feature = "kafka", feature = "_database"))]
 impl SendSpans {
     pub(crate) fn new(enabled: bool) -> Self {
         Self { enabled, under_way: HashMap::new() }

@@ -43,8 +43,6 @@ impl Appender {
             OutboxConnection::MySql(connection) => self.mysql.append(connection, messages).await,
             #[cfg(feature = "sqlite")]
             OutboxConnection::Sqlite(connection) => self.sqlite.append(connection, messages).await,
-            #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-            OutboxConnection::None(_) => Err(super::none::no_database()),
         };
         if written.is_ok() {
             wake::nudge();

@@ -4,7 +4,6 @@ mod run;
 
 use super::{OutboxPool, OutboxTable};
 use crate::EventError;
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 use run::Version;
 
 #[cfg(feature = "postgres")]
@@ -56,12 +55,9 @@ pub async fn migrate_table(pool: impl Into<OutboxPool>, table: &OutboxTable) -> 
         OutboxPool::Sqlite(pool) => run::sqlite(&pool, &SQLITE, table).await.map_err(failed),
         #[cfg(feature = "mysql")]
         OutboxPool::MySql(pool) => run::mysql(&pool, &MYSQL, table).await.map_err(failed),
-        #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-        OutboxPool::None(_) => Err(super::none::no_database()),
     }
 }
 
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 fn failed(error: sqlx::migrate::MigrateError) -> EventError {
     EventError::Migrate(Box::new(error))
 }

@@ -37,7 +37,6 @@ pub(crate) struct Tally {
 impl Tally {
     /// The count that a row of this relay has at least. A row that is made anew begins with [`settled`](Self::settled): another relay has
     /// taken over the count of the old row.
-    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
     pub(crate) const fn sum(self) -> u64 {
         self.recorded + self.settled
     }

@@ -53,12 +53,6 @@ macro_rules! on_store {
                 let $store = $crate::outbox::sqlite::SqliteStore::new(pool.clone(), $table.clone());
                 $body
             }
-            #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-            $crate::outbox::OutboxPool::None(_) => {
-                let _ = &$table;
-                let $store = $crate::outbox::none::NoStore;
-                $body
-            }
         }
     };
 }
@@ -174,11 +168,6 @@ impl OutboxRepository {
                 let mut transaction = pool.begin().await.map_err(failed)?;
                 appender.append(super::OutboxConnection::Sqlite(&mut transaction), messages).await?;
                 transaction.commit().await.map_err(failed)
-            }
-            #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
-            OutboxPool::None(_) => {
-                let _ = (appender, messages, failed);
-                Err(super::none::no_database())
             }
         }
     }

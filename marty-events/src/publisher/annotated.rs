@@ -3,9 +3,12 @@
 use std::collections::VecDeque;
 
 use super::{Accepted, EventPublisher, publisher};
-use crate::{Event, EventError, OutboxTransaction, error::cause};
+#[cfg(feature = "_database")]
+use crate::OutboxTransaction;
+use crate::{Event, EventError, error::cause};
 
 /// Writes an annotated method's events in its transaction.
+#[cfg(feature = "_database")]
 pub(crate) async fn record_in(transaction: &mut dyn OutboxTransaction, events: Vec<Event>) -> Result<(), EventError> {
     publisher()?.publish_all_in(transaction, events).await.map(drop)
 }

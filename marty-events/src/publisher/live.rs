@@ -1,27 +1,29 @@
 //! The publisher of a process: Kafka and the outbox.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+#[cfg(feature = "_database")]
+use std::time::Instant;
+use std::{sync::Arc, time::Duration};
 
 use super::{direct::Direct, outstanding::Outstanding};
 use crate::{
-    Event, EventError, OutboxTransaction,
+    Event, EventError,
     config::EventConfig,
     event::{envelope::Message, source::Source},
     observe::PublisherMetrics,
-    outbox::Appender,
 };
+#[cfg(feature = "_database")]
+use crate::{OutboxTransaction, outbox::Appender};
 
 pub(super) struct Live {
     source: Source,
     pub(super) bootstrap: String,
     pub(super) direct: Arc<Direct>,
     pub(super) outstanding: Arc<Outstanding>,
+    #[cfg(feature = "_database")]
     appender: Appender,
     /// The longest event that the producer will take, so that an event too large is refused in the caller's hands.
     longest: usize,
+    #[cfg(all(feature = "kafka", feature = "_database"))]
     use_outbox: bool,
     pub(super) metrics: PublisherMetrics,
 }
@@ -33,10 +35,15 @@ impl Live {
         Ok(Self {
             direct: Direct::new(config, metrics)?,
             source: config.source(),
+            #[cfg(feature = "kafka")]
             bootstrap: crate::kafka::bootstrap(config)?,
+            #[cfg(not(feature = "kafka"))]
+            bootstrap: config.brokers().to_string(),
             outstanding: Arc::default(),
+            #[cfg(feature = "_database")]
             appender: Appender::new(config.outbox_table()),
             longest: config.max_message_bytes(),
+            #[cfg(all(feature = "kafka", feature = "_database"))]
             use_outbox: config.uses_outbox(),
             metrics,
         })
@@ -70,11 +77,13 @@ impl Live {
         Ok(message)
     }
 
+    #[cfg(feature = "_database")]
     pub(super) async fn append(
         &self,
         transaction: &mut dyn OutboxTransaction,
         messages: Vec<Message>,
     ) -> Result<(), EventError> {
+        #[cfg(feature = "kafka")]
         if !self.use_outbox {
             // Accepted in so many words by the configuration: sent before the commit.
             for message in messages {

@@ -1,35 +1,51 @@
 //! The ways of an event out of the process: the registered publisher, and its two routes.
 
 mod annotated;
+#[cfg(feature = "_publisher")]
 mod background;
+#[cfg(feature = "_publisher")]
 mod direct;
+#[cfg(feature = "_database")]
 mod enqueue;
+#[cfg(all(feature = "kafka", feature = "_database"))]
 mod kept_keys;
+#[cfg(feature = "_publisher")]
 mod live;
+#[cfg(feature = "_publisher")]
 mod outstanding;
+#[cfg(feature = "_publisher")]
 mod registration;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(all(test, feature = "kafka", feature = "sqlite"))]
 mod tests;
 #[cfg(all(test, feature = "sqlite"))]
 mod unwritable;
+#[cfg(all(test, feature = "sqlite", not(feature = "kafka")))]
+mod without_kafka;
 
 use std::{fmt, sync::Arc};
 
 use uuid::Uuid;
 
-pub(crate) use annotated::{record_direct, record_failure, record_in};
-pub(crate) use registration::current;
+#[cfg(feature = "_database")]
+pub(crate) use annotated::record_in;
+pub(crate) use annotated::{record_direct, record_failure};
+#[cfg(feature = "_publisher")]
 pub use registration::{EventsGuard, init, init_with};
 
+#[cfg(feature = "_database")]
+use crate::OutboxTransaction;
+#[cfg(feature = "_publisher")]
+use crate::config::EventConfig;
 use crate::{
-    Event, EventError, OutboxTransaction,
-    config::EventConfig,
+    Event, EventError,
     event::{EventKind, envelope::Message},
 };
+#[cfg(feature = "_publisher")]
 use live::Live;
+#[cfg(feature = "_publisher")]
 use outstanding::Place;
 
-/// Publishes events; a cheap clone of the one that [`init`] registered.
+/// Publishes events; a cheap clone of the one that `init` registered.
 ///
 /// ```no_run
 /// # async fn example(mut tx: sqlx::Transaction<'_, sqlx::Postgres>) -> Result<(), marty_events::EventError> {
@@ -47,6 +63,7 @@ pub struct EventPublisher(Sink);
 #[derive(Clone)]
 enum Sink {
     /// Kafka and the outbox.
+    #[cfg(feature = "_publisher")]
     Live(Arc<Live>),
     /// A test's recorder.
     #[cfg(feature = "testing")]
@@ -57,6 +74,7 @@ enum Sink {
 struct Accepted {
     message: Arc<Message>,
     /// Nothing in a test's scope.
+    #[cfg(feature = "_publisher")]
     place: Option<Place>,
 }
 
@@ -64,13 +82,17 @@ struct Accepted {
 ///
 /// # Errors
 ///
-/// [`EventError::NotInitialized`] before [`init`], [`EventError::ShutDown`] after [`EventsGuard::shutdown`].
+/// [`EventError::NotInitialized`] before `init`, [`EventError::ShutDown`] after `EventsGuard::shutdown`.
 pub fn publisher() -> Result<EventPublisher, EventError> {
     #[cfg(feature = "testing")]
     if let Some(recorder) = crate::testing::current() {
         return Ok(EventPublisher(Sink::Recorder(recorder)));
     }
-    current()
+    #[cfg(feature = "_publisher")]
+    let publisher = registration::current();
+    #[cfg(not(feature = "_publisher"))]
+    let publisher = Err(EventError::NotInitialized);
+    publisher
 }
 
 impl EventPublisher {
@@ -81,6 +103,7 @@ impl EventPublisher {
     /// # Errors
     ///
     /// [`EventError::Kafka`] when the client cannot be made.
+    #[cfg(feature = "_publisher")]
     pub fn new(config: &EventConfig) -> Result<Self, EventError> {
         Ok(Self(Sink::Live(Arc::new(Live::new(config)?))))
     }
@@ -88,14 +111,16 @@ impl EventPublisher {
     /// Sends one event to Kafka now, outside any transaction, and waits for the broker's acknowledgement; answers the event's id. With an
     /// outbox database (`DATABASE_URL`), an event that the broker does not take is kept there, and a relay delivers it later.
     ///
+    /// A build without the feature `kafka` keeps every direct event in that outbox.
+    ///
     /// Runs on any executor. Dropping the future does not take the event back: once it was polled, the event is delivered or kept as if
     /// its caller still waited.
     ///
     /// # Errors
     ///
-    /// [`EventError::Delivery`] if the broker did not take it and no outbox kept it; [`EventError::ShutDown`]; and the faults of the event
-    /// itself ([`EventError::InvalidEvent`], [`EventError::InvalidTopic`], [`EventError::Serialize`], [`EventError::TooLarge`]). An event
-    /// with a fault is not sent.
+    /// [`EventError::Delivery`] if the broker did not take it and no outbox kept it; [`EventError::NoKafkaClient`] without the feature
+    /// `kafka` and without that outbox; [`EventError::ShutDown`]; and the faults of the event itself ([`EventError::InvalidEvent`],
+    /// [`EventError::InvalidTopic`], [`EventError::Serialize`], [`EventError::TooLarge`]). An event with a fault is not sent.
     pub async fn publish(&self, event: impl Into<Event>) -> Result<Uuid, EventError> {
         let accepted = self.accept(self.complete(event.into())?)?;
         let id = accepted.message.id;
@@ -112,6 +137,7 @@ impl EventPublisher {
     ///
     /// [`EventError::Outbox`] when the database refused; the transaction must be rolled back then.
     /// [`EventError::OutboxTableMissing`] says how to make the table.
+    #[cfg(feature = "_database")]
     pub async fn publish_in<T>(&self, transaction: &mut T, event: impl Into<Event>) -> Result<Uuid, EventError>
     where
         T: OutboxTransaction + ?Sized,
@@ -125,6 +151,7 @@ impl EventPublisher {
     /// Writes events in the caller's transaction, in their order, in one round trip; answers their ids.
     ///
     /// Dropping the future, and errors: as [`publish_in`](Self::publish_in).
+    #[cfg(feature = "_database")]
     pub async fn publish_all_in<T, I>(&self, transaction: &mut T, events: I) -> Result<Vec<Uuid>, EventError>
     where
         T: OutboxTransaction + ?Sized,
@@ -144,6 +171,7 @@ impl EventPublisher {
     #[must_use]
     pub fn bootstrap_servers(&self) -> &str {
         match &self.0 {
+            #[cfg(feature = "_publisher")]
             Sink::Live(live) => &live.bootstrap,
             #[cfg(feature = "testing")]
             Sink::Recorder(_) => "",
@@ -153,9 +181,11 @@ impl EventPublisher {
     /// Since when no broker has answered this process, by any of its roads; for a health check. While there is an outage, a direct event
     /// goes into the outbox at once where `DATABASE_URL` names one. Nothing in a test's scope.
     #[must_use]
+    #[cfg(feature = "kafka")]
     pub fn broker_away_since(&self) -> Option<jiff::Timestamp> {
         match &self.0 {
-            Sink::Live(live) => live.direct.reach.away().map(|away| away.at),
+            #[cfg(feature = "_publisher")]
+            Sink::Live(live) => live.direct.away().map(|away| away.at),
             #[cfg(feature = "testing")]
             Sink::Recorder(_) => None,
         }
@@ -163,6 +193,7 @@ impl EventPublisher {
 
     pub(crate) fn complete(&self, event: Event) -> Result<Message, EventError> {
         match &self.0 {
+            #[cfg(feature = "_publisher")]
             Sink::Live(live) => live.complete(event),
             #[cfg(feature = "testing")]
             Sink::Recorder(recorder) => recorder.source().message(event),
@@ -179,6 +210,7 @@ impl EventPublisher {
     fn accept_failure(&self, event: Event) -> Result<Accepted, EventError> {
         let (kind, event) = (event.kind(), event.escaped());
         let message = match &self.0 {
+            #[cfg(feature = "_publisher")]
             Sink::Live(live) => live.complete_failure(event),
             #[cfg(feature = "testing")]
             Sink::Recorder(recorder) => recorder.source().message(event),
@@ -187,15 +219,21 @@ impl EventPublisher {
     }
 
     fn counted(&self, kind: EventKind, accepted: Result<Accepted, EventError>) -> Result<Accepted, EventError> {
-        accepted.inspect_err(|_| match &self.0 {
+        #[cfg(feature = "_publisher")]
+        let accepted = accepted.inspect_err(|_| match &self.0 {
             Sink::Live(live) => live.metrics.lost(kind),
             #[cfg(feature = "testing")]
             Sink::Recorder(_) => {}
-        })
+        });
+        #[cfg(not(feature = "_publisher"))]
+        let _ = kind;
+        accepted
     }
 
+    #[cfg(feature = "_database")]
     async fn append(&self, transaction: &mut dyn OutboxTransaction, messages: Vec<Message>) -> Result<(), EventError> {
         match &self.0 {
+            #[cfg(feature = "_publisher")]
             Sink::Live(live) => live.append(transaction, messages).await,
             #[cfg(feature = "testing")]
             Sink::Recorder(recorder) => {
@@ -205,8 +243,10 @@ impl EventPublisher {
     }
 
     /// Counts a direct event, so that a shutdown waits for it.
+    #[cfg(feature = "_publisher")]
     fn accept(&self, message: Message) -> Result<Accepted, EventError> {
         let place = match &self.0 {
+            #[cfg(feature = "_publisher")]
             Sink::Live(live) => Some(live.outstanding.accept().ok_or(EventError::ShutDown)?),
             #[cfg(feature = "testing")]
             Sink::Recorder(_) => None,
@@ -214,28 +254,40 @@ impl EventPublisher {
         Ok(Accepted { message: Arc::new(message), place })
     }
 
+    #[cfg(not(feature = "_publisher"))]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "a publisher that is shut down accepts nothing")]
+    fn accept(&self, message: Message) -> Result<Accepted, EventError> {
+        Ok(Accepted { message: Arc::new(message) })
+    }
+
     /// Sends an event that nobody waits for.
     fn hand_over(&self, accepted: Accepted) {
-        let Accepted { message, place } = accepted;
-        match (&self.0, place) {
-            (Sink::Live(live), Some(place)) => live.direct.hand_over(message, place),
-            (Sink::Live(_), None) => {}
+        match &self.0 {
+            #[cfg(feature = "_publisher")]
+            Sink::Live(live) => {
+                if let Some(place) = accepted.place {
+                    live.direct.hand_over(accepted.message, place);
+                }
+            }
             #[cfg(feature = "testing")]
-            (Sink::Recorder(recorder), _) => {
-                if let Err(error) = recorder.record(&message, crate::testing::Route::Direct) {
+            Sink::Recorder(recorder) => {
+                if let Err(error) = recorder.record(&accepted.message, crate::testing::Route::Direct) {
                     tracing::error!(%error, "an event was not recorded");
                 }
             }
         }
     }
 
+    #[cfg_attr(not(feature = "_publisher"), expect(clippy::unused_async, reason = "a recorder waits for nobody"))]
     async fn send(&self, accepted: Accepted) -> Result<(), EventError> {
-        let Accepted { message, place } = accepted;
-        match (&self.0, place) {
-            (Sink::Live(live), Some(place)) => live.direct.send(message, place).await,
-            (Sink::Live(_), None) => Err(EventError::ShutDown),
+        match &self.0 {
+            #[cfg(feature = "_publisher")]
+            Sink::Live(live) => match accepted.place {
+                Some(place) => live.direct.send(accepted.message, place).await,
+                None => Err(EventError::ShutDown),
+            },
             #[cfg(feature = "testing")]
-            (Sink::Recorder(recorder), _) => recorder.record(&message, crate::testing::Route::Direct),
+            Sink::Recorder(recorder) => recorder.record(&accepted.message, crate::testing::Route::Direct),
         }
     }
 }

@@ -1,14 +1,18 @@
 //! The one publisher of a process: registered once, shut down once.
 
-use std::{fmt, sync::Arc, thread, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    thread,
+    time::Duration,
+};
 
-use once_cell::sync::OnceCell;
 use tokio::sync::oneshot;
 
 use super::{EventPublisher, Sink, live::Live};
 use crate::{EventError, config::EventConfig};
 
-static REGISTERED: OnceCell<Arc<Live>> = OnceCell::new();
+static REGISTERED: OnceLock<Arc<Live>> = OnceLock::new();
 
 /// The longest wait of a guard that is dropped without `shutdown`.
 const DROP_LIMIT: Duration = Duration::from_secs(1);

@@ -1,14 +1,17 @@
 //! The delivery of each choice: a handle writes to the outbox, and without one the events are sent directly.
 
 use super::kept::{Absent, Doubted, Held, Named, Opaque, Rejected};
+#[cfg(feature = "_database")]
+use crate::{__private::hand_over::Outbox, OutboxTransaction};
 use crate::{
     __private::{
         batch::Batch,
-        hand_over::{Direct, HandOver, HandingOver, Outbox},
+        hand_over::{Direct, HandOver, HandingOver},
     },
-    EventError, OutboxTransaction,
+    EventError,
 };
 
+#[cfg(feature = "_database")]
 impl<'a, H: ?Sized> Held<'a, H> {
     pub fn hand_over(self, batch: Batch) -> HandingOver<'a, Outbox>
     where
@@ -19,12 +22,33 @@ impl<'a, H: ?Sized> Held<'a, H> {
     }
 }
 
+#[cfg(feature = "_database")]
 impl<'a, H: ?Sized> Named<'a, H> {
     pub fn hand_over(mut self, batch: Batch) -> HandingOver<'a, Outbox>
     where
         H: Send,
     {
         HandingOver::new(async move { HandOver::new(batch.write_in(&mut self).await) })
+    }
+}
+
+#[cfg(not(feature = "_database"))]
+impl<H: ?Sized> Held<'_, H> {
+    /// Without a database no type is a handle.
+    #[expect(clippy::unused_async, reason = "it is called like the others")]
+    pub async fn hand_over(self, batch: Batch) -> Rejected {
+        drop(batch);
+        Rejected
+    }
+}
+
+#[cfg(not(feature = "_database"))]
+impl<H: ?Sized> Named<'_, H> {
+    /// [`super::named`] has refused the handle already.
+    #[expect(clippy::unused_async, reason = "it is called like the others")]
+    pub async fn hand_over(self, batch: Batch) -> Rejected {
+        drop(batch);
+        Rejected
     }
 }
 

@@ -1,5 +1,6 @@
 //! Kept arguments: a handle, or the reason why there is none.
 
+#[cfg(feature = "_database")]
 use crate::{OutboxConnection, OutboxTransaction};
 
 /// The argument is not a handle.
@@ -30,13 +31,30 @@ impl<H: ?Sized> std::fmt::Debug for Held<'_, H> {
 }
 
 /// The handle that the attribute names. Its bound is asked here and nowhere else, so a mistake is one error.
+#[cfg(feature = "_database")]
 pub fn named<H: OutboxTransaction + ?Sized>(handle: &mut H) -> Named<'_, H> {
     Named { handle, connect: H::connection }
 }
 
+/// A build without a database refuses every handle that an attribute names.
+#[cfg(not(feature = "_database"))]
+pub fn named<H: InOutbox + ?Sized>(handle: &mut H) -> Named<'_, H> {
+    Named { handle }
+}
+
+/// No type implements it: its bound is an error message.
+#[cfg(not(feature = "_database"))]
+#[diagnostic::on_unimplemented(
+    message = "this build of marty-events has no outbox that the event could be written in",
+    label = "the event would be sent before the commit of this transaction",
+    note = "enable the Cargo feature of marty-events for the database: `postgres`, `mysql` or `sqlite`; or state `delivery = \"direct\"`"
+)]
+pub trait InOutbox {}
+
 /// The handle that the attribute names, without its bound.
 pub struct Named<'a, H: ?Sized> {
     pub(super) handle: &'a mut H,
+    #[cfg(feature = "_database")]
     connect: fn(&mut H) -> OutboxConnection<'_>,
 }
 
@@ -46,6 +64,7 @@ impl<H: ?Sized> std::fmt::Debug for Named<'_, H> {
     }
 }
 
+#[cfg(feature = "_database")]
 #[diagnostic::do_not_recommend]
 impl<H: Send + ?Sized> OutboxTransaction for Named<'_, H> {
     fn connection(&mut self) -> OutboxConnection<'_> {

@@ -5,9 +5,11 @@
 
 use std::marker::PhantomData;
 
+#[cfg(feature = "_database")]
 use sqlx::{Connection, Database, Transaction, pool::PoolConnection};
 
 use super::tag::{ByReference, ByValue, Foreign, Other, Pooled};
+#[cfg(feature = "_database")]
 use crate::OutboxTransaction;
 
 /// Stands for a value of type `T`. It owns and borrows nothing.
@@ -34,6 +36,7 @@ pub trait RungHandle {
     }
 }
 
+#[cfg(feature = "_database")]
 impl<H: OutboxTransaction + ?Sized> RungHandle for &&&&&Probe<&mut H> {
     type Handle = H;
 }
@@ -45,6 +48,7 @@ pub trait RungPoolConnection {
     }
 }
 
+#[cfg(feature = "_database")]
 impl<DB: Database> RungPoolConnection for &&&&Probe<&mut PoolConnection<DB>> {
     type Connection = PoolConnection<DB>;
 }
@@ -56,6 +60,7 @@ pub trait RungForeign {
     }
 }
 
+#[cfg(feature = "_database")]
 impl<'c, DB: Database> RungForeign for &&&Probe<&mut Transaction<'c, DB>> {
     type Transaction = Transaction<'c, DB>;
 }
@@ -68,6 +73,7 @@ pub trait RungForeignConnection {
 }
 
 /// The same rung as [`RungOwned`]: at most one of the two bounds holds.
+#[cfg(feature = "_database")]
 impl<C: Connection> RungForeignConnection for &&Probe<&mut C> {
     type Connection = C;
 }
@@ -79,6 +85,7 @@ pub trait RungOwned {
     }
 }
 
+#[cfg(feature = "_database")]
 impl<H: OutboxTransaction> RungOwned for &&Probe<H> {
     type Handle = H;
 }
@@ -90,6 +97,7 @@ pub trait RungForeignOwned {
     }
 }
 
+#[cfg(feature = "_database")]
 impl<'c, DB: Database> RungForeignOwned for &Probe<Transaction<'c, DB>> {
     type Transaction = Transaction<'c, DB>;
 }

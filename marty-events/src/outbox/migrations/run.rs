@@ -2,8 +2,6 @@
 //!
 //! sqlx's own runner is not used. It refuses versions of a later release, and it keeps its lock on the connection where it fails.
 
-#![cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
-
 use std::{borrow::Cow, future::Future};
 
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType};

@@ -1,46 +1,57 @@
 //! The direct road: to the broker, or else into the outbox.
 
 mod journey;
+#[cfg(feature = "_database")]
+mod keeping;
+#[cfg(not(feature = "kafka"))]
+mod outbox_only;
+#[cfg(feature = "kafka")]
+mod sending;
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 
 use self::journey::{Journey, Waiter};
-use super::{background::Background, kept_keys::KeptKeys, outstanding::Place};
-use crate::{
-    EventError,
-    config::EventConfig,
-    error::OneLine,
-    event::envelope::Message,
-    kafka::{self, Away, DirectProducer, Reach},
-    observe::{self, PublisherMetrics},
-    outbox::{OutboxPool, OutboxRepository},
-};
+#[cfg(feature = "_database")]
+pub(super) use self::keeping::Fallback;
+#[cfg(not(feature = "kafka"))]
+use self::outbox_only::Why;
+#[cfg(all(feature = "kafka", feature = "_database"))]
+use self::sending::Why;
+#[cfg(all(feature = "kafka", feature = "_database"))]
+use super::kept_keys::KeptKeys;
+use super::{background::Background, outstanding::Place};
+#[cfg(feature = "kafka")]
+use crate::kafka::{self, DirectProducer, Reach};
+use crate::{EventError, config::EventConfig, event::envelope::Message, observe::PublisherMetrics};
 
 /// The most events without a waiting caller that are under way; one more is logged, counted and gone.
 const MOST_UNATTENDED: usize = 1024;
 /// The time that a caller waits for the outbox to keep an event that the broker did not take.
 const KEPT_WITHIN: Duration = Duration::from_secs(5);
-/// The same where no caller waits.
-const KEPT_UNATTENDED_WITHIN: Duration = Duration::from_secs(30);
-
 /// The time that a caller waits beyond the limits of client and outbox, until it is let go without a report.
 const GRACE: Duration = Duration::from_secs(5);
 /// After this time without an answer to an event, the brokers are asked for the reason.
+#[cfg(feature = "kafka")]
 const LATE: Duration = Duration::from_secs(3);
 
 /// Everything that a direct event needs on its way.
 pub(super) struct Direct {
+    #[cfg(feature = "kafka")]
     producer: DirectProducer<Journey>,
     /// Tells if the brokers answer.
-    pub(super) reach: Reach,
+    #[cfg(feature = "kafka")]
+    reach: Reach,
     /// The time that the client tries to deliver an event. For as long an outage is waited out if nothing keeps events.
+    #[cfg(feature = "kafka")]
     patience: Duration,
     /// Whose events are in the outbox.
+    #[cfg(all(feature = "kafka", feature = "_database"))]
     kept: KeptKeys,
     background: Background,
     /// The outbox that keeps events which Kafka did not take.
+    #[cfg(feature = "_database")]
     pub(super) fallback: Option<Fallback>,
     /// Room for events without a waiting caller.
     unattended: Arc<Semaphore>,
@@ -48,49 +59,71 @@ pub(super) struct Direct {
     pub(super) answered_within: Duration,
     metrics: PublisherMetrics,
     /// For questions to the brokers.
+    #[cfg(feature = "kafka")]
     config: EventConfig,
     /// Spans are wanted.
+    #[cfg(feature = "kafka")]
     traces: bool,
 }
 
-/// The outbox that keeps events, with connections of its own; connected to when it is first needed.
-pub(super) struct Fallback {
-    /// For callers that wait, who do not stand in line behind events that nobody waits for.
-    pub(super) attended: OutboxRepository,
-    pub(super) unattended: OutboxRepository,
-    /// An outbox that is locked or out of reach would hold its caller up for longer.
-    pub(super) attended_within: Duration,
-    pub(super) unattended_within: Duration,
-}
-
 impl Direct {
+    #[cfg(feature = "kafka")]
     pub(super) fn new(config: &EventConfig, metrics: PublisherMetrics) -> Result<Arc<Self>, EventError> {
         let reach = Reach::of(config)?;
         let producer = DirectProducer::new(config, reach.clone())?;
         let background = Background::start().map_err(|source| EventError::Background { source })?;
+        #[cfg(feature = "_database")]
         let fallback = Fallback::new(config, &background)?;
-        let unattended = Arc::new(Semaphore::new(MOST_UNATTENDED));
         let patience = kafka::patience(config);
-        let answered_within = patience.saturating_add(KEPT_WITHIN + GRACE);
-        let traces = config.traces();
-        background.spawn(watch(producer.clone(), fallback.is_some(), config.counts(), reach.watch()));
-        Ok(Arc::new(Self {
-            producer,
-            reach,
+        let direct = Arc::new(Self {
+            producer: producer.clone(),
+            reach: reach.clone(),
             patience,
+            #[cfg(feature = "_database")]
             kept: KeptKeys::default(),
             background,
+            #[cfg(feature = "_database")]
             fallback,
-            unattended,
-            answered_within,
+            unattended: Arc::new(Semaphore::new(MOST_UNATTENDED)),
+            answered_within: patience.saturating_add(KEPT_WITHIN + GRACE),
             metrics,
             config: config.clone(),
-            traces,
+            traces: config.traces(),
+        });
+        direct.background.spawn(sending::watch(producer, direct.keeps(), config.counts(), reach.watch()));
+        Ok(direct)
+    }
+
+    #[cfg(not(feature = "kafka"))]
+    pub(super) fn new(config: &EventConfig, metrics: PublisherMetrics) -> Result<Arc<Self>, EventError> {
+        let background = Background::start().map_err(|source| EventError::Background { source })?;
+        Ok(Arc::new(Self {
+            fallback: Fallback::new(config, &background)?,
+            background,
+            unattended: Arc::new(Semaphore::new(MOST_UNATTENDED)),
+            answered_within: KEPT_WITHIN + GRACE,
+            metrics,
         }))
+    }
+
+    /// Since when the brokers are away, if they are.
+    #[cfg(feature = "kafka")]
+    pub(super) fn away(&self) -> Option<kafka::Away> {
+        self.reach.away()
+    }
+
+    /// There is an outbox that keeps events.
+    #[cfg(feature = "kafka")]
+    fn keeps(&self) -> bool {
+        #[cfg(feature = "_database")]
+        return self.fallback.is_some();
+        #[cfg(not(feature = "_database"))]
+        false
     }
 
     /// Ends when the broker or the outbox has the event, and at the latest when its time is up. The event goes on after this future has
     /// ended or was dropped.
+    #[cfg(feature = "kafka")]
     pub(super) async fn send(self: &Arc<Self>, message: Arc<Message>, place: Place) -> Result<(), EventError> {
         let (caller, answer) = tokio::sync::oneshot::channel();
         Journey::begin(self, message.clone(), place, Waiter::Caller(caller));
@@ -116,6 +149,20 @@ impl Direct {
         answer.unwrap_or_else(|_| Err(kafka::abandoned(&message)))
     }
 
+    /// Ends when the outbox has the event, and at the latest when its time is up. The event goes on after this future has ended or
+    /// was dropped.
+    #[cfg(not(feature = "kafka"))]
+    pub(super) async fn send(self: &Arc<Self>, message: Arc<Message>, place: Place) -> Result<(), EventError> {
+        let (caller, answer) = tokio::sync::oneshot::channel();
+        Journey::begin(self, message, place, Waiter::Caller(caller));
+        let answer = {
+            // The caller may have no timer of its own.
+            let _runtime = self.background.enter();
+            tokio::time::timeout(self.answered_within, answer)
+        };
+        answer.await.ok().and_then(Result::ok).unwrap_or_else(|| Err(keeping::timed_out()))
+    }
+
     /// Accepts an event that nobody waits for; never blocks.
     pub(super) fn hand_over(self: &Arc<Self>, message: Arc<Message>, place: Place) {
         let Ok(room) = self.unattended.clone().try_acquire_owned() else {
@@ -126,74 +173,5 @@ impl Direct {
         };
         let direct = self.clone();
         self.background.spawn(async move { Journey::begin(&direct, message, place, Waiter::Nobody(room)) });
-    }
-}
-
-/// Logs the beginning and the end of an outage. At its beginning the events that wait in the client are taken back, so that the outbox
-/// keeps them at once.
-async fn watch(
-    producer: DirectProducer<Journey>,
-    keeps: bool,
-    counts: bool,
-    mut state: tokio::sync::watch::Receiver<Option<Away>>,
-) {
-    let mut shown = Shown::default();
-    let mut was_away = false;
-    loop {
-        let away = state.borrow_and_update().clone();
-        shown.show(counts && away.is_some());
-        match &away {
-            Some(Away { reason, .. }) if keeps => {
-                tracing::warn!(reason = %OneLine(reason), "the broker is away; direct events go into the outbox at once");
-                producer.purge();
-            }
-            Some(Away { reason, .. }) => {
-                tracing::warn!(reason = %OneLine(reason), "the broker is away; direct events fail once it has been away for long");
-            }
-            None if was_away => tracing::info!("the broker is back; direct events go to it"),
-            None => {}
-        }
-        was_away = away.is_some();
-        if state.changed().await.is_err() {
-            return;
-        }
-    }
-}
-
-/// This publisher's part of the gauge; taken back with it.
-#[derive(Default)]
-struct Shown {
-    is_open: bool,
-}
-
-impl Shown {
-    fn show(&mut self, is_open: bool) {
-        if self.is_open != is_open {
-            observe::show_direct_circuit(if is_open { 1.0 } else { -1.0 });
-            self.is_open = is_open;
-        }
-    }
-}
-
-impl Drop for Shown {
-    fn drop(&mut self) {
-        self.show(false);
-    }
-}
-
-impl Fallback {
-    fn new(config: &EventConfig, background: &Background) -> Result<Option<Self>, EventError> {
-        let Some(url) = config.database_url() else { return Ok(None) };
-        let _runtime = background.enter();
-        let outbox = || {
-            let pool = OutboxPool::connect_lazy(url)?;
-            Ok::<_, EventError>(OutboxRepository::new(pool).table(config.outbox_table().clone()))
-        };
-        Ok(Some(Self {
-            attended: outbox()?,
-            unattended: outbox()?,
-            attended_within: KEPT_WITHIN,
-            unattended_within: KEPT_UNATTENDED_WITHIN,
-        }))
     }
 }
