@@ -10,9 +10,11 @@ mod custom;
 mod domain;
 #[cfg(feature = "_envelope")]
 pub(crate) mod envelope;
-#[cfg(all(test, feature = "_envelope"))]
+#[cfg(test)]
+#[cfg(feature = "_envelope")]
 mod golden;
-#[cfg(all(test, feature = "_envelope"))]
+#[cfg(test)]
+#[cfg(feature = "_envelope")]
 mod hostile;
 mod json;
 mod kinds;
