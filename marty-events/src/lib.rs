@@ -5,7 +5,7 @@
 //! behaviour in each kind of fault.
 //!
 //! - [`audit_event`], [`domain_event`], [`notification_event`], [`custom_event`]: attributes on async methods; [`attributes`] has their
-//! common arguments
+//!   common arguments
 //! - [`init`], [`publisher`], [`EventPublisher`]: start-up, and publishing by hand
 //! - [`outbox`], [`OutboxRepository`], [`OutboxRelay`]: the tables, looking into them, delivering from them
 //! - [`EventConfig`]: the environment's variables, and the builder

@@ -238,5 +238,6 @@ impl fmt::Display for Brokers {
     }
 }
 
-#[cfg(all(test, feature = "kafka", feature = "_database"))]
+#[cfg(test)]
+#[cfg(all(feature = "kafka", feature = "_database"))]
 mod tests;

@@ -33,7 +33,8 @@ impl From<EventError> for tonic::Status {
     }
 }
 
-#[cfg(all(test, feature = "_database"))]
+#[cfg(test)]
+#[cfg(feature = "_database")]
 mod tests {
     use std::error::Error;
 

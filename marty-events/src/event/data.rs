@@ -26,6 +26,7 @@ enum Content {
 /// The fault of a value that serde could not write. Events are `Clone` and serde's error is not, so its text is kept.
 #[derive(Debug, Clone)]
 struct Fault {
+    #[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
     field: String,
     reason: String,
 }
@@ -40,6 +41,7 @@ impl Json {
     }
 
     /// The JSON, where it was set.
+    #[cfg(feature = "_envelope")]
     pub(super) fn text(&self) -> Option<&str> {
         match &self.0 {
             Content::Text(raw) => Some(raw.get()),
@@ -48,10 +50,12 @@ impl Json {
     }
 
     /// The JSON, where there is no fault in it.
+    #[cfg(feature = "_envelope")]
     pub(crate) fn written(self) -> Option<Self> {
         self.fault().is_none().then_some(self)
     }
 
+    #[cfg(feature = "_envelope")]
     fn fault(&self) -> Option<&Fault> {
         match &self.0 {
             Content::Unwritable(fault) => Some(fault),
@@ -60,6 +64,7 @@ impl Json {
     }
 }
 
+#[cfg(feature = "_envelope")]
 impl Event {
     /// The error of the first part of this event that serde could not write. It names the event too: in a batch, the part
     /// alone would not tell which event it belongs to.
@@ -206,6 +211,7 @@ impl Data {
         self.text.extend_from_slice(b"\":");
     }
 
+    #[cfg(feature = "_envelope")]
     pub(crate) fn finish(mut self) -> Json {
         if let Some(fault) = self.fault {
             return fault.into();

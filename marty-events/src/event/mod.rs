@@ -11,9 +11,11 @@ pub(crate) mod data;
 mod domain;
 #[cfg(feature = "_envelope")]
 pub(crate) mod envelope;
-#[cfg(all(test, feature = "_envelope"))]
+#[cfg(test)]
+#[cfg(feature = "_envelope")]
 mod golden;
-#[cfg(all(test, feature = "_envelope"))]
+#[cfg(test)]
+#[cfg(feature = "_envelope")]
 mod hostile;
 mod kinds;
 mod metadata;

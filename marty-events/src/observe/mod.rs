@@ -8,7 +8,8 @@ mod publishing;
 mod relaying;
 #[cfg(feature = "kafka")]
 mod spans;
-#[cfg(all(test, feature = "kafka", feature = "_database"))]
+#[cfg(test)]
+#[cfg(all(feature = "kafka", feature = "_database"))]
 mod tests;
 
 #[cfg(feature = "kafka")]

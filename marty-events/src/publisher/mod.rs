@@ -15,11 +15,14 @@ mod live;
 mod outstanding;
 #[cfg(feature = "_publisher")]
 mod registration;
-#[cfg(all(test, feature = "kafka", feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(all(feature = "kafka", feature = "sqlite"))]
 mod tests;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod unwritable;
-#[cfg(all(test, feature = "sqlite", not(feature = "kafka")))]
+#[cfg(test)]
+#[cfg(all(feature = "sqlite", not(feature = "kafka")))]
 mod without_kafka;
 
 use std::{fmt, sync::Arc};
