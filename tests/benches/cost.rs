@@ -46,7 +46,7 @@ fn serialise(number: u64, filler: &str) -> Result<u64, EventError> {
     Ok(black_box(bytes).len() as u64)
 }
 
-/// From the values to what a producer or an insert takes: id, time, topic, keys, headers and value.
+/// From the values to the parts of a record: id, time, topic, keys, headers and value.
 fn build(number: u64, filler: &str) -> Result<u64, EventError> {
     let data = Data { number: usize::try_from(number).unwrap_or_default(), filler };
     let event = DomainEvent::new("account", "7,000", "moved").data(&data);

@@ -1,7 +1,7 @@
-//! Every mistake is one error, at the token that holds it, with what to write instead.
+//! Every mistake is one error, at the token that holds it, with its correction.
 //!
-//! The texts are those of the toolchain in `Cargo.toml`'s `rust-version`; another one words some of them differently.
-//! After a change of the messages: `TRYBUILD=overwrite cargo test -p marty-events-compile-errors`, and read the difference.
+//! The texts are those of the toolchain in `Cargo.toml`'s `rust-version`; another one words some of them differently. After a change of
+//! the messages: `TRYBUILD=overwrite cargo test -p marty-events-compile-errors`, and read the difference.
 
 use std::{fs, path::Path, process::Command};
 

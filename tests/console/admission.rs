@@ -1,4 +1,4 @@
-//! Sessions, form tokens, and what every answer tells the browser.
+//! Sessions, form tokens, and the headers that protect every answer.
 
 use marty_events_tests::database::TestDatabase;
 

@@ -1,4 +1,4 @@
-//! What is shown.
+//! The content of the pages.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ async fn what_others_wrote_is_shown_as_text() {
         assert!(body.contains("&amp;amp;"), "{path}: {body}");
         assert!(!body.contains("<script") && !body.contains("<img"), "{path}: {body}");
     }
-    // What turns the direction of writing makes a text look like another one.
+    // A character that turns the direction of writing makes a text look like another one.
     let id = bury(&database.pool, "a\u{202e}b", "c\u{2067}d", "e\u{9b}f", "g\u{202e}h\n\ti\x7f".as_bytes()).await;
     for path in ["/dead-letters", &format!("/dead-letters/{id}"), &format!("/dead-letters/{id}/payload")] {
         let body = visitor.get(path).body;

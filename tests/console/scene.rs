@@ -64,7 +64,7 @@ impl Console {
         Self { process, address, folder }
     }
 
-    /// What it has logged so far, without colours.
+    /// The process's log so far, without colours.
     pub(crate) fn log(&self) -> String {
         let log = fs::read_to_string(self.folder.path().join("log")).expect("the log");
         let mut parts = log.split('\u{1b}');
@@ -86,7 +86,7 @@ impl Console {
         visitor
     }
 
-    /// What curl is answered, with these arguments besides.
+    /// The answer to curl, with these arguments besides.
     pub(crate) fn curl(&self, path: &str, arguments: &[&str]) -> Answer {
         curl(&self.address, path, arguments)
     }
@@ -101,12 +101,12 @@ fn curl(address: &str, path: &str, arguments: &[&str]) -> Answer {
     Answer::read(&output.expect("curl is installed"))
 }
 
-/// Does what a browser does with cookies, forms and origins.
+/// Handles cookies, forms and origins as a browser does.
 #[derive(Clone)]
 pub(crate) struct Visitor {
     address: String,
     pub(crate) cookie: Option<String>,
-    /// Of the last page that had one.
+    /// The token of the last page that had one.
     pub(crate) form_token: Option<String>,
 }
 
@@ -180,7 +180,7 @@ impl Answer {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
-    /// Where its links lead that begin with `path`.
+    /// The targets of the page's links that begin with `path`.
     pub(crate) fn links(&self, path: &str) -> Vec<String> {
         let parts = self.body.split("href=\"").skip(1).filter_map(|rest| rest.split_once('"'));
         parts.map(|(link, _)| link.replace("&amp;", "&")).filter(|link| link.starts_with(path)).collect()
@@ -212,13 +212,13 @@ pub(crate) async fn bury_one(database: &TestDatabase) -> Uuid {
     bury(&database.pool, "bank.account", "account-1", "MessageSizeTooLarge", br#"{"secret":"of a person"}"#).await
 }
 
-/// How many dead letters and how many waiting events there are.
+/// The numbers of dead letters and of waiting events.
 pub(crate) async fn counts(database: &TestDatabase) -> (u64, u64) {
     let stats = marty_events::OutboxRepository::new(&database.pool).stats().await.expect("the counts");
     (stats.dead, stats.pending)
 }
 
-/// How a program that should refuse to start ended: its exit code and what it said.
+/// The exit code and the error output of a program that should refuse to start.
 pub(crate) async fn refusal(command: Command) -> (Option<i32>, String) {
     let mut command = tokio::process::Command::from(command);
     let ended = wait::answer(wait::DEADLINE, "a refusal to start", command.kill_on_drop(true).output());

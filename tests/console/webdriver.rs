@@ -19,11 +19,11 @@ pub(crate) struct Browser {
     _profile: TempDir,
 }
 
-/// How an element is named once it is found.
+/// The key of a found element's name in the driver's answers.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 impl Browser {
-    /// Nothing, after reporting `test` as skipped, where there is no Chromium.
+    /// Nothing, after reporting `test` as skipped, where Chromium or its driver is missing.
     pub(crate) fn start(test: &str) -> Option<Self> {
         let is_there = |program| Command::new(program).arg("--version").output().is_ok();
         if !is_there("chromium") || !is_there("chromedriver") {
@@ -55,7 +55,7 @@ impl Browser {
         let capabilities = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
             "goog:chromeOptions": {"args": arguments},
-            // Of finding an element that the next page brings.
+            // The implicit limit lets a search wait for an element of the next page.
             "timeouts": {"implicit": 10_000, "pageLoad": 30_000},
         }}});
         let sessions = format!("http://127.0.0.1:{port}/session");
@@ -91,7 +91,7 @@ impl Browser {
         text.as_str().expect("a text").to_owned()
     }
 
-    /// What a script answers that the driver runs on the page, whatever the page's own policy.
+    /// The result of a script that the driver runs on the page. The page's own policy does not stop it.
     pub(crate) fn run(&self, script: &str) -> Value {
         self.post("execute/sync", &json!({"script": script, "args": []}))
     }

@@ -1,4 +1,4 @@
-//! A relay beside neighbours that work badly: only the events that suffer themselves may wait.
+//! A relay beside dependencies that work badly: only the events that suffer themselves may wait.
 //!
 //! Each case prints a line with its figures, so that two versions can be compared. A case has a size for every test run;
 //! `MARTY_EVENTS_FULL=1`, which `scripts/degraded` sets, makes it as large as a bad day.

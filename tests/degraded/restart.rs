@@ -39,7 +39,7 @@ impl Observed {
         Self { log, address, _relay: relay }
     }
 
-    /// The number of the process's relays that this neighbour does not answer.
+    /// The number of the process's relays that this dependency does not answer.
     fn open(&self, neighbour: &str) -> Option<f64> {
         let (_, page) = http::get(&format!("{}/metrics", self.address));
         let name = format!("marty_events_circuit_open{{dependency=\"{neighbour}\"}} ");

@@ -37,7 +37,7 @@ fn targets(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// What a heading is linked by.
+/// The anchor that a link to the heading names.
 fn anchor(heading: &str) -> String {
     let kept = |letter: &char| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_');
     heading.trim_start_matches('#').trim().to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")

@@ -1,4 +1,4 @@
-//! The documentation and what it speaks of: links, schemas, error messages, what is packaged.
+//! The documentation and its subjects: links, schemas, error messages, packaged files.
 
 mod links;
 mod messages;

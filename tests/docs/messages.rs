@@ -4,7 +4,7 @@ use super::{files, read, root};
 
 const PAGE: &str = "docs/guide/troubleshooting.md";
 
-/// Where the texts of a wrong configuration, event, topic, table or row are.
+/// The files with the texts of a wrong configuration, event, topic, table or row.
 const PROSE: [&str; 9] = [
     "config/read.rs",
     "config/reader.rs",
@@ -42,7 +42,7 @@ fn literals(source: &str) -> Vec<String> {
     literals
 }
 
-/// What stays the same of a text with `{placeholders}`.
+/// The parts of a text with `{placeholders}` that stay the same.
 fn fixed_parts(text: &str) -> Vec<String> {
     // `{{` is none, and stands for itself.
     text.split('{')

@@ -1,4 +1,4 @@
-//! What `cargo package` takes along.
+//! The files that `cargo package` takes along.
 
 use std::process::Command;
 
@@ -36,7 +36,7 @@ fn the_package_has_every_migration_and_every_included_page() {
     }
 }
 
-/// What a crate includes from outside of its folder would be missing from its package.
+/// A file that a crate includes from outside of its folder would be missing from its package.
 #[test]
 fn nothing_is_included_from_outside_of_a_package() {
     for name in ["marty-events", "marty-events-macros", "marty-events-cli"] {

@@ -1,4 +1,4 @@
-//! The JSON Schemas of docs/schemas, held against what is published.
+//! The JSON Schemas of docs/schemas, held against published events.
 
 use jsonschema::{Draft, Validator};
 use marty_events::{
@@ -73,7 +73,8 @@ fn every_golden_record_is_as_the_schemas_say() {
     }
 }
 
-/// What the builders make, written in an outbox and read from it, with the values that a schema is most likely to be too narrow for.
+/// Events of the builders, written to an outbox and read from it. Their values are those for which a schema is most likely to be too
+/// narrow.
 #[tokio::test]
 async fn what_the_builders_make_is_as_the_schemas_say() {
     let pool = SqlitePool::connect("sqlite::memory:").await.expect("a database");

@@ -1,4 +1,4 @@
-//! What is published of the arguments: what is named, and nothing else.
+//! The published arguments: those that are named, and nothing else.
 
 use marty_events::{AuditEventType, audit_event, domain_event, testing::EventRecorder};
 use serde::Serialize;

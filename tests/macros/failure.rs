@@ -1,4 +1,4 @@
-//! What is recorded of a call that failed, panicked or was dropped half-way.
+//! The records of calls that failed, panicked or were dropped half-way.
 
 use std::future::{Future, pending};
 

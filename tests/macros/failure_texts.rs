@@ -1,4 +1,4 @@
-//! The record of a failure is made whatever a caller puts into its texts.
+//! A failure is recorded with any text that a caller gives it.
 
 use marty_events::{
     AuditEventType, CustomEvent, DomainEvent, Event, EventError, audit_event, custom_event, domain_event,
@@ -8,7 +8,7 @@ use marty_events::{
 /// As documented: bytes of UTF-8.
 const LIMIT: usize = 8 * 1024;
 
-/// Quotes what it was given, as errors of parsers do.
+/// Quotes its input, as errors of parsers do.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read {0}")]
 struct Quoting(String);
@@ -60,7 +60,7 @@ async fn a_long_text_that_is_made_before_the_body_is_cut_too() {
     assert!(message.len() <= LIMIT && message.ends_with("… [cut; 1500004 bytes in all]"), "{}", message.len());
 }
 
-/// CloudEvents 1.0, "Type System": what a String cannot have.
+/// The characters that a String of CloudEvents 1.0 cannot have ("Type System").
 const FORBIDDEN: [char; 6] = ['\n', '\0', '\u{7f}', '\u{85}', '\u{fdd0}', '\u{1ffff}'];
 
 fn is_clean(recorder: &EventRecorder) -> bool {

@@ -101,7 +101,7 @@ async fn a_handle_is_the_outbox_however_it_is_found() {
     recorder.assert_published("e").key("5").payload("/event_data/seen", vec![2, 2]);
 }
 
-/// What it is generic over has no bound where the attribute stands.
+/// The type parameter has no bound where the attribute stands.
 struct Generic<C>(std::marker::PhantomData<C>);
 
 impl<C> Generic<C> {

@@ -121,7 +121,7 @@ async fn an_associated_type_is_asked_when_it_is_known() {
             refused(Users(OfAnother).associated(4, &mut DatabaseTransaction).await);
             refused(Users(OfTheService).associated(5, &mut own).await);
             refused(OfSqlx.provided(6, &mut tx).await);
-            // In an `impl` of a type the compiler knows what it is.
+            // In an `impl` of a type, the compiler knows the associated type.
             OfSqlx.required(7, &mut tx).await.unwrap();
         })
         .await;

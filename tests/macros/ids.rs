@@ -1,4 +1,4 @@
-//! Where an id is taken from, and when.
+//! The source of an id, and the moment at which it is taken.
 
 use marty_events::{
     AuditEventType, NotificationEventType, audit_event, domain_event, notification_event, testing::EventRecorder,

@@ -1,4 +1,4 @@
-//! What the attributes make of a method, seen by a recorder: no server is needed.
+//! The attributes' effect on a method, seen by a recorder: no server is needed.
 #![deny(warnings, clippy::pedantic)]
 
 mod boxed;

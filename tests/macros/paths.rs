@@ -4,7 +4,7 @@ use marty_events::{
     AuditEventType, NotificationEventType, audit_event, domain_event, notification_event, testing::EventRecorder,
 };
 
-/// A request as gRPC libraries have one: what it carries is behind a method.
+/// A request as gRPC libraries have one: its content is behind a method.
 struct Envelope<T>(T);
 
 impl<T> Envelope<T> {

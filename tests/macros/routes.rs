@@ -1,4 +1,4 @@
-//! Which way an event goes: decided by the types of the arguments.
+//! The route of an event, decided by the types of the arguments.
 
 use marty_events::{
     AuditEventType, EventError, OutboxConnection, OutboxTransaction, audit_event, domain_event,

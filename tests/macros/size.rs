@@ -1,4 +1,4 @@
-//! What the attribute costs a future in size: no more than an insert written by hand.
+//! The attribute's cost in the size of a future: no more than an insert written by hand.
 #![allow(clippy::large_types_passed_by_value, reason = "that is what is measured")]
 
 use marty_events::{DomainEvent, EventError, EventPublisher, domain_event};
@@ -20,8 +20,8 @@ async fn plain(id: u64, big: Big, tx: &mut Tx<'_>) -> Result<Big, EventError> {
     Ok(big)
 }
 
-/// What a careful author writes without the attribute: the method's work in a future of its own, so that `?` in it is seen,
-/// and the insert after it.
+/// A careful author's code without the attribute. The method's work is a future of its own, so that `?` in it is seen. The insert comes
+/// after it.
 async fn by_hand(id: u64, big: Big, tx: &mut Tx<'_>) -> Result<Big, EventError> {
     let event = DomainEvent::new("user", id, "created");
     let out = {
@@ -69,7 +69,7 @@ fn size_of_publish<F>(_: fn(&'static EventPublisher, DomainEvent) -> F) -> usize
     size_of::<F>()
 }
 
-/// What keeps an event in the outbox that the broker did not take is large, and not part of every future that publishes.
+/// The future of the fallback to the outbox is large, and not part of every future that publishes.
 #[test]
 fn a_future_that_publishes_directly_is_small() {
     let size = size_of_publish(publish);

@@ -38,7 +38,7 @@ fn login(id: u32) -> AuditEvent {
     AuditEvent::new(AuditEventType::UserLogin, "login", "account").resource_id(id)
 }
 
-/// Begins to publish, and gives up. Answers whether the event was under way then.
+/// Begins to publish, and gives up. The answer is true if the event was in flight then.
 fn abandon(publisher: &EventPublisher, id: u32) -> bool {
     let publishing = pin!(publisher.publish(login(id)));
     publishing.poll(&mut Context::from_waker(Waker::noop())).is_pending()

@@ -8,10 +8,10 @@ use std::{
 
 use crate::wait;
 
-/// How long the broker may take to answer.
+/// The time that the broker may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// What a user may do with a topic (`org.apache.kafka.common.acl.AclOperation`).
+/// A right of a user to a topic (`org.apache.kafka.common.acl.AclOperation`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     /// Read its records, and see that it is there.

@@ -6,11 +6,11 @@ use rcgen::{
 };
 use uuid::Uuid;
 
-/// Who signs certificates, and is trusted by those who have its own.
+/// Signs certificates. Holders of its own certificate trust it.
 #[derive(Debug)]
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-/// What a server shows its clients, and what it proves that by; both in PEM form.
+/// A server's certificate, which it shows its clients, and the key that proves it. Both are in PEM form.
 #[derive(Debug)]
 pub struct Identity {
     /// The certificate.

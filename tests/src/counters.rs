@@ -1,4 +1,4 @@
-//! What a process counted by the `metrics` facade.
+//! The counts that a process makes by the `metrics` facade.
 
 use std::{
     collections::BTreeMap,

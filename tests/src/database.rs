@@ -23,7 +23,7 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// Nothing, after reporting `test` as skipped, where there is no server.
+    /// Nothing, after reporting `test` as skipped, where the server is missing.
     ///
     /// # Panics
     ///
@@ -53,7 +53,7 @@ impl TestDatabase {
         Self { pool, url: format!("{server}/{name}"), admin, name }
     }
 
-    /// Removes the database and cuts whoever is still connected.
+    /// Removes the database and cuts every connection to it.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! A network that can be cut, slowed down, or lose what it carries while both ends believe that their connection is open.
+//! A network that can be cut or slowed down. It can also lose bytes while both ends believe that their connection is open.
 
 use std::{
     sync::{
@@ -14,7 +14,7 @@ use tokio::{
     sync::watch,
 };
 
-/// What happens to bytes on their way.
+/// The fate of bytes on their way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
     /// They arrive.
@@ -47,11 +47,11 @@ enum Direction {
 }
 
 impl FaultyNetwork {
-    /// Listens on a free port. Connections wait until there is a [server](Self::lead_to).
+    /// Listens on a free port. Connections wait until a [server](Self::lead_to) is named.
     ///
     /// # Panics
     ///
-    /// When there is no port.
+    /// When no port is free.
     pub async fn start() -> Arc<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let network = Arc::new(Self {
@@ -71,7 +71,7 @@ impl FaultyNetwork {
         network
     }
 
-    /// Where it leads to, as `host:port`.
+    /// Sets the server that it leads to, as `host:port`.
     pub fn lead_to(&self, server: &str) {
         self.server.send_replace(Some(server.to_owned()));
     }
@@ -86,7 +86,7 @@ impl FaultyNetwork {
     ///
     /// # Panics
     ///
-    /// When it is no URL with a user, a host and a port.
+    /// When it is not a URL with a user, a host and a port.
     #[must_use]
     pub fn url(&self, server: &str) -> String {
         let (user, rest) = server.split_once('@').expect("a user");
@@ -95,7 +95,7 @@ impl FaultyNetwork {
         format!("{user}@{}/{database}", self.address())
     }
 
-    /// What happens from now on to the bytes of every connection.
+    /// Sets the fate of every connection's bytes from now on.
     pub fn set(&self, condition: Condition) {
         self.condition.send_replace(condition);
     }

@@ -6,17 +6,17 @@ use std::process::Command;
 ///
 /// # Panics
 ///
-/// When there is no curl, or no answer.
+/// When curl is missing, or nothing answers.
 #[must_use]
 pub fn get(url: &str) -> (u16, String) {
     try_get(url).unwrap_or_else(|| panic!("{url} does not answer"))
 }
 
-/// The same, or nothing where nobody answers.
+/// The same, or nothing without an answer.
 ///
 /// # Panics
 ///
-/// When there is no curl.
+/// When curl is missing.
 #[must_use]
 pub fn try_get(url: &str) -> Option<(u16, String)> {
     let output = Command::new("curl")

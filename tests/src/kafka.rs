@@ -1,4 +1,4 @@
-//! Reading what reached Kafka.
+//! Reading the records that reached Kafka.
 
 use std::{
     collections::BTreeSet,
@@ -51,7 +51,7 @@ impl Record {
     }
 }
 
-/// A consumer of every topic of one prefix, from the beginning, and what it has read.
+/// A consumer of every topic of one prefix, from the beginning, and the records that it has read.
 #[derive(Debug)]
 struct Collector<R> {
     records: Arc<Mutex<Vec<R>>>,

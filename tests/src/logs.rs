@@ -1,4 +1,4 @@
-//! What a part of the program logs.
+//! The log of a part of the program.
 
 use std::{
     io,
@@ -13,8 +13,8 @@ use tracing_subscriber::fmt::MakeWriter;
 pub struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
-    /// What to run something under, by [`WithSubscriber`](tracing::instrument::WithSubscriber), to have its lines from
-    /// `level` on.
+    /// A dispatcher that keeps the lines from `level` on. A future runs under it by
+    /// [`WithSubscriber`](tracing::instrument::WithSubscriber).
     #[must_use]
     pub fn of(&self, level: LevelFilter) -> Dispatch {
         tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(self.clone()).into()

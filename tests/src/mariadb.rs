@@ -20,7 +20,7 @@ pub struct MariaDatabase {
 }
 
 impl MariaDatabase {
-    /// Nothing, after reporting `test` as skipped, where there is no server.
+    /// Nothing, after reporting `test` as skipped, where the server is missing.
     ///
     /// # Panics
     ///

@@ -44,7 +44,7 @@ pub fn file(path: &str) -> String {
 ///
 /// # Panics
 ///
-/// When there is no such page.
+/// When the page is missing.
 #[must_use]
 pub fn blocks(page: &str) -> Vec<Block> {
     blocks_of(page, &file(page))
@@ -127,7 +127,7 @@ pub fn under(page: &str, heading: &str, info: &str) -> String {
 ///
 /// # Panics
 ///
-/// When `printed` is not in it: then the test would run something else than what is printed.
+/// When `printed` is not in it: then the test would not run the printed text.
 #[must_use]
 pub fn with(text: &str, printed: &str, here: &str) -> String {
     assert!(text.contains(printed), "{printed} is not in:\n{text}");

@@ -14,7 +14,7 @@ use crate::{certificates::Authority, ports};
 pub struct Server {
     name: &'static str,
     folder: tempfile::TempDir,
-    /// What the script is told about it besides its place.
+    /// The script's variables, besides the server's place.
     variables: Vec<(&'static str, String)>,
 }
 
@@ -220,7 +220,7 @@ impl Cluster {
         Self { brokers }
     }
 
-    /// Where clients begin.
+    /// The address at which clients begin.
     #[must_use]
     pub fn bootstrap(&self) -> String {
         self.brokers.iter().map(|(_, address)| address.as_str()).collect::<Vec<_>>().join(",")

@@ -1,4 +1,4 @@
-//! A broker that encrypts, asks who its clients are, and knows what each of them may do.
+//! A broker that encrypts, asks its clients for their names, and knows the rights of each.
 
 use std::{
     fmt::Write,
@@ -62,7 +62,7 @@ pub const TRUSTED: &str = "trusted";
 /// An Apache Kafka of the tests that ask for it at the same time.
 #[derive(Debug)]
 pub struct SecuredKafka {
-    /// Where clients need no name and no encryption, and may do everything: for what a test looks at.
+    /// The address of a listener without names and encryption, where clients may do everything: tests look at the broker by it.
     pub open: String,
     /// The password of each of its users.
     pub password: String,
@@ -71,11 +71,11 @@ pub struct SecuredKafka {
     _server: Server,
 }
 
-/// Whether the library was built with TLS for Kafka (`marty-events/kafka-ssl`).
+/// Checks that the library was built with TLS for Kafka (`marty-events/kafka-ssl`).
 ///
 /// # Errors
 ///
-/// What the library says of a configuration with TLS where it was not.
+/// The library's error for a configuration with TLS, if it was not.
 pub fn tls_in_this_build() -> Result<(), ConfigError> {
     EventConfig::builder().service_name("tests").security_protocol("ssl").build().map(drop)
 }
@@ -83,7 +83,7 @@ pub fn tls_in_this_build() -> Result<(), ConfigError> {
 static SHARED: Mutex<Weak<SecuredKafka>> = Mutex::new(Weak::new());
 
 impl SecuredKafka {
-    /// Nothing, after reporting `test` as skipped, where there is no Kafka or the library was built without TLS for it.
+    /// Nothing, after reporting `test` as skipped, where Kafka is missing or the library was built without TLS for it.
     ///
     /// # Panics
     ///
@@ -132,11 +132,11 @@ impl SecuredKafka {
             .service_name("suite")
             .brokers(self.address(listener))
             .security_protocol(listener.protocol())
-            // The broker has no other, and a refusal of it would hide what is looked for.
+            // The broker has no other, and a refusal of it would hide the error that a test looks for.
             .producer_property("broker.address.family", "v4")
     }
 
-    /// Where a listener is.
+    /// The address of a listener.
     #[must_use]
     pub fn address(&self, listener: Listener) -> String {
         format!("localhost:{}", self.ports[listener as usize])

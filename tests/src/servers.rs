@@ -1,4 +1,4 @@
-//! Which servers this run may use. `scripts/test` starts them and names them in the environment.
+//! The servers that this run may use. `scripts/test` starts them and names them in the environment.
 
 use std::{env, fs::OpenOptions, io::Write};
 

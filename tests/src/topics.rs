@@ -13,10 +13,10 @@ use rdkafka::{
 
 use crate::wait;
 
-/// How long the broker may take to answer.
+/// The time that the broker may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// How long a cluster may take to find its controller, on a machine that starts other clusters besides.
+/// The time that a cluster may take to find its controller, on a machine that starts other clusters besides.
 const CONTROLLER: Duration = Duration::from_mins(3);
 
 fn admin(bootstrap: &str) -> AdminClient<DefaultClientContext> {
@@ -115,8 +115,8 @@ pub async fn alter(bootstrap: &str, topic: &str, settings: &[(&str, &str)]) {
     }
 }
 
-/// How many records the topics hold whose names begin with `prefix`: what the broker has acknowledged so far, with nothing
-/// to wait for, so that it can be said that there is none.
+/// The number of records in the topics whose names begin with `prefix`. The broker has acknowledged them. Nothing is waited for, so that a
+/// test can say that none is there.
 ///
 /// # Panics
 ///
@@ -141,7 +141,7 @@ pub async fn records(bootstrap: &str, prefix: &str) -> i64 {
     tokio::task::spawn_blocking(count).await.expect("no panic")
 }
 
-/// Which broker leads the first partition of a topic.
+/// The broker that leads the first partition of a topic.
 ///
 /// # Panics
 ///

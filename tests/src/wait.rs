@@ -8,14 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a test waits for a condition on a machine with nothing else to do.
+/// The time that a test waits for a condition on a machine with nothing else to do.
 pub const DEADLINE: Duration = Duration::from_mins(1);
 
 /// On a machine that is slower than this, a test may as well fail.
 const SLOWEST: f64 = 8.0;
 
-/// How many times longer than alone everything takes now: tasks that run or wait for a disk, for each core (Linux,
-/// `proc_loadavg(5)`, the last minute and this moment). Never below 1.
+/// The factor by which everything takes longer now than alone: the tasks that run or wait for a disk, for each core. The larger of the
+/// last minute and this moment counts (Linux, `proc_loadavg(5)`). Never below 1.
 #[must_use]
 pub fn slowness() -> f64 {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
@@ -86,7 +86,7 @@ pub fn assert_within(begin: Instant, limit: Duration, what: &str) {
     );
 }
 
-/// What `future` answers.
+/// The answer of `future`.
 ///
 /// # Panics
 ///

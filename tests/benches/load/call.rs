@@ -1,4 +1,4 @@
-//! One call after the other on the direct road, each awaited.
+//! One call after the other on the direct route, each awaited.
 
 use std::time::Instant;
 

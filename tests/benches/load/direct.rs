@@ -1,4 +1,4 @@
-//! Direct events, pipelined: as many as fit are under way at a time.
+//! Direct events, pipelined: as many as fit are in flight at a time.
 
 use std::time::Instant;
 
@@ -75,7 +75,7 @@ async fn publish(stage: &Stage, events: usize) -> Result<f64, Failure> {
     Ok(rate(events, begin.elapsed()))
 }
 
-/// The settings of the direct road.
+/// The settings of the direct route.
 pub(crate) fn producer(stage: &Stage) -> Result<FutureProducer, Failure> {
     let producer = ClientConfig::new()
         .set("bootstrap.servers", &stage.brokers)

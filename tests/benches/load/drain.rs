@@ -90,7 +90,7 @@ pub(crate) async fn round_of_sizes(turn: usize) -> Result<Vec<Sample>, Failure> 
 
 const KEY: [&str; 2] = ["raw send, one after the other", "relay"];
 
-/// One event of a key is under way at a time.
+/// One event of a key is in flight at a time.
 pub(crate) async fn round_of_one_key(turn: usize, events: usize) -> Result<Vec<Sample>, Failure> {
     let mut rates = [0.0; KEY.len()];
     for place in order(KEY.len(), turn) {

@@ -25,7 +25,7 @@ use report::{Report, Sample};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Measures roads against the PostgreSQL of `DATABASE_URL` and the Kafka of `KAFKA_BROKERS`.
+/// Measures routes against the PostgreSQL of `DATABASE_URL` and the Kafka of `KAFKA_BROKERS`.
 #[derive(Parser)]
 struct Arguments {
     /// The routes; all of them unless given.
@@ -51,7 +51,7 @@ struct Arguments {
 enum Road {
     /// Direct events, pipelined.
     Direct,
-    /// One annotated call after the other on the direct road, each awaited.
+    /// One annotated call after the other on the direct route, each awaited.
     Call,
     /// One event in a transaction with one row of business.
     Enqueue,

@@ -15,7 +15,7 @@ impl Sample {
     }
 }
 
-/// The rounds of one road.
+/// The rounds of one route.
 pub(crate) struct Report {
     pub(crate) road: &'static str,
     unit: &'static str,

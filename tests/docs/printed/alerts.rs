@@ -1,4 +1,4 @@
-//! Alerts and panels, by a YAML reader and what the metrics' table says. Prometheus' own `promtool` checks the rules where it is installed.
+//! Alerts and panels, checked by a YAML reader and the metrics' table. Prometheus' own `promtool` checks the rules where it is installed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -45,7 +45,7 @@ fn labels() -> BTreeMap<String, BTreeSet<String>> {
     metrics.collect()
 }
 
-/// What is wrong with an expression; else the labels that its result has.
+/// The labels of an expression's result. The error is the expression's fault.
 fn labels_of(expression: &str, metrics: &BTreeMap<String, BTreeSet<String>>) -> Result<BTreeSet<String>, String> {
     let pattern = |text: &str| Regex::new(text).expect("a pattern");
     let texts = pattern(r#""[^"]*""#).replace_all(expression, "\"\"").replace("$__rate_interval", "5m");

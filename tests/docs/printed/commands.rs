@@ -26,7 +26,7 @@ fn is_accepted(arguments: &[String]) -> Result<(), String> {
     output.status.success().then_some(()).ok_or_else(|| said.into_owned())
 }
 
-/// What is wrong with a command.
+/// Checks a command. The error is the command's fault.
 fn check(words: &[String]) -> Result<(), String> {
     let Some((program, arguments)) = words.split_first() else { return Ok(()) };
     let texts: Vec<&str> = arguments.iter().map(String::as_str).collect();

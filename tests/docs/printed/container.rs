@@ -1,5 +1,5 @@
-//! The Containerfile and the compose file. No engine is at hand that could build or start them: they are read, and what they name is
-//! looked up.
+//! The Containerfile and the compose file. No engine is at hand that could build or start them. So they are read, and the names in them
+//! are looked up.
 
 use std::{collections::BTreeSet, process::Command};
 

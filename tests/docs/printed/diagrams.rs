@@ -71,7 +71,7 @@ fn the_schema_that_is_shown_is_a_schema() {
     }
 }
 
-/// By its directives, and by the console's address: nginx is not among what the tests install.
+/// The proxy is checked by its directives and by the console's address: nginx is not installed for the tests.
 #[test]
 fn the_proxy_that_is_shown_leads_to_the_console() {
     let shown = printed::only("docs/console.md", "nginx");

@@ -19,7 +19,7 @@ fn is_read(name: &str) -> bool {
     name.starts_with("KAFKA_PRODUCER_") || OF_OTHERS.contains(&name) || code.contains(&format!("\"{name}\""))
 }
 
-/// What is wrong with these variables: the command checks them all with its configuration.
+/// The faults of these variables. The command checks them all with its configuration.
 pub(super) fn faults(variables: &[(String, String)]) -> Option<String> {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     if variables.is_empty() {

@@ -16,7 +16,7 @@ use marty_events_tests::printed::{self, Block};
 
 use super::{files, read, root};
 
-/// Who runs a block.
+/// The runner of a block.
 enum Runner {
     /// rustdoc, which a source of the workspace hands the page to.
     Doctest,
@@ -73,7 +73,7 @@ const FILES: &[(&str, &str)] = &[
     ("docs/images/", "every_link_leads_somewhere"),
 ];
 
-/// Every page: what git knows of, so that nothing of another tool's counts.
+/// Every page that git knows of: pages of other tools do not count.
 fn pages() -> Vec<String> {
     known().into_iter().filter(|path| is_page(path) && !path.starts_with("tests/compile-errors/ui/")).collect()
 }
@@ -122,7 +122,7 @@ fn sources() -> String {
     folders.iter().flat_map(|folder| files(&root().join(folder), "rs")).map(|path| read(&path)).collect()
 }
 
-/// Whether a source names the page, as `tests/src/guide.rs` and the attributes' modules do for rustdoc.
+/// True if a source names the page, as `tests/src/guide.rs` and the attributes' modules do for rustdoc.
 fn is_tested_by_rustdoc(page: &str, sources: &str) -> bool {
     let below = page.strip_prefix("marty-events/src/").unwrap_or(page);
     sources.contains(&format!("\"{page}\"")) || sources.contains(&format!("\"{below}\""))

@@ -11,7 +11,7 @@ pub(super) fn file(path: &str) -> Result<(), String> {
     root().join(path).is_file().then_some(()).ok_or_else(|| format!("there is no file {path}"))
 }
 
-/// A script and its arguments: those that are no options stand in its text or are files beside what it runs.
+/// A script and its arguments. An argument that is not an option stands in the script's text, or is a file in `tests/degraded`.
 pub(super) fn script(path: &str, arguments: &[&str]) -> Result<(), String> {
     file(path)?;
     let text = printed::file(path);
@@ -84,7 +84,7 @@ fn the_dependencies_of_the_readme_are_those_of_the_workspace() {
         .output()
         .unwrap();
     assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
-    // Of the same versions as here: another sqlx would have other transactions.
+    // The versions are those of the workspace: another sqlx would have other transactions.
     let lock = printed::file("Cargo.lock");
     for line in String::from_utf8_lossy(&tree.stdout).lines().skip(1).filter(|line| !line.starts_with("marty")) {
         let mut words = line.split_whitespace();

@@ -7,7 +7,7 @@ pub(super) struct Line {
     pub(super) words: Vec<String>,
 }
 
-/// The commands of a block. What `|`, `&&` and substitutions do is not read: the documentation has none of it but `eval`.
+/// The commands of a block. `|`, `&&` and substitutions are not read: the documentation has none of them but `eval`.
 pub(super) fn lines(text: &str) -> Vec<Line> {
     text.replace("\\\n", " ").lines().map(words).filter(|words| !words.is_empty()).map(line).collect()
 }

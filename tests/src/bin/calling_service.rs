@@ -1,9 +1,11 @@
-//! A service that calls one annotated method once, for the tests of what becomes of its event.
+//! A service that calls one annotated method once. The tests follow its event.
 //!
-//! `CALLING_SERVICE_METHOD` names the method, `CALLING_SERVICE_ID` is its argument, `CALLING_SERVICE_WORK` is the SQL of its body, `CALLING_SERVICE_DATABASE` the database of the
-//! transaction that it takes. It has one thread and one connection, and holds the transaction until its standard input
-//! ends: then it commits after `Ok` and rolls back after `Err`, as a caller does. It says on standard output what the method
-//! answered, and at its end what was counted; its log is standard error.
+//! `CALLING_SERVICE_METHOD` names the method, and `CALLING_SERVICE_ID` is its argument. `CALLING_SERVICE_WORK` is the SQL of its body, and
+//! `CALLING_SERVICE_DATABASE` the database of the transaction that it takes.
+//!
+//! The service has one thread and one connection. It holds the transaction until its standard input ends. Then it commits after `Ok` and
+//! rolls back after `Err`, as a caller does. It prints the method's answer, and its counts at the end, to standard output; its log is
+//! standard error.
 
 use std::{error::Error, io::Read, time::Instant};
 
@@ -22,7 +24,7 @@ enum Failure {
     Event(#[from] EventError),
 }
 
-/// What no log may show.
+/// A text that no log may show.
 const SECRET: &str = "4929-1234-5678-9010";
 
 #[audit_event(
@@ -98,7 +100,7 @@ fn say(begin: Instant, answer: &Result<(), Failure>) {
     println!("{}", json!({"kind": kind, "text": text, "milliseconds": begin.elapsed().as_millis()}));
 }
 
-/// Waits, with the caller's transaction open, until the test has seen what it wants to see.
+/// Waits, with the caller's transaction open, until the test has seen enough.
 fn hold() -> std::io::Result<()> {
     std::io::stdin().read_to_end(&mut Vec::new()).map(drop)
 }

@@ -12,7 +12,7 @@ use marty_events::{
 };
 use tracing_subscriber::filter::LevelFilter as TracingLevel;
 
-/// What the Kafka client's Rust part says, which is not by `tracing`.
+/// The log of the Kafka client's Rust part, which does not use `tracing`.
 struct Stderr;
 
 impl log::Log for Stderr {

@@ -144,7 +144,7 @@ where
         relay.stop().await;
     }
 
-    /// Whoever takes the lock of the commits' order is followed by the next one only after its commit.
+    /// A transaction that takes the lock of the commits' order is followed by the next one only after its commit.
     async fn keeps_the_order_of_the_commits(self) {
         let relay = self.relay();
         let commits = Arc::new(AtomicUsize::new(0));
@@ -237,7 +237,7 @@ where
         assert_eq!((stats.pending, stats.dead, stats.published), (0, 0, 3));
     }
 
-    /// Errors that say what to do, and many events at once.
+    /// Errors that name the remedy, and many events at once.
     async fn says_what_is_missing_and_takes_many(self) {
         let mut connection = self.pool.acquire().await.expect("a connection");
         let error = self.publisher.publish_in(&mut *connection, numbered("k", 0)).await.expect_err("no transaction");
@@ -321,7 +321,7 @@ tests! {
         lists_dead_letters_that_cannot_be_read
         shows_what_waits_and_forgets_in_steps
         says_what_is_missing_and_takes_many;
-    // Where one transaction at a time writes, none can commit late.
+    // SQLite lets one transaction write at a time, so none can commit late.
     sqlite in on_sqlite:
         delivers_what_was_committed_in_order
         keeps_the_order_of_the_commits

@@ -1,4 +1,4 @@
-//! What is MariaDB's own in the promises that every database keeps.
+//! MariaDB's own part of the promises that every database keeps.
 
 use std::{process::Command, time::Duration};
 
@@ -237,7 +237,7 @@ async fn a_relay_leaves_connections_to_a_mariadb_that_is_read_only() {
     let options = first.connect_options().as_ref().clone().database(name);
     let first = MySqlPool::connect_with(options).await.unwrap();
     marty_events::outbox::migrate(&first).await.unwrap();
-    // Whoever may do everything may also write where everything is read-only.
+    // A user with every right may also write where everything is read-only.
     let user = format!("u_{}", &uuid::Uuid::new_v4().simple().to_string()[..16]);
     for pool in [&first, &second.pool] {
         run(pool, &format!("CREATE USER {user} IDENTIFIED BY 'limited'")).await;
@@ -281,7 +281,7 @@ async fn rows_that_a_settlement_in_mariadb_does_not_find_hold_up_none() {
     let config = config(&brokers, &prefix);
     let publisher = EventPublisher::new(&config).unwrap();
     let reader = Reader::start(&brokers, &prefix);
-    // It says seldom that it is alive, so what waits for the lock is its settlement.
+    // Its heartbeats are rare, so it is the settlement that waits for the lock.
     let hour = Duration::from_hours(1);
     let relay = OutboxRelay::builder(pool).config(config).lease_time(hour).idle_poll(hour);
     let relay = crate::support::service::RunningRelay::start(relay);

@@ -15,10 +15,10 @@ use crate::support::{
     service::{RunningRelay, config},
 };
 
-/// How soon everything is delivered that nobody has locked.
+/// The time within which every event is delivered that nobody has locked.
 const SOON: Duration = Duration::from_secs(10);
 
-/// An outbox in MariaDB, and a reader of what leaves it.
+/// An outbox in MariaDB, and a reader of the events that leave it.
 struct Scene {
     database: MariaDatabase,
     config: EventConfig,

@@ -1,4 +1,4 @@
-//! What is SQLite's own in the promises that every database keeps.
+//! SQLite's own part of the promises that every database keeps.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ async fn transfer(
     transaction.commit().await.map_err(failed)
 }
 
-/// How many transactions failed.
+/// The number of transactions that failed.
 async fn all_transfer(pool: &SqlitePool, publisher: &EventPublisher, writers: usize, begin: &'static str) -> usize {
     let writers: Vec<_> = (0..writers)
         .map(|writer| {

@@ -1,4 +1,4 @@
-//! Direct events whose callers give up, at whatever moment: each is in the outbox or in Kafka, and none is lost.
+//! Direct events whose callers give up, at any moment: each is in the outbox or in Kafka, and none is lost.
 
 use std::{
     future::poll_fn,
@@ -18,7 +18,7 @@ fn exported(id: usize) -> AuditEvent {
     AuditEvent::new(AuditEventType::DataExported, "export", "report").resource_id(id)
 }
 
-/// A publisher that no broker answers, with an outbox for what the broker does not take.
+/// A publisher that no broker answers, with an outbox for the events that the broker does not take.
 fn without_broker(database: &TestDatabase, message_timeout: &str) -> EventPublisher {
     let config = EventConfig::builder()
         .service_name("suite")

@@ -86,7 +86,7 @@ async fn an_outage_is_a_line_in_the_log_when_it_begins_and_one_when_it_ends() {
     let Some(brokers) = servers::kafka(test) else { return };
     let Some(database) = TestDatabase::create(test).await else { return };
     let (network, prefix) = (FaultyNetwork::start().await, prefix());
-    // Where nobody listens.
+    // Nobody listens there.
     network.lead_to("127.0.0.1:1");
     let log = tempfile::NamedTempFile::new().unwrap();
     let relay = Watched::start(
@@ -129,7 +129,7 @@ async fn an_outage_that_outlasts_the_producers_time_limit_burns_no_attempt() {
     let Some(brokers) = servers::kafka(test) else { return };
     let Some(database) = TestDatabase::create(test).await else { return };
     let (network, prefix) = (FaultyNetwork::start().await, prefix());
-    // Where nobody listens.
+    // Nobody listens there.
     network.lead_to("127.0.0.1:1");
     let hasty = marty_events::EventConfig::builder()
         .service_name("suite")
@@ -170,7 +170,7 @@ async fn an_outage_that_outlasts_the_producers_time_limit_burns_no_attempt() {
     }
 }
 
-/// Against the client's in-process cluster, which answers what it is told to.
+/// The client's in-process cluster gives the answers that it is told to give.
 #[tokio::test]
 async fn a_relay_whose_client_can_send_nothing_more_goes_on_with_another() {
     let test = "a_relay_whose_client_can_send_nothing_more_goes_on_with_another";

@@ -1,4 +1,4 @@
-//! Everything at once: writers, rollbacks, and what can be killed is killed.
+//! Everything at once: writers, rollbacks, and every part that can be killed is killed.
 //!
 //! `MARTY_EVENTS_CHAOS_SECONDS` makes it longer than its 60 s, and `MARTY_EVENTS_CHAOS_SEED` repeats its choices.
 
@@ -30,7 +30,7 @@ use ledger::Ledger;
 
 const WRITERS: u64 = 6;
 const KEYS: u32 = 25;
-/// How long everything may take to come to rest after the last fault.
+/// The time that everything may take to come to rest after the last fault.
 const REST: Duration = Duration::from_mins(2);
 
 type Step = Result<(), Box<dyn std::error::Error + Send + Sync>>;

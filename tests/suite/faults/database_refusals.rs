@@ -1,4 +1,4 @@
-//! What a database refuses is told from what keeps it from working.
+//! A refusal by the database is told from a fault that keeps it from working.
 
 use marty_events::{EventError, EventPublisher, OutboxRepository, outbox::migrate};
 use marty_events_tests::{logs::Lines, mariadb::MariaDatabase, wait};

@@ -1,4 +1,4 @@
-//! The direct road while the broker is away: a Kafka of this test's own, killed and started again on the same port and data.
+//! The direct route while the broker is away: a Kafka of this test's own, killed and started again on the same port and data.
 
 use std::{
     collections::HashSet,

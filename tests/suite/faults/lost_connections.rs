@@ -25,7 +25,7 @@ use crate::support::{
 
 const KEYS: usize = 20;
 
-/// Events that are written past all faults, a relay that is exposed to them, and what became of the events.
+/// Events that are written past all faults, a relay that is exposed to them, and the events' fate.
 struct Trial {
     database: TestDatabase,
     outbox: OutboxRepository,
@@ -168,7 +168,7 @@ async fn a_settlement_whose_answer_is_lost_is_made_again_in_time() {
     let Some(brokers) = servers::kafka(test) else { return };
     let Some(mut trial) = Trial::new(test, &brokers).await else { return };
     let network = FaultyNetwork::start().await;
-    // It says seldom that it is alive, so what waits for a lock is its settlement.
+    // Its heartbeats are rare, so it is the settlement that waits for a lock.
     let relay = trial.relay(&pool_by(&network, &trial.database)).listen(false).lease_time(Duration::from_mins(10));
     let relay = RunningRelay::start(relay.idle_poll(Duration::from_mins(3)));
     // By then each of its connections has the statement prepared, and has nothing to ask before it settles.
@@ -312,7 +312,7 @@ async fn a_cluster_whose_leader_is_killed_loses_nothing() {
         }
         // The other two go on without it.
         trial.until_published(before + 5 * KEYS as u64).await;
-        // Where they must not, a broker that has too few copies is as good as none.
+        // Now they must not: a broker that has too few copies is as good as none.
         topics::alter(&trial.bootstrap, &topic, &[("min.insync.replicas", "3")]).await;
         trial.write().await;
         wait::until("events that wait", || async {

@@ -23,10 +23,10 @@ async fn until_idle(pool: &PgPool) {
     .await;
 }
 
-/// A role that may do what a relay does, and a pool of its connections.
+/// A role with the rights of a relay, and a pool of its connections.
 struct Limited {
     role: String,
-    /// What gives it these rights, once more where they were taken.
+    /// The statement that gives it these rights, and gives them again once they were taken.
     grant: String,
     pool: PgPool,
 }
@@ -104,7 +104,7 @@ async fn what_was_delivered_before_an_outbox_was_set_back_is_not_settled_by_its_
     let pool = &service.database.pool;
     let brokers = service.publisher.bootstrap_servers();
     let network = FaultyNetwork::start().await;
-    // Where nobody listens, so that the event stays under way.
+    // Nobody listens there, so the event stays in flight.
     network.lead_to("127.0.0.1:1");
     let config = crate::support::service::config(&network.address(), &service.prefix);
     // It asks for nothing while it is told of nothing.
@@ -128,7 +128,7 @@ async fn what_was_delivered_before_an_outbox_was_set_back_is_not_settled_by_its_
     assert_eq!(after.iter().map(|event| event.seq).collect::<Vec<_>>(), [1]);
     network.lead_to(brokers);
     service.reader.events(1).await;
-    // It settles what it has sent before it ends.
+    // It settles the events that it has sent before it ends.
     relay.stop().await;
     assert_eq!(outbox.pending(9).await.unwrap(), after);
 }
@@ -170,7 +170,7 @@ async fn a_relay_whose_rights_are_taken_goes_on_when_it_has_them_again() {
     run(format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }
 
-/// What was delivered would be delivered again by the next relay.
+/// Without the settlement, the next relay would deliver the event again.
 #[tokio::test]
 async fn what_was_delivered_is_settled_where_nothing_can_be_read() {
     let Some(service) = Service::start("what_was_delivered_is_settled_where_nothing_can_be_read").await else { return };
@@ -241,7 +241,7 @@ async fn what_is_settled_while_it_is_read_once_more_is_not_sent_once_more() {
 async fn a_relay_leaves_connections_that_are_read_only() {
     let Some(service) = Service::start("a_relay_leaves_connections_that_are_read_only").await else { return };
     let pool = &service.database.pool;
-    // A session keeps what it began with.
+    // A session keeps the settings that it began with.
     let mut elder = pool.acquire().await.unwrap();
     let mut run = async |sql: &str| sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *elder).await.map(drop);
     let others = PgPool::connect(&service.database.url).await.unwrap();
@@ -266,7 +266,7 @@ async fn a_relay_leaves_connections_that_are_read_only() {
     relay.stop().await;
 }
 
-/// Where the broker makes topics by itself, one that is deleted is made again.
+/// A broker that makes topics by itself makes a deleted one again.
 #[tokio::test]
 async fn a_topic_that_is_deleted_costs_no_event_that_was_not_in_it() {
     let Some(service) = Service::start("a_topic_that_is_deleted_costs_no_event_that_was_not_in_it").await else {

@@ -1,4 +1,4 @@
-//! docs/guide/debezium.md, run as it is written: Kafka Connect sends what the relay sends.
+//! docs/guide/debezium.md, run as it is written: Kafka Connect sends the same records as the relay.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -76,7 +76,7 @@ async fn publish(service: &Service, round: &str) -> BTreeSet<Uuid> {
     ids
 }
 
-/// What the page tells the database's administrator to do, by the roles that it names.
+/// The page's steps for the database's administrator, by the roles that it names.
 async fn prepare(pool: &PgPool) {
     for statement in ["CREATE ROLE keeper", "GRANT CREATE, USAGE ON SCHEMA public TO keeper"] {
         run_as(pool, "marty", statement).await;
@@ -86,7 +86,7 @@ async fn prepare(pool: &PgPool) {
     run_as(pool, "marty", &printed::under(PAGE, "The database", "sql superuser")).await;
 }
 
-/// Starts what the page starts: its worker's properties, its connector, its commands. Only names and places are this test's.
+/// Starts the page's worker and its connector, by the page's properties and commands. Only names and places are this test's.
 async fn connect(connect: &Connect, folder: &Path, brokers: &str, database_url: &str) -> Worker {
     let address = Connect::address();
     let path = |name: &str| folder.join(name).display().to_string();

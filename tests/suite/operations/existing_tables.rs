@@ -157,7 +157,7 @@ async fn line_ends_of_a_checkout_change_no_version() {
     checksum(b"another").await;
     let error = migrate(&database.pool).await.unwrap_err();
     assert!(matches!(error, EventError::Migrate(_)), "{error:?}");
-    // What failed holds no lock: the next one does not wait for it.
+    // A migration that failed holds no lock: the next one does not wait for it.
     assert!(migrate(&PgPool::connect(&database.url).await.unwrap()).await.is_err());
     let answer = Operator::of_database(&database).run(&["migrate"]);
     assert!(answer.code == 1 && answer.complaint.contains("another text than the shipped one"), "{answer:?}");

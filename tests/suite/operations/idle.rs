@@ -94,7 +94,7 @@ async fn a_quiet_relay_asks_at_most_one_query_a_second() {
     assert!(0 < executed && executed <= 12, "{executed} statements in 12 seconds");
 }
 
-/// How many blocks of the outbox were looked at so far.
+/// The number of the outbox's blocks that were looked at so far.
 async fn blocks(pool: &PgPool) -> i64 {
     let sql = "SELECT heap_blks_read + heap_blks_hit FROM pg_statio_user_tables WHERE relname = 'event_outbox'";
     sqlx::query_scalar(sql).fetch_one(pool).await.expect("the counts")
@@ -119,7 +119,7 @@ async fn a_page_costs_the_same_whatever_lies_dead_before_it() {
     let dead: i64 = sqlx::query_scalar(sql).fetch_one(pool).await.unwrap();
     assert!(4_000 < dead, "{dead} blocks of dead rows");
 
-    // A count of the outbox for the gauges reads all of it, and is no page.
+    // A count of the outbox for the gauges reads all of it, and is not a page.
     let uncounted = EventConfig::builder().service_name("suite").topic_prefix(&service.prefix).enable_metrics(false);
     let uncounted = uncounted.brokers(service.publisher.bootstrap_servers()).build().unwrap();
     let relay = RunningRelay::start(service.relay().config(uncounted));
@@ -139,7 +139,7 @@ async fn a_page_costs_the_same_whatever_lies_dead_before_it() {
         }
         count
     };
-    // A relay begins at the beginning, and a session reports what it did once a second.
+    // A relay begins at the beginning, and a session reports its counts once a second.
     let begun = deliver_for(Duration::from_secs(3)).await;
     let before = blocks(pool).await;
     // Several pages, and several times that the relay says that it is alive.

@@ -4,7 +4,7 @@ use marty_events::{AuditEvent, AuditEventType, EventConfig, EventPublisher, Outb
 use marty_events_tests::{database::TestDatabase, mariadb::MariaDatabase, private_servers::Server, servers};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A port of `::1` that leads to `server`; nothing, after reporting `test` as skipped, where there is no such address.
+/// A port of `::1` that leads to `server`; nothing, after reporting `test` as skipped, on a machine without that address.
 async fn lead_to(test: &str, server: String) -> Option<u16> {
     let Ok(listener) = TcpListener::bind("[::1]:0").await else {
         servers::skip(test, "this machine has no address ::1");

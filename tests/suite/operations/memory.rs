@@ -1,4 +1,4 @@
-//! What a relay holds in memory, whatever waits in the outbox.
+//! A relay's memory, for any backlog in the outbox.
 
 use std::{
     process::Command,
@@ -55,7 +55,7 @@ async fn a_backlog_of_large_events_takes_no_more_memory_than_there_is_for_it() {
 async fn a_relay_reads_no_more_rows_than_it_has_room_for() {
     let Some(database) = TestDatabase::create("a_relay_reads_no_more_rows_than_it_has_room_for").await else { return };
     let pool = &database.pool;
-    // Where nobody listens, so that nothing leaves it. A count of the outbox for the gauges reads all of it.
+    // Nobody listens there, so nothing leaves the outbox. A count of the outbox for the gauges reads all of it.
     let config = EventConfig::builder().service_name("suite").topic_prefix(prefix()).enable_metrics(false);
     let config = config.brokers("127.0.0.1:1").build().unwrap();
     let publisher = EventPublisher::new(&config).unwrap();

@@ -1,4 +1,4 @@
-//! What a relay shows of itself: its metrics, its health.
+//! A relay's view of itself: its metrics, its health.
 
 use std::{
     collections::BTreeMap,

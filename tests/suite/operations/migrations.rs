@@ -1,4 +1,5 @@
-//! An outbox of an earlier version, and one without its tables or rights: `migrate` brings it up to date, and the relay says what to run.
+//! An outbox of an earlier version, and one without its tables or rights: `migrate` brings it up to date, and the relay names the command
+//! to run.
 
 use std::{borrow::Cow, str::FromStr};
 

@@ -60,7 +60,7 @@ async fn works_behind(test: &str, mode: &str) {
     let published = outbox.stats().await.expect("the counts").published;
     assert_eq!(published, u64::try_from(EVENTS).expect("a few"), "each once");
 
-    // What it does not let in is explained.
+    // A parameter that the pooler does not let in is explained.
     let answer = Operator::of(&service)
         .with("DATABASE_URL", format!("{url}?options=-c%20statement_timeout=1000"))
         .run(&["doctor", "--json"]);
@@ -77,7 +77,7 @@ async fn relays_and_commands_work_behind_a_pooler_in_transaction_mode() {
     works_behind("relays_and_commands_work_behind_a_pooler_in_transaction_mode", "transaction").await;
 }
 
-/// A service writes by the pool that it has, which must leave out what no pooler knows.
+/// A service writes by its own pool, which must leave out a setting that no pooler knows.
 #[tokio::test]
 async fn a_service_writes_behind_a_pooler() {
     let test = "a_service_writes_behind_a_pooler";

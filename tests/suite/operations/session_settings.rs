@@ -1,4 +1,4 @@
-//! Databases and users whose sessions begin otherwise: the relay's statements run as they were made for, and conflicts are no outages.
+//! Databases and users whose sessions begin otherwise: the relay's statements run as they were made for, and a conflict is not an outage.
 
 use std::{str::FromStr, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::support::{
 const KEYS: usize = 30;
 const ROUNDS: usize = 30;
 
-/// Two relays deliver what three writers write meanwhile, in order, and say nothing of an outage.
+/// Two relays deliver in order while three writers write, and say nothing of an outage.
 async fn relays_in_peace(service: &Service, pool: &PgPool) {
     let lines = Lines::default();
     let relay = || {

@@ -59,7 +59,7 @@ async fn rows_that_a_role_is_not_shown_are_an_error_for_every_table() {
             };
             run(&database.pool, &format!("ALTER TABLE {place} ENABLE ROW LEVEL SECURITY")).await;
             unfit().await;
-            // Of others, of a part of the rows, of a part of the rights.
+            // Policies for other roles, for a part of the rows, for a part of the rights.
             policy(&format!("other ON {place} TO pg_monitor USING (true)")).await;
             policy(&format!("part ON {place} TO {role} USING (current_user = 'somebody')")).await;
             policy(&format!("reading ON {place} FOR SELECT USING (true)")).await;

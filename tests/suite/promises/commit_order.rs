@@ -1,4 +1,4 @@
-//! Orders that are asked for: of the commits, whatever the writers do.
+//! Orders that are asked for: the order of the commits, for any behaviour of the writers.
 
 use marty_events::{DomainEvent, EventError, EventOrdering};
 use marty_events_tests::wait;
@@ -13,7 +13,7 @@ fn in_commit_order(key: &str, number: usize) -> DomainEvent {
     numbered(key, number).ordering(EventOrdering::Commit)
 }
 
-/// How many transactions wait for an order.
+/// The number of transactions that wait for an order.
 async fn waiting(pool: &PgPool) -> i64 {
     let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";

@@ -193,7 +193,7 @@ async fn a_relay_that_gives_up_at_once_buries_no_neighbour_of_a_poison_event() {
     assert_eq!(dead.iter().map(|dead| dead.event.event_id).collect::<Vec<_>>(), [ids[25]]);
 }
 
-/// Where a text may hold a NUL, as in SQLite, a topic's name may, which no client can send to.
+/// A text in SQLite may hold a NUL, and so may a topic's name. No client can send to that topic.
 #[tokio::test]
 async fn an_event_for_a_topic_that_cannot_be_named_is_refused() {
     let Some(brokers) = servers::kafka("an_event_for_a_topic_that_cannot_be_named_is_refused") else { return };

@@ -1,4 +1,4 @@
-//! What the relay delivers, and in which order.
+//! The relay's deliveries, and their order.
 
 use std::time::Duration;
 

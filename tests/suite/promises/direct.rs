@@ -1,4 +1,4 @@
-//! The direct road.
+//! The direct route.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Events of the size that the producer takes at the most: what passes the check is taken by the client and by the broker.
+//! Events of the largest size that the producer takes: an event that passes the check is taken by the client and by the broker.
 
 use marty_events::{CustomEvent, EventConfig, EventError, EventPublisher};
 use marty_events_tests::{kafka::prefix, servers, topics};

@@ -1,5 +1,5 @@
-//! Records of failures: what the caller gets, what the outbox keeps, what reaches Kafka, whatever the caller's transaction
-//! holds. The method has two, `on = "failure"` and `on = "both"`.
+//! Records of failures: the caller's answer, the outbox and Kafka, in each state of the caller's transaction. The method has two records,
+//! `on = "failure"` and `on = "both"`.
 
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ use crate::support::{
 
 const KEYS: usize = 40;
 
-/// How many lanes each relay has whose lease has not run out, the largest number first.
+/// The number of lanes of each relay whose lease has not run out, the largest number first.
 async fn shares(pool: &PgPool) -> Vec<i64> {
     let sql = "SELECT count(*) FROM event_outbox_lanes JOIN event_outbox_relays ON relay = owner
         WHERE clock_timestamp() <= expires_at GROUP BY owner ORDER BY 1 DESC";
@@ -27,7 +27,7 @@ async fn until_shares(pool: &PgPool, expected: &[i64]) {
     wait::until(&format!("shares of {expected:?}"), || async { (shares(pool).await == expected).then_some(()) }).await;
 }
 
-/// Writes one event. Where the first settlement finds that the lanes are lost, what is under way besides may not arrive.
+/// Writes one event. If the first settlement finds that the lanes are lost, other events in flight may not arrive.
 async fn write_one(service: &Service) {
     let mut transaction = service.database.pool.begin().await.expect("a transaction");
     service.publisher.publish_in(&mut transaction, numbered("k", 0)).await.expect("it is written");
@@ -86,7 +86,7 @@ async fn relays_share_the_lanes_as_they_come_and_go_and_every_key_keeps_its_orde
     third.stop().await;
     assert_eq!(shares(pool).await, [] as [i64; 0], "nothing is held by one that has stopped");
     let (stats, written) = (OutboxRepository::new(pool).stats().await.unwrap(), (rounds * KEYS) as u64);
-    // The relay that was aborted has not told of what it settled since its last heartbeat.
+    // The relay that was aborted has not reported its settlements since its last heartbeat.
     assert!(stats.pending == 0 && stats.published <= written && written / 2 < stats.published, "{stats:?}");
 }
 
@@ -185,7 +185,7 @@ async fn a_relay_whose_lanes_were_taken_settles_nothing_by_its_old_terms() {
     sqlx::query(taken).execute(pool).await.unwrap();
     write_one(&service).await;
     service.reader.events(1).await;
-    // Then it asks anew, and there is no lane for it.
+    // Then it asks anew, and gets no lane.
     wait::until("it to find out", || async { (registered().await != before).then_some(()) }).await;
     let stats = OutboxRepository::new(pool).stats().await.unwrap();
     assert_eq!((stats.pending, stats.published), (1, 0), "it is the new owner's to settle");

@@ -136,7 +136,7 @@ async fn rows_of_another_server_are_delivered_whatever_transaction_wrote_them() 
     assert_eq!((stats.pending, stats.published), (0, 20), "each once");
 }
 
-/// What a position rests on: a number that may still come belongs to a transaction that a snapshot can name.
+/// The basis of a position: a number that may still come belongs to a transaction that a snapshot can name.
 #[tokio::test]
 async fn a_transaction_has_its_id_before_it_draws_a_number() {
     let test = "a_transaction_has_its_id_before_it_draws_a_number";

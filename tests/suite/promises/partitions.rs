@@ -1,4 +1,4 @@
-//! A key has the partition that a Java client gives it, by either road.
+//! A key has the partition that a Java client gives it, by either route.
 
 use marty_events::CustomEvent;
 use marty_events_tests::topics;

@@ -1,5 +1,4 @@
-//! What becomes of an event that was not taken, by failure policy: what the caller gets, what the outbox keeps, what
-//! reaches Kafka.
+//! Events that were not taken, by failure policy: the caller's answer, the outbox and Kafka.
 
 use tokio::process::Command;
 
@@ -148,7 +147,7 @@ async fn a_locked_outbox_leaves_the_policy() {
     assert_nowhere(&scene).await;
 }
 
-/// What the body does before the event is refused, and what the database says of it.
+/// Asserts that a refused event fails the method and its transaction. The body does `work` first, and the error says `expected`.
 async fn assert_rolled_back(scene: &Scene, work: &str, environment: &[(&str, &str)], expected: &str) {
     let mut command = scene.keeping_caller("open");
     command.env("CALLING_SERVICE_WORK", format!("INSERT INTO accounts VALUES ('account-1'); {work}"));

@@ -1,4 +1,4 @@
-//! What an event adds to the caller's transaction: counted between the client and the server.
+//! An event's cost in the caller's transaction, counted between the client and the server.
 
 use std::str::FromStr;
 
@@ -71,7 +71,7 @@ impl CountedConnection {
         Some(Self { database, proxy, connection, next: 0 })
     }
 
-    /// What a transaction sends whose work is done by `work`, which is given a new id.
+    /// The messages of a transaction. `work` does its work, and is given a new id.
     async fn transaction(&mut self, work: impl AsyncFnOnce(&mut Transaction<'_, Postgres>, i64)) -> Sent {
         self.next += 1;
         let before = self.proxy.sent();
@@ -81,7 +81,7 @@ impl CountedConnection {
         self.proxy.sent() - before
     }
 
-    /// What the transaction sends without an event, once its statement is prepared: `BEGIN`, the statement, `COMMIT`.
+    /// The messages of the transaction without an event, once its statement is prepared: `BEGIN`, the statement, `COMMIT`.
     async fn plain(&mut self) -> Sent {
         let insert = async |tx: &mut Transaction<'_, Postgres>, id| insert(tx, id).await.expect("a new account");
         self.transaction(insert).await;

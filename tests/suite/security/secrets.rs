@@ -1,4 +1,4 @@
-//! Whatever goes wrong, and however much is logged, no secret is printed.
+//! No secret is printed, for any fault and at any level of the logs.
 
 use std::process::{Command, Output};
 
@@ -11,7 +11,7 @@ use marty_events_tests::{
     },
 };
 
-/// Where secrets are told, and what they are.
+/// The variables that tell secrets, and the secrets.
 const SECRETS: [(&str, &str); 4] = [
     ("SECRET_HOLDER_SECRET", "s3cret-of-faults"),
     ("KAFKA_PRODUCER_SSL_KEY_PASSWORD", "s3cret-of-key"),
@@ -19,7 +19,7 @@ const SECRETS: [(&str, &str); 4] = [
     ("KAFKA_PRODUCER_SASL_OAUTHBEARER_CONFIG", "principal=s3cret-of-tokens"),
 ];
 
-/// What `secret_holder` says with this password for Kafka and that one for the database.
+/// The output of `secret_holder` with this password for Kafka and this URL of the database.
 fn said(kafka: &SecuredKafka, listener: Listener, password: &str, database: &str) -> String {
     let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_secret_holder"))
         .envs(SECRETS)
@@ -61,7 +61,7 @@ async fn no_secret_is_printed_at_any_level() {
     let bad = said(&kafka, Sasl, "s3cret-of-kafka", &wrong_url);
     assert!(!bad.contains("s3cret"), "{:#?}", bad.lines().filter(|line| line.contains("s3cret")).collect::<Vec<_>>());
 
-    // What was looked through is what there is to say.
+    // The searched output is complete: it has the words of each part.
     for (said, words) in [
         (good, ["published ", "sasl.password = [redacted]", "TRACE", "log TRACE rdkafka"]),
         (bad, ["Authentication failed", "password authentication failed", "sasl.password = [redacted]", "panicked at"]),

@@ -1,4 +1,4 @@
-//! TLS, SASL and access lists: what is proven to the brokers, and by them, on both roads.
+//! TLS, SASL and access lists: the proofs to the brokers, and by them, on both routes.
 
 use std::{
     sync::Arc,
@@ -26,7 +26,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::support::{events::exported, kafka_connect::Connect, service::RunningRelay};
 
-/// How long a direct event waits for the broker here.
+/// The time that a direct event waits for the broker here.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 struct Trial {
@@ -79,7 +79,7 @@ impl Trial {
         written.expect("it is written").to_string()
     }
 
-    /// Both roads lead to the broker.
+    /// Both routes lead to the broker.
     async fn passes(&self, client: &EventConfigBuilder) {
         let publisher = Self::publisher(client);
         let direct = publisher.publish(exported()).await.expect("it is delivered").to_string();
@@ -97,7 +97,7 @@ impl Trial {
         .await;
     }
 
-    /// Neither road leads to the broker; both say why in `words`, in time, and lose nothing.
+    /// Neither route leads to the broker; both say why in `words`, in time, and lose nothing.
     async fn fails(&self, client: &EventConfigBuilder, words: &[&str]) {
         // The machine may be less busy at the end than it is now.
         let patience = wait::patient(PATIENCE);
@@ -124,7 +124,7 @@ impl Trial {
         assert_eq!(attempts, [(kept, 0), (written, 0)], "both wait, and nothing counts against them");
         assert_eq!(self.reader.records().len(), 0, "nothing arrived");
 
-        // Whoever mends the configuration has everything.
+        // A relay with the right configuration delivers everything.
         let relay = RunningRelay::start(self.relay(&self.as_user(SaslTls, "PLAIN", TRUSTED)));
         self.reader.events(2).await;
         relay.stop().await;
@@ -271,7 +271,7 @@ async fn a_topic_that_may_not_be_written_to_holds_up_no_other() {
         says(&dead.reason, &["TopicAuthorizationFailed"]);
     }
 
-    // The right is given, and what is dead is brought back.
+    // The right is given, and the dead letters are brought back.
     acls::allow(&trial.kafka.open, LIMITED, Operation::Write, &format!("{}.closed", trial.prefix));
     acls::allow(&trial.kafka.open, LIMITED, Operation::Create, &format!("{}.closed", trial.prefix));
     let ids: Vec<_> = dead.iter().map(|dead| dead.event.event_id).collect();
@@ -339,7 +339,7 @@ async fn a_relay_that_can_make_no_producer_leaves_the_lanes_to_others_until_it_c
     let owned = "SELECT count(*) FROM event_outbox_lanes WHERE owner IS NOT NULL";
     let owned = async || sqlx::query_scalar::<_, i64>(owned).fetch_one(pool).await.ok();
     wait::until("free lanes", || async { (owned().await? == 0).then_some(()) }).await;
-    // Whoever can send does, and is disturbed by nobody.
+    // A relay that can send does, and nobody disturbs it.
     let other_lines = Lines::default();
     let other = RunningRelay::start_under(trial.relay(&trial.client(Tls)), other_lines.of(LevelFilter::INFO));
     let second = trial.write(&publisher).await;

@@ -1,5 +1,5 @@
-//! A service in a process of its own, which calls one annotated method once; its databases, its topics, and what became of
-//! its event. Its publisher is the process's own, as annotated methods need it.
+//! A service in a process of its own, which calls one annotated method once; its databases, its topics, and its event's fate. Its
+//! publisher is the process's own, as annotated methods need it.
 
 use std::{collections::BTreeMap, process::Stdio, time::Duration};
 
@@ -70,24 +70,24 @@ impl Scene {
         command
     }
 
-    /// A service that keeps in the outbox what the broker does not take.
+    /// A service that keeps events in the outbox that the broker does not take.
     pub(crate) fn keeping_caller(&self, method: &str) -> Command {
         let mut command = self.caller(method);
         command.env("DATABASE_URL", &self.database.url);
         command
     }
 
-    /// What is in the outbox.
+    /// The events in the outbox.
     pub(crate) async fn kept(&self) -> Vec<PendingEvent> {
         OutboxRepository::new(&self.database.pool).pending(100).await.expect("the outbox")
     }
 
-    /// How many records are in Kafka.
+    /// The number of records in Kafka.
     pub(crate) async fn delivered(&self) -> i64 {
         topics::records(&self.brokers, &self.prefix).await
     }
 
-    /// How many accounts were committed.
+    /// The number of accounts that were committed.
     pub(crate) async fn accounts(&self) -> i64 {
         let count = sqlx::query_scalar("SELECT count(*) FROM accounts").fetch_one(&self.database.pool);
         count.await.expect("the accounts")
@@ -102,7 +102,7 @@ impl Scene {
         records
     }
 
-    /// Relays what is kept, until nothing is left, and asserts that each of `kept` is in Kafka once.
+    /// Relays the outbox until nothing is left, and asserts that each of `kept` is in Kafka once.
     pub(crate) async fn relay(&self, kept: &[PendingEvent]) {
         self.relay_from(&OutboxRepository::new(&self.database.pool), OutboxRelay::builder(&self.database.pool), kept)
             .await;
@@ -128,7 +128,7 @@ impl Scene {
     }
 }
 
-/// What the method answered.
+/// The method's answer.
 #[derive(Debug, serde::Deserialize)]
 pub(crate) struct Answer {
     /// `ok`, `own` (the method's own error), `event` (`From<EventError>`), `database`.
@@ -180,7 +180,7 @@ async fn line(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<String> {
     wait::answer(wait::DEADLINE, "a line", lines.next_line()).await.expect("text")
 }
 
-/// What a service leaves behind.
+/// The counts and the log that a service leaves behind.
 pub(crate) struct End {
     counts: BTreeMap<String, u64>,
     log: String,

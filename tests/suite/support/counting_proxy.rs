@@ -24,14 +24,14 @@ pub(crate) struct Sent {
     pub(crate) executed: u64,
     /// `Query`: texts that were run unprepared, such as `BEGIN`; a round trip each.
     pub(crate) queries: u64,
-    /// `Sync`: what the client waits for the server to come to; a round trip each.
+    /// `Sync`: the client waits for the server to come to it; a round trip each.
     pub(crate) synced: u64,
     /// `Flush`: a wait without a `Sync`.
     pub(crate) flushed: u64,
 }
 
 impl Sent {
-    /// How often the client waited for the server.
+    /// The number of times that the client waited for the server.
     pub(crate) fn round_trips(self) -> u64 {
         self.queries + self.synced + self.flushed
     }
@@ -93,7 +93,7 @@ impl CountingProxy {
         options.host("127.0.0.1").port(self.port).ssl_mode(PgSslMode::Disable)
     }
 
-    /// What the clients sent so far. Complete for every statement that a client has the server's answer to.
+    /// The messages that the clients sent so far. Complete for every statement that a client has the server's answer to.
     pub(crate) fn sent(&self) -> Sent {
         let count = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
         Sent {
@@ -130,7 +130,7 @@ async fn forward(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, counts: 
     }
 }
 
-/// The length, which counts itself, and what it counts.
+/// The length, which counts itself, and the bytes that it counts.
 async fn body(client: &mut OwnedReadHalf) -> io::Result<Vec<u8>> {
     let length = client.read_u32().await?;
     let mut message = length.to_be_bytes().to_vec();

@@ -9,7 +9,7 @@ use std::{
 
 use marty_events_tests::{http, ports, printed, servers, wait};
 
-/// Where the jars are, and the Java that runs them.
+/// The jars' place, and the Java that runs them.
 #[derive(Debug, Clone)]
 pub(crate) struct Connect {
     java: PathBuf,
@@ -106,7 +106,7 @@ impl Worker {
         lines[lines.len().saturating_sub(60)..].join("\n")
     }
 
-    /// Whether the connector and its task run.
+    /// True if the connector and its task run.
     pub(crate) fn runs(&self, connector: &str) -> bool {
         let answer = http::try_get(&format!("{}/connectors/{connector}/status", self.address));
         let Some((200, status)) = answer else { return false };

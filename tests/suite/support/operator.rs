@@ -1,4 +1,4 @@
-//! An operator at a shell, and what the command `marty-events` answers.
+//! An operator at a shell, and the answers of the command `marty-events`.
 
 use std::{
     path::PathBuf,
@@ -17,7 +17,7 @@ use super::service::Service;
 /// Someone at a shell with these variables and no others of the framework's.
 pub(crate) struct Operator(Vec<(&'static str, String)>);
 
-/// How a command ended, and what it said.
+/// A command's exit code and its output.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) code: i32,
@@ -69,7 +69,7 @@ impl Operator {
         }
     }
 
-    /// The answer's text, of a command that does what it is asked.
+    /// The text of an answer. The command must succeed.
     pub(crate) fn text(&self, arguments: &[&str]) -> String {
         let answer = self.run(arguments);
         assert_eq!(answer.code, 0, "{answer:?}");
@@ -86,7 +86,7 @@ pub(crate) fn read(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
 }
 
-/// A text without what differs from run to run; columns are one blank apart.
+/// A text without the parts that differ from run to run; columns are one blank apart.
 pub(crate) fn steady(text: &str) -> String {
     let varying = [
         (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[id]"),
@@ -116,7 +116,7 @@ pub(crate) async fn write(
     ids
 }
 
-/// Moves all that waits to the dead letters, as a relay does with what the broker refuses for good.
+/// Moves all waiting events to the dead letters, as a relay does with events that the broker refuses for good.
 pub(crate) async fn bury(database: &TestDatabase, reason: &str) {
     let sql = "WITH buried AS (DELETE FROM event_outbox RETURNING *)
         INSERT INTO event_outbox_dead_letters (event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
@@ -132,7 +132,7 @@ pub(crate) fn created(key: &str) -> DomainEvent {
     DomainEvent::new("user", key, "user_created").data(&data)
 }
 
-/// What a report says of one check.
+/// A report's entry for one check.
 pub(crate) fn check(answer: &Answer, name: &str) -> Value {
     assert!(!answer.text.is_empty(), "doctor reported nothing: {answer:?}");
     let report = read(&answer.text);

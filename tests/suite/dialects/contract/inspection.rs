@@ -1,4 +1,4 @@
-//! What tools ask of an outbox.
+//! The questions that tools ask an outbox.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const BURY: [&str; 2] = [
     "DELETE FROM event_outbox",
 ];
 
-/// As a relay would that keeps what it has delivered.
+/// Copies the events as a relay does that keeps delivered ones.
 const KEEP: &str =
     "INSERT INTO event_outbox_published (event_id, seq, event_type, topic, record_key, ordering_key, key_hash,
         headers, payload, encoding, created_at, attempts)
@@ -36,7 +36,7 @@ where
         }
     }
 
-    /// Dead letters are found by topic, type and age, page by page, with and without what is in them.
+    /// Dead letters are found by topic, type and age, page by page, with and without their content.
     pub(super) async fn finds_dead_letters_in_pages(self) {
         let mut ids = self.write((0..5).map(|key| numbered(&format!("k-{key}"), 0))).await;
         // Names that differ by the case of a letter are two names in Kafka.
@@ -106,7 +106,7 @@ where
         assert_eq!(self.outbox.dead_letters(10).await.expect("dead letters"), listed[2..]);
     }
 
-    /// What waits is listed from any place on; what was delivered and kept is counted and deleted in steps.
+    /// Waiting events are listed from any place on. Delivered events that were kept are counted and deleted in steps.
     pub(super) async fn shows_what_waits_and_forgets_in_steps(self) {
         assert_eq!(self.outbox.last_pending().await.expect("a look"), None);
         self.write((0..5).map(|key| numbered(&format!("k-{key}"), 0))).await;

@@ -19,7 +19,7 @@ const REPLACE: &str = "UPDATE event_outbox_relays SET relay = '00000000-0000-400
 /// Strikes it off the list.
 const FORGET: &str = "DELETE FROM event_outbox_relays";
 const EMPTY: &str = "DELETE FROM event_outbox";
-/// Gives all lanes to whoever asks for them first.
+/// Gives all lanes to the relay that asks for them first.
 const FREE: &str = "UPDATE event_outbox_lanes SET owner = NULL";
 
 impl<DB> Scene<DB>
@@ -27,7 +27,7 @@ where
     DB: Database<Connection: OutboxTransaction>,
     OutboxPool: for<'p> From<&'p Pool<DB>>,
 {
-    /// Several relays share the work, and what each may settle ends with its term.
+    /// Several relays share the work, and a relay settles nothing after its term.
     pub(super) async fn settles_nothing_under_an_old_term(self) {
         // It asks for its lanes every 20 minutes, so it is the settling that finds out.
         let hour = Duration::from_hours(1);
@@ -42,10 +42,10 @@ where
         (self.execute)(self.pool.clone(), TAKE_OVER).await;
         let relays = self.outbox.relays().await.expect("the relays");
         assert!(relays.len() == 1 && relays[0].lanes.is_empty(), "{relays:?}");
-        // One: the settlement that finds out purges what is under way besides.
+        // One event: the settlement that finds out purges the others in flight.
         self.write([numbered("k-0", 1)]).await;
         self.reader.events(21).await;
-        // Asked to go, it settles what it has sent, or would if it could.
+        // Asked to go, it settles the events that it has sent, or would if it could.
         relay.stop().await;
         let stats = self.outbox.stats().await.expect("the counts");
         assert_eq!((stats.pending, stats.published), (1, 20), "the later one is the new owner's to settle");

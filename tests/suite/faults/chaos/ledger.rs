@@ -2,7 +2,7 @@ use marty_events::{OutboxTransaction, outbox::OutboxPool};
 use sqlx::{Database, Error, MySql, MySqlPool, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
-/// What a database keeps beside the events, in their transactions: the truth that the deliveries are compared with.
+/// The notes that a database keeps beside the events, in their transactions: the truth that the deliveries are compared with.
 pub(super) trait Ledger: Clone + Into<OutboxPool> + Send + Sync + 'static {
     type Database: Database<Connection: OutboxTransaction>;
 

@@ -13,7 +13,7 @@ async fn four_dead(test: &str) -> Option<(TestDatabase, Operator, Vec<uuid::Uuid
     let moved = marty_events::DomainEvent::new("user", "u-4", "user_moved");
     let events = ["u-1", "u-2", "u-3"].map(created).into_iter().chain([moved]);
     let ids = write(&database, &publisher, events).await;
-    // What a broker says may be anything.
+    // A broker's text may hold any character.
     bury(&database, "MessageSizeTooLarge \x1b[31m(red)").await;
     let operator = Operator::of_database(&database);
     Some((database, operator, ids))
@@ -86,7 +86,7 @@ async fn dead_letters_are_requeued_redacted_and_discarded() {
     let status = operator.json(&["status"]).remove(0);
     assert_eq!((&status["pending"], &status["dead"]), (&json!(2), &json!(2)));
 
-    // Where nobody can be asked, only what was named goes.
+    // Nobody can be asked here, so only the letters that were named go.
     let refused = operator.run(&["dead-letters", "discard", "--all"]);
     assert_eq!(refused.code, 4, "{refused:?}");
     assert!(refused.complaint.contains("Delete 2 dead letters for good?"), "{}", refused.complaint);

@@ -165,7 +165,7 @@ async fn a_clock_that_goes_wrong_is_warned_of() {
     assert_check(&report, "clock", "warning", "min behind this machine's", "same time server");
 }
 
-/// What a TLS server answers a client that does not speak TLS: an alert (RFC 8446, 6).
+/// The answer is that of a TLS server to a client that does not speak TLS: an alert (RFC 8446, 6).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listener_of_another_protocol_is_recognised() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -196,7 +196,7 @@ async fn a_listener_of_another_protocol_is_recognised() {
 async fn a_broker_that_makes_no_topics_and_gives_another_address_is_explained() {
     let test = "a_broker_that_makes_no_topics_and_gives_another_address_is_explained";
     let Some(admin) = servers::postgres(test) else { return };
-    // Without the test command's servers there is no Kafka to be had, either.
+    // Without the test command's servers, Kafka is missing too.
     if servers::kafka(test).is_none() {
         return;
     }

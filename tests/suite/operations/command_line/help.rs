@@ -1,4 +1,4 @@
-//! What the command says about itself, and how it fails.
+//! The command's texts about itself, and its failures.
 
 use std::{io::Read, path::Path, process::Stdio};
 

@@ -51,7 +51,7 @@ impl Site {
             .with("KAFKA_SASL_PASSWORD", password)
     }
 
-    /// All the commands that talk to the broker do what they are for.
+    /// All the commands that talk to the broker do their work.
     async fn works(&self, operator: &Operator) {
         let report = operator.run(&["doctor", "--json", "--timeout", "5s"]);
         assert_check(&report, "broker", "ok", "answers", "");
@@ -128,7 +128,7 @@ async fn rights_that_are_missing_are_named() {
     let unseen = limited.run(&["tail", &topic, "--no-follow"]);
     assert!(unseen.complaint.contains("there is no topic"), "{unseen:?}");
 
-    // Who may write to a topic sees it, and may not read it.
+    // A user who may write to a topic sees it, and may not read it.
     acls::allow(&site.kafka.open, LIMITED, Operation::Write, &format!("{}.", site.prefix));
     wait::until("the rights", || async {
         let report = limited.run(&["doctor", "--json"]);
@@ -165,7 +165,7 @@ async fn no_command_prints_a_secret_at_any_level() {
             .with("RUST_LOG", "trace")
     };
     let good = talkative(site.user(SaslTls, TRUSTED, &site.kafka.password));
-    // A key that there is no reading of: the client cannot even be made.
+    // A key that cannot be read: the client cannot even be made.
     let unmade = talkative(site.user(SaslTls, TRUSTED, &site.kafka.password))
         .with("KAFKA_PRODUCER_SSL_CERTIFICATE_PEM", "s3cret-of-certificate")
         .with("KAFKA_PRODUCER_SSL_KEY_PEM", "s3cret-of-key");
@@ -178,7 +178,7 @@ async fn no_command_prints_a_secret_at_any_level() {
         let lines: Vec<&str> = said.lines().filter(|line| line.contains(secret)).collect();
         assert!(lines.is_empty(), "{secret} is printed: {lines:#?}");
     }
-    // What was looked through is what there is to say.
+    // The searched output is complete: it has the words of each part.
     for words in ["DEBUG sqlx::query", "sasl.password = [redacted]", "ssl.certificate.pem failed"] {
         assert!(said.contains(words), "`{words}` is missing: {said}");
     }

@@ -1,4 +1,4 @@
-//! What a person at a terminal sees and is asked.
+//! The output and the questions for a person at a terminal.
 
 use std::{
     fs::File,
@@ -14,7 +14,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use crate::support::operator::{Operator, bury, created, write};
 use crate::support::service::config;
 
-/// A command at a terminal of its own, and what it has written there so far.
+/// A command at a terminal of its own, and its output there so far.
 struct Session {
     child: std::process::Child,
     keyboard: File,
