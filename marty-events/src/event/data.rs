@@ -10,9 +10,8 @@ use serde_json::value::RawValue;
 
 #[cfg(feature = "_envelope")]
 use super::Event;
-use crate::EventError;
 #[cfg(feature = "_envelope")]
-use crate::error::OneLine;
+use crate::{EventError, error::OneLine};
 
 /// A part of a payload, written as JSON once and carried as text from then on; an empty object until it is set.
 #[derive(Clone, Default)]

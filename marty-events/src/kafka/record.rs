@@ -6,7 +6,9 @@ use rdkafka::{
     util::IntoOpaque,
 };
 
-use crate::{event::envelope::Message, outbox::QueuedRow};
+use crate::event::envelope::Message;
+#[cfg(feature = "_database")]
+use crate::outbox::QueuedRow;
 
 /// Room for the headers of most events.
 const HEADERS: usize = 8;
@@ -18,6 +20,7 @@ pub(crate) fn of_message<T: IntoOpaque>(message: &Message, opaque: T) -> BaseRec
 }
 
 /// The record of a row of the outbox. It equals the record that its event would have had without the outbox.
+#[cfg(feature = "_database")]
 pub(crate) fn of_row<T: IntoOpaque>(row: &QueuedRow, opaque: T) -> BaseRecord<'_, str, [u8], T> {
     let headers = row.headers.fold(no_headers(), with_header);
     record(&row.topic, row.key.as_deref(), headers, &row.payload, opaque)
