@@ -57,7 +57,7 @@ impl Crate {
         let mut arrows = BTreeSet::new();
         for (file, contents) in &self.files {
             for (module, path) in &contents.used {
-                let Some(used) = self.absolute(module, path).map(|path| self.origin(path, 8)) else { continue };
+                let Some(used) = self.absolute(module, path).map(|path| self.origin(&path, 8)) else { continue };
                 if !used.starts_with(file) && !file.starts_with(&used) {
                     arrows.insert((file.clone(), used));
                 }
@@ -83,12 +83,12 @@ impl Crate {
     }
 
     /// The file that has the definition, through the files that make it public again.
-    fn origin(&self, path: Vec<String>, steps: usize) -> Module {
+    fn origin(&self, path: &[String], steps: usize) -> Module {
         let longest = (0..=path.len()).rev().find(|length| self.files.contains_key(&path[..*length]));
         let (file, rest) = path.split_at(longest.expect("a crate has a root"));
         let reexported = rest.first().and_then(|name| self.files[file].reexported.get(name));
         match reexported.and_then(|origin| self.absolute(&file.to_vec(), origin)) {
-            Some(origin) if 0 < steps && origin != path => self.origin(origin, steps - 1),
+            Some(origin) if 0 < steps && origin != path => self.origin(&origin, steps - 1),
             _ => file.to_vec(),
         }
     }

@@ -33,6 +33,7 @@ use crate::database::Quotes;
 pub use crate::database::{InvalidTable, OutboxConnection, OutboxPool, OutboxTable, OutboxTransaction};
 
 pub(crate) use append::Appender;
+#[cfg(test)]
 pub(crate) use encoding::HeaderText;
 pub use filter::{DeadLetterFilter, DeadLetterPlace};
 pub(crate) use lanes::Lane;

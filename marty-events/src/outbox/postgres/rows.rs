@@ -7,8 +7,8 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::super::{
-    DeadLetter, HeaderText, Lane, Page, PendingEvent, QueuedRow,
-    encoding::check_encoding,
+    DeadLetter, Lane, Page, PendingEvent, QueuedRow,
+    encoding::{HeaderText, check_encoding},
     lanes::lane_of,
     queue::Number,
     row::{Columns, timestamp},
