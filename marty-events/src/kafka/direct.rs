@@ -15,7 +15,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use super::{Away, Complaint, PolledProducer, Reach, is_permanent, is_too_large, record};
+use super::{Away, Complaint, PolledProducer, Reach, acknowledged, is_permanent, is_too_large, is_unconfirmed, record};
 use crate::{EventError, config::EventConfig, event::envelope::Message};
 
 /// A caller waits for each event, so none is held back in the hope of company; and for a limited time for the broker's
@@ -56,7 +56,15 @@ struct Context<P> {
 /// A message in the client. It keeps its client alive: a client that is dropped may forget its messages without an answer.
 struct Ride<P: Passenger> {
     passenger: Box<P>,
-    _client: Client<P>,
+    client: Client<P>,
+}
+
+impl<P: Passenger> Ride<P> {
+    /// Sends the message once more. Consumers drop a repetition by its id.
+    fn again(self: Box<Self>) -> Result<(), (KafkaError, Box<Self>)> {
+        let (message, client) = (self.passenger.message().clone(), self.client.clone());
+        client.send(record::of_message(&message, self)).map_err(|(error, record)| (error, record.delivery_opaque))
+    }
 }
 
 impl<P: Passenger> DirectProducer<P> {
@@ -96,14 +104,14 @@ impl<P: Passenger> DirectProducer<P> {
             Ok(client) => client,
             Err(error) => return Err((error, passenger)),
         };
-        let ride = Box::new(Ride { passenger, _client: client.clone() });
+        let ride = Box::new(Ride { passenger, client: client.clone() });
         let Err((mut error, mut record)) = client.send(record::of_message(message, ride)) else { return Ok(()) };
         // The client was lost between the question and the sending. It takes nothing more then, so nothing is sent twice.
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal)
             && let Ok(client) = self.0.client()
         {
             record.delivery_opaque =
-                Box::new(Ride { passenger: record.delivery_opaque.passenger, _client: client.clone() });
+                Box::new(Ride { passenger: record.delivery_opaque.passenger, client: client.clone() });
             match client.send(record) {
                 Ok(()) => return Ok(()),
                 Err(refused) => (error, record) = refused,
@@ -150,13 +158,17 @@ impl<P: Passenger> ProducerContext for Context<P> {
     type DeliveryOpaque = Box<Ride<P>>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, ride: Box<Ride<P>>) {
-        let answer = match result {
-            Ok(_) => {
-                self.complaint.withdraw();
-                Ok(())
-            }
-            Err((error, _)) => Err(failed(ride.passenger.message(), error.clone(), &self.complaint)),
+        let (ride, acknowledged) = match acknowledged(result) {
+            Err(error) if is_unconfirmed(&error) => match ride.again() {
+                Ok(()) => return,
+                Err((refused, ride)) => (ride, Err(refused)),
+            },
+            acknowledged => (ride, acknowledged),
         };
+        if acknowledged.is_ok() {
+            self.complaint.withdraw();
+        }
+        let answer = acknowledged.map_err(|error| failed(ride.passenger.message(), error, &self.complaint));
         // The client's one thread must go on for the others: a panic here is that of a subscriber or recorder of the program.
         if catch_unwind(AssertUnwindSafe(|| ride.passenger.answered(answer))).is_err() {
             tracing::error!("a log or a metric of a direct event panicked");

@@ -5,6 +5,7 @@
     allow(dead_code, unused_imports, reason = "a relay asks for it, and needs an outbox")
 )]
 
+mod acknowledgement;
 mod complaint;
 mod direct;
 #[cfg(feature = "embedded")]
@@ -19,6 +20,8 @@ mod verdict;
 
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError};
 
+pub(crate) use acknowledgement::acknowledged;
+use acknowledgement::is_unconfirmed;
 pub(crate) use complaint::{Complaint, Outage};
 pub(crate) use direct::{
     DirectProducer, Passenger, abandoned, not_sent, patience, ran_out_of_time, too_large, unanswered, unknown_topic,

@@ -4,6 +4,8 @@ mod check;
 mod client_events;
 mod producer;
 mod refusals;
+#[cfg(test)]
+mod tests;
 
 use std::time::{Duration, Instant};
 

@@ -144,10 +144,10 @@ impl ProducerContext for Reporter {
     type DeliveryOpaque = Box<i64>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, seq: Box<i64>) {
+        let result = kafka::acknowledged(result);
         if result.is_ok() {
             self.complaint.withdraw();
         }
-        let result = result.as_ref().map(drop).map_err(|(error, _)| error.clone());
         self.tell(ClientEvent::Report(Report { seq: *seq, result }));
     }
 }
