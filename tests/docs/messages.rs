@@ -34,9 +34,10 @@ fn literals(source: &str) -> Vec<String> {
                 is_end
             })
             .expect("a text ends");
-        // Nobody is told a lint's reason, a proof, or the name of a type that serde expects.
+        // Nobody is told a lint's reason or a proof, nor the words of a visitor: serde's text about a wrong type is left out.
         let before = &rest[..rest.len() - begun.len() - 1];
-        if !["reason = ", ".expect(", "f.write_str("].iter().any(|end| before.ends_with(end)) {
+        let is_of_a_visitor = before.rfind("fn ").is_some_and(|at| before[at..].starts_with("fn expecting("));
+        if !before.ends_with("reason = ") && !before.ends_with(".expect(") && !is_of_a_visitor {
             literals.push(begun[..end].replace("\\\"", "\""));
         }
         rest = &begun[end + 1..];

@@ -2,8 +2,9 @@
 
 use std::{
     collections::BTreeSet,
+    fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rdkafka::{
@@ -123,17 +124,16 @@ impl Reader {
     ///
     /// When they do not come in time.
     pub async fn events(&self, count: usize) -> Vec<Record> {
-        let begin = Instant::now();
-        loop {
+        let ids = |records: &[Record]| records.iter().map(Record::id).collect::<BTreeSet<_>>().len();
+        let found = fmt::from_fn(|f| {
             let records = self.records();
-            let ids: BTreeSet<_> = records.iter().map(Record::id).collect();
-            if count <= ids.len() {
-                return records;
-            }
-            let found = format!("{count} events, and {} of them in {} records", ids.len(), records.len());
-            wait::assert_within(begin, wait::DEADLINE, &found);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+            write!(f, "{count} events, and {} of them in {} records", ids(&records), records.len())
+        });
+        wait::until(found, || async {
+            let records = self.records();
+            (count <= ids(&records)).then_some(records)
+        })
+        .await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Waiting for a condition, with a deadline that grows with the machine's slowness.
 
 use std::{
+    fmt::Display,
     fs,
     future::Future,
     num::NonZeroUsize,
@@ -37,12 +38,12 @@ pub fn patient(limit: Duration) -> Duration {
     limit.mul_f64(slowness())
 }
 
-/// Waits until `condition` answers something.
+/// Waits until `condition` answers something. `what` is shown when it does not, and may say then how far it has come.
 ///
 /// # Panics
 ///
 /// When it has not within [`DEADLINE`].
-pub async fn until<T, F, Fut>(what: &str, condition: F) -> T
+pub async fn until<T, F, Fut>(what: impl Display, condition: F) -> T
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Option<T>>,
@@ -55,7 +56,7 @@ where
 /// # Panics
 ///
 /// When `condition` answers nothing within the [`patient`] `limit`.
-pub async fn within<T, F, Fut>(limit: Duration, what: &str, mut condition: F) -> T
+pub async fn within<T, F, Fut>(limit: Duration, what: impl Display, mut condition: F) -> T
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Option<T>>,
@@ -65,7 +66,7 @@ where
         if let Some(answer) = condition().await {
             return answer;
         }
-        assert_within(begin, limit, what);
+        assert_within(begin, limit, &what);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -76,7 +77,7 @@ where
 ///
 /// When more has passed.
 #[track_caller]
-pub fn assert_within(begin: Instant, limit: Duration, what: &str) {
+pub fn assert_within(begin: Instant, limit: Duration, what: impl Display) {
     let passed = begin.elapsed();
     // The load is read only where it counts.
     assert!(

@@ -1,12 +1,11 @@
 //! The events of one call, from the end of the body to their hand-over.
 
-use super::hand_over::log;
 #[cfg(feature = "_database")]
 use crate::OutboxTransaction;
 use crate::{
     Event, EventError,
     event::{AuditEvent, CustomEvent, DomainEvent, Json, NotificationEvent, data::Data},
-    publisher,
+    publisher::{self, log},
 };
 
 /// The events of one call of an annotated method.

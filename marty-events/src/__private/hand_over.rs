@@ -1,7 +1,6 @@
 //! The end of the hand-over of one call's events, and the method's result after it.
 
 use std::{
-    error::Error,
     fmt,
     marker::PhantomData,
     pin::Pin,
@@ -10,7 +9,7 @@ use std::{
 };
 
 use super::outcome::Answer;
-use crate::EventError;
+use crate::{EventError, publisher::log};
 
 /// A finished hand-over.
 #[derive(Debug)]
@@ -123,11 +122,6 @@ impl<O> IsSilent<O> for Answer<O> {
         log(&error);
         self.take()
     }
-}
-
-pub(super) fn log(error: &EventError) {
-    let cause = Error::source(error).map(ToString::to_string).unwrap_or_default();
-    tracing::error!(%error, cause, "an event was not published");
 }
 
 /// A return type through which a method can say that its event was not published.

@@ -43,7 +43,7 @@ const LONGEST_RECONNECT_PAUSE: &str = "1000";
 
 /// Settings of every producer: nothing is acknowledged that a leader's failure could lose, a retry inside the
 /// client neither duplicates nor reorders, and a key has the partition that a Java client gives it. `defaults` are those of
-/// one road. Configured properties come on top; those that would weaken this were refused with the configuration.
+/// one producer. Configured properties come on top; those that would weaken this were refused with the configuration.
 pub(crate) fn producer_config(config: &EventConfig, defaults: &[(&str, &str)]) -> Result<ClientConfig, EventError> {
     let mut client = client_config(config)?;
     client.set("acks", "all").set("enable.idempotence", "true").set("partitioner", partition::DEFAULT_PARTITIONER);

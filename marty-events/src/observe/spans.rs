@@ -40,7 +40,7 @@ macro_rules! send_span {
     };
 }
 
-/// The span of one event on the direct road, inside the one that is going on.
+/// The span of one event on the direct route, inside the one that is going on.
 pub(crate) fn send_span(message: &Message, enabled: bool) -> Span {
     if !enabled {
         return Span::none();

@@ -23,6 +23,8 @@ mod repository;
 mod row;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+mod text_rows;
 mod wake;
 
 pub(crate) use crate::database::Fault;

@@ -87,6 +87,21 @@ pub struct RelayStatus {
     pub lanes: Vec<i32>,
 }
 
+impl OutboxStats {
+    /// The counts by the names of their columns; the oldest age in milliseconds.
+    pub(crate) fn gather(
+        number: impl Fn(&str) -> Result<u64, EventError>,
+        oldest_age: Option<u64>,
+    ) -> Result<Self, EventError> {
+        Ok(Self {
+            pending: number("pending")?,
+            oldest_pending_age: oldest_age.map(Duration::from_millis),
+            dead: number("dead")?,
+            published: number("published")?,
+        })
+    }
+}
+
 impl RelayStatus {
     /// Rows of one relay after the other, each with one of its lanes or none: id, start, life, lane.
     pub(crate) fn gather(rows: impl IntoIterator<Item = (Uuid, Timestamp, bool, Option<i32>)>) -> Vec<Self> {

@@ -54,7 +54,8 @@ impl Drop for Waiting<'_> {
     }
 }
 
-fn log(error: &EventError) {
+/// Says that an event was not published, where no caller hears of it.
+pub(crate) fn log(error: &EventError) {
     let cause = cause(error);
     tracing::error!(%error, cause, "an event was not published");
 }

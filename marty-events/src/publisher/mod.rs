@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 #[cfg(feature = "_database")]
 pub(crate) use annotated::record_in;
-pub(crate) use annotated::{record_direct, record_failure};
+pub(crate) use annotated::{log, record_direct, record_failure};
 #[cfg(feature = "_publisher")]
 pub use registration::{EventsGuard, init, init_with};
 
@@ -181,7 +181,7 @@ impl EventPublisher {
         }
     }
 
-    /// Since when no broker has answered this process, by any of its roads; for a health check. While there is an outage, a direct event
+    /// Since when no broker has answered this process, by any of its producers; for a health check. While there is an outage, a direct event
     /// goes into the outbox at once where `DATABASE_URL` names one. Nothing in a test's scope.
     #[must_use]
     #[cfg(feature = "kafka")]

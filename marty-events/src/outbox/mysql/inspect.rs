@@ -15,6 +15,7 @@ use super::{
         inspect::Inspect,
         queue::{count, milliseconds},
         row::timestamp,
+        text_rows::text_lists,
     },
     queue::MySqlStore,
     rows, server,
@@ -110,37 +111,7 @@ impl Inspect for MySqlStore {
         number.map(count).map_err(self.error("count delivered events"))
     }
 
-    async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, EventError> {
-        let rows = sqlx::query(self.sql.pending.clone())
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.error("list the pending events"))?;
-        rows.iter().map(rows::event).collect()
-    }
-
-    async fn dead_letters(&self, (seq, id): (i64, Uuid), limit: i64) -> Result<Vec<DeadLetter>, EventError> {
-        let rows = sqlx::query(self.sql.dead_letters.clone())
-            .bind(seq)
-            .bind(id.to_string())
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.error("list the dead letters"))?;
-        rows.iter().map(rows::dead_letter).collect()
-    }
-
-    async fn dead_letter(&self, id: Uuid) -> Result<Option<DeadLetter>, EventError> {
-        let row = sqlx::query(self.sql.dead_letter.clone()).bind(id.to_string()).fetch_optional(&self.pool).await;
-        row.map_err(self.error("look for a dead letter"))?.as_ref().map(rows::dead_letter).transpose()
-    }
-
-    async fn relays(&self) -> Result<Vec<RelayStatus>, EventError> {
-        let operation = "list the relays";
-        let rows = sqlx::query(self.sql.relays.clone()).fetch_all(&self.pool).await.map_err(self.error(operation))?;
-        let relays = rows.iter().map(rows::relay).collect::<Result<Vec<_>, _>>();
-        Ok(RelayStatus::gather(relays.map_err(self.error(operation))?))
-    }
+    text_lists!();
 
     async fn requeue(&self, ids: &[Uuid]) -> Result<u64, EventError> {
         let operation = "requeue dead letters";

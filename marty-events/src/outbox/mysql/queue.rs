@@ -135,13 +135,8 @@ impl Queue for MySqlStore {
         let error = "count the events";
         let rows = work::rows(&self.pool, self.sql.stats.clone()).await.map_err(self.error(error))?;
         let row = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(self.error(error))?;
-        let number = |column: &str| row.try_get::<i64, _>(column).map_err(self.error(error));
+        let number = |column: &str| row.try_get(column).map(count).map_err(self.error(error));
         let oldest: Option<i64> = row.try_get("oldest_age").map_err(self.error(error))?;
-        Ok(OutboxStats {
-            pending: count(number("pending")?),
-            oldest_pending_age: oldest.map(|age| Duration::from_millis(count(age))),
-            dead: count(number("dead")?),
-            published: count(number("published")?),
-        })
+        OutboxStats::gather(number, oldest.map(count))
     }
 }

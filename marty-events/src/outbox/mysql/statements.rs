@@ -2,10 +2,7 @@ use std::fmt::{Display, Write};
 
 use sqlx::SqlStr;
 
-use super::{
-    super::{OutboxTable, Quotes, lanes::LANE_OF},
-    rows::EVENT,
-};
+use super::super::{OutboxTable, Quotes, lanes::LANE_OF, text_rows::EVENT};
 
 /// The statements of one outbox that need no list written into them, and the beginnings of those that do.
 #[derive(Debug)]

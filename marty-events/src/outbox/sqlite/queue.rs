@@ -301,13 +301,8 @@ impl Queue for SqliteStore {
     async fn stats(&self) -> Result<OutboxStats, EventError> {
         let error = "count the events";
         let row = sqlx::query(self.sql.stats.clone()).fetch_one(&self.pool).await.map_err(self.error(error))?;
-        let number = |column: &str| row.try_get::<i64, _>(column).map_err(self.error(error));
+        let number = |column: &str| row.try_get(column).map(count).map_err(self.error(error));
         let oldest: Option<i64> = row.try_get("oldest_age").map_err(self.error(error))?;
-        Ok(OutboxStats {
-            pending: count(number("pending")?),
-            oldest_pending_age: oldest.map(|age| Duration::from_millis(count(age))),
-            dead: count(number("dead")?),
-            published: count(number("published")?),
-        })
+        OutboxStats::gather(number, oldest.map(count))
     }
 }

@@ -1,9 +1,6 @@
 use sqlx::SqlStr;
 
-use super::{
-    super::{OutboxTable, Quotes, lanes::LANE_OF},
-    rows::EVENT,
-};
+use super::super::{OutboxTable, Quotes, lanes::LANE_OF, text_rows::EVENT};
 
 /// The statements of one outbox.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The direct road: to the broker, or else into the outbox.
+//! The direct route: to the broker, or else into the outbox.
 
 mod journey;
 #[cfg(feature = "_database")]
