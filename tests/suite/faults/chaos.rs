@@ -227,7 +227,7 @@ async fn run<L: Ledger>(ledger: L, database: &str) {
     let rest = Instant::now();
     while outbox.stats().await.expect("the counts").pending > 0 {
         let left = outbox.stats().await;
-        wait::assert_within(rest, REST, &format!("seed {seed}: an empty outbox, {left:?}"));
+        wait::assert_within(rest, REST, format!("seed {seed}: an empty outbox, {left:?}"));
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(outbox.dead_letters(1).await.expect("dead letters"), [], "seed {seed}");
