@@ -166,6 +166,11 @@ pub(crate) trait Position: Default + Clone + Send + Sync + std::fmt::Debug + 'st
 pub(crate) trait Queue: Clone + Send + Sync + 'static {
     type Position: Position;
 
+    /// The same on a pool that nobody else uses: its connections may be made in the store's own way from now on.
+    fn with_own_pool(self) -> Self {
+        self
+    }
+
     /// Whether the tables are there, of this version, and open to this user.
     fn validate(&self) -> impl Future<Output = Result<(), EventError>> + Send;
 

@@ -167,6 +167,7 @@ impl OutboxRelay {
         // The relay has connections of its own: a service's use of its pool keeps no heartbeat waiting.
         let pool = pool.own();
         on_store!(&pool, table, store => {
+            let store = store.with_own_pool();
             let (wake, relay) = (Wake::default(), Uuid::now_v7());
             let running = Running {
                 store: &store, config: &config, settings, wake: &wake, health: &health, table: &table, relay,

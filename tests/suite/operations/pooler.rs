@@ -5,7 +5,7 @@ use marty_events::{
     outbox::{OutboxPool, migrate},
 };
 use marty_events_tests::{logs::Lines, wait};
-use sqlx::{PgPool, postgres::PgConnectOptions};
+use sqlx::{PgPool, Row, postgres::PgConnectOptions};
 use tracing::level_filters::LevelFilter;
 
 use crate::support::{
@@ -17,9 +17,9 @@ use crate::support::{
 
 const EVENTS: usize = 300;
 
-async fn works_behind(test: &str, mode: &str) {
+async fn works_behind(test: &str, mode: &str, settings: &str) {
     let Some(service) = Service::start(test).await else { return };
-    let Some(pooler) = Pooler::start(test, &service.database.url, mode) else { return };
+    let Some(pooler) = Pooler::start(test, &service.database.url, mode, settings) else { return };
     let url = pooler.url(&service.database.url);
     let OutboxPool::Postgres(pool) = OutboxPool::connect_lazy(&url).expect("a pool") else { panic!("a PostgreSQL") };
     wait::until("the pooler", || async { sqlx::raw_sql("SELECT 1").execute(&pool).await.ok() }).await;
@@ -60,21 +60,52 @@ async fn works_behind(test: &str, mode: &str) {
     let published = outbox.stats().await.expect("the counts").published;
     assert_eq!(published, u64::try_from(EVENTS).expect("a few"), "each once");
 
+    if mode == "transaction" {
+        nothing_is_prepared_by_name(&pool).await;
+    }
+
     // A parameter that the pooler does not let in is explained.
+    if settings.contains("options") {
+        return;
+    }
     let answer = Operator::of(&service)
         .with("DATABASE_URL", format!("{url}?options=-c%20statement_timeout=1000"))
         .run(&["doctor", "--json"]);
     assert_check(&answer, "database", "failed", "unsupported startup parameter", "ignore_startup_parameters");
 }
 
+/// Clients that prepare by the same name in sessions that they share run each other's statements.
+async fn nothing_is_prepared_by_name(pool: &PgPool) {
+    // As many transactions at a time as there are sessions, so that each of them is looked into.
+    let mut transactions = Vec::new();
+    for _ in 0..Pooler::SHARED {
+        let mut connection = pool.acquire().await.expect("a connection").detach();
+        sqlx::raw_sql("BEGIN").execute(&mut connection).await.expect("a transaction");
+        transactions.push(connection);
+    }
+    for connection in &mut transactions {
+        let names = sqlx::raw_sql("SELECT name || ': ' || statement FROM pg_prepared_statements WHERE name <> ''");
+        let names = names.fetch_all(connection).await.expect("the names");
+        let names: Vec<String> = names.iter().map(|row| row.get(0)).collect();
+        assert!(names.is_empty(), "{names:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_library_works_behind_a_pooler_in_session_mode() {
-    works_behind("the_library_works_behind_a_pooler_in_session_mode", "session").await;
+    works_behind("the_library_works_behind_a_pooler_in_session_mode", "session", "").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn relays_and_commands_work_behind_a_pooler_in_transaction_mode() {
-    works_behind("relays_and_commands_work_behind_a_pooler_in_transaction_mode", "transaction").await;
+    works_behind("relays_and_commands_work_behind_a_pooler_in_transaction_mode", "transaction", "").await;
+}
+
+/// A pooler that drops the options of a connection, and says nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn relays_work_behind_a_pooler_that_ignores_parameters() {
+    let test = "relays_work_behind_a_pooler_that_ignores_parameters";
+    works_behind(test, "transaction", "ignore_startup_parameters = options, extra_float_digits").await;
 }
 
 /// A service writes by its own pool, which must leave out a setting that no pooler knows.
@@ -82,7 +113,7 @@ async fn relays_and_commands_work_behind_a_pooler_in_transaction_mode() {
 async fn a_service_writes_behind_a_pooler() {
     let test = "a_service_writes_behind_a_pooler";
     let Some(service) = Service::start(test).await else { return };
-    let Some(pooler) = Pooler::start(test, &service.database.url, "session") else { return };
+    let Some(pooler) = Pooler::start(test, &service.database.url, "session", "") else { return };
     let options: PgConnectOptions = pooler.url(&service.database.url).parse().unwrap();
     let pool = PgPool::connect_lazy_with(options.extra_float_digits(None));
     let mut transaction = wait::until("the pooler", || async { pool.begin().await.ok() }).await;

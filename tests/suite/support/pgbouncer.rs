@@ -19,9 +19,12 @@ pub(crate) struct Pooler {
 }
 
 impl Pooler {
-    /// A pooler in `mode` for every database of the server that `admin` is the URL of, set up as it comes otherwise. Nothing, after reporting
-    /// `test` as skipped, where none is installed.
-    pub(crate) fn start(test: &str, admin: &str, mode: &str) -> Option<Self> {
+    /// How many connections to the server a pooler in transaction mode has: few, to be shared by many clients.
+    pub(crate) const SHARED: usize = 4;
+
+    /// A pooler in `mode` for every database of the server that `admin` is the URL of, with these lines in its configuration and set up as it
+    /// comes otherwise. Nothing, after reporting `test` as skipped, where none is installed.
+    pub(crate) fn start(test: &str, admin: &str, mode: &str, lines: &str) -> Option<Self> {
         if Command::new("pgbouncer").arg("--version").stdout(Stdio::null()).status().is_err() {
             servers::skip(test, "pgbouncer is not installed");
             return None;
@@ -38,11 +41,11 @@ impl Pooler {
         let ini = format!(
             "[databases]\n* = host={} port={} user={user} password={password}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
              listen_port = {port}\nauth_type = any\npool_mode = {mode}\nunix_socket_dir =\n{runs_as}\
-             default_pool_size = {}\n",
+             default_pool_size = {}\n{lines}\n",
             behind.get_host(),
             behind.get_port(),
-            // In session mode each client keeps its connection; in transaction mode few are to be shared by many.
-            if mode == "session" { 60 } else { 4 },
+            // In session mode each client keeps its connection.
+            if mode == "session" { 60 } else { Self::SHARED },
         );
         fs::write(&settings, ini).expect("a file");
         let process = Command::new("pgbouncer").arg("-q").arg(&settings).stderr(Stdio::null()).spawn();

@@ -143,12 +143,12 @@ mod postgres {
             .execute(&mut *transaction)
             .await?;
         apply(&mut *transaction, versions, table).await?;
-        if is_shared {
-            sqlx::raw_sql(FORGET).execute(&mut *transaction).await?;
-        }
+        // Behind a pooler, the next client of this session would run what is prepared here in place of its own.
+        sqlx::raw_sql(FORGET).execute(&mut *transaction).await?;
         transaction.commit().await?;
-        // What the connection has prepared is on another one with the next transaction.
-        if is_shared { Ok(()) } else { link.end(Ok(()), |_| true).map_err(Into::into) }
+        // The connection does not know that its statements are gone, and is closed.
+        drop(link);
+        Ok(())
     }
 
     impl Tables for PgConnection {

@@ -9,10 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::{
-    PgPool,
-    postgres::{PgListener, PgPoolOptions},
-};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 
 use super::super::{OutboxTable, wake::Wake};
 
@@ -59,18 +56,18 @@ impl Announcements {
 }
 
 /// Listens on a connection of its own until that is lost.
-pub(super) async fn listen(pool: &PgPool, table: &OutboxTable, wake: &Wake) -> Result<(), sqlx::Error> {
-    let options = crate::database::plain((*pool.connect_options()).clone());
+pub(super) async fn listen(options: PgConnectOptions, table: &OutboxTable, wake: &Wake) -> Result<(), sqlx::Error> {
+    let options = crate::database::plain(options);
     let own = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
     let mut listener = PgListener::connect_with(&own).await?;
-    sqlx::query(STAYS).execute(&mut listener).await?;
+    sqlx::raw_sql(STAYS).execute(&mut listener).await?;
     listener.listen(&channel(table)).await?;
     wake.listens();
     // For what was announced before.
     wake.rows();
     loop {
         let Ok(announced) = tokio::time::timeout(TRIAL, listener.try_recv()).await else {
-            let trial = tokio::time::timeout(PATIENCE, sqlx::query("SELECT 1").execute(&mut listener)).await;
+            let trial = tokio::time::timeout(PATIENCE, sqlx::raw_sql("SELECT 1").execute(&mut listener)).await;
             trial.map_err(|_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))??;
             continue;
         };

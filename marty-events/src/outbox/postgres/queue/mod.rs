@@ -22,7 +22,7 @@ use super::{
     listen,
     position::PostgresPosition,
     rows,
-    session::{IS_UNUSUAL, Session, is_spoilt},
+    session::{Session, is_spoilt},
 };
 use crate::{
     EventError,
@@ -83,15 +83,15 @@ impl PostgresStore {
     pub(super) async fn rows(&self, mut query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, sqlx::Error> {
         let arguments = query.take_arguments().map_err(sqlx::Error::Encode)?.unwrap_or_default();
         let sql = query.sql();
-        if !self.session.is_unusual() {
-            let mut link = Link::take(&self.pool).await?;
+        let mut link = self.session.take(&self.pool).await?;
+        if self.session.runs_alone() {
             let rows = sqlx::query_with(sql.clone(), arguments.clone()).fetch_all(&mut *link).await;
             let rows = link.end(rows, is_spoilt);
             if !self.session.learns_from(&rows) {
                 return rows;
             }
+            link = self.session.take(&self.pool).await?;
         }
-        let mut link = Link::take(&self.pool).await?;
         let rows = in_transaction(&mut link, sqlx::query_with(sql, arguments)).await;
         link.end(rows, is_spoilt)
     }
@@ -99,13 +99,6 @@ impl PostgresStore {
     /// How many rows a statement has changed, by its own answer.
     pub(super) async fn changed(&self, query: Query<'_, Postgres, PgArguments>) -> Result<u64, sqlx::Error> {
         self.row(query).await?.try_get(0).map(count)
-    }
-
-    async fn look_at_the_session(&self) -> Result<(), sqlx::Error> {
-        if self.row(sqlx::query(IS_UNUSUAL)).await?.try_get(0)? {
-            self.session.set_unusual();
-        }
-        Ok(())
     }
 
     async fn delete_old(&self, sql: &SqlStr, age: Duration, limit: i64) -> Result<u64, sqlx::Error> {
@@ -139,9 +132,13 @@ pub(super) fn arrays(lanes: &[Lane]) -> (Vec<i32>, Vec<i64>) {
 impl Queue for PostgresStore {
     type Position = PostgresPosition;
 
+    fn with_own_pool(self) -> Self {
+        Self { session: Session::marked(&self.pool), ..self }
+    }
+
     async fn validate(&self) -> Result<(), EventError> {
         let operation = "be looked at";
-        self.look_at_the_session().await.map_err(self.error(operation))?;
+        self.session.look(&self.pool).await.map_err(self.error(operation))?;
         self.rows(sqlx::query(self.sql.columns.clone())).await.map_err(self.error(operation))?;
         let tables = self.tables();
         let missing = self.rows(sqlx::query(FORBIDDEN).bind(&tables)).await.map_err(self.error(operation))?;
@@ -164,7 +161,7 @@ impl Queue for PostgresStore {
     }
 
     async fn listen(&self, wake: &Wake) -> Result<(), EventError> {
-        listen::listen(&self.pool, &self.table, wake).await.map_err(self.error("listen"))
+        listen::listen(self.session.unmarked(&self.pool), &self.table, wake).await.map_err(self.error("listen"))
     }
 
     async fn release(&self, relay: Uuid, lanes: &[Lane], mark: Option<&str>) -> Result<(), EventError> {
