@@ -1,5 +1,8 @@
 //! One event at a time, acknowledged: the client behind a call of `publish`.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},

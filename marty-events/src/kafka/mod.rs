@@ -11,6 +11,8 @@ mod direct;
 #[cfg(feature = "embedded")]
 pub(crate) mod embedded;
 mod limits;
+#[cfg(test)]
+pub(crate) mod mock;
 mod partition;
 mod polled;
 mod reach;
