@@ -7,10 +7,11 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::super::{
-    DeadLetter, Lane, Page, PendingEvent, QueuedRow,
+    DeadLetter, PendingEvent,
     encoding::{HeaderText, check_encoding},
-    lanes::lane_of,
-    queue::Number,
+    lanes::{Lane, lane_of},
+    queue::{Number, Page},
+    queued_row::QueuedRow,
     row::{Columns, timestamp},
 };
 use crate::EventError;
