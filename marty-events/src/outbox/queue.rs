@@ -7,7 +7,12 @@ use uuid::Uuid;
 
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 use super::row::Columns;
-use super::{Fault, OutboxStats, QueuedRow, RowId, lanes::Lane, wake::Wake};
+use super::{
+    Fault, OutboxStats,
+    lanes::Lane,
+    queued_row::{QueuedRow, RowId},
+    wake::Wake,
+};
 use crate::EventError;
 
 /// A relay's heartbeat: it is alive, and this is how it fares.
