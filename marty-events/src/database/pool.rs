@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool};
 
 use crate::{EventError, error::OneLine};
 
-/// How many connections a relay has of its own: one for each kind of work that goes on at a time, so that none waits for another's.
+/// The number of connections that a relay has of its own: one for each kind of work that goes on at a time, so that none waits for another's.
 /// They are the heartbeat, a page, a pass, a settlement, a judgement, retention, the sweep and the count for the gauges.
 #[cfg(all(feature = "kafka", any(feature = "postgres", feature = "mysql")))]
 const OWN_CONNECTIONS: u32 = 8;

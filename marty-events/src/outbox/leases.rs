@@ -114,7 +114,7 @@ async fn leases_in_sqlite() {
     follow_the_clock(&super::sqlite::SqliteStore::new(pool.clone(), OutboxTable::default()), shift).await;
 }
 
-/// Where the test command has started a server.
+/// Runs if the test command has started a server.
 #[cfg(feature = "mysql")]
 #[tokio::test]
 async fn leases_in_mariadb() {

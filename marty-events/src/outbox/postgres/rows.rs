@@ -40,7 +40,7 @@ const ORDERING_KEY: usize = 4;
 const KEY_HASH: usize = 5;
 const HEADERS: usize = 6;
 const CREATED_AT: usize = 9;
-/// What comes after them.
+/// The place of the size, which comes after them.
 const SIZE: usize = 11;
 
 /// Takes a record into a page, and answers its number; `first` is the place of its first column. Where headers and payload were left out,
