@@ -12,7 +12,7 @@ use crate::{
 
 /// The node that is killed has the last partition of this topic, and nothing else that has no copy.
 const SPREAD: &str = "spread";
-const VICTIM: i32 = 3;
+const KILLED: i32 = 3;
 
 struct Trial {
     fixture: Fixture,
@@ -27,7 +27,7 @@ impl Trial {
         let prefix = kafka::prefix();
         let (healthy, spread) = (topic(&prefix, HEALTHY), topic(&prefix, SPREAD));
         topics::place(brokers, &healthy, &[1, 2, 1]).await;
-        topics::place(brokers, &spread, &[1, 2, VICTIM]).await;
+        topics::place(brokers, &spread, &[1, 2, KILLED]).await;
         let read = [(healthy, PARTITIONS), (spread, PARTITIONS)];
         let fixture = Fixture::of(Kind::Postgres, database.pool.into(), database.url, brokers, prefix, &read);
         let relay = Relay::start(fixture.relay());
@@ -74,7 +74,7 @@ async fn a_partition_without_a_leader_holds_up_no_other() {
     let bootstrap = cluster.bootstrap();
     let (few, many) = tokio::join!(Trial::start(one, &bootstrap), Trial::start(other, &bootstrap));
     let server = cluster.clone();
-    tokio::task::spawn_blocking(move || server.node(VICTIM).kill()).await.expect("it is killed");
+    tokio::task::spawn_blocking(move || server.node(KILLED).kill()).await.expect("it is killed");
 
     let beside_a_refusal = few.one_event_and_a_refusal().await;
     let per_key = 6_000 / many.lost.len() + 1;
@@ -84,7 +84,7 @@ async fn a_partition_without_a_leader_holds_up_no_other() {
     let beside_many = many.fixture.deliveries.await_all(&kept, SOON).await;
 
     let server = cluster.clone();
-    let _ = tokio::task::spawn_blocking(move || server.node(VICTIM).up()).await.expect("it is there again");
+    let _ = tokio::task::spawn_blocking(move || server.node(KILLED).up()).await.expect("it is there again");
     let all = many.fixture.deliveries.await_all(&waiting, Duration::from_mins(2)).await;
     let disordered = many.fixture.deliveries.disordered();
     say("partition", "one event without a leader, one refused: 10 events of other topics", beside_a_refusal);

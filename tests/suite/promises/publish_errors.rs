@@ -98,7 +98,7 @@ async fn fail_without_an_outbox_fails_the_method() {
 }
 
 /// An outbox that refuses in its turn leaves the policy as it is without one.
-async fn assert_policies_without_refuge(fixture: &Fixture, url: &str, environment: &[(&str, &str)]) {
+async fn assert_policies_without_fallback(fixture: &Fixture, url: &str, environment: &[(&str, &str)]) {
     let command = |method| {
         let mut command = fixture.caller(method);
         command.env("DATABASE_URL", url).envs(environment.iter().copied());
@@ -118,7 +118,7 @@ async fn assert_policies_without_refuge(fixture: &Fixture, url: &str, environmen
 async fn an_outbox_without_a_table_leaves_the_policy() {
     let Some(fixture) = Fixture::refusing("an_outbox_without_a_table_leaves_the_policy").await else { return };
     let environment = [("EVENT_OUTBOX_TABLE", "not_migrated")];
-    assert_policies_without_refuge(&fixture, &fixture.database.url, &environment).await;
+    assert_policies_without_fallback(&fixture, &fixture.database.url, &environment).await;
     assert_nowhere(&fixture).await;
 }
 
@@ -126,14 +126,14 @@ async fn an_outbox_without_a_table_leaves_the_policy() {
 async fn a_read_only_outbox_leaves_the_policy() {
     let Some(fixture) = Fixture::refusing("a_read_only_outbox_leaves_the_policy").await else { return };
     let url = format!("{}?options=-c%20default_transaction_read_only%3Don", fixture.database.url);
-    assert_policies_without_refuge(&fixture, &url, &[]).await;
+    assert_policies_without_fallback(&fixture, &url, &[]).await;
     assert_nowhere(&fixture).await;
 }
 
 #[tokio::test]
 async fn an_outbox_that_does_not_answer_leaves_the_policy() {
     let Some(fixture) = Fixture::refusing("an_outbox_that_does_not_answer_leaves_the_policy").await else { return };
-    assert_policies_without_refuge(&fixture, "postgres://nobody@127.0.0.1:1/nothing", &[]).await;
+    assert_policies_without_fallback(&fixture, "postgres://nobody@127.0.0.1:1/nothing", &[]).await;
     assert_nowhere(&fixture).await;
 }
 
@@ -142,7 +142,7 @@ async fn a_locked_outbox_leaves_the_policy() {
     let Some(fixture) = Fixture::refusing("a_locked_outbox_leaves_the_policy").await else { return };
     let mut locking = fixture.database.pool.begin().await.unwrap();
     sqlx::raw_sql("LOCK TABLE event_outbox").execute(&mut *locking).await.unwrap();
-    assert_policies_without_refuge(&fixture, &fixture.database.url, &[]).await;
+    assert_policies_without_fallback(&fixture, &fixture.database.url, &[]).await;
     locking.rollback().await.unwrap();
     assert_nowhere(&fixture).await;
 }

@@ -85,7 +85,7 @@ pub(super) const SIZE: &str = "(octet_length(headers) + octet_length(payload))";
 
 /// The columns before those of a record.
 const IS_LATE_PLACE: usize = 5;
-const AFTER_SIGHT: usize = 6;
+const AFTER_READ_POINT: usize = 6;
 
 /// The answer to a look at the outbox, before it is known whether all of it may be taken.
 struct PageRead {
@@ -121,7 +121,7 @@ impl PostgresStore {
         let (mut page, mut late, mut next, mut last_late, mut last) = (Page::default(), 0, 0, None, None);
         for row in rows {
             let is_late: bool = row.try_get(IS_LATE_PLACE).map_err(self.error("read a row"))?;
-            let seq = rows::take_in(&mut page, &row, AFTER_SIGHT, lanes).map_err(self.error("read a row"))?;
+            let seq = rows::take_in(&mut page, &row, AFTER_READ_POINT, lanes).map_err(self.error("read a row"))?;
             if is_late {
                 (late, last_late) = (late + 1, Some(seq));
             } else {
