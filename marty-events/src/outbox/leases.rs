@@ -7,9 +7,10 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{
-    Heartbeat, Lane, OutboxTable, RowId,
+    OutboxTable, RowId,
     inspect::Inspect,
-    queue::{Queue, Settled, Tally},
+    lanes::Lane,
+    queue::{Heartbeat, Queue, Settled, Tally},
 };
 
 fn beat(relay: Uuid) -> Heartbeat {

@@ -33,7 +33,7 @@ use crate::database::Quotes;
 pub use crate::database::{InvalidTable, OutboxConnection, OutboxPool, OutboxTable, OutboxTransaction};
 
 pub(crate) use append::Appender;
-#[cfg(test)]
+#[cfg(all(test, feature = "kafka"))]
 pub(crate) use encoding::HeaderText;
 pub use filter::{DeadLetterFilter, DeadLetterPlace};
 #[cfg(feature = "kafka")]
