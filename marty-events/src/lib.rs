@@ -1,20 +1,5 @@
-//! Audit, domain and notification events from annotated methods, through a transactional outbox, to Kafka.
-//!
-//! An event exists if and only if the transaction that it was written in committed. A relay delivers it at least once, in the order of the
-//! inserts per aggregate. Start with [`domain_event`], [`init`] and [`OutboxRelay`]; the project's README has the whole picture, and the
-//! behaviour in each kind of fault.
-//!
-//! - [`audit_event`], [`domain_event`], [`notification_event`], [`custom_event`]: attributes on async methods; [`attributes`] has their
-//!   common arguments
-//! - [`init`], [`publisher`], [`EventPublisher`]: start-up, and publishing by hand
-//! - [`outbox`], [`OutboxRepository`], [`OutboxRelay`]: the tables, looking into them, delivering from them
-//! - [`EventConfig`]: the environment's variables, and the builder
-//! - [`EventContext`]: the facts that the events of a request have in common
-//! - `testing::EventRecorder` (feature `testing`): the events that a test published
-//!
-//! With no feature at all the crate has the types of events and [`EventContext`]. A database feature (`postgres`, `mysql`, `sqlite`) adds the
-//! outbox, and `kafka` the Kafka client. Both are default features, and [`OutboxRelay`] needs both.
-
+// Doctests take the page only with the features that its example needs.
+#![cfg_attr(any(not(doctest), all(feature = "testing", feature = "sqlite", feature = "kafka")), doc = include_str!("lib.md"))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Users name features of theirs, which imply the private ones.
 #![cfg_attr(docsrs, doc(auto_cfg(hide(feature = "_envelope", feature = "_publisher", feature = "_database"))))]

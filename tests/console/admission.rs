@@ -2,7 +2,7 @@
 
 use marty_events_tests::database::TestDatabase;
 
-use crate::scene::{Console, bury_one, counts};
+use crate::fixture::{Console, bury_one, counts};
 
 #[tokio::test]
 async fn a_change_needs_the_form_token_of_its_own_session() {

@@ -8,7 +8,7 @@ use marty_events_tests::{
 };
 
 use crate::{
-    scene::{Console, TOKEN},
+    fixture::{Console, TOKEN},
     webdriver::Browser,
 };
 

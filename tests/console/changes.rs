@@ -3,7 +3,7 @@
 use marty_events::OutboxRepository;
 use marty_events_tests::database::TestDatabase;
 
-use crate::scene::{Console, bury_one, counts};
+use crate::fixture::{Console, bury_one, counts};
 
 #[tokio::test]
 async fn an_event_is_requeued_after_a_question() {

@@ -3,9 +3,9 @@
 mod admission;
 mod browser;
 mod changes;
+mod fixture;
 mod origin;
 mod pages;
-mod scene;
 mod sign_in;
 mod start;
 mod webdriver;

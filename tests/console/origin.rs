@@ -7,7 +7,7 @@ use std::{
 
 use marty_events_tests::database::TestDatabase;
 
-use crate::scene::{Console, TOKEN, bury_one, command, counts};
+use crate::fixture::{Console, TOKEN, bury_one, command, counts};
 
 #[tokio::test]
 async fn it_answers_by_no_name_but_its_own() {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use marty_events_tests::{database::TestDatabase, wait};
 use uuid::Uuid;
 
-use crate::scene::{Console, bury, bury_one};
+use crate::fixture::{Console, bury, bury_one};
 
 #[tokio::test]
 async fn what_others_wrote_is_shown_as_text() {
@@ -82,7 +82,7 @@ async fn a_dead_letter_that_cannot_be_read_is_shown_among_the_others() {
     }
     assert_eq!(visitor.post(&format!("/dead-letters/{newer}/requeue"), &[]).status, 200);
     assert_eq!(visitor.post(&format!("/dead-letters/{broken}/discard"), &[]).status, 200);
-    assert_eq!(crate::scene::counts(&database).await, (1, 1));
+    assert_eq!(crate::fixture::counts(&database).await, (1, 1));
 }
 
 #[tokio::test]

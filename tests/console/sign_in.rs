@@ -7,7 +7,7 @@ use std::{
 
 use marty_events_tests::database::TestDatabase;
 
-use crate::scene::{Console, TOKEN, bury_one, counts};
+use crate::fixture::{Console, TOKEN, bury_one, counts};
 
 #[tokio::test]
 async fn nothing_is_shown_or_done_without_the_token() {

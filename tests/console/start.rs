@@ -4,7 +4,7 @@ use std::{fs, io::Write, net::TcpStream, time::Instant};
 
 use marty_events_tests::wait;
 
-use crate::scene::{Console, TOKEN, command, command_at, refusal};
+use crate::fixture::{Console, TOKEN, command, command_at, refusal};
 
 /// A database that nobody listens for; the console connects when it is first asked.
 const NOWHERE: &str = "postgres://marty:hunter2@127.0.0.1:1/none";

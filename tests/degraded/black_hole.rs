@@ -9,26 +9,26 @@ use marty_events_tests::{
 
 use crate::{
     figures::{SOON, say},
+    fixture::{Fixture, Kind},
     relays::Relay,
-    scene::{Kind, Scene},
 };
 
 const TIME: Duration = Duration::from_secs(20);
 
 async fn goes_on(test: &str, kind: Kind) {
-    let Some(scene) = Scene::new(test, kind).await else { return };
+    let Some(fixture) = Fixture::new(test, kind).await else { return };
     let network = FaultyNetwork::start().await;
-    let url = network.url(&scene.url);
-    let relay = Relay::start(scene.relay_by(&url, &scene.brokers, 2));
-    scene.deliveries.until_all(&scene.write_healthy(10).await).await;
+    let url = network.url(&fixture.url);
+    let relay = Relay::start(fixture.relay_by(&url, &fixture.brokers, 2));
+    fixture.deliveries.until_all(&fixture.write_healthy(10).await).await;
     let begin = Instant::now();
     network.set(Condition::AllLost);
-    let ids = scene.write_healthy(100).await;
+    let ids = fixture.write_healthy(100).await;
     let not_ready = relay.until_ready(false, TIME).await;
     wait::until("the end of the outage", || async { (TIME <= begin.elapsed()).then_some(()) }).await;
     // The connections that lost something stay silent for good.
     network.set(Condition::Good);
-    let arrived = scene.deliveries.await_all(&ids, SOON).await;
+    let arrived = fixture.deliveries.await_all(&ids, SOON).await;
     let ready = relay.until_ready(true, SOON).await;
     say(
         "black_hole",

@@ -13,13 +13,13 @@ use marty_events_tests::{
 
 use crate::{
     figures::{SOON, say},
+    fixture::{Fixture, HEALTHY, Kind, event},
     relays::{Relay, until_all_ready},
-    scene::{HEALTHY, Kind, Scene, event},
 };
 
 /// Relays with a network of their own to the broker each.
 struct Trial {
-    scene: Scene,
+    fixture: Fixture,
     networks: Vec<Arc<FaultyNetwork>>,
     relays: Vec<Relay>,
     _broker: Server,
@@ -38,21 +38,21 @@ impl Trial {
         for (network, listener) in networks.iter().zip(&listeners) {
             network.lead_to(listener);
         }
-        let scene = Scene::with_brokers(test, Kind::Postgres, &address).await?;
+        let fixture = Fixture::with_brokers(test, Kind::Postgres, &address).await?;
         let mut running = Vec::new();
         for network in &networks {
             // One after the other, so that the first row of the relays is the first one's.
-            running.push(Relay::start(scene.relay_by(&scene.url, &network.address(), 10)));
-            scene.until_working(running.len(), 2 * SOON).await;
+            running.push(Relay::start(fixture.relay_by(&fixture.url, &network.address(), 10)));
+            fixture.until_working(running.len(), 2 * SOON).await;
         }
-        let trial = Self { scene, networks, relays: running, _broker: broker };
-        trial.scene.deliveries.until_all(&trial.write().await).await;
+        let trial = Self { fixture, networks, relays: running, _broker: broker };
+        trial.fixture.deliveries.until_all(&trial.write().await).await;
         Some(trial)
     }
 
     /// Events of all lanes.
     async fn write(&self) -> Vec<uuid::Uuid> {
-        self.scene.write((0..160).map(|_| event(HEALTHY, &uuid::Uuid::new_v4().to_string(), 0))).await
+        self.fixture.write((0..160).map(|_| event(HEALTHY, &uuid::Uuid::new_v4().to_string(), 0))).await
     }
 
     /// The network is as it was, and says that the connections are gone.
@@ -65,12 +65,12 @@ impl Trial {
 
     /// The number of times that lanes changed hands so far.
     async fn terms(&self) -> i64 {
-        self.scene.number("SELECT sum(term)::bigint FROM event_outbox_lanes").await
+        self.fixture.number("SELECT sum(term)::bigint FROM event_outbox_lanes").await
     }
 
     /// The number of lanes of the relay that began first.
     async fn lanes_of_first(&self) -> usize {
-        self.scene.outbox.relays().await.expect("the relays")[0].lanes.len()
+        self.fixture.outbox.relays().await.expect("the relays")[0].lanes.len()
     }
 }
 
@@ -81,7 +81,7 @@ async fn a_relay_that_is_cut_off_alone_leaves_its_lanes_to_the_others() {
     trial.networks[0].set(Condition::AllLost);
     let ids = trial.write().await;
     let (not_ready, arrived) =
-        tokio::join!(trial.relays[0].until_ready(false, SOON), trial.scene.deliveries.await_all(&ids, SOON),);
+        tokio::join!(trial.relays[0].until_ready(false, SOON), trial.fixture.deliveries.await_all(&ids, SOON),);
     // It takes none back as long as it is cut off.
     let mut lanes = Vec::new();
     let begin = Instant::now();
@@ -92,7 +92,7 @@ async fn a_relay_that_is_cut_off_alone_leaves_its_lanes_to_the_others() {
     let most = lanes.iter().max().copied().unwrap_or_default();
     trial.heal();
     let ready = until_all_ready(&trial.relays, true, 2 * SOON).await;
-    let back = trial.scene.deliveries.await_all(&ids, 2 * SOON).await;
+    let back = trial.fixture.deliveries.await_all(&ids, 2 * SOON).await;
     say(
         "cut_off",
         "one relay of three",
@@ -125,7 +125,7 @@ async fn relays_that_are_all_cut_off_wait_and_go_on() {
     let after = trial.terms().await;
     trial.heal();
     let ready = until_all_ready(&trial.relays, true, 2 * SOON).await;
-    let arrived = trial.scene.deliveries.await_all(&ids, 2 * SOON).await;
+    let arrived = trial.fixture.deliveries.await_all(&ids, 2 * SOON).await;
     say(
         "cut_off",
         "three relays of three",
@@ -152,7 +152,7 @@ async fn a_relay_without_an_answer_to_its_events_is_not_ready() {
     let not_ready = trial.relays[0].until_ready(false, SOON).await;
     trial.heal();
     let ready = trial.relays[0].until_ready(true, 2 * SOON).await;
-    let arrived = trial.scene.deliveries.await_all(&ids, 2 * SOON).await;
+    let arrived = trial.fixture.deliveries.await_all(&ids, 2 * SOON).await;
     say(
         "cut_off",
         "one relay, the only one",

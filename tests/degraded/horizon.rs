@@ -6,8 +6,8 @@ use marty_events_tests::{private_servers::Server, servers};
 
 use crate::{
     figures::{SOON, say, size},
+    fixture::{Fixture, HEALTHY, Kind, Open, event},
     relays::Relay,
-    scene::{HEALTHY, Kind, Open, Scene, event},
 };
 
 /// A transaction that holds the horizon back.
@@ -25,9 +25,9 @@ const EVENTS: usize = 150;
 /// Several heartbeats, in which relays may note how far they are.
 const HEARTBEATS: Duration = Duration::from_secs(6);
 
-async fn hold(scene: &Scene, holder: Holder) -> Open {
-    let mut open = scene.begin().await;
-    match (scene.kind, holder) {
+async fn hold(fixture: &Fixture, holder: Holder) -> Open {
+    let mut open = fixture.begin().await;
+    match (fixture.kind, holder) {
         (Kind::Postgres, Holder::Snapshot) => {
             open.sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM event_outbox_relays").await;
         }
@@ -42,9 +42,9 @@ async fn hold(scene: &Scene, holder: Holder) -> Open {
 }
 
 /// Rows that were written and deleted, as those of delivered events are.
-async fn leave_dead_rows(scene: &Scene, rows: usize) {
+async fn leave_dead_rows(fixture: &Fixture, rows: usize) {
     let columns = "event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload";
-    let sql = match scene.kind {
+    let sql = match fixture.kind {
         Kind::Postgres => format!(
             "BEGIN;
             SET LOCAL enable_seqscan = off;
@@ -62,45 +62,45 @@ async fn leave_dead_rows(scene: &Scene, rows: usize) {
             COMMIT;"
         ),
     };
-    scene.sql(&sql).await;
+    fixture.sql(&sql).await;
 }
 
 /// Lets relays begin anew, gain lanes and take over above `rows` dead rows.
-async fn relays_begin_again(scene: Scene, rows: usize, holder: Holder) {
-    let first = Relay::start(scene.relay());
-    scene.until_working(1, 2 * SOON).await;
-    scene.deliveries.until_all(&scene.write_healthy(10).await).await;
-    let open = hold(&scene, holder).await;
+async fn relays_begin_again(fixture: Fixture, rows: usize, holder: Holder) {
+    let first = Relay::start(fixture.relay());
+    fixture.until_working(1, 2 * SOON).await;
+    fixture.deliveries.until_all(&fixture.write_healthy(10).await).await;
+    let open = hold(&fixture, holder).await;
     // The relay follows, as it does where it delivers them itself. There are enough of them where it does not.
     let (mut piled, mut followed) = (0, true);
     while followed && piled < rows {
-        leave_dead_rows(&scene, CHUNK).await;
+        leave_dead_rows(&fixture, CHUNK).await;
         piled += CHUNK;
-        let arrived = scene.deliveries.await_all(&scene.write_healthy(1).await, SOON).await;
+        let arrived = fixture.deliveries.await_all(&fixture.write_healthy(1).await, SOON).await;
         followed = arrived.count == arrived.of;
     }
     let begin = Instant::now();
     while followed && begin.elapsed() < HEARTBEATS {
-        scene.deliveries.await_all(&scene.write_healthy(1).await, SOON).await;
+        fixture.deliveries.await_all(&fixture.write_healthy(1).await, SOON).await;
     }
     let mut results = Vec::new();
     let mut deliver = async |change: &'static str| {
-        let ids = scene.write_healthy(EVENTS).await;
-        let arrived = scene.deliveries.await_all(&ids, SOON).await;
+        let ids = fixture.write_healthy(EVENTS).await;
+        let arrived = fixture.deliveries.await_all(&ids, SOON).await;
         results.push((change, arrived));
     };
-    let second = Relay::start(scene.relay());
+    let second = Relay::start(fixture.relay());
     deliver("a second relay begins").await;
     drop(first);
     deliver("it gains the lanes of one that died").await;
     second.stop().await;
-    let third = Relay::start(scene.relay());
+    let third = Relay::start(fixture.relay());
     deliver("a relay was started again").await;
     third.stop().await;
-    let both = [Relay::start(scene.relay()), Relay::start(scene.relay())];
+    let both = [Relay::start(fixture.relay()), Relay::start(fixture.relay())];
     deliver("two were started at once").await;
     drop((open, both));
-    let held = format!("{}, {rows} dead rows, {holder:?}", scene.kind.name());
+    let held = format!("{}, {rows} dead rows, {holder:?}", fixture.kind.name());
     say("horizon", format_args!("{held}: a relay follows"), format_args!("up to {piled} of {rows}"));
     for (change, arrived) in &results {
         say("horizon", format_args!("{held}: {change}"), arrived);
@@ -114,15 +114,15 @@ async fn relays_begin_again(scene: Scene, rows: usize, holder: Holder) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn relays_begin_above_dead_rows_in_postgresql() {
     let test = "relays_begin_above_dead_rows_in_postgresql";
-    let Some(scene) = Scene::new(test, Kind::Postgres).await else { return };
-    relays_begin_again(scene, size(1_000_000, 20_000_000), Holder::Snapshot).await;
+    let Some(fixture) = Fixture::new(test, Kind::Postgres).await else { return };
+    relays_begin_again(fixture, size(1_000_000, 20_000_000), Holder::Snapshot).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn relays_begin_above_dead_rows_in_mariadb() {
     let test = "relays_begin_above_dead_rows_in_mariadb";
-    let Some(scene) = Scene::new(test, Kind::MariaDb).await else { return };
-    relays_begin_again(scene, size(300_000, 1_000_000), Holder::Snapshot).await;
+    let Some(fixture) = Fixture::new(test, Kind::MariaDb).await else { return };
+    relays_begin_again(fixture, size(300_000, 1_000_000), Holder::Snapshot).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,8 +131,8 @@ async fn relays_begin_beside_a_forgotten_prepared_transaction() {
     let (Some(brokers), Some(_)) = (servers::kafka(test), servers::postgres(test)) else { return };
     let (server, admin) =
         tokio::task::spawn_blocking(|| Server::postgres_with("max_prepared_transactions = 5")).await.unwrap();
-    let scene = Scene::on_postgres(admin, &brokers).await;
-    relays_begin_again(scene, size(300_000, 5_000_000), Holder::Prepared).await;
+    let fixture = Fixture::on_postgres(admin, &brokers).await;
+    relays_begin_again(fixture, size(300_000, 5_000_000), Holder::Prepared).await;
     drop(server);
 }
 
@@ -140,23 +140,23 @@ async fn relays_begin_beside_a_forgotten_prepared_transaction() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn settlements_do_not_become_slower_while_the_horizon_is_held() {
     let test = "settlements_do_not_become_slower_while_the_horizon_is_held";
-    let Some(scene) = Scene::new(test, Kind::Postgres).await else { return };
-    let relays = [(); 4].map(|()| Relay::start(scene.relay()));
-    scene.until_working(4, 2 * SOON).await;
-    scene.deliveries.until_all(&scene.write_healthy(100).await).await;
-    let open = hold(&scene, Holder::Snapshot).await;
+    let Some(fixture) = Fixture::new(test, Kind::Postgres).await else { return };
+    let relays = [(); 4].map(|()| Relay::start(fixture.relay()));
+    fixture.until_working(4, 2 * SOON).await;
+    fixture.deliveries.until_all(&fixture.write_healthy(100).await).await;
+    let open = hold(&fixture, Holder::Snapshot).await;
     let events = size(5_000, 60_000);
     let mut committed = Vec::new();
     for number in 0..events {
-        let ids = scene.write([event(HEALTHY, &format!("k-{number}"), 0)]).await;
+        let ids = fixture.write([event(HEALTHY, &format!("k-{number}"), 0)]).await;
         committed.extend(ids.into_iter().map(|id| (id, Instant::now())));
     }
     let ids: Vec<_> = committed.iter().map(|(id, _)| *id).collect();
-    let arrived = scene.deliveries.await_all(&ids, SOON).await;
+    let arrived = fixture.deliveries.await_all(&ids, SOON).await;
     let median = |part: &[(uuid::Uuid, Instant)]| {
         let times = part
             .iter()
-            .map(|(id, at)| scene.deliveries.time(*id).map_or(SOON, |time| time.saturating_duration_since(*at)));
+            .map(|(id, at)| fixture.deliveries.time(*id).map_or(SOON, |time| time.saturating_duration_since(*at)));
         let mut times: Vec<_> = times.collect();
         times.sort_unstable();
         times[times.len() / 2]
@@ -164,8 +164,8 @@ async fn settlements_do_not_become_slower_while_the_horizon_is_held() {
     let tenth = events / 10;
     let (first, last) = (median(&committed[..tenth]), median(&committed[events - tenth..]));
     let settlements = "SELECT n_tup_del FROM pg_stat_user_tables WHERE relname = 'event_outbox'";
-    let settled = scene.number(settlements).await;
-    let size = scene.number("SELECT pg_table_size('event_outbox_lanes')").await;
+    let settled = fixture.number(settlements).await;
+    let size = fixture.number("SELECT pg_table_size('event_outbox_lanes')").await;
     say(
         "horizon",
         format_args!("PostgreSQL, {events} events one by one, 4 relays"),

@@ -6,8 +6,8 @@ use marty_events_tests::{topics, wait};
 
 use crate::{
     figures::{SOON, say, size},
+    fixture::{Fixture, HEALTHY, Kind, event},
     relays,
-    scene::{HEALTHY, Kind, Scene, event},
 };
 
 /// A relay that reads everything first, or goes back to the key's beginning again and again, has not delivered so many in twice [`TIME`].
@@ -16,10 +16,10 @@ const ENOUGH: i64 = 2_000;
 const TIME: Duration = Duration::from_secs(10);
 
 /// Copies of one row: the same key, and numbers of their own.
-async fn write_backlog(scene: &Scene, events: usize) {
-    scene.write([event(HEALTHY, "hot", 0)]).await;
+async fn write_backlog(fixture: &Fixture, events: usize) {
+    fixture.write([event(HEALTHY, "hot", 0)]).await;
     let columns = "event_type, topic, record_key, ordering_key, key_hash, headers, payload";
-    let (id, from) = match scene.kind {
+    let (id, from) = match fixture.kind {
         Kind::Postgres => ("gen_random_uuid()", format!("generate_series(2, {events}) AS number")),
         Kind::MariaDb => ("uuid()", format!("seq_2_to_{events} AS number")),
     };
@@ -27,19 +27,19 @@ async fn write_backlog(scene: &Scene, events: usize) {
         "INSERT INTO event_outbox (event_id, {columns})
         SELECT {id}, {columns} FROM (SELECT {columns} FROM event_outbox) AS one, {from}"
     );
-    scene.sql(&copies).await;
+    fixture.sql(&copies).await;
 }
 
 async fn keeps_its_pace(test: &str, kind: Kind) {
-    let Some(scene) = Scene::new(test, kind).await else { return };
+    let Some(fixture) = Fixture::new(test, kind).await else { return };
     let events = size(20_000, 2_000_000);
-    write_backlog(&scene, events).await;
-    let relay = relays::start_process(&scene);
-    scene.until_working(1, 2 * SOON).await;
+    write_backlog(&fixture, events).await;
+    let relay = relays::start_process(&fixture);
+    fixture.until_working(1, 2 * SOON).await;
     let begin = std::time::Instant::now();
     // The offsets are asked for once: each answer takes a moment itself.
     wait::until("ten seconds", || async { (TIME <= begin.elapsed()).then_some(()) }).await;
-    let count = topics::records(&scene.brokers, &scene.prefix).await;
+    let count = topics::records(&fixture.brokers, &fixture.prefix).await;
     let peak = relay.peak_memory();
     say(
         "hot_key",
@@ -47,7 +47,7 @@ async fn keeps_its_pace(test: &str, kind: Kind) {
         format_args!("{count} in the first {} s; peak memory {} MiB", TIME.as_secs(), peak >> 20),
     );
     wait::within(TIME, "the key's first events", || async {
-        (ENOUGH <= topics::records(&scene.brokers, &scene.prefix).await).then_some(())
+        (ENOUGH <= topics::records(&fixture.brokers, &fixture.prefix).await).then_some(())
     })
     .await;
 }

@@ -4,24 +4,24 @@ use std::time::Duration;
 
 use crate::{
     figures::{say, size},
+    fixture::{Fixture, HEALTHY, Kind, event},
     relays,
-    scene::{HEALTHY, Kind, Scene, event},
 };
 
 /// The most memory that a relay may take.
 const MEMORY: u64 = 150 << 20;
 
 async fn arrives(test: &str, kind: Kind, keys: usize) {
-    let Some(scene) = Scene::new(test, kind).await else { return };
-    let relay = relays::start_process(&scene);
-    scene.deliveries.until_all(&scene.write_healthy(10).await).await;
-    let (open, ids) = scene.open((0..keys).map(|key| event(HEALTHY, &format!("k-{key}"), 0))).await;
-    let beyond = scene.write_healthy(100).await;
-    let beyond = scene.deliveries.await_all(&beyond, Duration::from_mins(1)).await;
+    let Some(fixture) = Fixture::new(test, kind).await else { return };
+    let relay = relays::start_process(&fixture);
+    fixture.deliveries.until_all(&fixture.write_healthy(10).await).await;
+    let (open, ids) = fixture.open((0..keys).map(|key| event(HEALTHY, &format!("k-{key}"), 0))).await;
+    let beyond = fixture.write_healthy(100).await;
+    let beyond = fixture.deliveries.await_all(&beyond, Duration::from_mins(1)).await;
     open.commit().await;
     // A pace that any machine has, and a minute.
     let limit = Duration::from_mins(1) + Duration::from_millis(2) * u32::try_from(keys).expect("a few");
-    let arrived = scene.deliveries.await_all(&ids, limit).await;
+    let arrived = fixture.deliveries.await_all(&ids, limit).await;
     let peak = relay.peak_memory();
     say(
         "late_commit",

@@ -6,32 +6,32 @@ use marty_events_tests::topics;
 
 use crate::{
     figures::{SOON, say},
+    fixture::{Fixture, HEALTHY, Kind, event, large},
     relays::Relay,
-    scene::{HEALTHY, Kind, Scene, event, large},
 };
 
 async fn dead_letters_are_locked(test: &str, kind: Kind) {
-    let Some(scene) = Scene::new(test, kind).await else { return };
-    topics::make(&scene.brokers, &scene.topic("narrow"), 1, &[("max.message.bytes", "2000")]).await;
-    let relay = Relay::start(scene.relay().max_attempts(1));
-    scene.deliveries.until_all(&scene.write_healthy(3).await).await;
-    let mut lock = scene.begin().await;
+    let Some(fixture) = Fixture::new(test, kind).await else { return };
+    topics::make(&fixture.brokers, &fixture.topic("narrow"), 1, &[("max.message.bytes", "2000")]).await;
+    let relay = Relay::start(fixture.relay().max_attempts(1));
+    fixture.deliveries.until_all(&fixture.write_healthy(3).await).await;
+    let mut lock = fixture.begin().await;
     match kind {
         Kind::Postgres => lock.sql("LOCK TABLE event_outbox_dead_letters IN ACCESS EXCLUSIVE MODE").await,
         Kind::MariaDb => lock.sql("LOCK TABLES event_outbox_dead_letters WRITE").await,
     }
-    scene.write([large("narrow", "poison", 5_000)]).await;
+    fixture.write([large("narrow", "poison", 5_000)]).await;
     // 15 s and longer: the lock is held until they are there.
     let mut ids = Vec::new();
     for _ in 0..75 {
-        ids.extend(scene.write_healthy(5).await);
+        ids.extend(fixture.write_healthy(5).await);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    let meanwhile = scene.deliveries.count(&ids);
-    let arrived = scene.deliveries.await_all(&ids, SOON).await;
+    let meanwhile = fixture.deliveries.count(&ids);
+    let arrived = fixture.deliveries.await_all(&ids, SOON).await;
     lock.sql(if kind == Kind::MariaDb { "UNLOCK TABLES" } else { "ROLLBACK" }).await;
     let died = marty_events_tests::wait::within(2 * SOON, "the poison among the dead letters", || async {
-        (scene.outbox.stats().await.ok()?.dead == 1).then_some(())
+        (fixture.outbox.stats().await.ok()?.dead == 1).then_some(())
     });
     died.await;
     say(
@@ -54,23 +54,23 @@ async fn events_flow_while_the_dead_letters_are_locked_in_mariadb() {
 }
 
 async fn a_row_is_locked(test: &str, kind: Kind) {
-    let Some(scene) = Scene::new(test, kind).await else { return };
+    let Some(fixture) = Fixture::new(test, kind).await else { return };
     // Before a relay runs, so that there is a row to lock.
-    let locked = scene.write([event(HEALTHY, "locked", 0)]).await;
-    let mut lock = scene.begin().await;
+    let locked = fixture.write([event(HEALTHY, "locked", 0)]).await;
+    let mut lock = fixture.begin().await;
     // By its number, or MariaDB would lock the gap behind it too, and with it every insert.
-    let seq = scene.number("SELECT min(seq) FROM event_outbox").await;
+    let seq = fixture.number("SELECT min(seq) FROM event_outbox").await;
     lock.sql(&format!("SELECT seq FROM event_outbox WHERE seq = {seq} FOR UPDATE")).await;
-    let relay = Relay::start(scene.relay());
-    let first = scene.deliveries.await_all(&locked, SOON).await;
+    let relay = Relay::start(fixture.relay());
+    let first = fixture.deliveries.await_all(&locked, SOON).await;
     // More than a window has room for.
     let mut ids = Vec::new();
     for round in 0..60 {
-        ids.extend(scene.write((0..100).map(|key| event(HEALTHY, &format!("k-{key}"), round))).await);
+        ids.extend(fixture.write((0..100).map(|key| event(HEALTHY, &format!("k-{key}"), round))).await);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let arrived = scene.deliveries.await_all(&ids, SOON).await;
-    let stats = scene.outbox.stats().await.expect("the counts");
+    let arrived = fixture.deliveries.await_all(&ids, SOON).await;
+    let stats = fixture.outbox.stats().await.expect("the counts");
     lock.sql("ROLLBACK").await;
     say(
         "lock",
@@ -96,13 +96,13 @@ async fn events_flow_while_a_row_is_locked_in_mariadb() {
 const LEASE: Duration = Duration::from_secs(8);
 
 async fn the_outbox_is_locked(test: &str, kind: Kind) {
-    let Some(scene) = Scene::new(test, kind).await else { return };
-    let relays = [(); 2].map(|()| Relay::start(scene.relay().lease_time(LEASE)));
-    scene.until_working(2, 2 * SOON).await;
-    scene.deliveries.until_all(&scene.write_healthy(3).await).await;
+    let Some(fixture) = Fixture::new(test, kind).await else { return };
+    let relays = [(); 2].map(|()| Relay::start(fixture.relay().lease_time(LEASE)));
+    fixture.until_working(2, 2 * SOON).await;
+    fixture.deliveries.until_all(&fixture.write_healthy(3).await).await;
     // Enough to be reading when the lock comes.
-    let ids = scene.write((0..3_000).map(|key| event(HEALTHY, &format!("k-{key}"), 0))).await;
-    let mut lock = scene.begin().await;
+    let ids = fixture.write((0..3_000).map(|key| event(HEALTHY, &format!("k-{key}"), 0))).await;
+    let mut lock = fixture.begin().await;
     match kind {
         Kind::Postgres => lock.sql("LOCK TABLE event_outbox IN ACCESS EXCLUSIVE MODE").await,
         Kind::MariaDb => lock.sql("LOCK TABLES event_outbox WRITE").await,
@@ -118,11 +118,11 @@ async fn the_outbox_is_locked(test: &str, kind: Kind) {
     let (mut looks, mut expired) = (0, 0);
     while begin.elapsed() < 2 * LEASE {
         looks += 1;
-        expired += scene.number(over).await;
+        expired += fixture.number(over).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     lock.sql(if kind == Kind::MariaDb { "UNLOCK TABLES" } else { "ROLLBACK" }).await;
-    let arrived = scene.deliveries.await_all(&ids, SOON).await;
+    let arrived = fixture.deliveries.await_all(&ids, SOON).await;
     say(
         "lock",
         format_args!("{}, the outbox itself is locked for two leases, two relays", kind.name()),

@@ -4,18 +4,18 @@ use std::time::{Duration, Instant};
 
 use crate::{
     figures::{SOON, say, size},
+    fixture::{Fixture, HEALTHY, Kind, event},
     relays::Relay,
-    scene::{HEALTHY, Kind, Scene, event},
 };
 
 /// Writes `burst` events again and again while a transaction is open that has written one.
 async fn flows(test: &str, kind: Kind, relays: usize, burst: usize) {
-    let Some(scene) = Scene::new(test, kind).await else { return };
-    let running: Vec<_> = (0..relays).map(|_| Relay::start(scene.relay())).collect();
-    scene.until_working(relays, 2 * SOON).await;
-    scene.deliveries.until_all(&scene.write_healthy(3).await).await;
+    let Some(fixture) = Fixture::new(test, kind).await else { return };
+    let running: Vec<_> = (0..relays).map(|_| Relay::start(fixture.relay())).collect();
+    fixture.until_working(relays, 2 * SOON).await;
+    fixture.deliveries.until_all(&fixture.write_healthy(3).await).await;
 
-    let (open, held) = scene.open([event(HEALTHY, "held", 0)]).await;
+    let (open, held) = fixture.open([event(HEALTHY, "held", 0)]).await;
     // 60 events a second.
     let mut ticks = tokio::time::interval(Duration::from_secs(1) * u32::try_from(burst).expect("a few") / 60);
     let (begin, time) = (Instant::now(), Duration::from_secs(size(12, 50)));
@@ -23,16 +23,16 @@ async fn flows(test: &str, kind: Kind, relays: usize, burst: usize) {
     while begin.elapsed() < time {
         ticks.tick().await;
         let events = (0..burst).map(|place| event(HEALTHY, &format!("k-{}", ids.len() + place), 0));
-        let some = scene.write(events.collect::<Vec<_>>()).await;
+        let some = fixture.write(events.collect::<Vec<_>>()).await;
         written.extend(some.iter().map(|id| (*id, Instant::now())));
         ids.extend(some);
     }
-    let meanwhile = scene.deliveries.count(&ids);
-    let arrived = scene.deliveries.await_all(&ids, SOON).await;
+    let meanwhile = fixture.deliveries.count(&ids);
+    let arrived = fixture.deliveries.await_all(&ids, SOON).await;
     // A server that gives up waiting for a lock lets them pass in the end, and too late.
-    let in_time = scene.deliveries.in_time(&written, SOON);
+    let in_time = fixture.deliveries.in_time(&written, SOON);
     open.commit().await;
-    let late = scene.deliveries.await_all(&held, SOON).await;
+    let late = fixture.deliveries.await_all(&held, SOON).await;
     say(
         "open_transaction",
         format_args!("{}, {relays} relays, {burst} events a transaction", kind.name()),

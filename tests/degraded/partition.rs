@@ -6,16 +6,16 @@ use marty_events_tests::{database::TestDatabase, kafka, private_servers::Cluster
 
 use crate::{
     figures::{Arrived, SOON, say},
+    fixture::{Fixture, HEALTHY, Kind, PARTITIONS, event, large, topic},
     relays::Relay,
-    scene::{HEALTHY, Kind, PARTITIONS, Scene, event, large, topic},
 };
 
 /// The node that is killed has the last partition of this topic, and nothing else that has no copy.
 const SPREAD: &str = "spread";
-const VICTIM: i32 = 3;
+const KILLED: i32 = 3;
 
 struct Trial {
-    scene: Scene,
+    fixture: Fixture,
     relay: Relay,
     /// Keys of the partition that will have no leader, and of the others.
     lost: Vec<String>,
@@ -27,39 +27,39 @@ impl Trial {
         let prefix = kafka::prefix();
         let (healthy, spread) = (topic(&prefix, HEALTHY), topic(&prefix, SPREAD));
         topics::place(brokers, &healthy, &[1, 2, 1]).await;
-        topics::place(brokers, &spread, &[1, 2, VICTIM]).await;
+        topics::place(brokers, &spread, &[1, 2, KILLED]).await;
         let read = [(healthy, PARTITIONS), (spread, PARTITIONS)];
-        let scene = Scene::of(Kind::Postgres, database.pool.into(), database.url, brokers, prefix, &read);
-        let relay = Relay::start(scene.relay());
+        let fixture = Fixture::of(Kind::Postgres, database.pool.into(), database.url, brokers, prefix, &read);
+        let relay = Relay::start(fixture.relay());
         let keys: Vec<String> = (0..600).map(|key| format!("k-{key}")).collect();
-        scene.deliveries.until_all(&scene.write(keys.iter().map(|key| event(SPREAD, key, 0))).await).await;
-        scene.deliveries.until_all(&scene.write_healthy(10).await).await;
-        let partitions = scene.deliveries.partitions();
+        fixture.deliveries.until_all(&fixture.write(keys.iter().map(|key| event(SPREAD, key, 0))).await).await;
+        fixture.deliveries.until_all(&fixture.write_healthy(10).await).await;
+        let partitions = fixture.deliveries.partitions();
         let (lost, kept): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| partitions[key] == PARTITIONS - 1);
-        Self { scene, relay, lost, kept }
+        Self { fixture, relay, lost, kept }
     }
 
     /// One event waits for the partition, and another one is refused: it is tried alone, which must not need an idle client.
     async fn one_event_and_a_refusal(&self) -> Arrived {
-        let narrow = self.scene.topic("narrow");
-        topics::place(&self.scene.brokers, &narrow, &[1]).await;
+        let narrow = self.fixture.topic("narrow");
+        topics::place(&self.fixture.brokers, &narrow, &[1]).await;
         let settings = [("min.insync.replicas", "1"), ("max.message.bytes", "2000")];
-        topics::alter(&self.scene.brokers, &narrow, &settings).await;
-        self.scene.write([event(SPREAD, &self.lost[0], 1)]).await;
-        self.scene.write([large("narrow", "large", 5_000)]).await;
+        topics::alter(&self.fixture.brokers, &narrow, &settings).await;
+        self.fixture.write([event(SPREAD, &self.lost[0], 1)]).await;
+        self.fixture.write([large("narrow", "large", 5_000)]).await;
         // From its first refusal on it waits for a try of its own.
         wait::within(SOON, "a refusal", || async {
             let sql = "SELECT coalesce(max(attempts), 0)::bigint + (SELECT count(*) FROM event_outbox_dead_letters)
                 FROM event_outbox";
-            (0 < self.scene.number(sql).await).then_some(())
+            (0 < self.fixture.number(sql).await).then_some(())
         })
         .await;
         let mut healthy = Vec::new();
         for _ in 0..10 {
             tokio::time::sleep(Duration::from_millis(300)).await;
-            healthy.extend(self.scene.write_healthy(1).await);
+            healthy.extend(self.fixture.write_healthy(1).await);
         }
-        self.scene.deliveries.await_all(&healthy, SOON).await
+        self.fixture.deliveries.await_all(&healthy, SOON).await
     }
 }
 
@@ -74,19 +74,19 @@ async fn a_partition_without_a_leader_holds_up_no_other() {
     let bootstrap = cluster.bootstrap();
     let (few, many) = tokio::join!(Trial::start(one, &bootstrap), Trial::start(other, &bootstrap));
     let server = cluster.clone();
-    tokio::task::spawn_blocking(move || server.node(VICTIM).kill()).await.expect("it is killed");
+    tokio::task::spawn_blocking(move || server.node(KILLED).kill()).await.expect("it is killed");
 
     let beside_a_refusal = few.one_event_and_a_refusal().await;
     let per_key = 6_000 / many.lost.len() + 1;
     let rounds = (1..=per_key).flat_map(|round| many.lost.iter().map(move |key| event(SPREAD, key, round)));
-    let waiting = many.scene.write(rounds).await;
-    let kept = many.scene.write(many.kept.iter().take(100).map(|key| event(SPREAD, key, 1))).await;
-    let beside_many = many.scene.deliveries.await_all(&kept, SOON).await;
+    let waiting = many.fixture.write(rounds).await;
+    let kept = many.fixture.write(many.kept.iter().take(100).map(|key| event(SPREAD, key, 1))).await;
+    let beside_many = many.fixture.deliveries.await_all(&kept, SOON).await;
 
     let server = cluster.clone();
-    let _ = tokio::task::spawn_blocking(move || server.node(VICTIM).up()).await.expect("it is there again");
-    let all = many.scene.deliveries.await_all(&waiting, Duration::from_mins(2)).await;
-    let disordered = many.scene.deliveries.disordered();
+    let _ = tokio::task::spawn_blocking(move || server.node(KILLED).up()).await.expect("it is there again");
+    let all = many.fixture.deliveries.await_all(&waiting, Duration::from_mins(2)).await;
+    let disordered = many.fixture.deliveries.disordered();
     say("partition", "one event without a leader, one refused: 10 events of other topics", beside_a_refusal);
     say(
         "partition",

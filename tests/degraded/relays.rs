@@ -9,7 +9,7 @@ use marty_events_tests::{
 };
 use tokio::task::JoinHandle;
 
-use crate::{figures::Arrived, scene::Scene};
+use crate::{figures::Arrived, fixture::Fixture};
 
 /// A relay in this process, aborted when it is dropped.
 pub(crate) struct Relay {
@@ -57,19 +57,19 @@ pub(crate) async fn until_all_ready(relays: &[Relay], ready: bool, limit: Durati
     }
 }
 
-/// A relay in a process of its own, of the scene's database.
-pub(crate) fn process(scene: &Scene) -> Command {
+/// A relay in a process of its own, of the fixture's database.
+pub(crate) fn process(fixture: &Fixture) -> Command {
     let mut command = Command::new(command_line());
     command
         .arg("relay")
-        .env("DATABASE_URL", &scene.url)
+        .env("DATABASE_URL", &fixture.url)
         .env("SERVICE_NAME", "degraded")
-        .env("KAFKA_BROKERS", &scene.brokers)
-        .env("EVENT_TOPIC_PREFIX", &scene.prefix)
+        .env("KAFKA_BROKERS", &fixture.brokers)
+        .env("EVENT_TOPIC_PREFIX", &fixture.prefix)
         .env("NO_COLOR", "1");
     command
 }
 
-pub(crate) fn start_process(scene: &Scene) -> Watched {
-    Watched::start(&mut process(scene))
+pub(crate) fn start_process(fixture: &Fixture) -> Watched {
+    Watched::start(&mut process(fixture))
 }

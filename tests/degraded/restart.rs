@@ -10,8 +10,8 @@ use marty_events_tests::{http, private_servers::Server, process::Watched, server
 
 use crate::{
     figures::{SOON, say},
+    fixture::Fixture,
     relays,
-    scene::Scene,
 };
 
 /// Longer than anything waits for a connection, so that relay and listener take the database for one that is away.
@@ -25,9 +25,9 @@ struct Observed {
 }
 
 impl Observed {
-    async fn start(scene: &Scene) -> Self {
+    async fn start(fixture: &Fixture) -> Self {
         let log = tempfile::NamedTempFile::new().expect("a file");
-        let mut command = relays::process(scene);
+        let mut command = relays::process(fixture);
         command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "info").stderr(log.reopen().expect("the same file"));
         let relay = Watched::start(&mut command);
         let address = wait::until("its address", || async {
@@ -75,22 +75,22 @@ async fn a_database_that_was_started_again_is_seen_to_work_again() {
     let (Some(brokers), Some(_)) = (servers::kafka(test), servers::postgres(test)) else { return };
     let (server, admin) = tokio::task::spawn_blocking(Server::postgres).await.expect("a server");
     let server = Arc::new(server);
-    let scene = Scene::on_postgres(admin, &brokers).await;
-    let relay = Observed::start(&scene).await;
-    scene.deliveries.until_all(&scene.write_healthy(10).await).await;
+    let fixture = Fixture::on_postgres(admin, &brokers).await;
+    let relay = Observed::start(&fixture).await;
+    fixture.deliveries.until_all(&fixture.write_healthy(10).await).await;
     // It listens, and knows that it does.
     wait::until("a listener", || async { (relay.open("listener")? == 0.0).then_some(()) }).await;
 
-    scene.sql("VACUUM FULL event_outbox").await;
-    let rewritten = scene.deliveries.await_all(&scene.write_healthy(10).await, SOON).await;
+    fixture.sql("VACUUM FULL event_outbox").await;
+    let rewritten = fixture.deliveries.await_all(&fixture.write_healthy(10).await, SOON).await;
     let alarms = relay.alarms().len();
     restart(&server, Duration::ZERO).await;
-    wait::until("a connection", || async { scene.outbox.stats().await.ok() }).await;
-    let quickly = scene.deliveries.await_all(&scene.write_healthy(10).await, SOON).await;
+    wait::until("a connection", || async { fixture.outbox.stats().await.ok() }).await;
+    let quickly = fixture.deliveries.await_all(&fixture.write_healthy(10).await, SOON).await;
     let alarms_of_restart = relay.alarms().len() - alarms;
     restart(&server, OUTAGE).await;
-    wait::until("a connection", || async { scene.outbox.stats().await.ok() }).await;
-    let restarted = scene.deliveries.await_all(&scene.write_healthy(10).await, SOON).await;
+    wait::until("a connection", || async { fixture.outbox.stats().await.ok() }).await;
+    let restarted = fixture.deliveries.await_all(&fixture.write_healthy(10).await, SOON).await;
     let neighbours = ["database", "listener"];
     let begin = Instant::now();
     // By then the listener has tried often enough.

@@ -6,48 +6,48 @@ use marty_events_tests::process::Watched;
 
 use crate::{
     figures::{SOON, say, size},
+    fixture::{Fixture, HEALTHY, Kind, event},
     relays::{self, Relay},
-    scene::{HEALTHY, Kind, Scene, event},
 };
 
 /// A lease, and a second.
 const IN_TIME: Duration = Duration::from_secs(5);
 
-async fn start_relay_to_kill(scene: &Scene) -> Watched {
-    let relay = relays::start_process(scene);
-    scene.until_working(2, 2 * SOON).await;
+async fn start_relay_to_kill(fixture: &Fixture) -> Watched {
+    let relay = relays::start_process(fixture);
+    fixture.until_working(2, 2 * SOON).await;
     relay
 }
 
-async fn write(scene: &Scene) -> Vec<uuid::Uuid> {
-    scene.write((0..160).map(|_| event(HEALTHY, &uuid::Uuid::new_v4().to_string(), 0))).await
+async fn write(fixture: &Fixture) -> Vec<uuid::Uuid> {
+    fixture.write((0..160).map(|_| event(HEALTHY, &uuid::Uuid::new_v4().to_string(), 0))).await
 }
 
 /// Sets every lease an hour ahead, in whichever tables they are.
-async fn spoil_leases(scene: &Scene) {
+async fn spoil_leases(fixture: &Fixture) {
     for table in ["event_outbox_lanes", "event_outbox_relays"] {
-        let schema = if scene.kind == Kind::Postgres { "current_schema()" } else { "database()" };
+        let schema = if fixture.kind == Kind::Postgres { "current_schema()" } else { "database()" };
         let has_leases = format!(
             "SELECT count(*) FROM information_schema.columns
             WHERE table_schema = {schema} AND table_name = '{table}' AND column_name = 'expires_at'"
         );
-        if scene.number(&has_leases).await == 1 {
-            let hour = if scene.kind == Kind::Postgres { "interval '1 hour'" } else { "3600000000" };
-            scene.sql(&format!("UPDATE {table} SET expires_at = expires_at + {hour}")).await;
+        if fixture.number(&has_leases).await == 1 {
+            let hour = if fixture.kind == Kind::Postgres { "interval '1 hour'" } else { "3600000000" };
+            fixture.sql(&format!("UPDATE {table} SET expires_at = expires_at + {hour}")).await;
         }
     }
 }
 
 async fn is_followed(test: &str, kind: Kind) {
-    let Some(scene) = Scene::new(test, kind).await else { return };
-    let survivor = Relay::start(scene.relay());
-    scene.deliveries.until_all(&write(&scene).await).await;
+    let Some(fixture) = Fixture::new(test, kind).await else { return };
+    let survivor = Relay::start(fixture.relay());
+    fixture.deliveries.until_all(&write(&fixture).await).await;
     let (mut times, mut arrived) = (Vec::new(), Vec::new());
     for _ in 0..size(5, 20) {
-        let relay = start_relay_to_kill(&scene).await;
+        let relay = start_relay_to_kill(&fixture).await;
         let killed = Instant::now();
         let _ = relay.kill();
-        arrived.push(scene.deliveries.await_all(&write(&scene).await, SOON).await);
+        arrived.push(fixture.deliveries.await_all(&write(&fixture).await, SOON).await);
         times.push(killed.elapsed());
     }
     let in_time = times.iter().filter(|time| **time <= IN_TIME).count();
@@ -80,13 +80,13 @@ async fn a_killed_relay_is_followed_in_mariadb() {
 
 /// As where the clock of the database was ahead when the relay died, and was set right.
 async fn is_followed_past_its_lease(test: &str, kind: Kind) {
-    let Some(scene) = Scene::new(test, kind).await else { return };
-    let survivor = Relay::start(scene.relay());
-    scene.deliveries.until_all(&write(&scene).await).await;
-    let relay = start_relay_to_kill(&scene).await;
+    let Some(fixture) = Fixture::new(test, kind).await else { return };
+    let survivor = Relay::start(fixture.relay());
+    fixture.deliveries.until_all(&write(&fixture).await).await;
+    let relay = start_relay_to_kill(&fixture).await;
     let _ = relay.kill();
-    spoil_leases(&scene).await;
-    let arrived = scene.deliveries.await_all(&write(&scene).await, SOON).await;
+    spoil_leases(&fixture).await;
+    let arrived = fixture.deliveries.await_all(&write(&fixture).await, SOON).await;
     say("take_over", format_args!("{}, the lease of a dead relay is an hour ahead", kind.name()), arrived);
     drop(survivor);
     arrived.assert_all("events of the lanes of a relay whose lease is an hour ahead");

@@ -16,8 +16,8 @@ use marty_events_tests::{
 use crate::{
     deliveries::Deliveries,
     figures::{Arrived, SOON, say},
+    fixture::{Fixture, HEALTHY, Kind, PARTITIONS, event, large},
     relays::Relay,
-    scene::{HEALTHY, Kind, PARTITIONS, Scene, event, large},
 };
 
 static SHARED: Mutex<Weak<(Server, String)>> = Mutex::new(Weak::new());
@@ -37,23 +37,24 @@ async fn broker(test: &str) -> Option<Arc<(Server, String)>> {
 }
 
 /// Writes `events` of a topic that refuses, and 100 healthy ones behind them; answers how the latter came.
-async fn healthy_beside(scene: &Scene, aggregate: &str, events: usize, keys: usize) -> (Vec<uuid::Uuid>, Arrived) {
-    let refused = scene.write((0..events).map(|place| event(aggregate, &format!("k-{}", place % keys), place / keys)));
+async fn healthy_beside(fixture: &Fixture, aggregate: &str, events: usize, keys: usize) -> (Vec<uuid::Uuid>, Arrived) {
+    let refused =
+        fixture.write((0..events).map(|place| event(aggregate, &format!("k-{}", place % keys), place / keys)));
     let refused = refused.await;
-    let healthy = scene.write_healthy(100).await;
-    (refused, scene.deliveries.await_all(&healthy, SOON).await)
+    let healthy = fixture.write_healthy(100).await;
+    (refused, fixture.deliveries.await_all(&healthy, SOON).await)
 }
 
 /// With `give_up(false)`, and the topic made in the end.
 async fn a_missing_topic(test: &str, kind: Kind) {
     let Some(broker) = broker(test).await else { return };
-    let Some(scene) = Scene::with_brokers(test, kind, &broker.1).await else { return };
-    let relay = Relay::start(scene.relay().give_up(false));
-    scene.deliveries.until_all(&scene.write_healthy(1).await).await;
-    let (waiting, healthy) = healthy_beside(&scene, "missing", 6_000, 100).await;
-    let topic = scene.topic("missing");
-    topics::make(&scene.brokers, &topic, PARTITIONS, &[]).await;
-    let late = Deliveries::start(&scene.brokers, &[(topic, PARTITIONS)]);
+    let Some(fixture) = Fixture::with_brokers(test, kind, &broker.1).await else { return };
+    let relay = Relay::start(fixture.relay().give_up(false));
+    fixture.deliveries.until_all(&fixture.write_healthy(1).await).await;
+    let (waiting, healthy) = healthy_beside(&fixture, "missing", 6_000, 100).await;
+    let topic = fixture.topic("missing");
+    topics::make(&fixture.brokers, &topic, PARTITIONS, &[]).await;
+    let late = Deliveries::start(&fixture.brokers, &[(topic, PARTITIONS)]);
     let all = late.await_all(&waiting, Duration::from_mins(3)).await;
     say(
         "topic",
@@ -81,25 +82,25 @@ async fn a_missing_topic_holds_up_no_other_in_mariadb() {
 async fn many_events_of_a_missing_topic_hold_up_no_other() {
     let test = "many_events_of_a_missing_topic_hold_up_no_other";
     let Some(broker) = broker(test).await else { return };
-    let Some(scene) = Scene::with_brokers(test, Kind::Postgres, &broker.1).await else { return };
-    let relay = Relay::start(scene.relay());
-    scene.deliveries.until_all(&scene.write_healthy(1).await).await;
-    let (_, healthy) = healthy_beside(&scene, "missing", 20_000, 2_000).await;
-    let stats = scene.outbox.stats().await.expect("the counts");
+    let Some(fixture) = Fixture::with_brokers(test, Kind::Postgres, &broker.1).await else { return };
+    let relay = Relay::start(fixture.relay());
+    fixture.deliveries.until_all(&fixture.write_healthy(1).await).await;
+    let (_, healthy) = healthy_beside(&fixture, "missing", 20_000, 2_000).await;
+    let stats = fixture.outbox.stats().await.expect("the counts");
     say(
         "topic",
         "PostgreSQL, 20,000 events of a topic that is missing, the defaults",
         format_args!("healthy {healthy}; then {} dead, {} waiting", stats.dead, stats.pending),
     );
     healthy.assert_all("healthy events beside a missing topic");
-    kept(&scene, 20_000).await;
+    kept(&fixture, 20_000).await;
     drop(relay);
 }
 
 /// Nothing is lost: so many events are dead or wait, once the others are settled.
-async fn kept(scene: &Scene, events: u64) {
+async fn kept(fixture: &Fixture, events: u64) {
     wait::until("the events that are kept", || async {
-        let stats = scene.outbox.stats().await.ok()?;
+        let stats = fixture.outbox.stats().await.ok()?;
         (stats.dead + stats.pending == events).then_some(())
     })
     .await;
@@ -114,24 +115,24 @@ async fn a_denied_topic(test: &str, give_up: bool) {
         tokio::task::spawn_blocking(move || SecuredKafka::shared(&test)).await.expect("a broker")
     };
     let Some(kafka) = kafka else { return };
-    let Some(scene) = Scene::with_brokers(test, Kind::Postgres, &kafka.open).await else { return };
-    topics::make(&kafka.open, &scene.topic("denied"), PARTITIONS, &[]).await;
-    let (open, healthy) = (kafka.open.clone(), scene.topic(HEALTHY));
+    let Some(fixture) = Fixture::with_brokers(test, Kind::Postgres, &kafka.open).await else { return };
+    topics::make(&kafka.open, &fixture.topic("denied"), PARTITIONS, &[]).await;
+    let (open, healthy) = (kafka.open.clone(), fixture.topic(HEALTHY));
     let allow = move || acls::allow(&open, LIMITED, Operation::Write, &healthy);
     tokio::task::spawn_blocking(allow).await.expect("a right");
-    let limited = kafka.client(Listener::Sasl).topic_prefix(&scene.prefix).sasl("PLAIN", LIMITED, &kafka.password);
-    let relay: OutboxRelayBuilder = scene.relay().config(limited.build().expect("a configuration")).give_up(give_up);
+    let limited = kafka.client(Listener::Sasl).topic_prefix(&fixture.prefix).sasl("PLAIN", LIMITED, &kafka.password);
+    let relay: OutboxRelayBuilder = fixture.relay().config(limited.build().expect("a configuration")).give_up(give_up);
     let relay = Relay::start(relay);
-    scene.deliveries.until_all(&scene.write_healthy(1).await).await;
-    let (_, healthy) = healthy_beside(&scene, "denied", 6_000, 6_000).await;
-    let stats = scene.outbox.stats().await.expect("the counts");
+    fixture.deliveries.until_all(&fixture.write_healthy(1).await).await;
+    let (_, healthy) = healthy_beside(&fixture, "denied", 6_000, 6_000).await;
+    let stats = fixture.outbox.stats().await.expect("the counts");
     say(
         "topic",
         format_args!("PostgreSQL, 6,000 events of a topic that may not be written to, give_up({give_up})"),
         format_args!("healthy {healthy}; then {} dead, {} waiting", stats.dead, stats.pending),
     );
     healthy.assert_all("healthy events beside a denied topic");
-    kept(&scene, 6_000).await;
+    kept(&fixture, 6_000).await;
     drop(relay);
 }
 
@@ -146,20 +147,20 @@ async fn a_denied_topic_whose_events_are_never_given_up_holds_up_no_other() {
 }
 
 async fn a_narrow_topic(test: &str, give_up: bool) {
-    let Some(scene) = Scene::new(test, Kind::Postgres).await else { return };
-    let narrow = scene.topic("narrow");
-    topics::make(&scene.brokers, &narrow, PARTITIONS, &[("max.message.bytes", "2000")]).await;
-    let small = Deliveries::start(&scene.brokers, &[(narrow, PARTITIONS)]);
-    let relay = Relay::start(scene.relay().give_up(give_up));
-    scene.deliveries.until_all(&scene.write_healthy(1).await).await;
+    let Some(fixture) = Fixture::new(test, Kind::Postgres).await else { return };
+    let narrow = fixture.topic("narrow");
+    topics::make(&fixture.brokers, &narrow, PARTITIONS, &[("max.message.bytes", "2000")]).await;
+    let small = Deliveries::start(&fixture.brokers, &[(narrow, PARTITIONS)]);
+    let relay = Relay::start(fixture.relay().give_up(give_up));
+    fixture.deliveries.until_all(&fixture.write_healthy(1).await).await;
     // More than a window has room for.
     let events = 6_000;
-    scene.write((0..events).map(|key| large("narrow", &format!("large-{key}"), 5_000))).await;
-    let beside = scene.write((0..100).map(|key| event("narrow", &format!("small-{key}"), 0))).await;
-    let healthy = scene.write_healthy(100).await;
-    let healthy = scene.deliveries.await_all(&healthy, SOON).await;
+    fixture.write((0..events).map(|key| large("narrow", &format!("large-{key}"), 5_000))).await;
+    let beside = fixture.write((0..100).map(|key| event("narrow", &format!("small-{key}"), 0))).await;
+    let healthy = fixture.write_healthy(100).await;
+    let healthy = fixture.deliveries.await_all(&healthy, SOON).await;
     let beside = small.await_all(&beside, SOON).await;
-    let stats = scene.outbox.stats().await.expect("the counts");
+    let stats = fixture.outbox.stats().await.expect("the counts");
     say(
         "topic",
         format_args!("PostgreSQL, {events} events too large for their topic, give_up({give_up})"),

@@ -87,7 +87,7 @@ async fn a_handle_is_the_outbox_however_it_is_found() {
             assert_eq!(returns_a_borrow_of_another(7, &mut "k".to_owned(), &mut tx).await.unwrap(), "k");
         })
         .await;
-    let roads: Vec<_> = recorder.events().into_iter().map(|event| (event.key.unwrap(), event.route)).collect();
+    let routes: Vec<_> = recorder.events().into_iter().map(|event| (event.key.unwrap(), event.route)).collect();
     let expected = [
         ("1", Route::Outbox),
         ("2", Route::Direct),
@@ -97,7 +97,7 @@ async fn a_handle_is_the_outbox_however_it_is_found() {
         ("6", Route::Outbox),
         ("7", Route::Outbox),
     ];
-    assert_eq!(roads, expected.map(|(key, route)| (key.to_owned(), route)));
+    assert_eq!(routes, expected.map(|(key, route)| (key.to_owned(), route)));
     recorder.assert_published("e").key("5").payload("/event_data/seen", vec![2, 2]);
 }
 

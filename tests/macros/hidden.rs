@@ -180,8 +180,8 @@ async fn a_generic_with_other_bounds_is_asked_when_it_is_known() {
             of_tokio_postgres(9, &Client).await.unwrap();
         })
         .await;
-    let roads: Vec<_> = recorder.events().into_iter().map(|event| (event.key.unwrap(), event.route)).collect();
-    assert_eq!(roads, ["6", "7", "8", "9"].map(|key| (key.to_owned(), Route::Direct)));
+    let routes: Vec<_> = recorder.events().into_iter().map(|event| (event.key.unwrap(), event.route)).collect();
+    assert_eq!(routes, ["6", "7", "8", "9"].map(|key| (key.to_owned(), Route::Direct)));
 }
 
 type Maybe<'a, 'c> = Option<&'a mut Tx<'c>>;

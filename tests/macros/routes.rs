@@ -174,7 +174,7 @@ async fn stacked(id: &str, tx: &mut Tx<'_>) -> Result<(), Failure> {
 #[domain_event(aggregate_type = "user", event_type = "kept", aggregate_id_field = "id")]
 #[audit_event(event_type = AuditEventType::DataAccessed, action = "read", resource_type = "user", resource_id_field = "key",
     delivery = "direct", on_publish_error = "log")]
-async fn each_its_own_road(id: &str, key: &str, tx: &mut Tx<'_>) -> Result<(), Failure> {
+async fn each_its_own_route(id: &str, key: &str, tx: &mut Tx<'_>) -> Result<(), Failure> {
     let _ = (id, key, tx);
     Ok(())
 }
@@ -183,8 +183,8 @@ async fn each_its_own_road(id: &str, key: &str, tx: &mut Tx<'_>) -> Result<(), F
 async fn a_direct_event_that_fails_beside_a_transaction_leaves_the_method_alone() {
     let recorder = EventRecorder::new();
     let mut tx = transaction().await;
-    recorder.scope(each_its_own_road("1", "k", &mut tx)).await.unwrap();
-    recorder.scope(each_its_own_road("2", "", &mut tx)).await.unwrap();
+    recorder.scope(each_its_own_route("1", "k", &mut tx)).await.unwrap();
+    recorder.scope(each_its_own_route("2", "", &mut tx)).await.unwrap();
     recorder.assert_published("data.accessed").key("k").route(Route::Direct).times(1);
     recorder.assert_published("kept").route(Route::Outbox).times(2);
 }

@@ -13,11 +13,12 @@ use axum::{
     routing::{get, post},
 };
 use marty_events::{
-    AuditEventType, CancellationToken, EventConfig, EventContext, EventError, OutboxRelay, OutboxRepository,
-    audit_event, domain_event,
+    AuditEventType, CancellationToken, EventConfig, EventContext, OutboxRelay, OutboxRepository, audit_event,
+    domain_event,
 };
 use marty_events_tests::{
     database::TestDatabase,
+    failure::Failure,
     kafka::{Reader, Record, prefix},
     servers, topics, wait,
 };
@@ -39,14 +40,6 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
 /// The caller's span, by the example of the recommendation "Trace Context".
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
-
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-    #[error(transparent)]
-    Event(#[from] EventError),
-}
 
 #[domain_event(aggregate_type = "user", event_type = "created", aggregate_id_field = "id", data(text))]
 async fn create(tx: &mut Transaction<'_, Postgres>, id: &str, text: &str) -> Result<(), Failure> {

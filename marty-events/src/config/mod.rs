@@ -162,7 +162,7 @@ impl EventConfig {
         &self.outbox_table
     }
 
-    /// How many bytes the producer takes, as a record batch with one event (`KAFKA_PRODUCER_MESSAGE_MAX_BYTES`).
+    /// The most bytes that the producer takes, as a record batch with one event (`KAFKA_PRODUCER_MESSAGE_MAX_BYTES`).
     #[must_use]
     pub fn max_message_bytes(&self) -> usize {
         self.producer_properties()

@@ -9,7 +9,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
-/// What a failure says about the next try.
+/// The meaning of a failure for the next try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(dead_code, reason = "each database has some of them")]
 pub(crate) enum Fault {
@@ -50,7 +50,7 @@ impl Fault {
         source.downcast_ref().map(Self::of)
     }
 
-    /// Whether the same call may succeed when it is made again.
+    /// True if the same call may succeed when it is made again.
     pub(crate) fn is_passing(self) -> bool {
         matches!(self, Self::Conflict | Self::Locked | Self::Outage | Self::Pooled)
     }

@@ -1,10 +1,5 @@
 //! The things that every table of the library shares: pools, transaction handles, names of tables, and the meaning of a database's errors.
 
-#![cfg_attr(
-    not(feature = "kafka"),
-    allow(dead_code, unused_imports, reason = "a relay asks for it, and needs the Kafka client")
-)]
-
 mod fault;
 mod handle;
 #[cfg(any(feature = "postgres", feature = "mysql"))]

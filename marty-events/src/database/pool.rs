@@ -1,4 +1,4 @@
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(all(feature = "kafka", any(feature = "postgres", feature = "mysql")))]
 use std::time::Duration;
 
 #[cfg(feature = "sqlite")]
@@ -10,9 +10,9 @@ use sqlx::postgres::{PgConnectOptions, PgPool};
 
 use crate::{EventError, error::OneLine};
 
-/// How many connections a relay has of its own: one for each kind of work that goes on at a time, so that none waits for another's.
+/// The number of connections that a relay has of its own: one for each kind of work that goes on at a time, so that none waits for another's.
 /// They are the heartbeat, a page, a pass, a settlement, a judgement, retention, the sweep and the count for the gauges.
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(all(feature = "kafka", any(feature = "postgres", feature = "mysql")))]
 const OWN_CONNECTIONS: u32 = 8;
 
 /// A connection pool of any database that has an outbox; made from the pool itself.
@@ -74,6 +74,7 @@ impl OutboxPool {
     }
 }
 
+#[cfg(feature = "kafka")]
 impl OutboxPool {
     /// A pool of a relay's own, to the same database with the same options: eight connections, made when they are needed and closed after a
     /// minute without use, besides the one that listens. The service's connections may all be busy, and some of them with what the relay
@@ -112,7 +113,7 @@ fn committing() -> MySqlPoolOptions {
     })
 }
 
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(all(feature = "kafka", any(feature = "postgres", feature = "mysql")))]
 fn own_options<DB: sqlx::Database>(given: sqlx::pool::PoolOptions<DB>) -> sqlx::pool::PoolOptions<DB> {
     given
         .max_connections(OWN_CONNECTIONS)
@@ -142,47 +143,27 @@ fn refuse_unknown_secret(url: &str) -> Result<(), sqlx::Error> {
     }
 }
 
-#[cfg(feature = "postgres")]
-impl From<PgPool> for OutboxPool {
-    fn from(pool: PgPool) -> Self {
-        Self::Postgres(pool)
-    }
+macro_rules! from_pool {
+    ($feature:literal, $pool:ty, $variant:ident) => {
+        #[cfg(feature = $feature)]
+        impl From<$pool> for OutboxPool {
+            fn from(pool: $pool) -> Self {
+                Self::$variant(pool)
+            }
+        }
+
+        #[cfg(feature = $feature)]
+        impl From<&$pool> for OutboxPool {
+            fn from(pool: &$pool) -> Self {
+                Self::$variant(pool.clone())
+            }
+        }
+    };
 }
 
-#[cfg(feature = "postgres")]
-impl From<&PgPool> for OutboxPool {
-    fn from(pool: &PgPool) -> Self {
-        Self::Postgres(pool.clone())
-    }
-}
-
-#[cfg(feature = "mysql")]
-impl From<MySqlPool> for OutboxPool {
-    fn from(pool: MySqlPool) -> Self {
-        Self::MySql(pool)
-    }
-}
-
-#[cfg(feature = "mysql")]
-impl From<&MySqlPool> for OutboxPool {
-    fn from(pool: &MySqlPool) -> Self {
-        Self::MySql(pool.clone())
-    }
-}
-
-#[cfg(feature = "sqlite")]
-impl From<SqlitePool> for OutboxPool {
-    fn from(pool: SqlitePool) -> Self {
-        Self::Sqlite(pool)
-    }
-}
-
-#[cfg(feature = "sqlite")]
-impl From<&SqlitePool> for OutboxPool {
-    fn from(pool: &SqlitePool) -> Self {
-        Self::Sqlite(pool.clone())
-    }
-}
+from_pool!("postgres", PgPool, Postgres);
+from_pool!("mysql", MySqlPool, MySql);
+from_pool!("sqlite", SqlitePool, Sqlite);
 
 impl From<&OutboxPool> for OutboxPool {
     fn from(pool: &OutboxPool) -> Self {

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use super::OutboxTable;
 
-/// What a database puts around a name.
+/// The characters that a database puts around a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quotes {
     /// PostgreSQL and SQLite, by the SQL standard.

@@ -77,7 +77,7 @@ pub enum EventError {
     NoKafkaClient {
         /// The event's id.
         id: Uuid,
-        /// Where it was bound for.
+        /// The topic that it was bound for.
         topic: String,
     },
     /// The topic does not exist, and the cluster makes none by itself. A direct event is kept where an outbox is configured.

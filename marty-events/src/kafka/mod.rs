@@ -1,10 +1,5 @@
 //! The Kafka client, as direct delivery and the relay share it.
 
-#![cfg_attr(
-    not(feature = "_database"),
-    allow(dead_code, unused_imports, reason = "a relay asks for it, and needs an outbox")
-)]
-
 mod acknowledgement;
 mod complaint;
 mod direct;
@@ -13,6 +8,7 @@ pub(crate) mod embedded;
 mod limits;
 #[cfg(test)]
 pub(crate) mod mock;
+#[cfg_attr(not(feature = "_database"), allow(dead_code, reason = "a relay asks for it, and needs an outbox"))]
 mod partition;
 mod polled;
 mod reach;
@@ -29,13 +25,18 @@ pub(crate) use direct::{
     DirectProducer, Passenger, abandoned, not_sent, patience, ran_out_of_time, too_large, unanswered, unknown_topic,
     was_taken_back, was_too_large,
 };
-pub(crate) use limits::{longest_message_of, longest_messages};
+pub(crate) use limits::longest_message_of;
+#[cfg(feature = "_database")]
+pub(crate) use limits::longest_messages;
+#[cfg(feature = "_database")]
 pub(crate) use partition::Partitioner;
 pub(crate) use polled::PolledProducer;
 pub(crate) use reach::{Away, Reach};
 pub(crate) use settings::bootstrap;
 use settings::client_config;
-pub(crate) use verdict::{Verdict, is_final, is_lasting, is_permanent, is_too_large};
+#[cfg(feature = "_database")]
+pub(crate) use verdict::{Verdict, is_final};
+pub(crate) use verdict::{is_lasting, is_permanent, is_too_large};
 
 use crate::EventError;
 use crate::config::EventConfig;

@@ -93,6 +93,7 @@ impl Reach {
     }
 
     /// They have answered.
+    #[cfg(any(feature = "_database", test))]
     pub(crate) fn answers(&self) {
         self.0.close();
     }
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn all_roads_to_the_same_brokers_share_an_outage_that_is_found_by_asking() {
+    async fn all_routes_to_the_same_brokers_share_an_outage_that_is_found_by_asking() {
         let (one, other, elsewhere) = (reach("127.0.0.1:2", "a"), reach("127.0.0.1:2", "b"), reach("127.0.0.1:3", "a"));
         let mut seen = other.watch();
         one.ask();

@@ -54,6 +54,7 @@ pub(crate) fn check_encoding(seq: i64, encoding: i16) -> Result<(), EventError> 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct HeaderText(String);
 
+#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "a relay asks for it, and needs the Kafka client"))]
 impl HeaderText {
     /// Nothing but such a list is taken.
     pub(crate) fn new(seq: i64, text: String) -> Result<Self, EventError> {
@@ -86,12 +87,12 @@ impl HeaderText {
     }
 }
 
-/// What is wrong with an encoding that is none of this version's.
+/// The fault of an encoding that this version does not know.
 pub(crate) fn newer(encoding: i16) -> String {
     format!("encoding {encoding} was written by a newer version; upgrade marty-events (this one reads {ENCODING})")
 }
 
-/// What is wrong with headers, without what is in them: the words of a wrong type would have the value.
+/// The fault of headers, without their content: the words of a wrong type would have the value.
 pub(crate) fn no_headers(error: &serde_json::Error) -> String {
     if error.is_data() {
         return format!("headers: no list of pairs of texts, at line {} column {}", error.line(), error.column());

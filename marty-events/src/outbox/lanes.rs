@@ -1,6 +1,6 @@
-//! How relays share the work: every row goes by one of a fixed number of lanes, and every lane has one owner at a time.
+//! The lanes, by which relays share the work: every row goes by one of a fixed number of lanes, and every lane has one owner at a time.
 
-/// How many lanes there are: the most relays that can work side by side.
+/// The number of lanes: the most relays that can work side by side.
 pub(crate) const LANES: i64 = 16;
 
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
@@ -22,7 +22,7 @@ pub(crate) fn lane_of(key_hash: i64) -> i32 {
 }
 
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
-/// How many lanes a relay should have when `relays` of them are there.
+/// The number of lanes that a relay should have when `relays` of them are there.
 pub(crate) fn share(relays: i64) -> i64 {
     let relays = relays.max(1);
     (LANES + relays - 1) / relays
@@ -36,7 +36,7 @@ pub(crate) fn longest(bytes: i64, limit: i64, lanes: &[Lane]) -> i64 {
 }
 
 #[cfg(any(feature = "mysql", feature = "postgres"))]
-/// How many rows of all lanes to look at for `limit` of these: other relays' rows are passed over, and are small.
+/// The number of rows of all lanes to look at for `limit` of these: other relays' rows are passed over, and are small.
 pub(crate) fn span(limit: i64, lanes: &[Lane]) -> i64 {
     let own = i64::try_from(lanes.len()).unwrap_or(LANES).max(1);
     limit.saturating_mul((LANES / own).min(4))

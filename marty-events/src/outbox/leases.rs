@@ -7,9 +7,10 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{
-    Heartbeat, Lane, OutboxTable, RowId,
+    OutboxTable, RowId,
     inspect::Inspect,
-    queue::{Queue, Settled, Tally},
+    lanes::Lane,
+    queue::{Heartbeat, Queue, Settled, Tally},
 };
 
 fn beat(relay: Uuid) -> Heartbeat {
@@ -114,7 +115,7 @@ async fn leases_in_sqlite() {
     follow_the_clock(&super::sqlite::SqliteStore::new(pool.clone(), OutboxTable::default()), shift).await;
 }
 
-/// Where the test command has started a server.
+/// Runs if the test command has started a server.
 #[cfg(feature = "mysql")]
 #[tokio::test]
 async fn leases_in_mariadb() {

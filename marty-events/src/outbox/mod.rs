@@ -1,10 +1,5 @@
 //! The outbox: events written in the caller's transaction, which wait there until they are delivered.
 
-#![cfg_attr(
-    not(feature = "kafka"),
-    allow(dead_code, unused_imports, reason = "a relay asks for it, and needs the Kafka client")
-)]
-
 mod append;
 mod encoding;
 mod filter;
@@ -17,7 +12,9 @@ mod migrations;
 pub(crate) mod mysql;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
+#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "a relay asks for it, and needs the Kafka client"))]
 mod queue;
+#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "a relay asks for it, and needs the Kafka client"))]
 mod queued_row;
 mod repository;
 mod row;
@@ -25,6 +22,7 @@ mod row;
 pub(crate) mod sqlite;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod text_rows;
+#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "a relay asks for it, and needs the Kafka client"))]
 mod wake;
 
 pub(crate) use crate::database::Fault;
@@ -35,16 +33,21 @@ use crate::database::Quotes;
 pub use crate::database::{InvalidTable, OutboxConnection, OutboxPool, OutboxTable, OutboxTransaction};
 
 pub(crate) use append::Appender;
-#[cfg(test)]
+#[cfg(all(test, feature = "kafka"))]
 pub(crate) use encoding::HeaderText;
 pub use filter::{DeadLetterFilter, DeadLetterPlace};
+#[cfg(feature = "kafka")]
 pub(crate) use lanes::Lane;
 pub use migrations::{migrate, migrate_table};
+#[cfg(feature = "kafka")]
 pub(crate) use queue::{
     Heartbeat, Holding, LONGEST_TIME, Number, Page, Position, Queue, Refused, Settled, Tally, Unreadable,
 };
-pub(crate) use queued_row::{QueuedRow, RowId};
+#[cfg(feature = "kafka")]
+pub(crate) use queued_row::QueuedRow;
+pub(crate) use queued_row::RowId;
 pub use repository::OutboxRepository;
 pub(crate) use repository::on_store;
 pub use row::{DeadLetter, OutboxStats, PendingEvent, RelayStatus};
+#[cfg(feature = "kafka")]
 pub(crate) use wake::{Wake, nudged};

@@ -7,18 +7,23 @@ use uuid::Uuid;
 
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 use super::row::Columns;
-use super::{Fault, OutboxStats, QueuedRow, RowId, lanes::Lane, wake::Wake};
+use super::{
+    Fault, OutboxStats,
+    lanes::Lane,
+    queued_row::{QueuedRow, RowId},
+    wake::Wake,
+};
 use crate::EventError;
 
 /// A relay's heartbeat: it is alive, and this is how it fares.
 #[derive(Debug, Clone)]
 pub(crate) struct Heartbeat {
     pub(crate) relay: Uuid,
-    /// How long the others wait for the next heartbeat before they take the relay's lanes over.
+    /// The time that the others wait for the next heartbeat before they take the relay's lanes over.
     pub(crate) lease: Duration,
-    /// Whether its records reach the broker. A relay that does not deliver takes no lanes, and gives its own to relays that do.
+    /// Its records reach the broker. A relay that does not deliver takes no lanes, and gives its own to relays that do.
     pub(crate) delivers: bool,
-    /// Where another relay would go on with its lanes, see [`Position::mark`]; `None` leaves the last one as it is.
+    /// The place from which another relay would go on with its lanes, see [`Position::mark`]; `None` leaves the last one as it is.
     pub(crate) mark: Option<String>,
     pub(crate) tally: Tally,
 }
@@ -30,7 +35,7 @@ pub(crate) struct Heartbeat {
 pub(crate) struct Tally {
     /// The count in the relay's row, by the last answer.
     pub(crate) recorded: u64,
-    /// How many events were settled since that answer.
+    /// The number of events that were settled since that answer.
     pub(crate) settled: u64,
 }
 
@@ -42,19 +47,19 @@ impl Tally {
     }
 }
 
-/// What a relay holds, by the answer to its heartbeat.
+/// A relay's lanes and their marks, by the answer to its heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Holding {
     /// The lanes that are its own for another lease.
     pub(crate) lanes: Vec<Lane>,
     /// The marks of these lanes, one for each or one for several; `None` for a lane that no relay has read yet.
     pub(crate) marks: Vec<Option<String>>,
-    /// How many of the lanes other relays should have: those beyond its share, or all of them where it does not deliver and another
+    /// The number of its lanes that other relays should have: those beyond its share, or all of them where it does not deliver and another
     /// relay does.
     pub(crate) surplus: usize,
     /// When the first lease of another relay that has lanes runs out, unless it is renewed.
     pub(crate) next_expiry: Option<Duration>,
-    /// Whether there may be something to read behind the position; `false` where that was not asked.
+    /// There may be something to read behind the position; `false` where that was not asked.
     pub(crate) has_news: bool,
     /// The count of settled events in the relay's row, see [`Tally`].
     pub(crate) published: u64,
@@ -64,7 +69,7 @@ pub(crate) struct Holding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Settled {
-    /// Of the rows named, these are still there: somebody else has them locked just now. All the others are gone, or were before.
+    /// These of the rows named are still there: somebody else has them locked just now. All the others are gone, or were before.
     /// The statement waits for nobody's row while it holds the lanes.
     Except(Vec<i64>),
     /// Another relay has taken one of the lanes over; nothing was changed.
@@ -75,10 +80,10 @@ pub(crate) enum Settled {
 #[derive(Debug, Clone)]
 pub(crate) struct Refused {
     pub(crate) row: RowId,
-    /// How often, with this time.
+    /// The number of refusals, with this one.
     pub(crate) attempts: i32,
     pub(crate) reason: String,
-    /// Whether it goes to the dead letters.
+    /// It goes to the dead letters.
     pub(crate) is_buried: bool,
 }
 
@@ -104,7 +109,7 @@ pub(crate) struct Number {
     pub(crate) ordering_key: Option<String>,
     /// When it was written, by the database's clock.
     pub(crate) created_at: Timestamp,
-    /// How many bytes its headers and payload have.
+    /// The number of bytes that its headers and payload have.
     pub(crate) size: usize,
 }
 
@@ -138,13 +143,13 @@ impl Page {
     }
 }
 
-/// How far a relay has read.
+/// The place up to which a relay has read.
 ///
-/// Whatever a page leaves behind, a later one brings: also a row with a lower number that is committed later. A page
+/// A later page brings every row that a page leaves behind: also a row with a lower number that is committed later. A page
 /// holds, of the lanes asked for, every row that its snapshot shows and no page before it held, up to its last; so of two
 /// rows of a key that were written one after the other's commit, the first one comes first.
 pub(crate) trait Position: Default + Clone + Send + Sync + std::fmt::Debug + 'static {
-    /// Where a relay begins that has lanes with these marks: at the lowest of them, or at the outbox's beginning where one is
+    /// The beginning of a relay that has lanes with these marks: at the lowest of them, or at the outbox's beginning where one is
     /// missing or cannot be read.
     fn resume(marks: &[Option<String>]) -> Self;
 
@@ -158,7 +163,7 @@ pub(crate) trait Position: Default + Clone + Send + Sync + std::fmt::Debug + 'st
     /// Every row up to this number was looked for.
     fn reached(&self) -> i64;
 
-    /// Whether no page was read yet, not even an empty one.
+    /// True if no page was read yet, not even an empty one.
     fn is_new(&self) -> bool;
 }
 
@@ -171,7 +176,7 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
         self
     }
 
-    /// Whether the tables are there, of this version, and open to this user.
+    /// Fails unless the tables are there, of this version, and open to this user.
     fn validate(&self) -> impl Future<Output = Result<(), EventError>> + Send;
 
     /// Puts the relay's lease off, and takes free lanes up to its fair share. Waits for no other statement of the relay's, and for

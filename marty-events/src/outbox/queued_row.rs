@@ -21,12 +21,12 @@ pub(crate) struct QueuedRow {
     pub(crate) payload: Vec<u8>,
     /// When it was written, by the database's clock.
     pub(crate) created_at: Timestamp,
-    /// How often the broker has refused it.
+    /// The number of times that the broker has refused it.
     pub(crate) attempts: i32,
 }
 
 impl QueuedRow {
-    /// How many bytes its headers and payload have.
+    /// The number of bytes that its headers and payload have.
     pub(crate) fn size(&self) -> usize {
         self.payload.len() + self.headers.len()
     }

@@ -15,7 +15,7 @@ pub(crate) async fn nudged() {
     WRITTEN.notified().await;
 }
 
-/// What the database tells a relay of other processes' doings.
+/// The database's news for a relay of other processes' doings.
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
     rows: Notify,

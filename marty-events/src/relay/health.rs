@@ -280,7 +280,7 @@ impl fmt::Display for RelayState {
         match self {
             Self::Starting => f.write_str("is starting"),
             Self::Working { lanes } => write!(f, "is working on {lanes} of 16 lanes"),
-            Self::StandingBy => f.write_str("stands by"),
+            Self::StandingBy => f.write_str("is standing by"),
             Self::BrokerAway { since } => write!(f, "waits for the broker since {since:.0}"),
             Self::NotDelivering { since } => write!(f, "delivers nothing since {since:.0}"),
             Self::DatabaseAway { since } => write!(f, "waits for the outbox database since {since:.0}"),

@@ -22,7 +22,7 @@
 //! | acknowledge | the broker's answer that it has a record safely |
 //! | settle | to remove acknowledged rows from the outbox, under the terms of their lanes |
 //! | bury | to move a row to the dead letters |
-//! | dead letter | an event that the broker rejects for good, kept with the reason until it is requeued or discarded |
+//! | dead letter | an event that the broker refuses for good, kept with the reason until it is requeued or discarded |
 //! | fallback | the outbox in its second part: it keeps direct events that the broker did not take |
 
 mod builder;

@@ -1,7 +1,7 @@
 //! One term of a relay: from when it has lanes until it stops, loses one of them or has to share.
 //!
 //! The loop awaits nothing but the next thing that happens. The heartbeat, the reads, the settlement, the judgement of refused rows and
-//! the upkeep go on beside it, one of each kind at a time, each with a limit of its own.
+//! maintenance go on beside it, one of each kind at a time, each with a limit of its own.
 
 use std::time::Instant;
 

@@ -52,7 +52,7 @@ impl Assertion {
     /// When there is none.
     #[track_caller]
     pub fn route(self, route: Route) -> Self {
-        self.narrowed(&format!("by the road {route:?}"), |event| event.route == route)
+        self.narrowed(&format!("by the route {route:?}"), |event| event.route == route)
     }
 
     /// Whose payload has this value at a JSON pointer (RFC 6901), such as `/event_data/email`.

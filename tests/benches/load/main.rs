@@ -29,7 +29,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Parser)]
 struct Arguments {
     /// The routes; all of them unless given.
-    roads: Vec<Road>,
+    routes: Vec<Route>,
     /// The number of rounds.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -48,7 +48,7 @@ struct Arguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Road {
+enum Route {
     /// Direct events, pipelined.
     Direct,
     /// One annotated call after the other on the direct route, each awaited.
@@ -77,7 +77,7 @@ enum Road {
     Idle,
 }
 
-impl Road {
+impl Route {
     fn report(self) -> Report {
         match self {
             Self::Direct => Report::new("direct", "events/s", "raw producer"),
@@ -132,14 +132,14 @@ async fn main() -> Result<(), Failure> {
         println!("needs servers; `scripts/load` brings them");
         return Ok(());
     }
-    let roads = if arguments.roads.is_empty() { Road::value_variants() } else { &arguments.roads };
-    let bar = ProgressBar::new((roads.len() * arguments.rounds) as u64);
+    let routes = if arguments.routes.is_empty() { Route::value_variants() } else { &arguments.routes };
+    let bar = ProgressBar::new((routes.len() * arguments.rounds) as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} rounds, {elapsed}, now {msg}")?);
-    for road in roads {
-        let mut report = road.report();
+    for route in routes {
+        let mut report = route.report();
         for turn in 0..arguments.rounds {
-            bar.set_message(report.road);
-            report.add(road.round(turn, &arguments).await?);
+            bar.set_message(report.route);
+            report.add(route.round(turn, &arguments).await?);
             bar.inc(1);
         }
         bar.suspend(|| report.print(arguments.json));

@@ -17,7 +17,7 @@ impl Sample {
 
 /// The rounds of one route.
 pub(crate) struct Report {
-    pub(crate) road: &'static str,
+    pub(crate) route: &'static str,
     unit: &'static str,
     /// The case that the others are compared with; nothing where each figure is of another kind.
     baseline: Option<&'static str>,
@@ -25,13 +25,13 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(road: &'static str, unit: &'static str, baseline: &'static str) -> Self {
-        Self { road, unit, baseline: Some(baseline), rounds: Vec::new() }
+    pub(crate) fn new(route: &'static str, unit: &'static str, baseline: &'static str) -> Self {
+        Self { route, unit, baseline: Some(baseline), rounds: Vec::new() }
     }
 
     /// Figures whose names say their meaning.
-    pub(crate) fn of_figures(road: &'static str) -> Self {
-        Self { road, unit: "", baseline: None, rounds: Vec::new() }
+    pub(crate) fn of_figures(route: &'static str) -> Self {
+        Self { route, unit: "", baseline: None, rounds: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, round: Vec<Sample>) {
@@ -44,7 +44,7 @@ impl Report {
             for case in &cases {
                 let (values, ratio) = (self.values(case), self.ratio(case));
                 let line = json!({
-                    "road": self.road, "case": case, "unit": self.unit, "median": median(values.clone()),
+                    "route": self.route, "case": case, "unit": self.unit, "median": median(values.clone()),
                     "values": values, "baseline": self.baseline, "ratio": ratio,
                 });
                 println!("{line}");
@@ -54,7 +54,7 @@ impl Report {
         let mut table = Table::new();
         let unit = if self.unit.is_empty() { String::new() } else { format!(", {}", self.unit) };
         let mut header =
-            vec![self.road.to_owned(), format!("median of {}{unit}", self.rounds.len()), "least to most".to_owned()];
+            vec![self.route.to_owned(), format!("median of {}{unit}", self.rounds.len()), "least to most".to_owned()];
         header.extend(self.baseline.map(|baseline| format!("over {baseline}")));
         table.load_preset(ASCII_MARKDOWN).set_header(header);
         for case in &cases {

@@ -34,6 +34,7 @@ const RULES: &[(&str, &str, Runner)] = &[
     ("", "rust,no_run", Doctest),
     ("", "compile_fail", Doctest),
     ("marty-events/src/attributes/", "", Doctest),
+    ("marty-events/src/lib.md", "", Doctest),
     ("docs/observability.md", "rust,ignore", Test("the_buckets_that_are_shown_are_those_of_the_command")),
     ("", "mermaid", Test("every_diagram_is_whole")),
     ("docs/guide/debezium.md", "ini", Test("debezium_sends_the_records_that_the_relay_sends")),

@@ -3,17 +3,10 @@
 
 use std::time::Duration;
 
-use marty_events::{CancellationToken, EventError, OutboxRelay, domain_event};
+use marty_events::{CancellationToken, OutboxRelay, domain_event};
+use marty_events_tests::failure::Failure;
 use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
-
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-    #[error(transparent)]
-    Event(#[from] EventError),
-}
 
 #[domain_event(aggregate_type = "account", event_type = "opened", aggregate_id_field = "id")]
 async fn open(tx: &mut Transaction<'_, Postgres>, id: Uuid) -> Result<(), Failure> {

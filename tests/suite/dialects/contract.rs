@@ -30,7 +30,7 @@ use crate::support::{
 };
 
 /// A migrated outbox in a database of the test's own, and the topics of its service.
-struct Scene<DB: Database> {
+struct Fixture<DB: Database> {
     pool: Pool<DB>,
     outbox: OutboxRepository,
     publisher: EventPublisher,
@@ -54,7 +54,7 @@ macro_rules! execute {
     };
 }
 
-impl<DB> Scene<DB>
+impl<DB> Fixture<DB>
 where
     DB: Database<Connection: OutboxTransaction>,
     OutboxPool: for<'p> From<&'p Pool<DB>>,
@@ -257,7 +257,7 @@ where
     }
 }
 
-async fn sqlite(test: &str) -> Option<Scene<Sqlite>> {
+async fn sqlite(test: &str) -> Option<Fixture<Sqlite>> {
     let brokers = servers::kafka(test)?;
     let folder = tempfile::tempdir().expect("a folder");
     let options = SqliteConnectOptions::new()
@@ -265,72 +265,55 @@ async fn sqlite(test: &str) -> Option<Scene<Sqlite>> {
         .create_if_missing(true)
         .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal);
     let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.expect("a database");
-    let scene = Scene::new(pool, brokers, execute!()).await;
-    Some(Scene { _folder: Some(folder), ..scene })
+    let fixture = Fixture::new(pool, brokers, execute!()).await;
+    Some(Fixture { _folder: Some(folder), ..fixture })
 }
 
-async fn postgres(test: &str) -> Option<Scene<sqlx::Postgres>> {
+async fn postgres(test: &str) -> Option<Fixture<sqlx::Postgres>> {
     let brokers = servers::kafka(test)?;
     let database = TestDatabase::create(test).await?;
-    Some(Scene::new(database.pool, brokers, execute!()).await)
+    Some(Fixture::new(database.pool, brokers, execute!()).await)
 }
 
-async fn mariadb(test: &str) -> Option<Scene<sqlx::MySql>> {
+async fn mariadb(test: &str) -> Option<Fixture<sqlx::MySql>> {
     let brokers = servers::kafka(test)?;
     let database = MariaDatabase::create(test).await?;
-    Some(Scene::new(database.pool, brokers, execute!()).await)
+    Some(Fixture::new(database.pool, brokers, execute!()).await)
 }
 
 /// One test for every promise and database.
-macro_rules! tests {
-    ($($database:ident in $module:ident: $($promise:ident)*;)*) => {
-        $(mod $module {
+/// The promises of every database, and those that one has besides, as tests in a module of its own.
+macro_rules! promises {
+    ($database:ident in $module:ident: $($besides:ident)*) => {
+        promises! {
+            @tests $database $module
+            delivers_what_was_committed_in_order
+            keeps_the_order_of_the_commits
+            settles_nothing_under_an_old_term
+            judges_nothing_under_an_old_term
+            delivers_in_order_with_little_room
+            keeps_and_repairs_dead_letters
+            finds_dead_letters_in_pages
+            lists_dead_letters_that_cannot_be_read
+            shows_what_waits_and_forgets_in_steps
+            says_what_is_missing_and_takes_many
+            $($besides)*
+        }
+    };
+    (@tests $database:ident $module:ident $($promise:ident)*) => {
+        mod $module {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() {
                 let test = concat!(stringify!($module), "::", stringify!($promise));
-                if let Some(scene) = super::$database(test).await {
-                    scene.$promise().await;
+                if let Some(fixture) = super::$database(test).await {
+                    fixture.$promise().await;
                 }
             })*
-        })*
+        }
     };
 }
 
-tests! {
-    postgres in on_postgres:
-        delivers_what_was_committed_in_order
-        delivers_what_commits_late_before_what_follows_it
-        keeps_the_order_of_the_commits
-        settles_nothing_under_an_old_term
-        judges_nothing_under_an_old_term
-        delivers_in_order_with_little_room
-        keeps_and_repairs_dead_letters
-        finds_dead_letters_in_pages
-        lists_dead_letters_that_cannot_be_read
-        shows_what_waits_and_forgets_in_steps
-        says_what_is_missing_and_takes_many;
-    mariadb in on_mariadb:
-        delivers_what_was_committed_in_order
-        delivers_what_commits_late_before_what_follows_it
-        keeps_the_order_of_the_commits
-        settles_nothing_under_an_old_term
-        judges_nothing_under_an_old_term
-        delivers_in_order_with_little_room
-        keeps_and_repairs_dead_letters
-        finds_dead_letters_in_pages
-        lists_dead_letters_that_cannot_be_read
-        shows_what_waits_and_forgets_in_steps
-        says_what_is_missing_and_takes_many;
-    // SQLite lets one transaction write at a time, so none can commit late.
-    sqlite in on_sqlite:
-        delivers_what_was_committed_in_order
-        keeps_the_order_of_the_commits
-        settles_nothing_under_an_old_term
-        judges_nothing_under_an_old_term
-        delivers_in_order_with_little_room
-        keeps_and_repairs_dead_letters
-        finds_dead_letters_in_pages
-        lists_dead_letters_that_cannot_be_read
-        shows_what_waits_and_forgets_in_steps
-        says_what_is_missing_and_takes_many;
-}
+promises! { postgres in on_postgres: delivers_what_commits_late_before_what_follows_it }
+promises! { mariadb in on_mariadb: delivers_what_commits_late_before_what_follows_it }
+// SQLite lets one transaction write at a time, so none can commit late.
+promises! { sqlite in on_sqlite: }

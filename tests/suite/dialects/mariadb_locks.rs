@@ -19,7 +19,7 @@ use crate::support::{
 const SOON: Duration = Duration::from_secs(10);
 
 /// An outbox in MariaDB, and a reader of the events that leave it.
-struct Scene {
+struct Fixture {
     database: MariaDatabase,
     config: EventConfig,
     publisher: EventPublisher,
@@ -27,7 +27,7 @@ struct Scene {
     outbox: OutboxRepository,
 }
 
-impl Scene {
+impl Fixture {
     /// Nothing, after reporting `test` as skipped, where a server is missing.
     async fn start(test: &str) -> Option<Self> {
         let (brokers, database) = (servers::kafka(test)?, MariaDatabase::create(test).await?);
@@ -83,10 +83,10 @@ async fn statements_that_name_rows_find_them_by_the_primary_key() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_open_transaction_that_wrote_an_event_holds_up_no_other() {
     let test = "an_open_transaction_that_wrote_an_event_holds_up_no_other";
-    let Some(scene) = Scene::start(test).await else { return };
-    let Scene { database, publisher, reader, outbox, .. } = &scene;
+    let Some(fixture) = Fixture::start(test).await else { return };
+    let Fixture { database, publisher, reader, outbox, .. } = &fixture;
     let pool = &database.pool;
-    let relays = [scene.relay(), scene.relay()];
+    let relays = [fixture.relay(), fixture.relay()];
     wait::until("two with lanes", || async {
         let relays = outbox.relays().await.ok()?;
         (relays.len() == 2 && relays.iter().all(|relay| relay.lanes.len() == 8)).then_some(())
@@ -119,8 +119,8 @@ async fn an_open_transaction_that_wrote_an_event_holds_up_no_other() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_that_somebody_has_locked_is_settled_later_and_the_others_at_once() {
     let test = "a_row_that_somebody_has_locked_is_settled_later_and_the_others_at_once";
-    let Some(scene) = Scene::start(test).await else { return };
-    let Scene { database, publisher, reader, outbox, .. } = &scene;
+    let Some(fixture) = Fixture::start(test).await else { return };
+    let Fixture { database, publisher, reader, outbox, .. } = &fixture;
     let pool = &database.pool;
     let mut transaction = pool.begin().await.unwrap();
     publisher.publish_all_in(&mut transaction, (0..20).map(|key| numbered(&format!("k-{key}"), 0))).await.unwrap();
@@ -131,7 +131,7 @@ async fn a_row_that_somebody_has_locked_is_settled_later_and_the_others_at_once(
         .fetch_all(&mut *lock)
         .await
         .unwrap();
-    let relay = scene.relay();
+    let relay = fixture.relay();
     reader.events(20).await;
     wait::within(SOON, "the others to be settled", || async {
         (outbox.stats().await.ok()?.pending == 1).then_some(())

@@ -18,7 +18,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::support::{
-    calling_service::{Caller, Scene},
+    calling_service::{Caller, Fixture},
     events::{histories, numbered},
     service::{RunningRelay, config},
 };
@@ -332,12 +332,12 @@ async fn a_cluster_whose_leader_is_killed_loses_nothing() {
 
 #[tokio::test]
 async fn a_direct_event_with_nowhere_to_go_is_reported_in_time() {
-    let Some(scene) = Scene::new("a_direct_event_with_nowhere_to_go_is_reported_in_time").await else { return };
+    let Some(fixture) = Fixture::new("a_direct_event_with_nowhere_to_go_is_reported_in_time").await else { return };
     let network = FaultyNetwork::start().await;
-    let database = network.url(&scene.database.url);
+    let database = network.url(&fixture.database.url);
     // The broker is away, and so is the database, which does not even say so.
     network.set(Condition::AllLost);
-    let mut command = scene.caller("export");
+    let mut command = fixture.caller("export");
     command.env("DATABASE_URL", database).env("KAFKA_BROKERS", "127.0.0.1:1");
     command.env("KAFKA_PRODUCER_MESSAGE_TIMEOUT_MS", "500");
     let caller = Caller::start(&mut command).await;
@@ -346,5 +346,5 @@ async fn a_direct_event_with_nowhere_to_go_is_reported_in_time() {
     end.assert_counted("direct", "failed", 1);
     end.assert_error("the outbox could not keep a direct event either");
     end.assert_error("an event was not published");
-    assert_eq!((scene.delivered().await, scene.kept().await.len()), (0, 0));
+    assert_eq!((fixture.delivered().await, fixture.kept().await.len()), (0, 0));
 }

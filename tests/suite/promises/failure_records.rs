@@ -8,7 +8,7 @@ use marty_events_tests::{kafka::Record, wait};
 use sqlx::SqlitePool;
 use tokio::process::Command;
 
-use crate::support::calling_service::{Caller, Scene};
+use crate::support::calling_service::{Caller, Fixture};
 
 const LOST: &str = "an event is lost";
 
@@ -30,64 +30,64 @@ fn assert_outcomes(records: &[Record]) {
 #[tokio::test]
 async fn a_failure_record_is_in_kafka_while_the_caller_holds_its_one_connection_and_survives_the_rollback() {
     let test = "a_failure_record_is_in_kafka_while_the_caller_holds_its_one_connection_and_survives_the_rollback";
-    let Some(scene) = Scene::new(test).await else { return };
-    let caller = refused(&mut scene.keeping_caller("refuse")).await;
-    assert_outcomes(&scene.read(2).await);
+    let Some(fixture) = Fixture::new(test).await else { return };
+    let caller = refused(&mut fixture.keeping_caller("refuse")).await;
+    assert_outcomes(&fixture.read(2).await);
     let end = caller.end().await;
     end.assert_counted("direct", "accepted", 2);
     end.assert_errors("", 0);
-    assert_eq!((scene.accounts().await, scene.kept().await.len(), scene.delivered().await), (0, 0, 2));
+    assert_eq!((fixture.accounts().await, fixture.kept().await.len(), fixture.delivered().await), (0, 0, 2));
 }
 
 #[tokio::test]
 async fn a_failure_record_that_the_broker_refuses_is_kept_while_the_caller_holds_its_one_connection() {
     let test = "a_failure_record_that_the_broker_refuses_is_kept_while_the_caller_holds_its_one_connection";
-    let Some(scene) = Scene::refusing(test).await else { return };
-    let caller = refused(&mut scene.keeping_caller("refuse")).await;
+    let Some(fixture) = Fixture::refusing(test).await else { return };
+    let caller = refused(&mut fixture.keeping_caller("refuse")).await;
     let kept = wait::until("two records in the outbox", || async {
-        let kept = scene.kept().await;
+        let kept = fixture.kept().await;
         (kept.len() == 2).then_some(kept)
     })
     .await;
     let end = caller.end().await;
     end.assert_counted("direct", "kept", 2);
     end.assert_errors("", 0);
-    assert_eq!((scene.accounts().await, scene.kept().await, scene.delivered().await), (0, kept.clone(), 0));
-    scene.relent().await;
-    scene.relay(&kept).await;
-    assert_outcomes(&scene.read(2).await);
+    assert_eq!((fixture.accounts().await, fixture.kept().await, fixture.delivered().await), (0, kept.clone(), 0));
+    fixture.relent().await;
+    fixture.relay(&kept).await;
+    assert_outcomes(&fixture.read(2).await);
 }
 
 #[tokio::test]
 async fn a_failure_record_that_nothing_takes_is_logged_and_counted() {
-    let Some(scene) = Scene::refusing("a_failure_record_that_nothing_takes_is_logged_and_counted").await else {
+    let Some(fixture) = Fixture::refusing("a_failure_record_that_nothing_takes_is_logged_and_counted").await else {
         return;
     };
-    let end = refused(&mut scene.caller("refuse")).await.end().await;
+    let end = refused(&mut fixture.caller("refuse")).await.end().await;
     end.assert_counted("direct", "failed", 2);
     end.assert_errors(LOST, 2);
-    assert_eq!((scene.accounts().await, scene.kept().await, scene.delivered().await), (0, Vec::new(), 0));
+    assert_eq!((fixture.accounts().await, fixture.kept().await, fixture.delivered().await), (0, Vec::new(), 0));
 }
 
 #[tokio::test]
 async fn a_failure_record_that_no_outbox_can_keep_is_logged_and_counted() {
     let test = "a_failure_record_that_no_outbox_can_keep_is_logged_and_counted";
-    let Some(scene) = Scene::refusing(test).await else { return };
-    let mut command = scene.keeping_caller("refuse");
+    let Some(fixture) = Fixture::refusing(test).await else { return };
+    let mut command = fixture.keeping_caller("refuse");
     let end = refused(command.env("EVENT_OUTBOX_TABLE", "not_migrated")).await.end().await;
     end.assert_counted("direct", "failed", 2);
     end.assert_error(LOST);
-    assert_eq!((scene.accounts().await, scene.kept().await, scene.delivered().await), (0, Vec::new(), 0));
+    assert_eq!((fixture.accounts().await, fixture.kept().await, fixture.delivered().await), (0, Vec::new(), 0));
 }
 
 #[tokio::test]
 async fn a_failure_record_that_is_wrong_in_itself_is_logged_and_counted() {
     let test = "a_failure_record_that_is_wrong_in_itself_is_logged_and_counted";
-    let Some(scene) = Scene::new(test).await else { return };
-    let end = refused(scene.keeping_caller("refuse").env("CALLING_SERVICE_ID", "")).await.end().await;
+    let Some(fixture) = Fixture::new(test).await else { return };
+    let end = refused(fixture.keeping_caller("refuse").env("CALLING_SERVICE_ID", "")).await.end().await;
     end.assert_errors("a failure was not recorded", 2);
     end.assert_counted("direct", "failed", 2);
-    assert_eq!((scene.accounts().await, scene.kept().await, scene.delivered().await), (0, Vec::new(), 0));
+    assert_eq!((fixture.accounts().await, fixture.kept().await, fixture.delivered().await), (0, Vec::new(), 0));
 }
 
 /// A database whose one writer the caller is.
@@ -109,8 +109,8 @@ impl OneWriter {
         Self { _folder: folder, url, pool, outbox }
     }
 
-    fn caller(&self, scene: &Scene) -> Command {
-        let mut command = scene.caller("refuse_in_sqlite");
+    fn caller(&self, fixture: &Fixture) -> Command {
+        let mut command = fixture.caller("refuse_in_sqlite");
         command.env("CALLING_SERVICE_DATABASE", &self.url).env("DATABASE_URL", &self.url);
         command
     }
@@ -131,28 +131,28 @@ impl OneWriter {
 #[tokio::test]
 async fn a_failure_record_is_in_kafka_while_the_caller_is_the_one_writer() {
     let test = "a_failure_record_is_in_kafka_while_the_caller_is_the_one_writer";
-    let Some(scene) = Scene::new(test).await else { return };
+    let Some(fixture) = Fixture::new(test).await else { return };
     let database = OneWriter::new().await;
-    let caller = refused(&mut database.caller(&scene)).await;
-    assert_outcomes(&scene.read(2).await);
+    let caller = refused(&mut database.caller(&fixture)).await;
+    assert_outcomes(&fixture.read(2).await);
     database.assert_held().await;
     caller.end().await.assert_counted("direct", "accepted", 2);
     assert_eq!((database.accounts().await, database.outbox.pending(9).await.unwrap()), (0, Vec::new()));
-    assert_eq!(scene.delivered().await, 2);
+    assert_eq!(fixture.delivered().await, 2);
 }
 
 #[tokio::test]
 async fn a_failure_record_that_the_broker_refuses_is_kept_once_the_one_writer_has_rolled_back() {
     let test = "a_failure_record_that_the_broker_refuses_is_kept_once_the_one_writer_has_rolled_back";
-    let Some(scene) = Scene::refusing(test).await else { return };
+    let Some(fixture) = Fixture::refusing(test).await else { return };
     let database = OneWriter::new().await;
-    let caller = refused(&mut database.caller(&scene)).await;
+    let caller = refused(&mut database.caller(&fixture)).await;
     database.assert_held().await;
     assert_eq!(database.outbox.pending(9).await.unwrap(), []);
     caller.end().await.assert_counted("direct", "kept", 2);
     let kept = database.outbox.pending(9).await.unwrap();
-    assert_eq!((database.accounts().await, kept.len(), scene.delivered().await), (0, 2, 0));
-    scene.relent().await;
-    scene.relay_from(&database.outbox, OutboxRelay::builder(&database.pool), &kept).await;
-    assert_outcomes(&scene.read(2).await);
+    assert_eq!((database.accounts().await, kept.len(), fixture.delivered().await), (0, 2, 0));
+    fixture.relent().await;
+    fixture.relay_from(&database.outbox, OutboxRelay::builder(&database.pool), &kept).await;
+    assert_outcomes(&fixture.read(2).await);
 }

@@ -3,10 +3,10 @@
 use std::str::FromStr;
 
 use marty_events::{
-    AuditEventType, DomainEvent, EventError, EventPublisher, EventsGuard, NotificationEventType, audit_event,
-    domain_event, notification_event,
+    AuditEventType, DomainEvent, EventPublisher, EventsGuard, NotificationEventType, audit_event, domain_event,
+    notification_event,
 };
-use marty_events_tests::database::TestDatabase;
+use marty_events_tests::{database::TestDatabase, failure::Failure};
 use sqlx::{ConnectOptions, Connection, PgConnection, Postgres, Transaction, postgres::PgConnectOptions};
 use tokio::sync::OnceCell;
 
@@ -17,14 +17,6 @@ async fn publisher() -> EventPublisher {
     static EVENTS: OnceCell<EventsGuard> = OnceCell::const_new();
     let register = async || marty_events::init_with(crate::support::service::config("127.0.0.1:1", "marty")).await;
     EVENTS.get_or_try_init(register).await.expect("the first registration").publisher()
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-    #[error(transparent)]
-    Event(#[from] EventError),
 }
 
 async fn insert(connection: &mut PgConnection, id: i64) -> Result<(), sqlx::Error> {

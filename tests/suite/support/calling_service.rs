@@ -24,13 +24,13 @@ const SECRET: &str = "4929-1234-5678-9010";
 const TOPICS: [&str; 2] = ["audit.events", "calling-service.account.opened_failed"];
 
 /// A database with a table `accounts`, and topics.
-pub(crate) struct Scene {
+pub(crate) struct Fixture {
     pub(crate) brokers: String,
     pub(crate) database: TestDatabase,
     pub(crate) prefix: String,
 }
 
-impl Scene {
+impl Fixture {
     /// Nothing, after reporting `test` as skipped, where a server is missing.
     pub(crate) async fn new(test: &str) -> Option<Self> {
         let brokers = servers::kafka(test)?;
@@ -41,11 +41,11 @@ impl Scene {
 
     /// The same, with a broker that refuses the events.
     pub(crate) async fn refusing(test: &str) -> Option<Self> {
-        let scene = Self::new(test).await?;
+        let fixture = Self::new(test).await?;
         for topic in TOPICS {
-            topics::create(&scene.brokers, &format!("{}.{topic}", scene.prefix), 100).await;
+            topics::create(&fixture.brokers, &format!("{}.{topic}", fixture.prefix), 100).await;
         }
-        Some(scene)
+        Some(fixture)
     }
 
     /// The broker refuses no more.

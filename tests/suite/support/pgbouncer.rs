@@ -19,7 +19,7 @@ pub(crate) struct Pooler {
 }
 
 impl Pooler {
-    /// How many connections to the server a pooler in transaction mode has: few, to be shared by many clients.
+    /// The number of connections to the server that a pooler in transaction mode has: few, to be shared by many clients.
     pub(crate) const SHARED: usize = 4;
 
     /// A pooler in `mode` for every database of the server that `admin` is the URL of, with these lines in its configuration and set up as it

@@ -94,6 +94,6 @@ fn an_answer_that_cannot_change_is_final_and_no_other_is() {
     for &(code, _) in TABLE {
         let error = KafkaError::MessageProduction(code);
         assert_eq!(is_final(&error), finals.contains(&format!("{code:?}").as_str()), "{code:?}");
-        assert!(!is_final(&error) || is_permanent(&error), "{code:?}: no road is told to try it again");
+        assert!(!is_final(&error) || is_permanent(&error), "{code:?}: no route is told to try it again");
     }
 }

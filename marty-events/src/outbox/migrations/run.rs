@@ -31,11 +31,11 @@ impl Version {
     }
 }
 
-/// What is asked of a database besides what sqlx asks.
+/// The questions to a database that sqlx does not ask.
 trait Tables: Migrate {
     const QUOTES: Quotes;
 
-    /// Whether the outbox's table with this suffix has this column.
+    /// True if the outbox's table with this suffix has this column.
     fn has(
         &mut self,
         table: &OutboxTable,

@@ -18,7 +18,7 @@ const INSERT: &str = "
 const LOCK: &str =
     "SELECT bucket FROM {order_locks} FORCE INDEX (PRIMARY) WHERE bucket IN ({buckets}) ORDER BY bucket FOR UPDATE";
 
-/// How many locks the ordering keys share, by the rows of the migration.
+/// The number of locks that the ordering keys share, by the rows of the migration.
 const BUCKETS: i64 = 256;
 
 /// A statement has at most 65,535 parameters (MySQL, `ER_PS_MANY_PARAM`); a row has 8.
@@ -117,7 +117,7 @@ impl Append {
     }
 }
 
-/// How many of the messages go into one statement: one at the least.
+/// The number of messages that go into one statement: one at the least.
 fn fitting(messages: &[Message]) -> usize {
     let mut bytes = 0;
     let fits = messages.iter().take(MOST_ROWS).take_while(|message| {

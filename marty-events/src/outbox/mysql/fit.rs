@@ -1,4 +1,4 @@
-//! Whether the tables can serve: what the catalogue tells of them.
+//! The check that the tables can serve, by the database's catalogue.
 
 use sqlx::Row;
 
@@ -34,7 +34,7 @@ impl MySqlStore {
         Ok(())
     }
 
-    /// Whether all the lanes are there.
+    /// Fails unless all the lanes are there.
     pub(super) async fn has_lanes(&self) -> Result<(), EventError> {
         let sql = statement("SELECT count(*) AS lanes FROM {lanes} WHERE lane BETWEEN 1 AND 16", &self.table);
         let rows = work::rows(&self.pool, sql).await;

@@ -99,7 +99,7 @@ impl Gaps {
         asked
     }
 
-    /// Of the gaps `asked` about, only the numbers `there` are left; they are in ascending order. The next question about these
+    /// Leaves of the gaps `asked` about only the numbers `there`, which are in ascending order. The next question about these
     /// comes later.
     pub(super) fn narrow(&mut self, asked: &[(i64, i64)], there: &[i64], now: Instant) {
         let later = |(_, gap): (i64, Gap)| (2 * gap.patience).min(LONGEST_PATIENCE);

@@ -1,4 +1,4 @@
-//! How far a relay has read, where the database does not show which transactions are open.
+//! The place up to which a relay has read, where the database does not show which transactions are open.
 //!
 //! Numbers are given in the order of the inserts and become visible in the order of the commits. So a number that is
 //! missing below the highest one that was read may still come, and every read asks for the missing ones too. Most of them
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::{super::queue::Position, gaps::Gaps};
 
-/// How many numbers a read looks through at first where the rows may be gone already.
+/// The count of numbers that a read looks through at first where the rows may be gone already.
 const WIDTH: i64 = 100_000;
 /// A read names no more ranges of missing numbers, and gets no more rows that lie between gaps that were joined.
 pub(super) const MOST_RANGES: usize = 512;
@@ -34,22 +34,22 @@ pub(crate) struct MySqlPosition {
     cursor: i64,
     /// The highest number that is known to have been given. Below it there may be any number of dead rows, so reads are bounded.
     top: i64,
-    /// How many numbers such a read looks through.
+    /// The count of numbers that such a read looks through.
     width: i64,
-    /// Whether a page was read, which may have been empty.
+    /// A page was read, which may have been empty.
     is_begun: bool,
     gaps: Gaps,
     /// When the table was made: numbers of another table mean nothing here.
     created: Option<i64>,
 }
 
-/// What a read asks for.
+/// The question of a read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ask {
     /// Rows behind the first of these numbers, up to the second one.
     pub(super) cursor: i64,
     pub(super) end: i64,
-    /// Whether all numbers up to the end were given already.
+    /// All numbers up to the end were given already.
     pub(super) is_bounded: bool,
     /// Late rows in these ranges.
     pub(super) gaps: Vec<(i64, i64)>,
@@ -113,12 +113,12 @@ impl MySqlPosition {
         &self.gaps
     }
 
-    /// Whether there are numbers behind the cursor that were given already.
+    /// True if numbers behind the cursor were given already.
     pub(super) fn is_behind(&self) -> bool {
         self.cursor < self.top
     }
 
-    /// How many numbers one statement looks through.
+    /// The count of numbers that one statement looks through.
     pub(super) fn width(&self) -> i64 {
         self.width
     }
@@ -132,7 +132,7 @@ impl MySqlPosition {
         }
     }
 
-    /// What the next read asks for, `limit` rows of each kind.
+    /// The question of the next read, `limit` rows of each kind.
     pub(super) fn ask(&self, limit: i64) -> Ask {
         let (gaps, besides) = self.gaps.covered(MOST_RANGES);
         let is_bounded = self.is_behind();
@@ -185,7 +185,7 @@ impl MySqlPosition {
         }
     }
 
-    /// Of the gaps `asked` about, only the numbers `there` are left; they are in ascending order.
+    /// Leaves of the gaps `asked` about only the numbers `there`, which are in ascending order.
     pub(super) fn narrow(&mut self, asked: &[(i64, i64)], there: &[i64], now: Instant) {
         self.gaps.narrow(asked, there, now);
     }

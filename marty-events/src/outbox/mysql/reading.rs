@@ -1,4 +1,4 @@
-//! What a relay reads of the outbox.
+//! A relay's reads of the outbox.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use super::{
     work,
 };
 
-/// How many numbers of open transactions one look shows.
+/// The most numbers of open transactions that one look shows.
 const MOST_THERE: usize = 10_000;
 
 /// Rows behind the cursor, whole where the lane is the relay's own and the row is not too long; and by their numbers alone the
@@ -131,7 +131,7 @@ impl MySqlStore {
         rows.first().map(|row| row.try_get("seq")).transpose()
     }
 
-    /// Whether there may be something to read behind the position.
+    /// True if there may be something to read behind the position.
     pub(super) async fn has_news(&self, position: &MySqlPosition) -> Result<bool, sqlx::Error> {
         if position.is_behind() || !position.gaps().is_empty() {
             return Ok(true);

@@ -1,4 +1,4 @@
-//! What a server is set to, where that matters to the outbox.
+//! The settings of a server that matter to the outbox.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What a relay does to rows that it has sent.
+//! A relay's changes of rows that it has sent.
 //!
 //! Every statement holds the relay's lanes, shared, so none of them waits for somebody else's row: rows are locked first, and
 //! those that are locked already are passed over. Every statement finds its rows by the primary key. A statement that scans

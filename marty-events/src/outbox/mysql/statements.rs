@@ -23,7 +23,7 @@ const COLUMNS: &str =
     "event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
         created_at, attempts";
 
-/// What a requeued event keeps.
+/// The columns that a requeued event keeps.
 const REVIVED: &str =
     "event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding, created_at";
 

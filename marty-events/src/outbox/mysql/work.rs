@@ -26,7 +26,7 @@ const SET_BACK: &str = "SET SESSION innodb_lock_wait_timeout = @marty_events_pat
 
 /// `READ COMMITTED` locks no gaps, and each statement sees what is committed by then. It holds for this transaction alone.
 const BEGIN: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION READ WRITE;";
-/// Whatever `completion_type` says.
+/// The same with every `completion_type`.
 const COMMIT: &str = "COMMIT AND NO CHAIN NO RELEASE";
 const ROLLBACK: &str = "ROLLBACK AND NO CHAIN NO RELEASE";
 
@@ -106,7 +106,7 @@ pub(super) async fn execute(pool: &MySqlPool, table: &OutboxTable, sql: &str) ->
     work.end(done).await
 }
 
-/// Whether the connection leads to a server that was failed over from: the pool would keep it for as long as it lives.
+/// True if the connection leads to a server that was failed over from: the pool would keep it for as long as it lives.
 fn is_spoilt(error: &sqlx::Error) -> bool {
     Fault::of(error) == Fault::ReadOnly
 }

@@ -49,7 +49,7 @@ const LOCKED: &str = ", locked AS MATERIALIZED (
 /// Keeps the locks apart from the advisory locks of others.
 const NAMESPACE: &[u8] = b"marty-events";
 
-/// How many locks the ordering keys share: few enough that a transaction with any number of keys leaves room in the
+/// The number of locks that the ordering keys share: few enough that a transaction with any number of keys leaves room in the
 /// server's lock table, which has 64 places a connection by default (PostgreSQL, `max_locks_per_transaction`).
 const BUCKETS: i64 = 256;
 

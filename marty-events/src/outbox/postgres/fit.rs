@@ -1,4 +1,4 @@
-//! Whether the tables can serve: what the catalogue tells of them, and what the server is set to.
+//! The check that the tables can serve, by the database's catalogue and the server's settings.
 
 use sqlx::Row;
 
@@ -45,7 +45,7 @@ const CAUTIONS: [&str; 4] = [
 ];
 
 impl PostgresStore {
-    /// Whether every one of the tables can serve this user.
+    /// Fails unless every one of the tables can serve this user.
     pub(super) async fn fits(&self, tables: &[String]) -> Result<(), EventError> {
         let operation = "be looked at";
         for row in self.rows(sqlx::query(UNFIT).bind(tables)).await.map_err(self.error(operation))? {

@@ -15,15 +15,15 @@ use super::super::{OutboxTable, wake::Wake};
 
 /// The pause between two announcements of events by one process.
 const PAUSE: Duration = Duration::from_millis(25);
-/// How often the connection is tried: one that the network has forgotten stays silent for ever.
+/// The time between two trials of the connection: one that the network has forgotten stays silent for ever.
 const TRIAL: Duration = Duration::from_secs(30);
-/// How long an answer to that may take.
+/// The longest time of an answer to that.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A listener is idle by its nature. The setting came with PostgreSQL 14.
 const STAYS: &str = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'";
 
-/// What is announced when lanes came free; nothing stands for events.
+/// The announcement of lanes that came free; an empty text stands for events.
 pub(super) const LANES: &str = "lanes";
 
 /// The channel of an outbox: the same however its table is written, with its schema or without. Outboxes of the same name in several
@@ -32,7 +32,7 @@ pub(super) fn channel(table: &OutboxTable) -> String {
     format!("marty_events_{:08x}", crc32fast::hash(table.name().as_bytes()))
 }
 
-/// Whether it is time to announce again.
+/// The time of the next announcement.
 #[derive(Debug)]
 pub(super) struct Announcements {
     begin: Instant,
@@ -49,7 +49,7 @@ impl Announcements {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let now = millis(self.begin.elapsed());
         let next = self.next.load(Ordering::Relaxed);
-        // Of several that find it due, one announces.
+        // One of several that find it due announces.
         next <= now
             && self.next.compare_exchange(next, now + millis(PAUSE), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
@@ -74,7 +74,7 @@ pub(super) async fn listen(options: PgConnectOptions, table: &OutboxTable, wake:
         match announced? {
             Some(announcement) if announcement.payload() == LANES => wake.lanes(),
             Some(_) => wake.rows(),
-            // What was announced meanwhile is lost.
+            // Announcements in the meantime are lost.
             None => return Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use super::snapshot::Place;
 
 /// The first word of a mark, so that a later version can write another one.
 const VERSION: &str = "1";
-/// How many transactions a mark names, so that it stays short: it is written with every heartbeat.
+/// The most transactions that a mark names, so that it stays short: it is written with every heartbeat.
 const MOST: usize = 32;
 
 /// A position whose cursor is at the last number below which everything is settled; see `position.rs`.

@@ -1,4 +1,4 @@
-//! How far a relay has read, exactly, without a scan from the beginning.
+//! The place up to which a relay has read, exactly, without a scan from the beginning.
 //!
 //! A relay reads forward from its cursor. A lower number can still come: its transaction drew it earlier and commits later. Such a
 //! transaction had its id before it drew the number (the insert sees to it), and was running when the read took its snapshot. A snapshot
@@ -40,7 +40,7 @@ use super::{
     snapshot::{Place, ReadPoint},
 };
 
-/// How many numbers a read of a range walks over at first.
+/// The count of numbers that a read of a range walks over at first.
 const FIRST_WIDTH: i64 = 100_000;
 /// And at the least and at the most.
 const WIDTHS: (i64, i64) = (1_000, 100_000_000);
@@ -60,10 +60,10 @@ pub(crate) struct PostgresPosition {
     pub(super) named: BTreeMap<u64, i64>,
     /// `xmax` of the last read: a transaction from here on may have, above `behind`.
     pub(super) next_xid: u64,
-    /// Which table of which server this is true of. Known before the first read where the position was resumed.
+    /// The table and the server that this is true of. Known before the first read where the position was resumed.
     pub(super) place: Option<Place>,
     has_read: bool,
-    /// How many numbers the next read of a range walks over.
+    /// The count of numbers that the next read of a range walks over.
     width: i64,
 }
 
@@ -126,20 +126,20 @@ pub(super) struct Bounds {
     pub(super) floors: Vec<i64>,
     /// The last number to read; none where the read is not of a range.
     pub(super) end: Option<i64>,
-    /// How many numbers to look for late rows among.
+    /// The count of numbers to look for late rows among.
     pub(super) width: i64,
 }
 
-/// How far a read got.
+/// The end of a read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Extent {
-    /// Whether all the late rows came. If not, none from behind the cursor did.
+    /// All the late rows came. If not, none from behind the cursor did.
     pub(super) is_whole: bool,
     /// Up to which number late rows were looked for.
     pub(super) late_end: i64,
     /// The last late row, where there were as many as a page takes.
     pub(super) last_late: Option<i64>,
-    /// Whether there were as many rows behind the cursor as a page takes.
+    /// There were as many rows behind the cursor as a page takes.
     pub(super) is_cut: bool,
     /// The last of them.
     pub(super) last: Option<i64>,
@@ -156,7 +156,7 @@ impl Bounds {
     }
 }
 
-/// Whether a read is of the outbox that the position is of.
+/// The relation of a read's outbox to that of the position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Recognition {
     Same,
@@ -179,7 +179,7 @@ impl PostgresPosition {
         Bounds { cursor, behind, next_xid, named, floors, end, width: self.width }
     }
 
-    /// Whether there are numbers to read that have been drawn.
+    /// True if there are numbers to read that have been drawn.
     pub(super) fn is_behind(&self) -> bool {
         self.cursor < self.seen
     }
@@ -238,7 +238,7 @@ impl PostgresPosition {
     }
 }
 
-/// How many ids the same server may give again.
+/// The number of ids that the same server may give again.
 fn lost_ids(place: Place, read_point: &ReadPoint) -> u64 {
     if place.started == read_point.place.started { 0 } else { LOST.unsigned_abs() }
 }

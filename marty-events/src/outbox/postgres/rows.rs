@@ -7,10 +7,11 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::super::{
-    DeadLetter, Lane, Page, PendingEvent, QueuedRow,
+    DeadLetter, PendingEvent,
     encoding::{HeaderText, check_encoding},
-    lanes::lane_of,
-    queue::Number,
+    lanes::{Lane, lane_of},
+    queue::{Number, Page},
+    queued_row::QueuedRow,
     row::{Columns, timestamp},
 };
 use crate::EventError;
@@ -39,7 +40,7 @@ const ORDERING_KEY: usize = 4;
 const KEY_HASH: usize = 5;
 const HEADERS: usize = 6;
 const CREATED_AT: usize = 9;
-/// What comes after them.
+/// The place of the size, which comes after them.
 const SIZE: usize = 11;
 
 /// Takes a record into a page, and answers its number; `first` is the place of its first column. Where headers and payload were left out,

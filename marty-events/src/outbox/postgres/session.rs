@@ -1,4 +1,4 @@
-//! How the store's statements are run: alone, or each in a transaction of its own.
+//! The way in which the store's statements are run: alone, or each in a transaction of its own.
 //!
 //! Alone is one round trip, and the connection prepares each statement once. It counts on transactions that begin `READ COMMITTED`, on
 //! statements that may take their time, and on a connection that leads to one session. A role or a database may be set otherwise. A pooler in
@@ -32,7 +32,7 @@ const MARK: &str = "marty_events.session";
 /// The value of that parameter. One server may have connections of several processes.
 static MARKED: LazyLock<Uuid> = LazyLock::new(Uuid::now_v7);
 
-/// Whether what a statement counts on is not to be had alone. A statement that is shorter than 10 s in all sessions cuts reads off, since
+/// True if a statement that runs alone cannot count on all that it needs. A statement that is shorter than 10 s in all sessions cuts reads off, since
 /// the relay's own limits begin there.
 const IS_UNUSUAL: &str = "
     SELECT current_setting('default_transaction_isolation') <> 'read committed'
@@ -48,13 +48,14 @@ const BEGIN: &str = "
     SET LOCAL idle_in_transaction_session_timeout = 0;
     SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'";
 
-/// Whether statements may run alone. They may not until [`look`](Self::look) has found so, and not again after an answer that tells otherwise.
+/// The permission for statements to run alone. They may not until [`look`](Self::look) has found so, and not again after an answer that
+/// tells otherwise.
 #[derive(Clone, Default)]
 pub(super) struct Session(Arc<State>);
 
 #[derive(Default)]
 struct State {
-    /// How the connections of a relay's own pool are made without the [mark](MARK). `None` for a pool of somebody else, whose options are left as
+    /// The options of a relay's own pool without the [mark](MARK). `None` for a pool of somebody else, whose options are left as
     /// they are and whose connections are not marked.
     unmarked: Option<PgConnectOptions>,
     is_usual: AtomicBool,
@@ -69,7 +70,7 @@ impl Session {
         Self(Arc::new(State { unmarked: Some(unmarked), ..State::default() }))
     }
 
-    /// How a connection is made that is not marked.
+    /// The options of a connection that is not marked.
     pub(super) fn unmarked(&self, pool: &PgPool) -> PgConnectOptions {
         self.0.unmarked.clone().unwrap_or_else(|| (*pool.connect_options()).clone())
     }
@@ -110,7 +111,7 @@ impl Session {
         Ok(link)
     }
 
-    /// Whether an answer tells that statements may not run alone: settings change, and a pooler may lie on the way. The statement has changed
+    /// True if an answer tells that statements may not run alone: settings change, and a pooler may lie on the way. The statement has changed
     /// nothing, and is run again.
     pub(super) fn learns_from<T>(&self, answer: &Result<T, sqlx::Error>) -> bool {
         let Err(error) = answer else { return false };
@@ -146,7 +147,7 @@ impl Session {
     }
 }
 
-/// Whether the connection serves no more: it leads to a server that was failed over from, or what it had prepared is on another one.
+/// True if the connection serves no more: it leads to a server that was failed over from, or its prepared statements are on another one.
 pub(super) fn is_spoilt(error: &sqlx::Error) -> bool {
     matches!(Fault::of(error), Fault::ReadOnly | Fault::Pooled)
 }

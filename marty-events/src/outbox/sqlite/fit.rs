@@ -1,4 +1,4 @@
-//! Whether the tables can serve: what the schema tells of them.
+//! The check that the tables can serve, by the schema.
 
 use super::{super::queue::has_all_lanes, queue::SqliteStore};
 use crate::EventError;

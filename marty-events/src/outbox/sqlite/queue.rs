@@ -114,7 +114,7 @@ impl SqliteStore {
         Ok(self.holds(&mut *transaction, relay, lanes, operation).await?.then_some(transaction))
     }
 
-    /// Whether all of these lanes are the relay's.
+    /// True if all of these lanes are the relay's.
     async fn holds(
         &self,
         database: impl SqliteExecutor<'_>,
@@ -262,7 +262,7 @@ impl Queue for SqliteStore {
             .execute(&self.pool)
             .await
             .map_err(self.error(operation))?;
-        // Where some are deleted the lanes were held; where none is, they may have been gone before.
+        // Rows that were deleted show that the lanes were held. Without one, the rows may have been gone before.
         if done.rows_affected() == 0 && !self.holds(&self.pool, relay, lanes, operation).await? {
             return Ok(Settled::Lost);
         }

@@ -51,7 +51,7 @@ pub(super) const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 /// The bytes of a row's headers and payload; the headers are ASCII, but for values that are not.
 const SIZE: &str = "(length(headers) + length(payload))";
 
-/// Of the rows with these numbers, those that are these events.
+/// The rows with these numbers that are these events.
 const DELIVERED: &str = "seq IN (SELECT value FROM json_each(?1)) AND event_id IN (SELECT value FROM json_each(?2))";
 
 /// Lanes without an owner, or with one that has no lease any more.

@@ -16,14 +16,14 @@ use self::journey::{Journey, Waiter};
 #[cfg(feature = "_database")]
 pub(super) use self::keeping::Fallback;
 #[cfg(not(feature = "kafka"))]
-use self::outbox_only::Why;
+use self::outbox_only::{Why, abandoned, unanswered};
 #[cfg(all(feature = "kafka", feature = "_database"))]
 use self::sending::Why;
 #[cfg(all(feature = "kafka", feature = "_database"))]
 use super::kept_keys::KeptKeys;
 use super::{background::Background, outstanding::Place};
 #[cfg(feature = "kafka")]
-use crate::kafka::{self, DirectProducer, Reach};
+use crate::kafka::{self, DirectProducer, Reach, abandoned, unanswered};
 use crate::{EventError, config::EventConfig, event::envelope::Message, observe::PublisherMetrics};
 
 /// The most events without a waiting caller that are under way; one more is logged, counted and gone.
@@ -33,7 +33,6 @@ const KEPT_WITHIN: Duration = Duration::from_secs(5);
 /// The time that a caller waits beyond the limits of client and outbox, until it is let go without a report.
 const GRACE: Duration = Duration::from_secs(5);
 /// After this time without an answer to an event, the brokers are asked for the reason.
-#[cfg(feature = "kafka")]
 const LATE: Duration = Duration::from_secs(3);
 
 /// Everything that a direct event needs on its way.
@@ -123,7 +122,6 @@ impl Direct {
 
     /// Ends when the broker or the outbox has the event, and at the latest when its time is up. The event goes on after this future has
     /// ended or was dropped.
-    #[cfg(feature = "kafka")]
     pub(super) async fn send(self: &Arc<Self>, message: Arc<Message>, place: Place) -> Result<(), EventError> {
         let (caller, answer) = tokio::sync::oneshot::channel();
         Journey::begin(self, message.clone(), place, Waiter::Caller(caller));
@@ -138,29 +136,16 @@ impl Direct {
             answer
         } else {
             // A network that swallows everything looks to the client like a slow broker.
+            #[cfg(feature = "kafka")]
             self.reach.ask();
             tokio::select! {
                 biased;
                 answer = answer => answer,
-                () = at_last => return Err(kafka::unanswered(&message)),
+                () = at_last => return Err(unanswered(&message)),
             }
         };
         // Without an answer the journey broke off; it has said so in the log.
-        answer.unwrap_or_else(|_| Err(kafka::abandoned(&message)))
-    }
-
-    /// Ends when the outbox has the event, and at the latest when its time is up. The event goes on after this future has ended or
-    /// was dropped.
-    #[cfg(not(feature = "kafka"))]
-    pub(super) async fn send(self: &Arc<Self>, message: Arc<Message>, place: Place) -> Result<(), EventError> {
-        let (caller, answer) = tokio::sync::oneshot::channel();
-        Journey::begin(self, message, place, Waiter::Caller(caller));
-        let answer = {
-            // The caller may have no timer of its own.
-            let _runtime = self.background.enter();
-            tokio::time::timeout(self.answered_within, answer)
-        };
-        answer.await.ok().and_then(Result::ok).unwrap_or_else(|| Err(keeping::timed_out()))
+        answer.unwrap_or_else(|_| Err(abandoned(&message)))
     }
 
     /// Accepts an event that nobody waits for; never blocks.

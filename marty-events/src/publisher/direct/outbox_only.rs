@@ -1,6 +1,6 @@
 //! Direct events in a build without the Kafka client: the outbox keeps them all, for a relay elsewhere.
 
-use super::Journey;
+use super::{Journey, keeping::timed_out};
 use crate::{EventError, error::cause, event::envelope::Message, observe::Outcome};
 
 /// The reason why an event is kept in the outbox.
@@ -33,4 +33,14 @@ impl Why {
     pub(super) fn log_kept(self, message: &Message) {
         tracing::debug!(event_id = %message.id, topic = %message.topic, "goes through the outbox");
     }
+}
+
+/// The error of an event for which the outbox has no answer in time.
+pub(super) fn unanswered(_: &Message) -> EventError {
+    timed_out()
+}
+
+/// The error of an event whose journey broke off.
+pub(super) fn abandoned(_: &Message) -> EventError {
+    timed_out()
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use marty_events::{CustomEvent, DomainEvent, OutboxTransaction, outbox::DeadLetterFilter, outbox::OutboxPool};
 use sqlx::{Database, Pool};
 
-use super::Scene;
+use super::Fixture;
 use crate::support::events::numbered;
 
 /// As a relay would, after the broker's refusals.
@@ -25,7 +25,7 @@ const KEEP: &str =
     SELECT event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding, created_at,
         attempts FROM event_outbox";
 
-impl<DB> Scene<DB>
+impl<DB> Fixture<DB>
 where
     DB: Database<Connection: OutboxTransaction>,
     OutboxPool: for<'p> From<&'p Pool<DB>>,

@@ -6,7 +6,7 @@ use marty_events::{DomainEvent, OutboxRelay, OutboxTransaction, outbox::OutboxPo
 use marty_events_tests::{topics, wait};
 use sqlx::{Database, Pool};
 
-use super::Scene;
+use super::Fixture;
 use crate::support::{
     events::numbered,
     service::{RunningRelay, config},
@@ -22,7 +22,7 @@ const EMPTY: &str = "DELETE FROM event_outbox";
 /// Gives all lanes to the relay that asks for them first.
 const FREE: &str = "UPDATE event_outbox_lanes SET owner = NULL";
 
-impl<DB> Scene<DB>
+impl<DB> Fixture<DB>
 where
     DB: Database<Connection: OutboxTransaction>,
     OutboxPool: for<'p> From<&'p Pool<DB>>,

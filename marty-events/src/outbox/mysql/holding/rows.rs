@@ -15,7 +15,7 @@ pub(super) const RELAYS: &str = "
 /// The lanes, a row each, without their marks: a heartbeat reads those that it needs when it locks the lanes.
 pub(super) const LANES: &str = "SELECT lane, term, owner, NULL AS mark FROM {lanes} ORDER BY lane";
 
-/// What a relay sees of all relays and lanes.
+/// A relay's view of all relays and lanes.
 pub(super) struct View {
     /// Whose look it is.
     pub(super) relay: String,

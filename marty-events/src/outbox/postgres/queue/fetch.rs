@@ -71,10 +71,10 @@ pub(super) const IS_LATE: &str = "
     (SELECT least(floor, {behind}) FROM ended) < seq AND seq <= {cursor} AND seq <= {late_end}
         AND (xid = ANY((SELECT xids FROM ended)::xid8[]) OR {behind} < seq AND {next_xid}::text::xid8 <= xid)";
 
-/// Where the search for late rows ends.
+/// The end of the search for late rows.
 pub(super) const LATE_END: &str = "(SELECT greatest(least(floor, {behind}), 0) + {width}::bigint FROM ended)";
 
-/// Whether a row's lane is in the set `$2`.
+/// True for a row whose lane is in the set `$2`.
 pub(super) const IS_OWN: &str = "(($2::integer >> (key_hash % 16)::integer) & 1) = 1";
 
 pub(super) const STARTED: &str = "(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint";
@@ -85,12 +85,12 @@ pub(super) const SIZE: &str = "(octet_length(headers) + octet_length(payload))";
 
 /// The columns before those of a record.
 const IS_LATE_PLACE: usize = 5;
-const AFTER_SIGHT: usize = 6;
+const AFTER_READ_POINT: usize = 6;
 
 /// The answer to a look at the outbox, before it is known whether all of it may be taken.
 struct PageRead {
     read_point: ReadPoint,
-    /// Whether all the late rows are here.
+    /// All the late rows are here.
     is_whole: bool,
     /// Up to which number they were looked for.
     late_end: i64,
@@ -121,7 +121,7 @@ impl PostgresStore {
         let (mut page, mut late, mut next, mut last_late, mut last) = (Page::default(), 0, 0, None, None);
         for row in rows {
             let is_late: bool = row.try_get(IS_LATE_PLACE).map_err(self.error("read a row"))?;
-            let seq = rows::take_in(&mut page, &row, AFTER_SIGHT, lanes).map_err(self.error("read a row"))?;
+            let seq = rows::take_in(&mut page, &row, AFTER_READ_POINT, lanes).map_err(self.error("read a row"))?;
             if is_late {
                 (late, last_late) = (late + 1, Some(seq));
             } else {

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     EventError,
     outbox::{
-        Lane,
+        lanes::Lane,
         queue::{Heartbeat, Holding, Position, count, milliseconds},
     },
 };

@@ -96,7 +96,7 @@ impl PostgresStore {
         link.end(rows, is_spoilt)
     }
 
-    /// How many rows a statement has changed, by its own answer.
+    /// The number of rows that a statement has changed, by its own answer.
     pub(super) async fn changed(&self, query: Query<'_, Postgres, PgArguments>) -> Result<u64, sqlx::Error> {
         self.row(query).await?.try_get(0).map(count)
     }

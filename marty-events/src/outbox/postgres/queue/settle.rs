@@ -14,7 +14,7 @@ use crate::outbox::{
     queue::{Refused, Settled},
 };
 
-/// How long a statement that has lanes waits for a row, in milliseconds.
+/// The longest wait of a statement that has lanes for a row, in milliseconds.
 const LOCK_TIMEOUT: &str = "250";
 
 /// The time-out is set before the first lock is taken: the lanes are joined with it.

@@ -23,12 +23,12 @@ use super::{
 };
 
 /// A database of its own with the outbox's tables.
-struct Scene {
+struct Fixture {
     pool: PgPool,
     store: PostgresStore,
 }
 
-impl Scene {
+impl Fixture {
     /// Nothing, after saying so, where there is no server.
     async fn start(test: &str) -> Option<Self> {
         let Some(admin) = std::env::var("DATABASE_URL").ok().filter(|url| url.starts_with("postgres")) else {

@@ -8,14 +8,14 @@ use super::{
     *,
 };
 
-async fn row_ids(scene: &Scene) -> Vec<RowId> {
+async fn row_ids(fixture: &Fixture) -> Vec<RowId> {
     let sql = "SELECT seq, event_id FROM event_outbox ORDER BY seq";
-    let rows: Vec<(i64, Uuid)> = sqlx::query_as(sql).fetch_all(&scene.pool).await.expect("the rows");
+    let rows: Vec<(i64, Uuid)> = sqlx::query_as(sql).fetch_all(&fixture.pool).await.expect("the rows");
     rows.into_iter().map(|(seq, event_id)| RowId { seq, event_id }).collect()
 }
 
-async fn lock(scene: &Scene, seq: i64) -> sqlx::Transaction<'static, sqlx::Postgres> {
-    let mut lock = scene.pool.begin().await.expect("a transaction");
+async fn lock(fixture: &Fixture, seq: i64) -> sqlx::Transaction<'static, sqlx::Postgres> {
+    let mut lock = fixture.pool.begin().await.expect("a transaction");
     let sql = "SELECT seq FROM event_outbox WHERE seq = $1 FOR UPDATE";
     sqlx::query(sql).bind(seq).fetch_one(&mut *lock).await.expect("a lock");
     lock
@@ -23,57 +23,57 @@ async fn lock(scene: &Scene, seq: i64) -> sqlx::Transaction<'static, sqlx::Postg
 
 #[tokio::test]
 async fn a_settlement_passes_over_a_row_that_stays_locked() {
-    let Some(scene) = Scene::start("a_settlement_passes_over_a_row_that_stays_locked").await else { return };
+    let Some(fixture) = Fixture::start("a_settlement_passes_over_a_row_that_stays_locked").await else { return };
     for keep in [false, true] {
         let relay = Uuid::now_v7();
-        let lanes = scene.beat(relay).await.lanes;
-        scene.write(5).await;
-        let rows = row_ids(&scene).await;
-        let locked = lock(&scene, rows[2].seq).await;
+        let lanes = fixture.beat(relay).await.lanes;
+        fixture.write(5).await;
+        let rows = row_ids(&fixture).await;
+        let locked = lock(&fixture, rows[2].seq).await;
         let begun = Instant::now();
-        let settled = scene.store.settle(relay, &lanes, &rows, keep).await.unwrap();
+        let settled = fixture.store.settle(relay, &lanes, &rows, keep).await.unwrap();
         assert_eq!(settled, Settled::Except(vec![rows[2].seq]));
         assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
-        assert_eq!(row_ids(&scene).await, [rows[2]]);
+        assert_eq!(row_ids(&fixture).await, [rows[2]]);
         locked.rollback().await.unwrap();
-        assert_eq!(scene.store.settle(relay, &lanes, &rows, keep).await.unwrap(), Settled::Except(vec![]));
-        assert_eq!(row_ids(&scene).await, []);
-        scene.store.leave(relay).await.unwrap();
-        assert_eq!(scene.store.settle(relay, &lanes, &rows, keep).await.unwrap(), Settled::Lost);
+        assert_eq!(fixture.store.settle(relay, &lanes, &rows, keep).await.unwrap(), Settled::Except(vec![]));
+        assert_eq!(row_ids(&fixture).await, []);
+        fixture.store.leave(relay).await.unwrap();
+        assert_eq!(fixture.store.settle(relay, &lanes, &rows, keep).await.unwrap(), Settled::Lost);
     }
-    assert_eq!(scene.number("SELECT count(*) FROM event_outbox_published").await, 5);
+    assert_eq!(fixture.number("SELECT count(*) FROM event_outbox_published").await, 5);
 }
 
 /// The lock that a settlement has on its lanes, for as long as it may last.
 #[tokio::test]
 async fn a_heartbeat_waits_for_no_settlement_and_takes_no_lane_from_it() {
-    let Some(scene) = Scene::start("a_heartbeat_waits_for_no_settlement_and_takes_no_lane_from_it").await else {
+    let Some(fixture) = Fixture::start("a_heartbeat_waits_for_no_settlement_and_takes_no_lane_from_it").await else {
         return;
     };
     let (relay, other) = (Uuid::now_v7(), Uuid::now_v7());
-    let lanes = scene.beat(relay).await.lanes;
-    scene.store.release(relay, &lanes[10..], None).await.unwrap();
-    let mut settlement = scene.pool.begin().await.unwrap();
+    let lanes = fixture.beat(relay).await.lanes;
+    fixture.store.release(relay, &lanes[10..], None).await.unwrap();
+    let mut settlement = fixture.pool.begin().await.unwrap();
     let sql = "SELECT lane FROM event_outbox_lanes WHERE lane <= 10 FOR KEY SHARE";
     sqlx::query(sql).fetch_all(&mut *settlement).await.unwrap();
     // It takes lanes, and so writes the mark of its own ones down.
-    let lanes = scene.store.heartbeat(&marked(relay, "m"), None).await.unwrap().lanes;
+    let lanes = fixture.store.heartbeat(&marked(relay, "m"), None).await.unwrap().lanes;
     assert_eq!(lanes.len(), 16);
-    assert_eq!(scene.number("SELECT count(*) FROM event_outbox_lanes WHERE mark = 'm'").await, 10);
-    scene.run("UPDATE event_outbox_relays SET expires_at = now() - interval '1 s'").await;
-    assert_eq!(numbers(&scene.beat(other).await.lanes), (11..=16).collect::<Vec<i32>>());
+    assert_eq!(fixture.number("SELECT count(*) FROM event_outbox_lanes WHERE mark = 'm'").await, 10);
+    fixture.run("UPDATE event_outbox_relays SET expires_at = now() - interval '1 s'").await;
+    assert_eq!(numbers(&fixture.beat(other).await.lanes), (11..=16).collect::<Vec<i32>>());
     settlement.rollback().await.unwrap();
-    assert_eq!(scene.beat(other).await.lanes.len(), 16);
+    assert_eq!(fixture.beat(other).await.lanes.len(), 16);
 }
 
 #[tokio::test]
 async fn refusals_and_burials_are_written_in_one_statement_that_waits_for_no_row() {
     let test = "refusals_and_burials_are_written_in_one_statement_that_waits_for_no_row";
-    let Some(scene) = Scene::start(test).await else { return };
+    let Some(fixture) = Fixture::start(test).await else { return };
     let relay = Uuid::now_v7();
-    let lanes = scene.beat(relay).await.lanes;
-    scene.write(6).await;
-    let rows = row_ids(&scene).await;
+    let lanes = fixture.beat(relay).await.lanes;
+    fixture.write(6).await;
+    let rows = row_ids(&fixture).await;
     let refused = |place: usize, is_buried| Refused {
         row: rows[place],
         attempts: i32::try_from(place).expect("small") + 2,
@@ -82,49 +82,49 @@ async fn refusals_and_burials_are_written_in_one_statement_that_waits_for_no_row
     };
     let another = Refused { row: RowId { event_id: Uuid::now_v7(), ..rows[5] }, ..refused(5, true) };
     let all = [refused(0, false), refused(1, true), refused(2, false), refused(3, true), refused(4, true), another];
-    let locks = [lock(&scene, rows[2].seq).await, lock(&scene, rows[3].seq).await];
+    let locks = [lock(&fixture, rows[2].seq).await, lock(&fixture, rows[3].seq).await];
     let begun = Instant::now();
-    let Settled::Except(mut left) = scene.store.judge(relay, &lanes, &all).await.unwrap() else { panic!("lost") };
+    let Settled::Except(mut left) = fixture.store.judge(relay, &lanes, &all).await.unwrap() else { panic!("lost") };
     left.sort_unstable();
     assert_eq!(left, [rows[2].seq, rows[3].seq]);
     assert!(begun.elapsed() < Duration::from_mins(1));
     drop(locks);
     let attempts: Vec<i32> =
-        sqlx::query_scalar("SELECT attempts FROM event_outbox ORDER BY seq").fetch_all(&scene.pool).await.unwrap();
+        sqlx::query_scalar("SELECT attempts FROM event_outbox ORDER BY seq").fetch_all(&fixture.pool).await.unwrap();
     assert_eq!(attempts, [2, 0, 0, 0], "the first, the locked ones, and the one of another event's number");
-    let dead = scene.store.dead_letters((i64::MIN, Uuid::nil()), 9).await.unwrap();
+    let dead = fixture.store.dead_letters((i64::MIN, Uuid::nil()), 9).await.unwrap();
     let dead: Vec<_> = dead.iter().map(|dead| (dead.event.seq, dead.event.attempts, dead.reason.as_str())).collect();
     assert_eq!(dead, [(rows[1].seq, 3, "reason 1"), (rows[4].seq, 6, "reason 4")]);
-    scene.run("UPDATE event_outbox_lanes SET term = term + 1").await;
-    assert_eq!(scene.store.judge(relay, &lanes, &all).await.unwrap(), Settled::Lost);
+    fixture.run("UPDATE event_outbox_lanes SET term = term + 1").await;
+    assert_eq!(fixture.store.judge(relay, &lanes, &all).await.unwrap(), Settled::Lost);
 }
 
 /// The table of lanes grew by a version of a row with every settlement, while anything held the horizon back.
 #[tokio::test]
 async fn settlements_and_heartbeats_leave_the_lanes_as_they_are() {
-    let Some(scene) = Scene::start("settlements_and_heartbeats_leave_the_lanes_as_they_are").await else { return };
+    let Some(fixture) = Fixture::start("settlements_and_heartbeats_leave_the_lanes_as_they_are").await else { return };
     let relay = Uuid::now_v7();
-    let lanes = scene.beat(relay).await.lanes;
+    let lanes = fixture.beat(relay).await.lanes;
     let versions = "SELECT sum(hashtext(ctid::text || xmin::text))::bigint FROM event_outbox_lanes";
-    let before = scene.number(versions).await;
+    let before = fixture.number(versions).await;
     for number in 0..50 {
-        scene.write(1).await;
-        let rows = row_ids(&scene).await;
-        assert_eq!(scene.store.settle(relay, &lanes[..1], &rows, false).await.unwrap(), Settled::Except(vec![]));
+        fixture.write(1).await;
+        let rows = row_ids(&fixture).await;
+        assert_eq!(fixture.store.settle(relay, &lanes[..1], &rows, false).await.unwrap(), Settled::Except(vec![]));
         let beat = Heartbeat { tally: Tally { recorded: number, settled: 1 }, ..marked(relay, &number.to_string()) };
-        scene.store.heartbeat(&beat, None).await.unwrap();
+        fixture.store.heartbeat(&beat, None).await.unwrap();
     }
-    assert_eq!(scene.number(versions).await, before);
-    assert_eq!(scene.store.stats().await.unwrap().published, 50);
+    assert_eq!(fixture.number(versions).await, before);
+    assert_eq!(fixture.store.stats().await.unwrap().published, 50);
 }
 
 #[tokio::test]
 async fn a_sequence_that_draws_in_batches_is_named() {
-    let Some(scene) = Scene::start("a_sequence_that_draws_in_batches_is_named").await else { return };
-    scene.store.validate().await.unwrap();
-    scene.run("ALTER TABLE event_outbox ALTER COLUMN seq SET CACHE 20").await;
-    let error = scene.store.validate().await.unwrap_err().to_string();
+    let Some(fixture) = Fixture::start("a_sequence_that_draws_in_batches_is_named").await else { return };
+    fixture.store.validate().await.unwrap();
+    fixture.run("ALTER TABLE event_outbox ALTER COLUMN seq SET CACHE 20").await;
+    let error = fixture.store.validate().await.unwrap_err().to_string();
     assert!(error.ends_with("come in batches of 20; run `ALTER SEQUENCE event_outbox_seq_seq CACHE 1`"), "{error}");
-    scene.run("ALTER SEQUENCE event_outbox_seq_seq CACHE 1").await;
-    scene.store.validate().await.unwrap();
+    fixture.run("ALTER SEQUENCE event_outbox_seq_seq CACHE 1").await;
+    fixture.store.validate().await.unwrap();
 }

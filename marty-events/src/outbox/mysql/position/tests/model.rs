@@ -141,7 +141,7 @@ impl Model {
         }
     }
 
-    /// Of its own rows, all whose commit came before this one's insert are gone, or were seen before.
+    /// Fails unless all its own rows whose commit came before this one's insert are gone, or were seen before.
     fn see(&mut self, number: i64) {
         let inserted = self.rows[&number].inserted;
         if self.rows[&number].is_own {

@@ -34,7 +34,7 @@ impl Kind {
     }
 }
 
-pub(crate) struct Scene {
+pub(crate) struct Fixture {
     pub(crate) kind: Kind,
     pub(crate) pool: OutboxPool,
     pub(crate) url: String,
@@ -66,14 +66,14 @@ pub(crate) fn config(brokers: &str, prefix: &str) -> EventConfig {
     config.build().expect("a configuration")
 }
 
-impl Scene {
+impl Fixture {
     /// Nothing, after reporting `test` as skipped, where a server is missing.
     pub(crate) async fn new(test: &str, kind: Kind) -> Option<Self> {
         let brokers = servers::kafka(test)?;
         Self::with_brokers(test, kind, &brokers).await
     }
 
-    /// A scene with these brokers; its topic of healthy events is made here.
+    /// A fixture with these brokers; its topic of healthy events is made here.
     pub(crate) async fn with_brokers(test: &str, kind: Kind, brokers: &str) -> Option<Self> {
         let (pool, url) = match kind {
             Kind::Postgres => {
@@ -91,7 +91,7 @@ impl Scene {
         Some(Self::of(kind, pool, url, brokers, prefix, &[(healthy, PARTITIONS)]))
     }
 
-    /// A scene of a PostgreSQL database on the server of this administrative URL.
+    /// A fixture of a PostgreSQL database on the server of this administrative URL.
     pub(crate) async fn on_postgres(admin: String, brokers: &str) -> Self {
         let database = TestDatabase::create_on(admin).await;
         let prefix = kafka::prefix();
@@ -100,7 +100,7 @@ impl Scene {
         Self::of(Kind::Postgres, database.pool.into(), database.url, brokers, prefix, &[(healthy, PARTITIONS)])
     }
 
-    /// A scene of topics that are there already.
+    /// A fixture of topics that are there already.
     pub(crate) fn of(
         kind: Kind,
         pool: OutboxPool,
