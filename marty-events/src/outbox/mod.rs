@@ -7,7 +7,6 @@
 
 mod append;
 mod encoding;
-mod filter;
 mod inspect;
 mod lanes;
 #[cfg(test)]
@@ -17,14 +16,14 @@ mod migrations;
 pub(crate) mod mysql;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
+mod query;
 mod queue;
 mod queued_row;
 mod repository;
 mod row;
+mod rows;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
-#[cfg(any(feature = "mysql", feature = "sqlite"))]
-mod text_rows;
 mod wake;
 
 pub(crate) use crate::database::Fault;
@@ -37,9 +36,9 @@ pub use crate::database::{InvalidTable, OutboxConnection, OutboxPool, OutboxTabl
 pub(crate) use append::Appender;
 #[cfg(test)]
 pub(crate) use encoding::HeaderText;
-pub use filter::{DeadLetterFilter, DeadLetterPlace};
 pub(crate) use lanes::Lane;
 pub use migrations::{migrate, migrate_table};
+pub use query::{CleanupOptions, DeadLetterPlace, DeadLetterQuery, InvalidPlace};
 pub(crate) use queue::{
     Heartbeat, Holding, LONGEST_TIME, Number, Page, Position, Queue, Refused, Settled, Tally, Unreadable,
 };
