@@ -104,7 +104,7 @@ fn topic_prefix(reader: &mut Reader<'_>) -> String {
 fn domain_topic(reader: &mut Reader<'_>) -> TopicPattern {
     let name = "EVENT_DOMAIN_TOPIC";
     let Some(pattern) = reader.optional(name) else { return TopicPattern::default() };
-    TopicPattern::parse(pattern).unwrap_or_else(|problem| {
+    pattern.parse::<TopicPattern>().unwrap_or_else(|problem| {
         reader.fault(name, &problem, "write for example {service}.{aggregate}");
         TopicPattern::default()
     })
