@@ -37,11 +37,10 @@ impl Output {
 
     /// Writes an answer, or one line of a stream, at once: its JSON on one line, or its text.
     pub(crate) fn answer(self, answer: &(impl Serialize + Display)) -> Result<()> {
-        let mut text = if self.json {
-            plain::json(&serde_json::to_string(answer).map_err(io::Error::other)?)
-        } else {
-            answer.to_string()
-        };
+        if self.json {
+            return object(answer);
+        }
+        let mut text = answer.to_string();
         if !text.ends_with('\n') {
             text.push('\n');
         }
@@ -73,6 +72,12 @@ impl Output {
             eprintln!("  {} {}", style("what to do:").for_stderr().bold(), plain::lines(advice));
         }
     }
+}
+
+/// Writes JSON on one line.
+pub(crate) fn object(answer: &impl Serialize) -> Result<()> {
+    let text = plain::json(&serde_json::to_string(answer).map_err(io::Error::other)?);
+    write(format!("{text}\n").as_bytes())
 }
 
 /// Writes to standard output. It fails where the reader has gone.

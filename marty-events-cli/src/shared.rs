@@ -27,6 +27,6 @@ impl Shared {
     }
 
     pub(crate) fn table(&self) -> Result<OutboxTable> {
-        Ok(self.table_name().map_or_else(|| Ok(OutboxTable::default()), OutboxTable::parse)?)
+        Ok(self.table_name().map_or_else(|| Ok(OutboxTable::default()), str::parse)?)
     }
 }

@@ -121,7 +121,7 @@ async fn a_database_url_that_cannot_be_read_is_reported() {
 
 #[test]
 fn a_table_name_that_is_none_is_refused() {
-    let error = OutboxTable::parse("outbox; DROP TABLE users").unwrap_err();
+    let error = "outbox; DROP TABLE users".parse::<OutboxTable>().unwrap_err();
     assert_eq!(error.to_string(), "`outbox; DROP TABLE users` is not a table name: `;` is not a letter, digit or `_`");
 }
 

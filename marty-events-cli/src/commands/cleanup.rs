@@ -1,7 +1,10 @@
 use std::{fmt, time::Duration};
 
 use clap::Args;
-use marty_events::CancellationToken;
+use marty_events::{
+    CancellationToken,
+    outbox::{CleanupOptions, DeadLetterQuery},
+};
 use serde::Serialize;
 
 use crate::{
@@ -63,15 +66,16 @@ async fn dead_letters(
     arguments: &CleanupArguments,
     stop: &CancellationToken,
 ) -> Result<Done> {
-    let filter = marty_events::outbox::DeadLetterFilter::default().older_than(age);
-    let total = outbox.repository.count_dead_letters(&filter).await?;
+    let query = DeadLetterQuery::default().older_than(age);
+    let total = outbox.repository.count_dead_letters(&query).await?;
     if 0 < total {
         let question = format!("Delete {total} dead letters that died more than {} ago, for good?", in_words(age));
         // The command line states the age, so a scheduled job needs no `--yes`.
         confirm(&question, arguments.yes, true)?;
     }
+    let options = CleanupOptions::older_than(age).limit(arguments.batch_size);
     in_steps("deleting dead letters", total, stop, async || {
-        let deleted = outbox.repository.cleanup_some(age, arguments.batch_size).await?;
+        let deleted = outbox.repository.cleanup(options).await?;
         Ok((0 < deleted).then_some(deleted))
     })
     .await

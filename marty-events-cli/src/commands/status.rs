@@ -1,9 +1,7 @@
 use std::fmt;
 
-use jiff::Timestamp;
-use marty_events::outbox::RelayStatus;
+use marty_events::outbox::{OutboxStats, RelayStatus};
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::{
     database::Outbox,
@@ -16,52 +14,26 @@ use crate::{
 
 #[derive(Serialize)]
 struct Status {
-    pending: u64,
-    oldest_pending_seconds: Option<f64>,
-    dead: u64,
-    published: u64,
-    relays: Vec<Relay>,
+    #[serde(flatten)]
+    stats: OutboxStats,
+    relays: Vec<RelayStatus>,
     /// Lanes that no relay delivers at the moment.
     unowned_lanes: Vec<i32>,
-}
-
-#[derive(Serialize)]
-struct Relay {
-    #[serde(rename = "relay")]
-    id: Uuid,
-    started_at: Timestamp,
-    is_alive: bool,
-    lanes: Vec<i32>,
 }
 
 pub(crate) async fn run(shared: &Shared, output: Output) -> Result<Exit> {
     let outbox = Outbox::reached(shared).await?.repository;
     let stats = outbox.stats().await?;
     let relays = outbox.relays().await?;
-    output.answer(&Status {
-        pending: stats.pending,
-        oldest_pending_seconds: stats.oldest_pending_age.map(|age| age.as_secs_f64()),
-        dead: stats.dead,
-        published: stats.published,
-        unowned_lanes: unowned(&relays),
-        relays: relays.into_iter().map(Relay::from).collect(),
-    })?;
+    output.answer(&Status { stats, unowned_lanes: unowned(&relays), relays })?;
     Ok(Exit::Done)
-}
-
-impl From<RelayStatus> for Relay {
-    fn from(relay: RelayStatus) -> Self {
-        Self { id: relay.relay, started_at: relay.started_at, is_alive: relay.is_alive, lanes: relay.lanes }
-    }
 }
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let oldest = self.oldest_pending_seconds.map_or_else(|| "-".to_owned(), |age| format!("{age:.1} s"));
-        writeln!(f, "pending    {}", self.pending)?;
-        writeln!(f, "oldest     {oldest}")?;
-        writeln!(f, "dead       {}", self.dead)?;
-        writeln!(f, "published  {}", self.published)?;
+        let OutboxStats { pending, oldest_pending_age, dead, published, .. } = self.stats;
+        let oldest = oldest_pending_age.map_or_else(|| "-".to_owned(), |age| format!("{:.1} s", age.as_secs_f64()));
+        writeln!(f, "pending    {pending}\noldest     {oldest}\ndead       {dead}\npublished  {published}")?;
         if self.relays.is_empty() {
             return writeln!(f, "relays     none");
         }
@@ -74,7 +46,7 @@ impl fmt::Display for Status {
                 (true, true) => "standing by",
                 (true, false) => "working",
             };
-            [relay.id.to_string(), relay.started_at.to_string(), state.to_owned(), ranges(&relay.lanes)]
+            [relay.relay.to_string(), relay.started_at.to_string(), state.to_owned(), ranges(&relay.lanes)]
         });
         write!(f, "\n{}", table(["RELAY", "STARTED", "STATE", "LANES"], rows))
     }

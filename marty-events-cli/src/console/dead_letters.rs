@@ -1,6 +1,6 @@
 //! The dead letters: a list in pages, a page for each, and a page for its payload.
 
-use std::{net::SocketAddr, str::FromStr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Extension, Router,
@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use marty_events::outbox::DeadLetter;
+use marty_events::outbox::{DeadLetter, DeadLetterPlace, DeadLetterQuery};
 use maud::{Markup, html};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::plain::{block, plain};
 
-/// Dead letters a page. The read fetches their payloads too, up to 1 MB each.
+/// Dead letters a page.
 const PAGE: u32 = 25;
 
 pub(super) fn routes(is_read_only: bool) -> Router<Arc<Console>> {
@@ -37,30 +37,8 @@ pub(super) fn routes(is_read_only: bool) -> Router<Arc<Console>> {
 
 #[derive(Deserialize)]
 struct Place {
-    after: Option<Cursor>,
-}
-
-/// The last dead letter of a page, by number and id: `12.0197..`.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct Cursor(i64, Uuid);
-
-impl FromStr for Cursor {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let shape = "a number, a dot and an id";
-        let (seq, id) = text.split_once('.').ok_or(shape)?;
-        Ok(Self(seq.parse().map_err(|_| shape)?, id.parse().map_err(|_| shape)?))
-    }
-}
-
-impl TryFrom<String> for Cursor {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
+    /// The last dead letter of the page before.
+    after: Option<DeadLetterPlace>,
 }
 
 async fn list(
@@ -69,9 +47,12 @@ async fn list(
     Query(place): Query<Place>,
 ) -> Result<Page, Failure> {
     let is_first = place.after.is_none();
-    let Cursor(seq, id) = place.after.unwrap_or(Cursor(i64::MIN, Uuid::nil()));
     // One more than a page holds shows that there is another page.
-    let mut found = within(console.repository.dead_letters_after(seq, id, PAGE + 1)).await?;
+    let mut query = DeadLetterQuery::from(PAGE + 1).without_payload();
+    if let Some(last) = place.after {
+        query = query.after(last);
+    }
+    let mut found = within(console.repository.dead_letters(query)).await?;
     let is_last = found.len() <= PAGE as usize;
     found.truncate(PAGE as usize);
     let body = html! {
@@ -83,7 +64,7 @@ async fn list(
         nav.pages aria-label="More dead letters" {
             @if !is_first { a href="/dead-letters" { "First page" } }
             @if let Some(last) = found.last().filter(|_| !is_last) {
-                a rel="next" href={ "/dead-letters?after=" (last.event.seq) "." (last.event.event_id) } { "Next page" }
+                a rel="next" href={ "/dead-letters?after=" (last.place()) } { "Next page" }
             }
         }
     };

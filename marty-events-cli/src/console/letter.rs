@@ -25,7 +25,7 @@ pub(super) fn facts(dead: &DeadLetter) -> Markup {
             dt { "Written" } dd { (page::time(event.created_at)) }
             dt { "Given up" } dd { (page::time(dead.died_at)) }
             @if let Some(problem) = &dead.problem { dt { "Problem" } dd.reason { bdi { (unread(problem)) } } }
-            dt { "Payload" } dd { (event.payload.len()) " bytes" }
+            dt { "Payload" } dd { (event.payload_bytes) " bytes" }
         }
     }
 }

@@ -104,7 +104,7 @@ fn topic_prefix(reader: &mut Reader<'_>) -> String {
 fn domain_topic(reader: &mut Reader<'_>) -> TopicPattern {
     let name = "EVENT_DOMAIN_TOPIC";
     let Some(pattern) = reader.optional(name) else { return TopicPattern::default() };
-    TopicPattern::parse(pattern).unwrap_or_else(|problem| {
+    pattern.parse::<TopicPattern>().unwrap_or_else(|problem| {
         reader.fault(name, &problem, "write for example {service}.{aggregate}");
         TopicPattern::default()
     })
@@ -114,7 +114,7 @@ fn domain_topic(reader: &mut Reader<'_>) -> TopicPattern {
 fn outbox_table(reader: &mut Reader<'_>) -> OutboxTable {
     let name = "EVENT_OUTBOX_TABLE";
     let Some(table) = reader.optional(name) else { return OutboxTable::default() };
-    OutboxTable::parse(table).unwrap_or_else(|problem| {
+    table.parse::<OutboxTable>().unwrap_or_else(|problem| {
         reader.fault(name, &problem.to_string(), "write table or schema.table");
         OutboxTable::default()
     })

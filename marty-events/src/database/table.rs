@@ -1,9 +1,18 @@
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// The name of the outbox table, `event_outbox` unless configured; may be schema-qualified.
 ///
 /// The other tables are named after it: `{table}_dead_letters`, `{table}_published`, `{table}_lanes`, `{table}_relays`,
 /// `{table}_migrations`.
+///
+/// A text `table` or `schema.table` is read as one, where each name is a letter or `_`, then letters, digits and `_`:
+///
+/// ```
+/// use marty_events::outbox::{InvalidTable, OutboxTable};
+///
+/// let table: OutboxTable = "ledger.events".parse()?;
+/// # Ok::<_, InvalidTable>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxTable {
     schema: Option<String>,
@@ -23,24 +32,6 @@ pub struct InvalidTable {
 }
 
 impl OutboxTable {
-    /// Reads `table` or `schema.table`, each a plain identifier: a letter or `_`, then letters, digits and `_`.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidTable`] with the reason.
-    pub fn parse(text: &str) -> Result<Self, InvalidTable> {
-        let invalid = |problem: String| InvalidTable { text: text.to_owned(), problem };
-        let (schema, name) = match text.split_once('.') {
-            Some((schema, name)) => (Some(schema), name),
-            None => (None, text),
-        };
-        if let Some(schema) = schema {
-            check(schema, LONGEST_SCHEMA).map_err(invalid)?;
-        }
-        check(name, LONGEST_NAME).map_err(invalid)?;
-        Ok(Self { schema: schema.map(str::to_owned), name: name.to_owned() })
-    }
-
     pub(crate) fn schema(&self) -> Option<&str> {
         self.schema.as_deref()
     }
@@ -62,6 +53,39 @@ fn check(identifier: &str, longest: usize) -> Result<(), String> {
         return Err(format!("{} letters are too many; {longest} are allowed", identifier.len()));
     }
     Ok(())
+}
+
+impl FromStr for OutboxTable {
+    type Err = InvalidTable;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTable> {
+        let invalid = |problem: String| InvalidTable { text: text.to_owned(), problem };
+        let (schema, name) = match text.split_once('.') {
+            Some((schema, name)) => (Some(schema), name),
+            None => (None, text),
+        };
+        if let Some(schema) = schema {
+            check(schema, LONGEST_SCHEMA).map_err(invalid)?;
+        }
+        check(name, LONGEST_NAME).map_err(invalid)?;
+        Ok(Self { schema: schema.map(str::to_owned), name: name.to_owned() })
+    }
+}
+
+impl TryFrom<&str> for OutboxTable {
+    type Error = InvalidTable;
+
+    fn try_from(text: &str) -> Result<Self, InvalidTable> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for OutboxTable {
+    type Error = InvalidTable;
+
+    fn try_from(text: String) -> Result<Self, InvalidTable> {
+        text.parse()
+    }
 }
 
 impl Default for OutboxTable {

@@ -20,7 +20,7 @@ fn source() -> Source {
 fn no_other_event_stands_among_those_that_are_taken_for_evidence() {
     let by_aggregate = Source {
         service_name: "Audit".to_owned(),
-        domain_topic: TopicPattern::parse("{service}.{aggregate}").expect("a pattern"),
+        domain_topic: "{service}.{aggregate}".parse().expect("a pattern"),
         ..source()
     };
     let refused = |source: &Source, event: Event| {

@@ -32,30 +32,6 @@ impl Default for TopicPattern {
 }
 
 impl TopicPattern {
-    /// Reads a pattern. The error says why it is refused, and which patterns are accepted.
-    #[cfg(feature = "_publisher")]
-    pub(crate) fn parse(pattern: &str) -> Result<Self, String> {
-        let pieces = pieces(pattern);
-        let mut literals = pieces.iter().filter_map(|piece| match piece {
-            Piece::Literal(text) => Some(text),
-            _ => None,
-        });
-        if literals.clone().any(|text| text.contains(['{', '}'])) {
-            let names: Vec<&str> = PLACEHOLDERS.iter().map(|(name, _)| *name).collect();
-            return Err(format!("the placeholders are {}", names.join(", ")));
-        }
-        if !pieces.contains(&Piece::Aggregate) {
-            return Err("it must contain {aggregate}, or the events of all aggregates would share one topic".to_owned());
-        }
-        if let Some(refused) = literals.find_map(|text| text.chars().find(|&letter| !is_letter(letter))) {
-            return Err(format!("`{refused}` is not one of the letters of a Kafka topic (a-z A-Z 0-9 . _ -)"));
-        }
-        if has_gap(pattern) {
-            return Err(GAP.to_owned());
-        }
-        Ok(Self(pieces))
-    }
-
     pub(crate) fn domain(
         &self,
         prefix: &str,
@@ -81,6 +57,34 @@ impl TopicPattern {
         // A topic's letters are ASCII.
         topic.make_ascii_lowercase();
         not_of_another_kind(prefix, topic)
+    }
+}
+
+#[cfg(feature = "_publisher")]
+impl std::str::FromStr for TopicPattern {
+    /// The error says why the pattern is refused, and which patterns are accepted.
+    type Err = String;
+
+    fn from_str(pattern: &str) -> Result<Self, String> {
+        let pieces = pieces(pattern);
+        let mut literals = pieces.iter().filter_map(|piece| match piece {
+            Piece::Literal(text) => Some(text),
+            _ => None,
+        });
+        if literals.clone().any(|text| text.contains(['{', '}'])) {
+            let names: Vec<&str> = PLACEHOLDERS.iter().map(|(name, _)| *name).collect();
+            return Err(format!("the placeholders are {}", names.join(", ")));
+        }
+        if !pieces.contains(&Piece::Aggregate) {
+            return Err("it must contain {aggregate}, or the events of all aggregates would share one topic".to_owned());
+        }
+        if let Some(refused) = literals.find_map(|text| text.chars().find(|&letter| !is_letter(letter))) {
+            return Err(format!("`{refused}` is not one of the letters of a Kafka topic (a-z A-Z 0-9 . _ -)"));
+        }
+        if has_gap(pattern) {
+            return Err(GAP.to_owned());
+        }
+        Ok(Self(pieces))
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod append;
 mod encoding;
-mod filter;
 mod inspect;
 mod lanes;
 #[cfg(test)]
@@ -12,16 +11,16 @@ mod migrations;
 pub(crate) mod mysql;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
+mod query;
 #[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "a relay asks for it, and needs the Kafka client"))]
 mod queue;
 #[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "a relay asks for it, and needs the Kafka client"))]
 mod queued_row;
 mod repository;
 mod row;
+mod rows;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
-#[cfg(any(feature = "mysql", feature = "sqlite"))]
-mod text_rows;
 #[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "a relay asks for it, and needs the Kafka client"))]
 mod wake;
 
@@ -35,10 +34,10 @@ pub use crate::database::{InvalidTable, OutboxConnection, OutboxPool, OutboxTabl
 pub(crate) use append::Appender;
 #[cfg(all(test, feature = "kafka"))]
 pub(crate) use encoding::HeaderText;
-pub use filter::{DeadLetterFilter, DeadLetterPlace};
 #[cfg(feature = "kafka")]
 pub(crate) use lanes::Lane;
 pub use migrations::{migrate, migrate_table};
+pub use query::{CleanupOptions, DeadLetterPlace, DeadLetterQuery, InvalidPlace};
 #[cfg(feature = "kafka")]
 pub(crate) use queue::{
     Heartbeat, Holding, LONGEST_TIME, Number, Page, Position, Queue, Refused, Settled, Tally, Unreadable,

@@ -1,15 +1,12 @@
 mod tools;
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
 
 use super::{
-    Appender, DeadLetter, OutboxPool, OutboxStats, OutboxTable, PendingEvent, RelayStatus, inspect::Inspect,
-    queue::Queue,
+    Appender, CleanupOptions, DeadLetter, DeadLetterQuery, OutboxPool, OutboxStats, OutboxTable, PendingEvent,
+    RelayStatus, inspect::Inspect, queue::Queue,
 };
 use crate::{EventError, event::envelope::Message};
 
@@ -85,23 +82,29 @@ impl OutboxRepository {
 
     /// The oldest `limit` events that wait.
     pub async fn pending(&self, limit: u32) -> Result<Vec<PendingEvent>, EventError> {
-        on_store!(&self.pool, self.table, store => store.pending(limit.into()).await)
+        on_store!(&self.pool, self.table, store => store.pending(i64::MIN, limit).await)
     }
 
-    /// The first `limit` dead letters, in the order in which they were written.
-    pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, EventError> {
-        self.dead_letters_after(i64::MIN, Uuid::nil(), limit).await
-    }
-
-    /// The next `limit` dead letters after the one with this number and this id, in the same order; that one need not be
-    /// there any more.
-    pub async fn dead_letters_after(
-        &self,
-        seq: i64,
-        event_id: Uuid,
-        limit: u32,
-    ) -> Result<Vec<DeadLetter>, EventError> {
-        on_store!(&self.pool, self.table, store => store.dead_letters((seq, event_id), limit.into()).await)
+    /// The dead letters that a query means, in the order in which the events were written. A number is a query: so many of the
+    /// first ones. With [`without_payload`](DeadLetterQuery::without_payload) and [`after`](DeadLetterQuery::after), work on more
+    /// of them than memory should hold goes in steps:
+    ///
+    /// ```no_run
+    /// # async fn example(outbox: marty_events::OutboxRepository) -> Result<(), marty_events::EventError> {
+    /// use marty_events::outbox::DeadLetterQuery;
+    ///
+    /// let mut query = DeadLetterQuery::from(500).topic("marty.users.user.created").without_payload();
+    /// loop {
+    ///     let letters = outbox.dead_letters(query.clone()).await?;
+    ///     let Some(last) = letters.last() else { break };
+    ///     query = query.after(last.place());
+    ///     outbox.requeue(&letters.iter().map(|letter| letter.event.event_id).collect::<Vec<_>>()).await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn dead_letters(&self, query: impl Into<DeadLetterQuery>) -> Result<Vec<DeadLetter>, EventError> {
+        let query = query.into();
+        on_store!(&self.pool, self.table, store => store.dead_letters(&query).await)
     }
 
     /// The dead letter of this event, if there is one.
@@ -127,10 +130,13 @@ impl OutboxRepository {
         on_store!(&self.pool, self.table, store => store.discard(ids).await)
     }
 
-    /// Deletes the dead letters that died longer ago than `age`, in one statement; answers how many there were. Delivered
-    /// events need no cleaning unless they are kept: the relay deletes their rows.
-    pub async fn cleanup(&self, age: Duration) -> Result<u64, EventError> {
-        on_store!(&self.pool, self.table, store => store.cleanup(age, i64::MAX).await)
+    /// Deletes the dead letters that died longer ago than an age, in one statement; answers how many there were. A [`Duration`]
+    /// is an age without a limit. Delivered events need no cleaning unless they are kept: the relay deletes their rows.
+    ///
+    /// [`Duration`]: std::time::Duration
+    pub async fn cleanup(&self, options: impl Into<CleanupOptions>) -> Result<u64, EventError> {
+        let CleanupOptions { age, limit } = options.into();
+        on_store!(&self.pool, self.table, store => store.cleanup(age, limit.map_or(i64::MAX, i64::from)).await)
     }
 
     /// Empties dead letters of their payloads and headers, for the sake of the personal data in them; answers how many

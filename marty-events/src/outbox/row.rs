@@ -3,11 +3,13 @@
 use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::{
     encoding::{EMPTIED, ENCODING, newer, no_headers},
     lanes::lane_of,
+    queue::count,
 };
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 use super::{
@@ -17,7 +19,10 @@ use super::{
 use crate::EventError;
 
 /// An event that waits in the outbox.
-#[derive(Clone, PartialEq, Eq)]
+///
+/// Neither `Debug` nor `Serialize` shows the headers and the payload, which may hold personal data: answers and logs are no
+/// place for them. A program that must show them writes the two fields itself.
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PendingEvent {
     /// Its place in the outbox.
@@ -35,9 +40,13 @@ pub struct PendingEvent {
     /// The lane that it goes by, 1 to 16: what relays share their work by.
     pub lane: i32,
     /// The record's headers.
+    #[serde(skip)]
     pub headers: Vec<(String, String)>,
     /// The record's value.
+    #[serde(skip)]
     pub payload: Vec<u8>,
+    /// The size of the record's value.
+    pub payload_bytes: u64,
     /// When it was written, by the database's clock.
     pub created_at: Timestamp,
     /// How often the broker has refused it.
@@ -45,10 +54,13 @@ pub struct PendingEvent {
 }
 
 /// An event that the broker refused for good.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// `Serialize` writes the event's fields beside the letter's own, as [`PendingEvent`] does: without headers and payload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct DeadLetter {
     /// The event as it stood in the outbox.
+    #[serde(flatten)]
     pub event: PendingEvent,
     /// Why the broker refused it last.
     pub reason: String,
@@ -56,16 +68,20 @@ pub struct DeadLetter {
     pub died_at: Timestamp,
     /// What of it this version cannot read, if there is anything: then it has no headers here, or a time as far away as there
     /// is one. It can be requeued and discarded all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// Payload and headers were [emptied](crate::OutboxRepository::redact). It can be discarded, and requeued no more.
+    pub redacted: bool,
 }
 
 /// How the outbox stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct OutboxStats {
     /// Events that wait.
     pub pending: u64,
-    /// How long the oldest of them has waited, by the database's clock.
+    /// How long the oldest of them has waited, by the database's clock. Its JSON is `oldest_pending_seconds`, a fraction.
+    #[serde(rename = "oldest_pending_seconds", serialize_with = "in_seconds")]
     pub oldest_pending_age: Option<Duration>,
     /// Events that the broker refused for good.
     pub dead: u64,
@@ -74,7 +90,7 @@ pub struct OutboxStats {
 }
 
 /// A relay that works, stands by, or has gone silent within the last hour.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RelayStatus {
     /// Its id, which is in its log lines.
@@ -88,17 +104,10 @@ pub struct RelayStatus {
 }
 
 impl OutboxStats {
-    /// The counts by the names of their columns; the oldest age in milliseconds.
-    pub(crate) fn gather(
-        number: impl Fn(&str) -> Result<u64, EventError>,
-        oldest_age: Option<u64>,
-    ) -> Result<Self, EventError> {
-        Ok(Self {
-            pending: number("pending")?,
-            oldest_pending_age: oldest_age.map(Duration::from_millis),
-            dead: number("dead")?,
-            published: number("published")?,
-        })
+    /// The counts of a row; the oldest age in milliseconds.
+    pub(crate) fn new(pending: i64, oldest_age: Option<i64>, dead: i64, published: i64) -> Self {
+        let oldest_pending_age = oldest_age.map(|age| Duration::from_millis(count(age)));
+        Self { pending: count(pending), oldest_pending_age, dead: count(dead), published: count(published) }
     }
 }
 
@@ -116,7 +125,6 @@ impl RelayStatus {
     }
 }
 
-/// Leaves the payload out: it may hold personal data, and `Debug` ends up in logs.
 impl fmt::Debug for PendingEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PendingEvent")
@@ -125,7 +133,7 @@ impl fmt::Debug for PendingEvent {
             .field("event_type", &self.event_type)
             .field("topic", &self.topic)
             .field("attempts", &self.attempts)
-            .field("payload_bytes", &self.payload.len())
+            .field("payload_bytes", &self.payload_bytes)
             .finish_non_exhaustive()
     }
 }
@@ -176,10 +184,12 @@ impl Columns {
     }
 
     /// One that cannot be read must not hide the others.
-    pub(crate) fn dead_letter(self, reason: String, died_at: i64) -> DeadLetter {
+    pub(crate) fn dead_letter(self, payload_bytes: i64, reason: String, died_at: i64) -> DeadLetter {
+        let redacted = self.encoding == EMPTIED;
         let (event, problem) = self.read();
+        let event = PendingEvent { payload_bytes: count(payload_bytes), ..event };
         let (died_at, no_time) = nearest(died_at);
-        DeadLetter { event, reason, died_at, problem: problem.or(no_time) }
+        DeadLetter { event, reason, died_at, problem: problem.or(no_time), redacted }
     }
 
     /// The event, and what cannot be read of it.
@@ -203,12 +213,18 @@ impl Columns {
             ordering_key: self.ordering_key,
             lane: lane_of(self.key_hash),
             headers,
+            payload_bytes: self.payload.len() as u64,
             payload: self.payload,
             created_at,
             attempts: self.attempts,
         };
         (event, problem)
     }
+}
+
+#[expect(clippy::ref_option, reason = "serde hands a reference to the field")]
+fn in_seconds<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    age.map(|age| age.as_secs_f64()).serialize(serializer)
 }
 
 /// The time, or the nearest one that there is and why.

@@ -14,7 +14,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use marty_events::{
     DomainEvent, EventError, EventOrdering, EventPublisher, OutboxRelay, OutboxRepository, OutboxTransaction,
-    outbox::{OutboxPool, OutboxTable, migrate_table},
+    outbox::{DeadLetterQuery, OutboxPool, OutboxTable, migrate_table},
 };
 use marty_events_tests::{
     database::TestDatabase,
@@ -216,9 +216,9 @@ where
         let first = self.outbox.dead_letter(ids[0]).await.expect("a look").expect("it is there");
         assert!(dead.contains(&first) && first.event.event_id == ids[0], "{first:?}");
         assert_eq!(self.outbox.dead_letter(uuid::Uuid::nil()).await.expect("a look"), None);
-        let (mut paged, mut last) = (Vec::new(), (i64::MIN, uuid::Uuid::nil()));
-        while let [next] = self.outbox.dead_letters_after(last.0, last.1, 1).await.expect("a page").as_slice() {
-            last = (next.event.seq, next.event.event_id);
+        let (mut paged, mut query) = (Vec::new(), DeadLetterQuery::from(1));
+        while let [next] = self.outbox.dead_letters(query.clone()).await.expect("a page").as_slice() {
+            query = query.after(next.place());
             paged.push(next.clone());
         }
         assert_eq!(paged, dead, "page by page, each once");
@@ -248,7 +248,7 @@ where
         assert_eq!(self.outbox.stats().await.expect("the counts").pending, 10_000);
         self.outbox.validate().await.expect("the tables are there");
 
-        let elsewhere = OutboxTable::parse("elsewhere").expect("a name");
+        let elsewhere: OutboxTable = "elsewhere".parse().expect("a name");
         let other = OutboxRepository::new(&self.pool).table(elsewhere.clone());
         let error = other.validate().await.expect_err("no such tables");
         assert!(matches!(error, EventError::OutboxTableMissing { .. }), "{error:?}");

@@ -95,7 +95,7 @@ async fn tables_that_the_shipped_sql_made_by_hand_are_taken_over() {
         for text in &POSTGRES[..by_hand] {
             run(&database.pool, &text.replace("event_outbox", &name)).await;
         }
-        let table = OutboxTable::parse(&name).unwrap();
+        let table: OutboxTable = name.parse().unwrap();
         for _ in 0..2 {
             migrate_table(&database.pool, &table).await.unwrap();
         }
@@ -108,7 +108,7 @@ async fn tables_that_the_shipped_sql_made_by_hand_are_taken_over() {
             let sql = AssertSqlSafe(text.replace("event_outbox", &name));
             sqlx::raw_sql(sql).execute(&pool).await.unwrap();
         }
-        let table = OutboxTable::parse(&name).unwrap();
+        let table: OutboxTable = name.parse().unwrap();
         for _ in 0..2 {
             migrate_table(&pool, &table).await.unwrap();
         }
@@ -120,7 +120,7 @@ async fn tables_that_the_shipped_sql_made_by_hand_are_taken_over() {
         for text in &MYSQL[..by_hand] {
             run_in_mariadb(&database.pool, &text.replace("event_outbox", &name)).await;
         }
-        let table = OutboxTable::parse(&name).unwrap();
+        let table: OutboxTable = name.parse().unwrap();
         for _ in 0..2 {
             migrate_table(&database.pool, &table).await.unwrap();
         }

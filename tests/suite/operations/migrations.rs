@@ -59,7 +59,7 @@ async fn an_outbox_of_the_first_version_is_brought_up_to_date_with_its_backlog()
     assert!(error.to_string().contains("of an earlier version; run `marty_events::outbox::migrate`"), "{error}");
     drop(transaction);
 
-    let table = OutboxTable::parse("old").unwrap();
+    let table: OutboxTable = "old".parse().unwrap();
     marty_events::outbox::migrate_table(pool, &table).await.unwrap();
     let mut transaction = pool.begin().await.unwrap();
     publisher.publish_in(&mut transaction, numbered("k", 3)).await.unwrap();
@@ -87,7 +87,7 @@ async fn an_outbox_of_the_first_version_in_sqlite_is_brought_up_to_date_with_its
     sqlx::query("UPDATE old_lanes SET published = 7").execute(&mut *transaction).await.unwrap();
     transaction.commit().await.unwrap();
 
-    let table = OutboxTable::parse("old").unwrap();
+    let table: OutboxTable = "old".parse().unwrap();
     let outbox = OutboxRepository::new(&pool).table(table.clone());
     let error = outbox.validate().await.unwrap_err();
     assert!(matches!(error, EventError::OutboxTableMissing { .. }), "{error:?}");

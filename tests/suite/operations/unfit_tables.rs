@@ -45,7 +45,7 @@ async fn rows_that_a_role_is_not_shown_are_an_error_for_every_table() {
     let test = "rows_that_a_role_is_not_shown_are_an_error_for_every_table";
     let Some(database) = TestDatabase::create(test).await else { return };
     run(&database.pool, "CREATE SCHEMA ledger").await;
-    let elsewhere = OutboxTable::parse("ledger.events").unwrap();
+    let elsewhere: OutboxTable = "ledger.events".parse().unwrap();
     migrate_table(&database.pool, &elsewhere).await.unwrap();
     for (schema, name, table) in [("public", "event_outbox", OutboxTable::default()), ("ledger", "events", elsewhere)] {
         let (role, pool) = role(&database, schema).await;

@@ -203,6 +203,6 @@ async fn a_relay_takes_the_longest_times_that_there_are() {
     let outbox = OutboxRepository::new(&service.database.pool);
     assert_eq!(outbox.cleanup(longest).await.unwrap(), 0);
     assert_eq!(outbox.forget_published(longest, 9).await.unwrap(), 0);
-    let old = marty_events::outbox::DeadLetterFilter::default().older_than(longest);
+    let old = marty_events::outbox::DeadLetterQuery::default().older_than(longest);
     assert_eq!(outbox.count_dead_letters(&old).await.unwrap(), 0);
 }

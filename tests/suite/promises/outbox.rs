@@ -159,7 +159,7 @@ async fn migrating_is_repeatable_concurrent_and_beside_the_users_own() {
     let pool = &service.database.pool;
     sqlx::query("CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY)").execute(pool).await.unwrap();
     sqlx::query("CREATE SCHEMA ledger").execute(pool).await.unwrap();
-    let table = OutboxTable::parse("ledger.Events").unwrap();
+    let table: OutboxTable = "ledger.Events".parse().unwrap();
     let (one, other, third) = tokio::join!(migrate_table(pool, &table), migrate_table(pool, &table), migrate(pool));
     one.and(other).and(third).unwrap();
     migrate_table(pool, &table).await.unwrap();

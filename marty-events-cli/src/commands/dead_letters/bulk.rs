@@ -71,7 +71,7 @@ async fn agreed(verb: &str, arguments: &Irreversible, outbox: &OutboxRepository)
 
 async fn selected(selection: &Selection, outbox: &OutboxRepository) -> Result<u64> {
     if selection.ids.is_empty() {
-        return Ok(outbox.count_dead_letters(&selection.filter.to_filter()).await?);
+        return Ok(outbox.count_dead_letters(&selection.filter.to_query()).await?);
     }
     Ok(selection.ids.len() as u64)
 }
@@ -92,16 +92,16 @@ async fn work(
         })
         .await;
     }
-    let mut filter = selection.filter.to_filter();
+    let mut query = selection.filter.to_query().without_payload();
     // Letters that die while the command runs are left out. Otherwise a requeued poison event would come round for ever.
     let mut left = selected;
     in_steps(doing, selected, &stop, async || {
         let limit = u32::try_from(left.min(STEP as u64)).unwrap_or(u32::MAX);
-        let places = outbox.locate_dead_letters(&filter, limit).await?;
-        let Some(&last) = places.last() else { return Ok(None) };
-        filter = filter.clone().after(last);
-        left -= places.len() as u64;
-        let ids: Vec<Uuid> = places.iter().map(|place| place.event_id).collect();
+        let letters = outbox.dead_letters(query.clone().limit(limit)).await?;
+        let Some(last) = letters.last() else { return Ok(None) };
+        query = query.clone().after(last.place());
+        left -= letters.len() as u64;
+        let ids: Vec<Uuid> = letters.iter().map(|letter| letter.event.event_id).collect();
         Ok(Some(act(&ids).await?))
     })
     .await

@@ -8,7 +8,7 @@ mod show;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use marty_events::outbox::DeadLetterFilter;
+use marty_events::outbox::DeadLetterQuery;
 use uuid::Uuid;
 
 pub(crate) use letter::value;
@@ -55,18 +55,18 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    fn to_filter(&self) -> DeadLetterFilter {
-        let mut filter = DeadLetterFilter::default();
+    fn to_query(&self) -> DeadLetterQuery {
+        let mut query = DeadLetterQuery::default();
         if let Some(topic) = &self.topic {
-            filter = filter.topic(topic);
+            query = query.topic(topic);
         }
         if let Some(event_type) = &self.event_type {
-            filter = filter.event_type(event_type);
+            query = query.event_type(event_type);
         }
         if let Some(age) = self.older_than {
-            filter = filter.older_than(age);
+            query = query.older_than(age);
         }
-        filter
+        query
     }
 }
 

@@ -1,11 +1,11 @@
 use std::fmt;
 
-use marty_events::OutboxRepository;
+use marty_events::{OutboxRepository, outbox::DeadLetter};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::letter::{Summary, no_such, value};
+use super::letter::{no_such, value};
 use crate::{
     exit::Exit,
     failure::Result,
@@ -16,11 +16,7 @@ use crate::{
 #[derive(Serialize)]
 struct Whole {
     #[serde(flatten)]
-    summary: Summary,
-    seq: i64,
-    lane: i32,
-    /// Payload and headers were emptied.
-    redacted: bool,
+    letter: DeadLetter,
     #[serde(flatten)]
     contents: Option<Contents>,
 }
@@ -35,45 +31,31 @@ struct Contents {
 
 pub(super) async fn run(id: Uuid, payload: bool, outbox: &OutboxRepository, output: Output) -> Result<Exit> {
     let letter = outbox.dead_letter(id).await?.ok_or_else(|| no_such(id))?;
-    let event = &letter.event;
-    let contents = payload.then(|| Contents { headers: event.headers.clone(), payload: value(&event.payload) });
-    let (seq, lane) = (event.seq, event.lane);
-    let redacted = letter.problem.is_none() && event.headers.is_empty() && event.payload.is_empty();
-    output.answer(&Whole { summary: letter.into(), seq, lane, redacted, contents })?;
+    let contents =
+        payload.then(|| Contents { headers: letter.event.headers.clone(), payload: value(&letter.event.payload) });
+    output.answer(&Whole { letter, contents })?;
     Ok(Exit::Done)
 }
 
 impl fmt::Display for Whole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary {
-            event_id,
-            event_type,
-            topic,
-            key,
-            ordering_key,
-            created_at,
-            died_at,
-            attempts,
-            reason,
-            payload_bytes,
-            problem,
-        } = &self.summary;
-        writeln!(f, "event      {event_id}")?;
-        writeln!(f, "type       {}", plain(event_type))?;
-        writeln!(f, "topic      {}", plain(topic))?;
-        writeln!(f, "key        {}", or_dash(key.as_deref()))?;
-        writeln!(f, "ordering   {}, lane {}", or_dash(ordering_key.as_deref()), self.lane)?;
-        writeln!(f, "number     {}", self.seq)?;
-        writeln!(f, "written    {created_at}")?;
-        writeln!(f, "died       {died_at}, after {attempts} attempts")?;
+        let DeadLetter { event, reason, died_at, problem, redacted, .. } = &self.letter;
+        writeln!(f, "event      {}", event.event_id)?;
+        writeln!(f, "type       {}", plain(&event.event_type))?;
+        writeln!(f, "topic      {}", plain(&event.topic))?;
+        writeln!(f, "key        {}", or_dash(event.key.as_deref()))?;
+        writeln!(f, "ordering   {}, lane {}", or_dash(event.ordering_key.as_deref()), event.lane)?;
+        writeln!(f, "number     {}", event.seq)?;
+        writeln!(f, "written    {}", event.created_at)?;
+        writeln!(f, "died       {died_at}, after {} attempts", event.attempts)?;
         writeln!(f, "reason     {}", plain(reason))?;
         if let Some(problem) = problem {
             writeln!(f, "problem    {}", plain(problem))?;
         }
-        if self.redacted {
+        if *redacted {
             return writeln!(f, "payload    redacted");
         }
-        writeln!(f, "payload    {payload_bytes} bytes")?;
+        writeln!(f, "payload    {} bytes", event.payload_bytes)?;
         let Some(Contents { headers, payload }) = &self.contents else { return Ok(()) };
         for (name, value) in headers {
             writeln!(f, "header     {}: {}", plain(name), plain(value))?;

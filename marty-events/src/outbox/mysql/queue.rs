@@ -1,13 +1,14 @@
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{MySqlPool, Row, SqlStr};
+use sqlx::MySqlPool;
 use uuid::Uuid;
 
 use super::{
     super::{
         OutboxStats, OutboxTable,
         lanes::Lane,
-        queue::{Heartbeat, Holding, LONGEST_TIME, Page, Queue, Refused, Settled, count, database_error},
+        queue::{Heartbeat, Holding, LONGEST_TIME, Page, Queue, Refused, Settled, database_error},
+        rows::AnswerRow,
         wake::Wake,
     },
     position::MySqlPosition,
@@ -43,11 +44,6 @@ impl MySqlStore {
         let microseconds = i64::try_from(age.min(LONGEST_TIME).as_micros()).unwrap_or(i64::MAX);
         let sql = format!("DELETE FROM {from} < {{now}} - {microseconds} LIMIT {limit}");
         work::execute(&self.pool, &self.table, &sql).await
-    }
-
-    pub(super) async fn repair(&self, sql: SqlStr, operation: &'static str) -> Result<u64, EventError> {
-        let done = work::execute(&self.pool, &self.table, sql.as_str()).await;
-        done.map_err(self.error(operation))
     }
 }
 
@@ -134,9 +130,6 @@ impl Queue for MySqlStore {
     async fn stats(&self) -> Result<OutboxStats, EventError> {
         let error = "count the events";
         let rows = work::rows(&self.pool, self.sql.stats.clone()).await.map_err(self.error(error))?;
-        let row = rows.first().ok_or(sqlx::Error::RowNotFound).map_err(self.error(error))?;
-        let number = |column: &str| row.try_get(column).map(count).map_err(self.error(error));
-        let oldest: Option<i64> = row.try_get("oldest_age").map_err(self.error(error))?;
-        OutboxStats::gather(number, oldest.map(count))
+        rows.first().ok_or(sqlx::Error::RowNotFound).map_err(self.error(error))?.stats()
     }
 }

@@ -1,3 +1,3 @@
 //! Rows of MySQL and MariaDB.
 
-super::super::text_rows::text_rows!(sqlx::mysql::MySqlRow);
+super::super::rows::text_rows!(sqlx::mysql::MySqlRow);

@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_channel_is_that_of_the_table_however_it_is_written() {
-        let spelled = OutboxTable::parse("public.event_outbox").expect("a name");
+        let spelled: OutboxTable = "public.event_outbox".parse().expect("a name");
         assert_eq!(channel(&spelled), channel(&OutboxTable::default()));
     }
 

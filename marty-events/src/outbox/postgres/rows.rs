@@ -1,25 +1,17 @@
-use jiff::Timestamp;
 use sqlx::{
-    Postgres, Row,
+    Postgres,
     error::BoxDynError,
     postgres::{PgRow, PgTypeInfo, PgValueFormat, PgValueRef},
 };
-use uuid::Uuid;
 
 use super::super::{
-    DeadLetter, PendingEvent,
     encoding::{HeaderText, check_encoding},
     lanes::{Lane, lane_of},
     queue::{Number, Page},
     queued_row::QueuedRow,
-    row::{Columns, timestamp},
 };
-use crate::EventError;
 
-/// The columns of an event, in a form that needs no date type.
-pub(super) const EVENT: &str = "
-    seq, event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
-    (extract(epoch FROM created_at) * 1000000)::bigint AS created_at, attempts";
+super::super::rows::rows!(PgRow, |row: &PgRow, column: &str| row.try_get(column));
 
 /// The columns of a record, which are read by their places: a relay reads more rows than anybody else.
 pub(super) const RECORD: &str =
@@ -29,8 +21,6 @@ pub(super) const RECORD: &str =
 pub(super) const NO_RECORD: &str =
     "NULL::bigint, NULL::uuid, NULL, NULL, NULL, NULL::bigint, NULL, NULL::bytea, NULL::smallint, NULL::timestamptz,
         NULL::integer";
-
-pub(super) const DIED_AT: &str = "(extract(epoch FROM died_at) * 1000000)::bigint AS died_at";
 
 /// The places of a record's columns, from its first one on.
 const SEQ: usize = 0;
@@ -113,42 +103,4 @@ impl<'r> sqlx::Decode<'r, Postgres> for Microseconds {
         }
         Ok(Self(i64::from_be_bytes(value.as_bytes()?.try_into()?).saturating_add(EPOCH)))
     }
-}
-
-pub(super) fn columns(row: &PgRow) -> Result<Columns, sqlx::Error> {
-    Ok(Columns {
-        seq: row.try_get("seq")?,
-        event_id: row.try_get("event_id")?,
-        event_type: row.try_get("event_type")?,
-        topic: row.try_get("topic")?,
-        key: row.try_get("record_key")?,
-        ordering_key: row.try_get("ordering_key")?,
-        key_hash: row.try_get("key_hash")?,
-        headers: row.try_get("headers")?,
-        payload: row.try_get("payload")?,
-        encoding: row.try_get("encoding")?,
-        created_at: row.try_get("created_at")?,
-        attempts: row.try_get("attempts")?,
-    })
-}
-
-pub(super) fn event(row: &PgRow) -> Result<PendingEvent, EventError> {
-    columns(row).map_err(read_error)?.event()
-}
-
-pub(super) fn dead_letter(row: &PgRow) -> Result<DeadLetter, EventError> {
-    let read =
-        || -> Result<_, sqlx::Error> { Ok(columns(row)?.dead_letter(row.try_get("reason")?, row.try_get("died_at")?)) };
-    read().map_err(read_error)
-}
-
-/// A relay and one of its lanes.
-pub(super) fn relay(row: &PgRow) -> Result<(Uuid, Timestamp, bool, Option<i32>), sqlx::Error> {
-    let relay = row.try_get("relay")?;
-    let started_at = timestamp(row.try_get("started_at")?).map_err(|problem| sqlx::Error::Decode(problem.into()))?;
-    Ok((relay, started_at, row.try_get("is_alive")?, row.try_get("lane")?))
-}
-
-fn read_error(source: sqlx::Error) -> EventError {
-    EventError::Outbox { operation: "read a row", source: Box::new(source) }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    super::{DeadLetter, DeadLetterFilter, DeadLetterPlace, PendingEvent, inspect::Inspect, on_store, queue::Queue},
+    super::{DeadLetterQuery, PendingEvent, inspect::Inspect, on_store, queue::Queue},
     OutboxRepository,
 };
 use crate::EventError;
@@ -25,7 +25,7 @@ impl OutboxRepository {
     /// The oldest `limit` events that wait behind the number `seq`. An event with a lower number that is committed later is not
     /// among them.
     pub async fn pending_after(&self, seq: i64, limit: u32) -> Result<Vec<PendingEvent>, EventError> {
-        on_store!(&self.pool, self.table, store => store.pending_after(seq, limit.into()).await)
+        on_store!(&self.pool, self.table, store => store.pending(seq, limit).await)
     }
 
     /// The highest number of the events that wait, if any does.
@@ -38,52 +38,14 @@ impl OutboxRepository {
         on_store!(&self.pool, self.table, store => store.topics().await)
     }
 
-    /// The first `limit` dead letters that `filter` means, in the order in which they were written.
-    pub async fn find_dead_letters(
-        &self,
-        filter: &DeadLetterFilter,
-        limit: u32,
-    ) -> Result<Vec<DeadLetter>, EventError> {
-        on_store!(&self.pool, self.table, store => store.find_dead(filter, limit.into()).await)
-    }
-
-    /// The same without the letters: their ids and places, for work in steps on more of them than memory should hold.
-    ///
-    /// ```no_run
-    /// # async fn example(outbox: marty_events::OutboxRepository) -> Result<(), marty_events::EventError> {
-    /// use marty_events::outbox::DeadLetterFilter;
-    ///
-    /// let mut filter = DeadLetterFilter::default().topic("marty.users.user.created");
-    /// loop {
-    ///     let places = outbox.locate_dead_letters(&filter, 1_000).await?;
-    ///     let Some(&last) = places.last() else { break };
-    ///     outbox.requeue(&places.iter().map(|place| place.event_id).collect::<Vec<_>>()).await?;
-    ///     filter = filter.after(last);
-    /// }
-    /// # Ok(()) }
-    /// ```
-    pub async fn locate_dead_letters(
-        &self,
-        filter: &DeadLetterFilter,
-        limit: u32,
-    ) -> Result<Vec<DeadLetterPlace>, EventError> {
-        on_store!(&self.pool, self.table, store => store.locate_dead(filter, limit.into()).await)
-    }
-
-    /// How many dead letters `filter` means.
-    pub async fn count_dead_letters(&self, filter: &DeadLetterFilter) -> Result<u64, EventError> {
-        on_store!(&self.pool, self.table, store => store.count_dead(filter).await)
+    /// How many dead letters a query means, whatever its limit.
+    pub async fn count_dead_letters(&self, query: &DeadLetterQuery) -> Result<u64, EventError> {
+        on_store!(&self.pool, self.table, store => store.count_dead(query).await)
     }
 
     /// How many delivered events are [kept](crate::OutboxRelayBuilder::keep_published) that were delivered longer ago than `age`.
     pub async fn count_published(&self, age: Duration) -> Result<u64, EventError> {
         on_store!(&self.pool, self.table, store => store.count_published(age).await)
-    }
-
-    /// Deletes `limit` dead letters at the most that died longer ago than `age`; answers how many. Done again until it answers
-    /// less than `limit`, this is [`cleanup`](Self::cleanup) without its long transaction.
-    pub async fn cleanup_some(&self, age: Duration, limit: u32) -> Result<u64, EventError> {
-        on_store!(&self.pool, self.table, store => store.cleanup(age, limit.into()).await)
     }
 
     /// Deletes `limit` [kept](crate::OutboxRelayBuilder::keep_published) events at the most that were delivered longer ago

@@ -7,7 +7,8 @@ use super::{
     super::{
         OutboxStats, OutboxTable,
         lanes::Lane,
-        queue::{Heartbeat, Holding, Page, Position, Queue, Refused, Settled, count, database_error, milliseconds},
+        queue::{Heartbeat, Holding, Page, Position, Queue, Refused, Settled, database_error, milliseconds},
+        rows::AnswerRow,
         wake::Wake,
     },
     rows,
@@ -301,8 +302,6 @@ impl Queue for SqliteStore {
     async fn stats(&self) -> Result<OutboxStats, EventError> {
         let error = "count the events";
         let row = sqlx::query(self.sql.stats.clone()).fetch_one(&self.pool).await.map_err(self.error(error))?;
-        let number = |column: &str| row.try_get(column).map(count).map_err(self.error(error));
-        let oldest: Option<i64> = row.try_get("oldest_age").map_err(self.error(error))?;
-        OutboxStats::gather(number, oldest.map(count))
+        row.stats()
     }
 }

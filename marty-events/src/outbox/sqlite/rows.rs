@@ -1,3 +1,3 @@
 //! Rows of SQLite.
 
-super::super::text_rows::text_rows!(sqlx::sqlite::SqliteRow);
+super::super::rows::text_rows!(sqlx::sqlite::SqliteRow);

@@ -1,8 +1,8 @@
 use sqlx::SqlStr;
 
-use super::super::{OutboxTable, Quotes, lanes::LANE_OF, text_rows::EVENT};
+use super::super::{OutboxTable, Quotes, lanes::LANE_OF, rows::EVENT};
 
-/// The statements of one outbox.
+/// The relay's statements of one outbox.
 #[derive(Debug)]
 pub(super) struct Statements {
     pub(super) validate: SqlStr,
@@ -32,16 +32,8 @@ pub(super) struct Statements {
     pub(super) refuse: SqlStr,
     pub(super) bury: SqlStr,
     pub(super) delete_buried: SqlStr,
-    pub(super) pending: SqlStr,
-    pub(super) dead_letters: SqlStr,
-    pub(super) dead_letter: SqlStr,
-    pub(super) relays: SqlStr,
-    pub(super) requeue: SqlStr,
-    pub(super) delete_requeued: SqlStr,
-    pub(super) discard: SqlStr,
     pub(super) cleanup: SqlStr,
     pub(super) forget: SqlStr,
-    pub(super) redact: SqlStr,
     pub(super) stats: SqlStr,
 }
 
@@ -160,35 +152,12 @@ impl Statements {
                 ON CONFLICT (event_id) DO UPDATE SET reason = excluded.reason, died_at = {now}"),
             // Takes the same parameters as the statement before it.
             delete_buried: of("DELETE FROM {outbox} WHERE seq = ?1 AND event_id = ?2 AND ?3 IS NOT NULL AND ?4 IS NOT NULL"),
-            pending: of("SELECT {event} FROM {outbox} ORDER BY seq LIMIT ?1"),
-            dead_letters: of("
-                SELECT {event}, reason, died_at FROM {dead}
-                WHERE (seq, event_id) > (?1, ?2) ORDER BY seq, event_id LIMIT ?3"),
-            dead_letter: of("SELECT {event}, reason, died_at FROM {dead} WHERE event_id = ?1"),
-            relays: of("
-                SELECT relays.relay, relays.started_at AS started_at,
-                    {now} <= relays.expires_at AS is_alive, lanes.lane
-                FROM {relays} AS relays
-                LEFT JOIN {lanes} AS lanes ON lanes.owner = relays.relay AND {now} <= relays.expires_at
-                ORDER BY relays.started_at, relays.relay, lanes.lane"),
-            requeue: of("
-                INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
-                    encoding, created_at)
-                SELECT event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
-                    encoding, created_at
-                FROM {dead} WHERE event_id IN (SELECT value FROM json_each(?1)) AND 0 < encoding ORDER BY seq"),
-            delete_requeued: of("
-                DELETE FROM {dead} WHERE event_id IN (SELECT value FROM json_each(?1)) AND 0 < encoding"),
-            discard: of("DELETE FROM {dead} WHERE event_id IN (SELECT value FROM json_each(?1))"),
             cleanup: of("
                 DELETE FROM {dead} WHERE event_id IN
                     (SELECT event_id FROM {dead} WHERE died_at < {now} - ?1 * 1000 LIMIT ?2)"),
             forget: of("
                 DELETE FROM {published} WHERE seq IN
                     (SELECT seq FROM {published} WHERE published_at < {now} - ?1 * 1000 ORDER BY published_at LIMIT ?2)"),
-            redact: of("
-                UPDATE {dead} SET payload = x'', headers = '[]', encoding = 0
-                WHERE event_id IN (SELECT value FROM json_each(?1))"),
             stats: of("
                 SELECT (SELECT count(*) FROM {outbox}) AS pending,
                     (SELECT ({now} - min(created_at)) / 1000 FROM {outbox}) AS oldest_age,

@@ -18,6 +18,7 @@ use sqlx::{
 use uuid::Uuid;
 
 use self::statements::Statements;
+pub(super) use self::statements::counted;
 use super::{
     listen,
     position::PostgresPosition,
@@ -30,6 +31,7 @@ use crate::{
         Link, OutboxStats, OutboxTable, Quotes, RowId,
         lanes::Lane,
         queue::{Heartbeat, Holding, Page, Queue, Refused, Settled, count, database_error, milliseconds},
+        rows::AnswerRow,
         wake::Wake,
     },
 };
@@ -230,8 +232,6 @@ impl Queue for PostgresStore {
     async fn stats(&self) -> Result<OutboxStats, EventError> {
         let error = "count the events";
         let row = self.row(sqlx::query(self.sql.stats.clone())).await.map_err(self.error(error))?;
-        let number = |column: &str| row.try_get(column).map(count).map_err(self.error(error));
-        let oldest: Option<i64> = row.try_get("oldest_age").map_err(self.error(error))?;
-        OutboxStats::gather(number, oldest.map(count))
+        row.stats()
     }
 }

@@ -3,14 +3,14 @@ use sqlx::SqlStr;
 use super::{
     super::{
         listen,
-        rows::{DIED_AT, EVENT, NO_RECORD, RECORD},
+        rows::{NO_RECORD, RECORD},
     },
     fetch, heartbeat,
     settle::{self, settlement},
 };
 use crate::outbox::{OutboxTable, Quotes};
 
-/// The statements of one outbox. The database's clock decides about leases.
+/// The relay's statements of one outbox. The database's clock decides about leases.
 #[derive(Debug)]
 pub(in crate::outbox::postgres) struct Statements {
     pub(super) columns: SqlStr,
@@ -29,21 +29,10 @@ pub(in crate::outbox::postgres) struct Statements {
     pub(super) settle_unlocked: SqlStr,
     pub(super) settle_unlocked_and_keep: SqlStr,
     pub(super) judge: SqlStr,
-    pub(in crate::outbox::postgres) pending: SqlStr,
-    pub(in crate::outbox::postgres) dead_letters: SqlStr,
-    pub(in crate::outbox::postgres) dead_letter: SqlStr,
-    pub(in crate::outbox::postgres) relays: SqlStr,
-    pub(in crate::outbox::postgres) requeue: SqlStr,
-    pub(in crate::outbox::postgres) discard: SqlStr,
     pub(super) cleanup: SqlStr,
     pub(super) forget: SqlStr,
-    pub(in crate::outbox::postgres) redact: SqlStr,
     pub(super) stats: SqlStr,
 }
-
-const DEAD_LETTERS: &str = "
-    SELECT {event}, reason, {died_at} FROM {dead}
-    WHERE (seq, event_id) > ($1, $2) ORDER BY seq, event_id LIMIT $3";
 
 /// The sequence of the numbers, where it gives them out in batches: then a higher one can be committed before a lower one is drawn.
 const SEQUENCES: &str = "
@@ -81,25 +70,6 @@ impl Statements {
             settle_unlocked: of(&settlement(false, true)),
             settle_unlocked_and_keep: of(&settlement(true, true)),
             judge: of(&settle::judgement()),
-            pending: of("SELECT {event} FROM {outbox} ORDER BY seq LIMIT $1"),
-            dead_letters: of(DEAD_LETTERS),
-            dead_letter: of("SELECT {event}, reason, {died_at} FROM {dead} WHERE event_id = $1"),
-            relays: of("
-                SELECT relays.relay, (extract(epoch FROM relays.started_at) * 1000000)::bigint AS started_at,
-                    clock_timestamp() <= relays.expires_at AS is_alive, lanes.lane
-                FROM {relays} AS relays
-                LEFT JOIN {lanes} AS lanes ON lanes.owner = relays.relay AND clock_timestamp() <= relays.expires_at
-                WHERE clock_timestamp() - interval '1 hour' <= relays.expires_at
-                ORDER BY relays.started_at, relays.relay, lanes.lane"),
-            // The deletion gives the transaction its id before a number is drawn.
-            requeue: of("
-                WITH revived AS (DELETE FROM {dead} WHERE event_id = ANY($1) AND 0 < encoding RETURNING *), done AS (
-                    INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
-                        encoding, created_at)
-                    SELECT event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload,
-                        encoding, created_at FROM revived ORDER BY seq RETURNING 1)
-                SELECT count(*) FROM done"),
-            discard: of(&counted("DELETE FROM {dead} WHERE event_id = ANY($1)")),
             cleanup: of(&counted("
                 DELETE FROM {dead} WHERE event_id IN (
                     SELECT event_id FROM {dead} WHERE died_at < clock_timestamp() - $1 * interval '1 millisecond'
@@ -108,9 +78,6 @@ impl Statements {
                 DELETE FROM {published} WHERE seq IN (
                     SELECT seq FROM {published} WHERE published_at < clock_timestamp() - $1 * interval '1 millisecond'
                     ORDER BY published_at LIMIT $2)")),
-            redact: of(&counted(
-                "UPDATE {dead} SET payload = '', headers = '[]', encoding = 0 WHERE event_id = ANY($1)",
-            )),
             stats: of("
                 SELECT (SELECT count(*) FROM {outbox}) AS pending,
                     (SELECT (extract(epoch FROM clock_timestamp() - min(created_at)) * 1000)::bigint FROM {outbox})
@@ -123,7 +90,7 @@ impl Statements {
 }
 
 /// A statement that answers how many rows it changed.
-fn counted(statement: &str) -> String {
+pub(in crate::outbox::postgres) fn counted(statement: &str) -> String {
     format!("WITH done AS ({statement} RETURNING 1) SELECT count(*) FROM done")
 }
 
@@ -158,9 +125,7 @@ fn statement(template: &str, table: &OutboxTable) -> SqlStr {
         .replace("{started}", fetch::STARTED)
         .replace("{file}", fetch::FILE)
         .replace("{size}", fetch::SIZE)
-        .replace("{event}", EVENT)
         .replace("{columns}", COLUMNS)
-        .replace("{died_at}", DIED_AT)
         .replace("{channel}", &listen::channel(table))
         .replace("{lanes_are_free}", listen::LANES);
     Quotes::Double.statement(&text, table)

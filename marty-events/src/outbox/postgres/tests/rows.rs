@@ -92,7 +92,7 @@ async fn refusals_and_burials_are_written_in_one_statement_that_waits_for_no_row
     let attempts: Vec<i32> =
         sqlx::query_scalar("SELECT attempts FROM event_outbox ORDER BY seq").fetch_all(&fixture.pool).await.unwrap();
     assert_eq!(attempts, [2, 0, 0, 0], "the first, the locked ones, and the one of another event's number");
-    let dead = fixture.store.dead_letters((i64::MIN, Uuid::nil()), 9).await.unwrap();
+    let dead = fixture.store.dead_letters(&9.into()).await.unwrap();
     let dead: Vec<_> = dead.iter().map(|dead| (dead.event.seq, dead.event.attempts, dead.reason.as_str())).collect();
     assert_eq!(dead, [(rows[1].seq, 3, "reason 1"), (rows[4].seq, 6, "reason 4")]);
     fixture.run("UPDATE event_outbox_lanes SET term = term + 1").await;

@@ -1,0 +1,145 @@
+//! Rows of the databases as people see them: sqlx gives each a row type of its own, and the code is the same.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{DeadLetter, OutboxStats, PendingEvent};
+use crate::EventError;
+
+/// A row that answers a question of [`Inspect`](super::inspect::Inspect).
+pub(crate) trait AnswerRow: Send + Sync {
+    fn event(&self) -> Result<PendingEvent, EventError>;
+
+    fn dead_letter(&self) -> Result<DeadLetter, EventError>;
+
+    /// A relay and one of its lanes.
+    fn relay(&self) -> Result<(Uuid, Timestamp, bool, Option<i32>), EventError>;
+
+    /// The counts by their names; the oldest age in milliseconds.
+    fn stats(&self) -> Result<OutboxStats, EventError>;
+
+    /// The number in the first column.
+    fn first_number(&self) -> Result<Option<i64>, EventError>;
+
+    /// The text in the first column.
+    fn first_text(&self) -> Result<String, EventError>;
+}
+
+pub(crate) fn read_error(source: sqlx::Error) -> EventError {
+    EventError::Outbox { operation: "read a row", source: Box::new(source) }
+}
+
+/// An [`AnswerRow`] of one row type, whose ids `$id` reads.
+macro_rules! rows {
+    ($row:ty, $id:expr) => {
+        use sqlx::Row;
+        use $crate::{
+            EventError,
+            outbox::{
+                DeadLetter, OutboxStats, PendingEvent,
+                row::{Columns, timestamp},
+                rows::{AnswerRow, read_error},
+            },
+        };
+
+        pub(super) fn columns(row: &$row) -> Result<Columns, sqlx::Error> {
+            Ok(Columns {
+                seq: row.try_get("seq")?,
+                event_id: $id(row, "event_id")?,
+                event_type: row.try_get("event_type")?,
+                topic: row.try_get("topic")?,
+                key: row.try_get("record_key")?,
+                ordering_key: row.try_get("ordering_key")?,
+                key_hash: row.try_get("key_hash")?,
+                headers: row.try_get("headers")?,
+                payload: row.try_get("payload")?,
+                encoding: row.try_get("encoding")?,
+                created_at: row.try_get("created_at")?,
+                attempts: row.try_get("attempts")?,
+            })
+        }
+
+        impl AnswerRow for $row {
+            fn event(&self) -> Result<PendingEvent, EventError> {
+                columns(self).map_err(read_error)?.event()
+            }
+
+            fn dead_letter(&self) -> Result<DeadLetter, EventError> {
+                let read = || -> Result<_, sqlx::Error> {
+                    let bytes: i64 = self.try_get("payload_bytes")?;
+                    Ok(columns(self)?.dead_letter(bytes, self.try_get("reason")?, self.try_get("died_at")?))
+                };
+                read().map_err(read_error)
+            }
+
+            fn relay(&self) -> Result<(uuid::Uuid, jiff::Timestamp, bool, Option<i32>), EventError> {
+                let read = || -> Result<_, sqlx::Error> {
+                    let started_at = timestamp(self.try_get("started_at")?)
+                        .map_err(|problem| sqlx::Error::Decode(problem.into()))?;
+                    Ok(($id(self, "relay")?, started_at, self.try_get("is_alive")?, self.try_get("lane")?))
+                };
+                read().map_err(read_error)
+            }
+
+            fn stats(&self) -> Result<OutboxStats, EventError> {
+                let number = |column: &str| self.try_get(column).map_err(read_error);
+                let oldest_age = self.try_get("oldest_age").map_err(read_error)?;
+                Ok(OutboxStats::new(number("pending")?, oldest_age, number("dead")?, number("published")?))
+            }
+
+            fn first_number(&self) -> Result<Option<i64>, EventError> {
+                self.try_get(0).map_err(read_error)
+            }
+
+            fn first_text(&self) -> Result<String, EventError> {
+                self.try_get(0).map_err(read_error)
+            }
+        }
+    };
+}
+
+/// The same for a database that keeps ids as texts, and for its relay.
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+macro_rules! text_rows {
+    ($row:ty) => {
+        $crate::outbox::rows::rows!($row, id);
+
+        use $crate::outbox::queue::Number;
+
+        pub(super) fn number(row: &$row) -> Result<Number, sqlx::Error> {
+            let size: i64 = row.try_get("size")?;
+            Ok(Number {
+                seq: row.try_get("seq")?,
+                topic: row.try_get("topic")?,
+                key: row.try_get("record_key")?,
+                ordering_key: row.try_get("ordering_key")?,
+                created_at: timestamp(row.try_get("created_at")?)
+                    .map_err(|problem| sqlx::Error::Decode(problem.into()))?,
+                size: usize::try_from(size).unwrap_or_default(),
+            })
+        }
+
+        fn id(row: &$row, column: &str) -> Result<uuid::Uuid, sqlx::Error> {
+            uuid::Uuid::parse_str(row.try_get(column)?).map_err(|error| sqlx::Error::Decode(error.into()))
+        }
+    };
+}
+
+/// The columns of an event where ids are texts and times are numbers.
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+pub(super) const EVENT: &str = "
+    seq, event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding, created_at, attempts";
+
+/// The parts of [`Inspect`](super::inspect::Inspect)'s statements there; `{now}` is left to the database.
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+pub(super) const PARTS: [(&str, &str); 4] = [
+    ("{death}", "length(payload) AS payload_bytes, reason, died_at"),
+    ("{started_at}", "relays.started_at AS started_at"),
+    ("{clock}", "{now}"),
+    ("{ago}", "({now} - $1 * 1000)"),
+];
+
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+pub(super) use rows;
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+pub(super) use text_rows;
