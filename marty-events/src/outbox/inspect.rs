@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::{
     DeadLetter, DeadLetterQuery, PendingEvent, RelayStatus,
     query::FIRST,
-    queue::{count, milliseconds},
-    row::timestamp,
+    queue::milliseconds,
+    row::{count, timestamp},
     rows::{AnswerRow, read_error},
 };
 use crate::EventError;

@@ -311,8 +311,3 @@ pub(crate) const LONGEST_TIME: Duration = Duration::from_hours(24 * 365 * 100);
 pub(crate) fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.min(LONGEST_TIME).as_millis()).unwrap_or(i64::MAX)
 }
-
-/// A count that the database gives as a signed number.
-pub(crate) fn count(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or_default()
-}

@@ -9,7 +9,6 @@ use uuid::Uuid;
 use super::{
     encoding::{EMPTIED, ENCODING, newer, no_headers},
     lanes::lane_of,
-    queue::count,
 };
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 use super::{
@@ -238,4 +237,9 @@ fn nearest(microseconds: i64) -> (Timestamp, Option<String>) {
 
 pub(crate) fn timestamp(microseconds: i64) -> Result<Timestamp, String> {
     Timestamp::from_microsecond(microseconds).map_err(|error| error.to_string())
+}
+
+/// A count that the database gives as a signed number.
+pub(crate) fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
 }

@@ -15,7 +15,8 @@ use self::rows::{Held, LANES, RELAYS, View};
 use super::{
     super::{
         lanes::{Lane, share},
-        queue::{Heartbeat, Holding, count, milliseconds},
+        queue::{Heartbeat, Holding, milliseconds},
+        row::count,
     },
     queue::MySqlStore,
     statements::{numbers, quoted, text},

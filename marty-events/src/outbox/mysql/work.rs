@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use sqlx::{AssertSqlSafe, MySql, MySqlPool, Row, SqlStr, mysql::MySqlRow};
 
 use super::{
-    super::{Fault, Link, OutboxTable, queue::count},
+    super::{Fault, Link, OutboxTable, row::count},
     statements::statement,
 };
 

@@ -7,7 +7,8 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use super::{
     super::{
         lanes::{Lane, share},
-        queue::{Heartbeat, Holding, count, milliseconds},
+        queue::{Heartbeat, Holding, milliseconds},
+        row::count,
     },
     queue::SqliteStore,
 };

@@ -3,7 +3,7 @@
 use sqlx::{Row, mysql::MySqlRow};
 use uuid::Uuid;
 
-use super::super::super::{lanes::Lane, queue::count};
+use super::super::super::{lanes::Lane, row::count};
 
 /// The relays, a row each; one `is_ahead` whose lease ends later than a heartbeat of now would make it end: the clock went back.
 pub(super) const RELAYS: &str = "

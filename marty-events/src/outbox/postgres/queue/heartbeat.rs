@@ -26,7 +26,8 @@ use crate::{
     EventError,
     outbox::{
         lanes::Lane,
-        queue::{Heartbeat, Holding, Position, count, milliseconds},
+        queue::{Heartbeat, Holding, Position, milliseconds},
+        row::count,
     },
 };
 

@@ -30,7 +30,8 @@ use crate::{
     outbox::{
         Link, OutboxStats, OutboxTable, Quotes, RowId,
         lanes::Lane,
-        queue::{Heartbeat, Holding, Page, Queue, Refused, Settled, count, database_error, milliseconds},
+        queue::{Heartbeat, Holding, Page, Queue, Refused, Settled, database_error, milliseconds},
+        row::count,
         rows::AnswerRow,
         wake::Wake,
     },
