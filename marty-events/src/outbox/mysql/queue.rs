@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use sqlx::MySqlPool;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use super::{
     },
     position::MySqlPosition,
     server,
-    statements::Statements,
+    statements::statement,
     work,
 };
 use crate::{EventError, outbox::RowId};
@@ -23,8 +23,27 @@ use crate::{EventError, outbox::RowId};
 pub(crate) struct MySqlStore {
     pub(super) pool: MySqlPool,
     pub(super) table: OutboxTable,
-    pub(super) sql: Arc<Statements>,
 }
+
+/// Asks for every column and every right that a relay needs, and changes nothing.
+const VALIDATE: &str = "
+    SELECT 1 FROM {outbox}, {dead}, {published}, {relays}, {lanes}, {order_locks} LIMIT 0;
+    SELECT mark FROM {lanes} UNION ALL SELECT mark FROM {relays} LIMIT 0;
+    INSERT INTO {outbox} SELECT * FROM {outbox} WHERE FALSE; DELETE FROM {outbox} WHERE FALSE;
+    INSERT INTO {dead} SELECT * FROM {dead} WHERE FALSE; DELETE FROM {dead} WHERE FALSE;
+    INSERT INTO {published} SELECT * FROM {published} WHERE FALSE; DELETE FROM {published} WHERE FALSE;
+    INSERT INTO {relays} SELECT * FROM {relays} WHERE FALSE; DELETE FROM {relays} WHERE FALSE;
+    UPDATE {outbox} SET attempts = 0 WHERE FALSE;
+    UPDATE {relays} SET published = 0 WHERE FALSE;
+    UPDATE {lanes} SET term = 0 WHERE FALSE;
+    SELECT bucket FROM {order_locks} WHERE FALSE FOR UPDATE";
+
+const STATS: &str = "
+    SELECT (SELECT count(*) FROM {outbox}) AS pending,
+        (SELECT ({now} - min(created_at)) DIV 1000 FROM {outbox}) AS oldest_age,
+        (SELECT count(*) FROM {dead}) AS dead,
+        (SELECT CAST(coalesce(sum(published), 0) AS SIGNED) FROM {lanes})
+            + (SELECT CAST(coalesce(sum(published), 0) AS SIGNED) FROM {relays}) AS published";
 
 /// So many numbers in a list are looked up by the primary key one by one; from 1,000 on MariaDB makes a table of them
 /// (`in_predicate_conversion_threshold`).
@@ -32,8 +51,7 @@ pub(super) const LONGEST_LIST: usize = 500;
 
 impl MySqlStore {
     pub(crate) fn new(pool: MySqlPool, table: OutboxTable) -> Self {
-        let sql = Arc::new(Statements::new(&table));
-        Self { pool, table, sql }
+        Self { pool, table }
     }
 
     pub(super) fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
@@ -52,7 +70,7 @@ impl Queue for MySqlStore {
 
     async fn validate(&self) -> Result<(), EventError> {
         self.fits().await?;
-        let checked = work::rows(&self.pool, self.sql.validate.clone()).await;
+        let checked = work::rows(&self.pool, statement(VALIDATE, &self.table)).await;
         checked.map_err(self.error("be looked at"))?;
         self.has_lanes().await?;
         server::warn(&self.pool).await;
@@ -129,7 +147,7 @@ impl Queue for MySqlStore {
 
     async fn stats(&self) -> Result<OutboxStats, EventError> {
         let error = "count the events";
-        let rows = work::rows(&self.pool, self.sql.stats.clone()).await.map_err(self.error(error))?;
+        let rows = work::rows(&self.pool, statement(STATS, &self.table)).await.map_err(self.error(error))?;
         rows.first().ok_or(sqlx::Error::RowNotFound).map_err(self.error(error))?.stats()
     }
 }

@@ -4,13 +4,6 @@ use sqlx::SqlStr;
 
 use super::super::{OutboxTable, Quotes, lanes::LANE_OF, rows::EVENT};
 
-/// The relay's statements of one outbox that need no list written into them.
-#[derive(Debug)]
-pub(super) struct Statements {
-    pub(super) validate: SqlStr,
-    pub(super) stats: SqlStr,
-}
-
 /// Microseconds since 1970, by the database's clock.
 const NOW: &str = "timestampdiff(MICROSECOND, '1970-01-01 00:00:00', utc_timestamp(6))";
 
@@ -20,32 +13,6 @@ const COLUMNS: &str =
 
 /// The bytes of a row's headers and payload.
 const SIZE: &str = "(length(headers) + length(payload))";
-
-impl Statements {
-    pub(super) fn new(table: &OutboxTable) -> Self {
-        let of = |template: &str| statement(template, table);
-        let may =
-            |name: &str| format!("INSERT INTO {name} SELECT * FROM {name} WHERE FALSE; DELETE FROM {name} WHERE FALSE");
-        let mut validate = vec![
-            "SELECT 1 FROM {outbox}, {dead}, {published}, {relays}, {lanes}, {order_locks} LIMIT 0".to_owned(),
-            "SELECT mark FROM {lanes} UNION ALL SELECT mark FROM {relays} LIMIT 0".to_owned(),
-        ];
-        validate.extend(["{outbox}", "{dead}", "{published}", "{relays}"].map(may));
-        validate.push("UPDATE {outbox} SET attempts = 0 WHERE FALSE".to_owned());
-        validate.push("UPDATE {relays} SET published = 0 WHERE FALSE".to_owned());
-        validate.push("UPDATE {lanes} SET term = 0 WHERE FALSE".to_owned());
-        validate.push("SELECT bucket FROM {order_locks} WHERE FALSE FOR UPDATE".to_owned());
-        Self {
-            validate: of(&validate.join("; ")),
-            stats: of("
-                SELECT (SELECT count(*) FROM {outbox}) AS pending,
-                    (SELECT ({now} - min(created_at)) DIV 1000 FROM {outbox}) AS oldest_age,
-                    (SELECT count(*) FROM {dead}) AS dead,
-                    (SELECT CAST(coalesce(sum(published), 0) AS SIGNED) FROM {lanes})
-                        + (SELECT CAST(coalesce(sum(published), 0) AS SIGNED) FROM {relays}) AS published"),
-        }
-    }
-}
 
 pub(super) fn statement(template: &str, table: &OutboxTable) -> SqlStr {
     let text = template

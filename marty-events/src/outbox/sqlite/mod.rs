@@ -8,7 +8,9 @@ mod fit;
 mod holding;
 mod inspect;
 mod queue;
+mod reading;
 mod rows;
+mod settling;
 mod statements;
 
 pub(super) use append::Append;

@@ -1,0 +1,127 @@
+//! Pages of undelivered rows.
+
+use sqlx::{Row, sqlite::SqliteRow};
+
+use super::{
+    super::{
+        lanes::Lane,
+        queue::{Page, Position},
+    },
+    queue::{SqliteStore, json},
+    rows,
+};
+use crate::EventError;
+
+const FETCH: &str = "
+    SELECT seq, event_id, event_type, topic, record_key, ordering_key, key_hash,
+        CASE WHEN {size} <= ?4 THEN headers END AS headers,
+        CASE WHEN {size} <= ?4 THEN payload END AS payload,
+        encoding, created_at, attempts, {size} AS size
+    FROM {outbox}
+    WHERE ?1 < seq AND seq <= ?5 AND {lane_of} IN (SELECT value FROM json_each(?2))
+    ORDER BY seq LIMIT ?3";
+
+const LOAD: &str = "SELECT {event} FROM {outbox} WHERE seq IN (SELECT value FROM json_each(?1)) ORDER BY seq";
+
+const FIRST_BETWEEN: &str = "SELECT min(seq) FROM {outbox} WHERE ?1 < seq AND seq <= ?2";
+
+const HAS_NEWS: &str = "SELECT EXISTS (SELECT 1 FROM {outbox} WHERE ?1 < seq)";
+
+/// The highest number that was read, once a page was: numbers are given in the order of commits, so nothing comes below it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SqlitePosition(Option<i64>);
+
+impl SqlitePosition {
+    fn cursor(&self) -> i64 {
+        self.0.unwrap_or(i64::MIN)
+    }
+}
+
+impl Position for SqlitePosition {
+    fn resume(_: &[Option<String>]) -> Self {
+        Self::default()
+    }
+
+    fn mark(&self, _: Option<i64>) -> Option<String> {
+        None
+    }
+
+    fn low(&self) -> i64 {
+        i64::MIN
+    }
+
+    fn reached(&self) -> i64 {
+        self.cursor()
+    }
+
+    fn is_new(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl SqliteStore {
+    /// The rows behind the position.
+    pub(super) async fn read_on(
+        &self,
+        position: &mut SqlitePosition,
+        lanes: &[Lane],
+        limit: i64,
+        bytes: i64,
+    ) -> Result<Page, EventError> {
+        let page = self.read_range((position.cursor(), i64::MAX), lanes, limit, bytes).await?;
+        position.0 = page.last.or(Some(position.cursor()));
+        Ok(page)
+    }
+
+    fn page<'r>(&self, rows: impl IntoIterator<Item = &'r SqliteRow>, is_full: bool) -> Result<Page, EventError> {
+        let columns = rows.into_iter().map(rows::columns).collect::<Result<Vec<_>, _>>();
+        Ok(Page::of(columns.map_err(self.error("read a row"))?, is_full))
+    }
+
+    pub(super) async fn read_range(
+        &self,
+        (from, to): (i64, i64),
+        lanes: &[Lane],
+        limit: i64,
+        bytes: i64,
+    ) -> Result<Page, EventError> {
+        let numbers: Vec<i32> = lanes.iter().map(|lane| lane.number).collect();
+        let rows = sqlx::query(self.statement(FETCH))
+            .bind(from)
+            .bind(json(&numbers)?)
+            .bind(limit)
+            .bind(bytes / limit.max(1))
+            .bind(to)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.error("read the backlog"))?;
+        let last = rows.last().map(|row| row.try_get("seq")).transpose().map_err(self.error("read a row"))?;
+        let is_whole =
+            |row: &SqliteRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
+        let (whole, numbers): (Vec<&SqliteRow>, Vec<&SqliteRow>) = rows.iter().partition(|row| is_whole(row));
+        let mut page = self.page(whole, i64::try_from(rows.len()) == Ok(limit))?;
+        for row in numbers {
+            page.numbers.push(rows::number(row).map_err(self.error("read a row"))?);
+        }
+        Ok(Page { last, ..page })
+    }
+
+    pub(super) async fn read_again(&self, seqs: &[i64]) -> Result<Page, EventError> {
+        let rows = sqlx::query(self.statement(LOAD))
+            .bind(json(seqs)?)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(self.error("read the backlog"))?;
+        self.page(&rows, false)
+    }
+
+    pub(super) async fn lowest_between(&self, from: i64, to: i64) -> Result<Option<i64>, EventError> {
+        let first = sqlx::query_scalar(self.statement(FIRST_BETWEEN)).bind(from).bind(to);
+        first.fetch_one(&self.pool).await.map_err(self.error("read the backlog"))
+    }
+
+    /// True if there is a row behind the position.
+    pub(super) async fn has_news(&self, position: &SqlitePosition) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar(self.statement(HAS_NEWS)).bind(position.cursor()).fetch_one(&self.pool).await
+    }
+}
