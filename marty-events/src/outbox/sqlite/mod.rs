@@ -7,6 +7,7 @@ mod append;
 mod fit;
 mod holding;
 mod inspect;
+mod position;
 mod queue;
 mod reading;
 mod rows;

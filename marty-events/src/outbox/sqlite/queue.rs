@@ -11,7 +11,7 @@ use super::{
         rows::AnswerRow,
         wake::Wake,
     },
-    reading::SqlitePosition,
+    position::SqlitePosition,
     statements::statement,
 };
 use crate::{EventError, outbox::RowId};

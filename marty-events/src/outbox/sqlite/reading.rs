@@ -3,10 +3,8 @@
 use sqlx::{Row, sqlite::SqliteRow};
 
 use super::{
-    super::{
-        lanes::Lane,
-        queue::{Page, Position},
-    },
+    super::{lanes::Lane, queue::Page},
+    position::SqlitePosition,
     queue::{SqliteStore, json},
     rows,
 };
@@ -27,38 +25,6 @@ const FIRST_BETWEEN: &str = "SELECT min(seq) FROM {outbox} WHERE ?1 < seq AND se
 
 const HAS_NEWS: &str = "SELECT EXISTS (SELECT 1 FROM {outbox} WHERE ?1 < seq)";
 
-/// The highest number that was read, once a page was: numbers are given in the order of commits, so nothing comes below it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct SqlitePosition(Option<i64>);
-
-impl SqlitePosition {
-    fn cursor(&self) -> i64 {
-        self.0.unwrap_or(i64::MIN)
-    }
-}
-
-impl Position for SqlitePosition {
-    fn resume(_: &[Option<String>]) -> Self {
-        Self::default()
-    }
-
-    fn mark(&self, _: Option<i64>) -> Option<String> {
-        None
-    }
-
-    fn low(&self) -> i64 {
-        i64::MIN
-    }
-
-    fn reached(&self) -> i64 {
-        self.cursor()
-    }
-
-    fn is_new(&self) -> bool {
-        self.0.is_none()
-    }
-}
-
 impl SqliteStore {
     /// The rows behind the position.
     pub(super) async fn read_on(
@@ -69,7 +35,7 @@ impl SqliteStore {
         bytes: i64,
     ) -> Result<Page, EventError> {
         let page = self.read_range((position.cursor(), i64::MAX), lanes, limit, bytes).await?;
-        position.0 = page.last.or(Some(position.cursor()));
+        position.advance(page.last);
         Ok(page)
     }
 
