@@ -38,7 +38,7 @@ impl OutboxRepository {
         on_store!(&self.pool, self.table, store => store.topics().await)
     }
 
-    /// How many dead letters a query means, whatever its limit.
+    /// The number of dead letters that a query means. Its limit does not count.
     pub async fn count_dead_letters(&self, query: &DeadLetterQuery) -> Result<u64, EventError> {
         on_store!(&self.pool, self.table, store => store.count_dead(query).await)
     }

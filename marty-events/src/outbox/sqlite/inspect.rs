@@ -3,17 +3,14 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        Quotes,
         inspect::{Inspect, Value, with_parts},
         rows::{EVENT, PARTS},
     },
     queue::{SqliteStore, json, texts},
-    statements::NOW,
 };
 use crate::EventError;
 
-const COLUMNS: [(&str, &str); 4] = [
-    ("{now}", NOW),
+const COLUMNS: [(&str, &str); 3] = [
     ("{topic}", "topic"),
     ("{event_type}", "event_type"),
     ("{named}", "event_id IN (SELECT value FROM json_each($1))"),
@@ -26,8 +23,7 @@ const REQUEUE: &str = "
 
 impl SqliteStore {
     pub(super) fn inspecting(&self, statement: &str) -> SqlStr {
-        let text = with_parts(statement, EVENT, PARTS.iter().chain(&COLUMNS));
-        Quotes::Double.statement(&text, &self.table)
+        self.statement(&with_parts(statement, EVENT, PARTS.iter().chain(&COLUMNS)))
     }
 }
 

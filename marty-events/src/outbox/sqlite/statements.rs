@@ -3,7 +3,7 @@ use sqlx::SqlStr;
 use super::super::{OutboxTable, Quotes, lanes::LANE_OF, rows::EVENT};
 
 /// Microseconds since 1970, by the database's clock.
-pub(super) const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
+const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
 /// The bytes of a row's headers and payload; the headers are ASCII, but for values that are not.
 const SIZE: &str = "(length(headers) + length(payload))";
