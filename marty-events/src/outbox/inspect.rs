@@ -30,6 +30,10 @@ const MATCHES: &str = "
 /// The time for which a silent relay is listed.
 const HOUR: Duration = Duration::from_hours(1);
 
+/// The columns that a requeued event keeps.
+pub(crate) const REVIVED: &str =
+    "event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding, created_at";
+
 /// A look into the outbox in one database.
 ///
 /// A statement names each parameter once, and in their order, since MySQL's have no numbers. The databases write the rest
@@ -177,6 +181,9 @@ pub(crate) fn with_parts<'p>(
     parts: impl IntoIterator<Item = &'p (&'p str, &'p str)>,
 ) -> String {
     let without_payload = event.replace(" payload,", " substr(payload, 1, 0) AS payload,");
-    let text = statement.replace("{event}", event).replace("{event_without_payload}", &without_payload);
+    let text = statement
+        .replace("{revived}", REVIVED)
+        .replace("{event}", event)
+        .replace("{event_without_payload}", &without_payload);
     parts.into_iter().fold(text, |text, (name, part)| text.replace(name, part))
 }

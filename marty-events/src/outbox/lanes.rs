@@ -15,6 +15,38 @@ pub(crate) struct Lane {
     pub(crate) term: i64,
 }
 
+/// The portion of the backlog that one read brings.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "a relay asks for it, and needs the Kafka client"))]
+pub(crate) struct Portion<'l> {
+    pub(crate) lanes: &'l [Lane],
+    /// The most rows.
+    pub(crate) rows: i64,
+    /// The most bytes of headers and payloads, in all.
+    pub(crate) bytes: i64,
+}
+
+#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "a relay asks for it, and needs the Kafka client"))]
+impl Portion<'_> {
+    /// The longest row that is read whole.
+    pub(crate) fn longest(self) -> i64 {
+        self.bytes / self.rows.max(1)
+    }
+
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
+    /// The longest row that is read whole where late rows come beside a [span](Self::span).
+    pub(crate) fn longest_of_span(self) -> i64 {
+        self.bytes / self.span().saturating_mul(2).max(1)
+    }
+
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
+    /// The number of rows of all lanes to look at: other relays' rows are passed over, and are small.
+    pub(crate) fn span(self) -> i64 {
+        let own = i64::try_from(self.lanes.len()).unwrap_or(LANES).max(1);
+        self.rows.saturating_mul((LANES / own).min(4))
+    }
+}
+
 /// The lane of a row by its `key_hash`.
 pub(crate) fn lane_of(key_hash: i64) -> i32 {
     // The remainder is between 0 and 15, so the fallback is never taken.
@@ -26,18 +58,4 @@ pub(crate) fn lane_of(key_hash: i64) -> i32 {
 pub(crate) fn share(relays: i64) -> i64 {
     let relays = relays.max(1);
     (LANES + relays - 1) / relays
-}
-
-#[cfg(any(feature = "mysql", feature = "postgres"))]
-/// The longest row that is read whole where `limit` are asked for, late ones and others, so that all of them together have
-/// `bytes` at the most.
-pub(crate) fn longest(bytes: i64, limit: i64, lanes: &[Lane]) -> i64 {
-    bytes / span(limit, lanes).saturating_mul(2).max(1)
-}
-
-#[cfg(any(feature = "mysql", feature = "postgres"))]
-/// The number of rows of all lanes to look at for `limit` of these: other relays' rows are passed over, and are small.
-pub(crate) fn span(limit: i64, lanes: &[Lane]) -> i64 {
-    let own = i64::try_from(lanes.len()).unwrap_or(LANES).max(1);
-    limit.saturating_mul((LANES / own).min(4))
 }

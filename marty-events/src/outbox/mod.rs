@@ -35,7 +35,7 @@ pub(crate) use append::Appender;
 #[cfg(all(test, feature = "kafka"))]
 pub(crate) use encoding::HeaderText;
 #[cfg(feature = "kafka")]
-pub(crate) use lanes::Lane;
+pub(crate) use lanes::{Lane, Portion};
 pub use migrations::{migrate, migrate_table};
 pub use query::{CleanupOptions, DeadLetterPlace, DeadLetterQuery, InvalidPlace};
 #[cfg(feature = "kafka")]

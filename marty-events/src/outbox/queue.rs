@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::row::Columns;
 use super::{
     Fault, OutboxStats,
-    lanes::Lane,
+    lanes::{Lane, Portion},
     queued_row::{QueuedRow, RowId},
     wake::Wake,
 };
@@ -190,7 +190,10 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
 
     /// Passes on what other processes announce, until the connection for it is lost. For ever quiet where the database has
     /// no announcements. Tells `wake` once it listens.
-    fn listen(&self, wake: &Wake) -> impl Future<Output = Result<(), EventError>> + Send;
+    fn listen(&self, wake: &Wake) -> impl Future<Output = Result<(), EventError>> + Send {
+        let _ = wake;
+        std::future::pending()
+    }
 
     /// Gives lanes back with their mark, so that another relay can begin at once.
     fn release(
@@ -203,29 +206,25 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
     /// Gives everything back: the relay is gone. Its lanes keep the mark of its last heartbeat.
     fn leave(&self, relay: Uuid) -> impl Future<Output = Result<(), EventError>> + Send;
 
-    /// The next undelivered rows of `lanes`, `limit` of them or a few times as many. Those that are read whole have `bytes`
-    /// of headers and payloads at the most.
+    /// The next undelivered rows of the portion's lanes, as many as it names or a few times as many. Those that are read whole have no
+    /// more bytes than it names.
     fn fetch(
         &self,
         position: &mut Self::Position,
-        lanes: &[Lane],
-        limit: i64,
-        bytes: i64,
+        portion: Portion<'_>,
     ) -> impl Future<Output = Result<Page, EventError>> + Send;
 
     /// These rows, once more.
     fn load(&self, seqs: &[i64]) -> impl Future<Output = Result<Page, EventError>> + Send;
 
-    /// The rows of `lanes` above the first number and not above the second that are visible now, but for those that may come late behind
-    /// the position: a successor must not come before them. `limit` of them at the most, in the order of their numbers, whole where
-    /// `bytes` allow it.
+    /// The rows of the portion's lanes above the first number and not above the second that are visible now, but for those that may come
+    /// late behind the position: a successor must not come before them. They come in the order of their numbers, whole where the portion's
+    /// bytes allow it.
     fn reread(
         &self,
         position: &Self::Position,
         range: (i64, i64),
-        lanes: &[Lane],
-        limit: i64,
-        bytes: i64,
+        portion: Portion<'_>,
     ) -> impl Future<Output = Result<Page, EventError>> + Send;
 
     /// The lowest number of a row of any lane that is above `from` and not above `to`: for rows below the position, which came by a
@@ -272,13 +271,18 @@ pub(crate) fn database_error(operation: &'static str, table: &super::OutboxTable
     }
 }
 
+/// The error about a table that cannot serve.
+pub(crate) fn unfit(table: String, problem: impl Into<String>, advice: impl Into<String>) -> EventError {
+    EventError::OutboxUnfit { table, problem: problem.into(), advice: advice.into() }
+}
+
 /// The error about a table that does not show, or does not take, every row.
 pub(crate) fn hidden(table: String) -> EventError {
     let advice = format!(
         "let its owner run `ALTER TABLE {table} DISABLE ROW LEVEL SECURITY`, or `CREATE POLICY marty_events ON {table} TO .. USING (true)` \
          for this user"
     );
-    EventError::OutboxUnfit { table, problem: "row-level security hides rows from this user".to_owned(), advice }
+    unfit(table, "row-level security hides rows from this user", advice)
 }
 
 /// The error about events that a statement was to write and did not: a trigger or a rule stands between.
@@ -286,11 +290,9 @@ pub(crate) fn not_kept(table: &super::OutboxTable, written: u64, events: usize) 
     if usize::try_from(written) == Ok(events) {
         return Ok(());
     }
-    Err(EventError::OutboxUnfit {
-        table: table.to_string(),
-        problem: format!("it took {written} rows for {events} events"),
-        advice: "remove the trigger or rule that keeps rows from being written, and roll back".to_owned(),
-    })
+    let problem = format!("it took {written} rows for {events} events");
+    let advice = "remove the trigger or rule that keeps rows from being written, and roll back";
+    Err(unfit(table.to_string(), problem, advice))
 }
 
 /// Refuses an outbox without its lanes, as a copy of the schema alone is: no relay would ever have one.
@@ -298,11 +300,8 @@ pub(crate) fn has_all_lanes(lanes: i64, table: &super::OutboxTable) -> Result<()
     if lanes == 16 {
         return Ok(());
     }
-    Err(EventError::OutboxUnfit {
-        table: format!("{table}_lanes"),
-        problem: format!("it has {lanes} of its 16 rows"),
-        advice: "run `marty_events::outbox::migrate`, which puts them back".to_owned(),
-    })
+    let advice = "run `marty_events::outbox::migrate`, which puts them back";
+    Err(unfit(format!("{table}_lanes"), format!("it has {lanes} of its 16 rows"), advice))
 }
 /// A hundred years. A longer time could not be added to a point in time, neither here nor in a database.
 pub(crate) const LONGEST_TIME: Duration = Duration::from_hours(24 * 365 * 100);

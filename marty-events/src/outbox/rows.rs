@@ -104,9 +104,28 @@ macro_rules! text_rows {
     ($row:ty) => {
         $crate::outbox::rows::rows!($row, id);
 
-        use $crate::outbox::queue::Number;
+        use $crate::outbox::{
+            lanes::{Lane, lane_of},
+            queue::{Number, Page},
+        };
 
-        pub(super) fn number(row: &$row) -> Result<Number, sqlx::Error> {
+        /// Those that are whole; of the others those of these lanes, by their numbers.
+        pub(super) fn page(read: &[$row], lanes: &[Lane], is_full: bool) -> Result<Page, sqlx::Error> {
+            let (mut whole, mut numbers) = (Vec::new(), Vec::new());
+            for row in read {
+                if row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some()) {
+                    whole.push(columns(row)?);
+                    continue;
+                }
+                let lane = lane_of(row.try_get("key_hash")?);
+                if lanes.iter().any(|own| own.number == lane) {
+                    numbers.push(number(row)?);
+                }
+            }
+            Ok(Page { numbers, ..Page::of(whole, is_full) })
+        }
+
+        fn number(row: &$row) -> Result<Number, sqlx::Error> {
             let size: i64 = row.try_get("size")?;
             Ok(Number {
                 seq: row.try_get("seq")?,
@@ -129,6 +148,10 @@ macro_rules! text_rows {
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(super) const EVENT: &str = "
     seq, event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding, created_at, attempts";
+
+/// The bytes of a row's headers and payload; in SQLite headers are ASCII, but for values that are not.
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+pub(super) const SIZE: &str = "(length(headers) + length(payload))";
 
 /// The parts of [`Inspect`](super::inspect::Inspect)'s statements there; `{now}` is left to the database.
 #[cfg(any(feature = "mysql", feature = "sqlite"))]

@@ -27,35 +27,33 @@ pub(super) async fn check(outbox: &Outbox, max_age: Duration, report: &mut Repor
     report.add(Check::ok("database", format!("{} answers", database::place(&outbox.pool))));
     let outbox = &outbox.repository;
     clock(outbox, report).await;
-    match outbox.validate().await {
-        Ok(()) => {
+    let checked = outbox.validate().await;
+    match &checked {
+        Ok(()) | Err(EventError::CachedSequence { .. }) => {
             report.add(Check::ok("tables", "the tables exist, and have this version"));
             report.add(Check::ok("privileges", "the user has every right that a relay needs"));
         }
-        Err(error @ EventError::OutboxTableMissing { .. }) => {
-            let advice = "run `marty-events migrate`, with the same --table, as a user that may create tables";
-            report.add(Check::failed("tables", words(&error), advice));
-            return None;
-        }
-        Err(error @ EventError::OutboxForbidden { .. }) => {
-            report.add(Check::ok("tables", "the tables exist"));
-            let advice = "let the tables' owner run the GRANT, or connect as another user";
-            report.add(Check::failed("privileges", words(&error), advice));
-            return None;
-        }
-        Err(error @ EventError::OutboxUnfit { .. }) => {
-            let advice = "let the tables' owner change it, or connect as another user; events wait until then";
-            report.add(Check::failed("tables", words(&error), advice));
-            return None;
-        }
-        Err(error @ EventError::CachedSequence { .. }) => {
-            report.add(Check::ok("tables", "the tables exist, and have this version"));
-            report.add(Check::ok("privileges", "the user has every right that a relay needs"));
-            let advice = "let the tables' owner run the ALTER SEQUENCE; order is not kept until then";
-            report.add(Check::failed("numbers", words(&error), advice));
-        }
-        Err(error) => {
-            report.add(Check::failed("tables", words(&error), "read the database's message"));
+        Err(EventError::OutboxForbidden { .. }) => report.add(Check::ok("tables", "the tables exist")),
+        Err(_) => {}
+    }
+    if let Err(error) = checked {
+        let (check, advice) = match error {
+            EventError::OutboxTableMissing { .. } => {
+                ("tables", "run `marty-events migrate`, with the same --table, as a user that may create tables")
+            }
+            EventError::OutboxForbidden { .. } => {
+                ("privileges", "let the tables' owner run the GRANT, or connect as another user")
+            }
+            EventError::OutboxUnfit { .. } => {
+                ("tables", "let the tables' owner change it, or connect as another user; events wait until then")
+            }
+            EventError::CachedSequence { .. } => {
+                ("numbers", "let the tables' owner run the ALTER SEQUENCE; order is not kept until then")
+            }
+            _ => ("tables", "read the database's message"),
+        };
+        report.add(Check::failed(check, words(&error), advice));
+        if !matches!(error, EventError::CachedSequence { .. }) {
             return None;
         }
     }

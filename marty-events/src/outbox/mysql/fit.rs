@@ -2,7 +2,12 @@
 
 use sqlx::Row;
 
-use super::{super::queue::has_all_lanes, queue::MySqlStore, statements::statement, work};
+use super::{
+    super::queue::{has_all_lanes, unfit},
+    queue::MySqlStore,
+    statements::statement,
+    work,
+};
 use crate::EventError;
 
 const TABLES: [&str; 6] = ["", "_dead_letters", "_published", "_relays", "_lanes", "_order_locks"];
@@ -22,13 +27,12 @@ impl MySqlStore {
             let text = |column: &str| row.try_get::<String, _>(column).map_err(self.error(operation));
             let (table, kind, engine) = (text("name")?, text("kind")?, text("engine")?);
             if kind.ends_with("VIEW") {
-                let advice = "name the table itself (EVENT_OUTBOX_TABLE), with its database".to_owned();
-                return Err(EventError::OutboxUnfit { table, problem: "it is not a table".to_owned(), advice });
+                let advice = "name the table itself (EVENT_OUTBOX_TABLE), with its database";
+                return Err(unfit(table, "it is not a table", advice));
             }
             if !engine.eq_ignore_ascii_case("InnoDB") {
-                let problem = format!("its engine is {engine}");
-                let advice = "run `ALTER TABLE .. ENGINE = InnoDB`".to_owned();
-                return Err(EventError::OutboxUnfit { table, problem, advice });
+                let advice = "run `ALTER TABLE .. ENGINE = InnoDB`";
+                return Err(unfit(table, format!("its engine is {engine}"), advice));
             }
         }
         Ok(())

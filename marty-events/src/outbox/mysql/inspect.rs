@@ -3,7 +3,7 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        inspect::{Inspect, Value, with_parts},
+        inspect::{Inspect, REVIVED, Value, with_parts},
         rows::{EVENT, PARTS},
     },
     queue::MySqlStore,
@@ -16,10 +16,6 @@ use crate::EventError;
 /// The default collations take `a` for `A`, which Kafka does not.
 const COLUMNS: [(&str, &str); 2] =
     [("{topic}", "CAST(topic AS BINARY)"), ("{event_type}", "CAST(event_type AS BINARY)")];
-
-/// The columns that a requeued event keeps.
-const REVIVED: &str =
-    "event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding, created_at";
 
 impl Inspect for MySqlStore {
     type Row = MySqlRow;

@@ -6,10 +6,9 @@ use uuid::Uuid;
 use super::{
     super::{
         OutboxStats, OutboxTable,
-        lanes::Lane,
+        lanes::{Lane, Portion},
         queue::{Heartbeat, Holding, LONGEST_TIME, Page, Queue, Refused, Settled, database_error},
         rows::AnswerRow,
-        wake::Wake,
     },
     position::MySqlPosition,
     server,
@@ -86,10 +85,6 @@ impl Queue for MySqlStore {
         Ok(holding)
     }
 
-    async fn listen(&self, _: &Wake) -> Result<(), EventError> {
-        std::future::pending().await
-    }
-
     async fn release(&self, relay: Uuid, lanes: &[Lane], mark: Option<&str>) -> Result<(), EventError> {
         self.give_back(relay, lanes, mark).await.map_err(self.error("give lanes back"))
     }
@@ -98,25 +93,17 @@ impl Queue for MySqlStore {
         self.go(relay).await.map_err(self.error("give the lanes back"))
     }
 
-    async fn fetch(
-        &self,
-        position: &mut MySqlPosition,
-        lanes: &[Lane],
-        limit: i64,
-        bytes: i64,
-    ) -> Result<Page, EventError> {
-        self.read(position, lanes, limit, bytes).await.map_err(self.error("read the backlog"))
+    async fn fetch(&self, position: &mut MySqlPosition, portion: Portion<'_>) -> Result<Page, EventError> {
+        self.read(position, portion).await.map_err(self.error("read the backlog"))
     }
 
     async fn reread(
         &self,
         position: &MySqlPosition,
         range: (i64, i64),
-        lanes: &[Lane],
-        limit: i64,
-        bytes: i64,
+        portion: Portion<'_>,
     ) -> Result<Page, EventError> {
-        self.read_range(position, range, lanes, limit, bytes).await.map_err(self.error("read the backlog"))
+        self.read_range(position, range, portion).await.map_err(self.error("read the backlog"))
     }
 
     async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {

@@ -6,7 +6,7 @@ use sqlx::{Row, mysql::MySqlRow};
 
 use super::{
     super::{
-        lanes::{Lane, lane_of, longest, span},
+        lanes::Portion,
         queue::{Page, Position},
     },
     position::{MOST_RANGES, MySqlPosition},
@@ -47,19 +47,17 @@ impl MySqlStore {
         &self,
         position: &MySqlPosition,
         (from, to): (i64, i64),
-        lanes: &[Lane],
-        limit: i64,
-        bytes: i64,
+        portion: Portion<'_>,
     ) -> Result<Page, sqlx::Error> {
         let sql = REREAD
-            .replace("{own}", &numbers(lanes.iter().map(|lane| lane.number)))
-            .replace("{longest}", &(bytes / limit.max(1)).to_string())
+            .replace("{own}", &numbers(portion.lanes.iter().map(|lane| lane.number)))
+            .replace("{longest}", &(portion.longest()).to_string())
             .replace("{from}", &from.to_string())
             .replace("{to}", &to.to_string())
-            .replace("{limit}", &limit.to_string());
+            .replace("{limit}", &portion.rows.to_string());
         let mut rows = work::rows(&self.pool, statement(&sql, &self.table)).await?;
         let last = rows.last().map(|row| row.try_get("seq")).transpose()?;
-        let is_full = i64::try_from(rows.len()) == Ok(limit);
+        let is_full = i64::try_from(rows.len()) == Ok(portion.rows);
         // A number in a gap comes by the position.
         let gaps = position.gaps().all();
         rows.retain(|row| {
@@ -68,25 +66,19 @@ impl MySqlStore {
                 next == 0 || gaps[next - 1].1 < seq
             })
         });
-        Ok(Page { last, ..page(&rows, lanes, is_full)? })
+        Ok(Page { last, ..rows::page(&rows, portion.lanes, is_full)? })
     }
 
-    pub(super) async fn read(
-        &self,
-        position: &mut MySqlPosition,
-        lanes: &[Lane],
-        limit: i64,
-        bytes: i64,
-    ) -> Result<Page, sqlx::Error> {
+    pub(super) async fn read(&self, position: &mut MySqlPosition, portion: Portion<'_>) -> Result<Page, sqlx::Error> {
         if position.is_new() {
             self.begin_reading(position).await?;
         }
         self.narrow(position).await?;
-        let ask = position.ask(span(limit, lanes));
+        let ask = position.ask(portion.span());
         let sql = if ask.gaps.is_empty() { FETCH.to_owned() } else { format!("{FETCH} {LATE}") };
         let sql = sql
-            .replace("{own}", &numbers(lanes.iter().map(|lane| lane.number)))
-            .replace("{longest}", &longest(bytes, ask.limit, lanes).to_string())
+            .replace("{own}", &numbers(portion.lanes.iter().map(|lane| lane.number)))
+            .replace("{longest}", &Portion { rows: ask.limit, ..portion }.longest_of_span().to_string())
             .replace("{cursor}", &ask.cursor.to_string())
             .replace("{end}", &ask.end.to_string())
             .replace("{limit}", &ask.limit.to_string())
@@ -108,7 +100,7 @@ impl MySqlStore {
         next.sort_unstable_by_key(|(seq, _)| *seq);
         let is_full = position.take(&ask, &mut late, &mut next, Instant::now());
         let rows: Vec<MySqlRow> = late.into_iter().chain(next).map(|(_, row)| row).collect();
-        page(&rows, lanes, is_full)
+        rows::page(&rows, portion.lanes, is_full)
     }
 
     pub(super) async fn read_again(&self, seqs: &[i64]) -> Result<Page, sqlx::Error> {
@@ -181,22 +173,6 @@ impl MySqlStore {
         position.narrow(&old, &there, now);
         Ok(())
     }
-}
-
-/// Those that are whole; of the others those of these lanes, by their numbers.
-fn page(read: &[MySqlRow], lanes: &[Lane], is_full: bool) -> Result<Page, sqlx::Error> {
-    let (mut whole, mut numbers) = (Vec::new(), Vec::new());
-    for row in read {
-        if row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some()) {
-            whole.push(rows::columns(row)?);
-            continue;
-        }
-        let number = lane_of(row.try_get("key_hash")?);
-        if lanes.iter().any(|lane| lane.number == number) {
-            numbers.push(rows::number(row)?);
-        }
-    }
-    Ok(Page { numbers, ..Page::of(whole, is_full) })
 }
 
 fn any_of(ranges: &[(i64, i64)]) -> String {

@@ -40,8 +40,8 @@ impl MySqlStore {
                 let settled = numbers(some);
                 if keep {
                     last.push(format!(
-                        "INSERT IGNORE INTO {{published}} ({{columns}})
-                        SELECT {{columns}} FROM {{outbox}} FORCE INDEX (PRIMARY) WHERE seq IN ({settled})"
+                        "INSERT IGNORE INTO {{published}} ({{event}})
+                        SELECT {{event}} FROM {{outbox}} FORCE INDEX (PRIMARY) WHERE seq IN ({settled})"
                     ));
                 }
                 last.push(delete(&settled));
@@ -155,8 +155,8 @@ fn write_down(refused: &[&Refused]) -> String {
 
 fn bury(refused: &[&Refused]) -> String {
     format!(
-        "INSERT INTO {{dead}} ({{columns}}, reason)
-        SELECT event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
+        "INSERT INTO {{dead}} ({{event}}, reason)
+        SELECT seq, event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
             created_at, {}, {} FROM {{outbox}} FORCE INDEX (PRIMARY) WHERE seq IN ({})
         ON DUPLICATE KEY UPDATE reason = VALUES(reason), died_at = {{now}}; {}",
         by_row(refused, |refused| refused.attempts.to_string()),

@@ -2,25 +2,18 @@ use std::fmt::{Display, Write};
 
 use sqlx::SqlStr;
 
-use super::super::{OutboxTable, Quotes, lanes::LANE_OF, rows::EVENT};
+use super::super::{
+    OutboxTable, Quotes,
+    lanes::LANE_OF,
+    rows::{EVENT, SIZE},
+};
 
 /// Microseconds since 1970, by the database's clock.
 const NOW: &str = "timestampdiff(MICROSECOND, '1970-01-01 00:00:00', utc_timestamp(6))";
 
-const COLUMNS: &str =
-    "event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
-        created_at, attempts";
-
-/// The bytes of a row's headers and payload.
-const SIZE: &str = "(length(headers) + length(payload))";
-
 pub(super) fn statement(template: &str, table: &OutboxTable) -> SqlStr {
-    let text = template
-        .replace("{event}", EVENT)
-        .replace("{columns}", COLUMNS)
-        .replace("{size}", SIZE)
-        .replace("{now}", NOW)
-        .replace("{lane_of}", LANE_OF);
+    let text =
+        template.replace("{event}", EVENT).replace("{size}", SIZE).replace("{now}", NOW).replace("{lane_of}", LANE_OF);
     Quotes::Backticks.statement(&text, table)
 }
 

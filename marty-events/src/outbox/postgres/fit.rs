@@ -2,7 +2,10 @@
 
 use sqlx::Row;
 
-use super::{super::queue::hidden, queue::PostgresStore};
+use super::{
+    super::queue::{has_all_lanes, hidden, unfit},
+    queue::PostgresStore,
+};
 use crate::EventError;
 
 /// The tables that cannot serve. A policy shows and takes everything where it says `true`; every right needs one, and no restrictive policy
@@ -52,14 +55,11 @@ impl PostgresStore {
             let is = |column: &str| row.try_get::<bool, _>(column).map_err(self.error(operation));
             let table: String = row.try_get("place").map_err(self.error(operation))?;
             if !is("is_table")? {
-                let problem = "it is not a table".to_owned();
-                let advice = "name the table itself (EVENT_OUTBOX_TABLE), with its schema".to_owned();
-                return Err(EventError::OutboxUnfit { table, problem, advice });
+                let advice = "name the table itself (EVENT_OUTBOX_TABLE), with its schema";
+                return Err(unfit(table, "it is not a table", advice));
             }
             if is("has_rule")? {
-                let problem = "a rule rewrites what is written to it".to_owned();
-                let advice = "let its owner run `DROP RULE`".to_owned();
-                return Err(EventError::OutboxUnfit { table, problem, advice });
+                return Err(unfit(table, "a rule rewrites what is written to it", "let its owner run `DROP RULE`"));
             }
             if is("is_hidden")? {
                 return Err(hidden(table));
@@ -70,7 +70,7 @@ impl PostgresStore {
             .await
             .and_then(|row| row.try_get(0))
             .map_err(self.error(operation))?;
-        super::super::queue::has_all_lanes(lanes, &self.table)
+        has_all_lanes(lanes, &self.table)
     }
 
     /// Sentences on what weakens a promise.

@@ -32,10 +32,7 @@ const PARTS: [(&str, &str); 8] = [
 /// The deletion gives the transaction its id before a number is drawn.
 const REQUEUE: &str = "
     WITH revived AS (DELETE FROM {dead} WHERE {named} AND 0 < encoding RETURNING *), done AS (
-        INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
-            created_at)
-        SELECT event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding, created_at
-        FROM revived ORDER BY seq RETURNING 1)
+        INSERT INTO {outbox} ({revived}) SELECT {revived} FROM revived ORDER BY seq RETURNING 1)
     SELECT count(*) FROM done";
 
 impl PostgresStore {

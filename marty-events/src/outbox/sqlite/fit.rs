@@ -1,6 +1,9 @@
 //! The check that the tables can serve, by the schema.
 
-use super::{super::queue::has_all_lanes, queue::SqliteStore};
+use super::{
+    super::queue::{has_all_lanes, unfit},
+    queue::SqliteStore,
+};
 use crate::EventError;
 
 const OF_THE_OUTBOX: &str = "lower({name}) IN (lower(?1), lower(?1 || '_dead_letters'), lower(?1 || '_published'),
@@ -21,9 +24,7 @@ impl SqliteStore {
             .await
             .map_err(self.error(operation))?;
         if let Some(table) = view {
-            let (problem, advice) =
-                ("it is not a table".to_owned(), "name the table itself (EVENT_OUTBOX_TABLE)".to_owned());
-            return Err(EventError::OutboxUnfit { table, problem, advice });
+            return Err(unfit(table, "it is not a table", "name the table itself (EVENT_OUTBOX_TABLE)"));
         }
         let lanes = self.inspecting("SELECT count(*) FROM {lanes} WHERE lane BETWEEN 1 AND 16");
         let lanes = sqlx::query_scalar(lanes).fetch_one(&self.pool).await.map_err(self.error(operation))?;

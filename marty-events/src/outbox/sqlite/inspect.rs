@@ -17,9 +17,7 @@ const COLUMNS: [(&str, &str); 3] = [
 ];
 
 const REQUEUE: &str = "
-    INSERT INTO {outbox} (event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding, created_at)
-    SELECT event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding, created_at
-    FROM {dead} WHERE {named} AND 0 < encoding ORDER BY seq";
+    INSERT INTO {outbox} ({revived}) SELECT {revived} FROM {dead} WHERE {named} AND 0 < encoding ORDER BY seq";
 
 impl SqliteStore {
     pub(super) fn inspecting(&self, statement: &str) -> SqlStr {

@@ -6,10 +6,9 @@ use uuid::Uuid;
 use super::{
     super::{
         OutboxStats, OutboxTable,
-        lanes::Lane,
+        lanes::{Lane, Portion},
         queue::{Heartbeat, Holding, Page, Queue, Refused, Settled, database_error, milliseconds},
         rows::AnswerRow,
-        wake::Wake,
     },
     position::SqlitePosition,
     statements::statement,
@@ -102,10 +101,6 @@ impl Queue for SqliteStore {
         Ok(holding)
     }
 
-    async fn listen(&self, _: &Wake) -> Result<(), EventError> {
-        std::future::pending().await
-    }
-
     async fn release(&self, relay: Uuid, lanes: &[Lane], mark: Option<&str>) -> Result<(), EventError> {
         self.give_back(relay, lanes, mark).await
     }
@@ -114,25 +109,12 @@ impl Queue for SqliteStore {
         self.go(relay).await
     }
 
-    async fn fetch(
-        &self,
-        position: &mut SqlitePosition,
-        lanes: &[Lane],
-        limit: i64,
-        bytes: i64,
-    ) -> Result<Page, EventError> {
-        self.read_on(position, lanes, limit, bytes).await
+    async fn fetch(&self, position: &mut SqlitePosition, portion: Portion<'_>) -> Result<Page, EventError> {
+        self.read_on(position, portion).await
     }
 
-    async fn reread(
-        &self,
-        _: &SqlitePosition,
-        range: (i64, i64),
-        lanes: &[Lane],
-        limit: i64,
-        bytes: i64,
-    ) -> Result<Page, EventError> {
-        self.read_range(range, lanes, limit, bytes).await
+    async fn reread(&self, _: &SqlitePosition, range: (i64, i64), portion: Portion<'_>) -> Result<Page, EventError> {
+        self.read_range(range, portion).await
     }
 
     async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {

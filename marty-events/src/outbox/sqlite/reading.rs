@@ -1,9 +1,9 @@
 //! Pages of undelivered rows.
 
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::Row;
 
 use super::{
-    super::{lanes::Lane, queue::Page},
+    super::{lanes::Portion, queue::Page},
     position::SqlitePosition,
     queue::{SqliteStore, json},
     rows,
@@ -30,46 +30,27 @@ impl SqliteStore {
     pub(super) async fn read_on(
         &self,
         position: &mut SqlitePosition,
-        lanes: &[Lane],
-        limit: i64,
-        bytes: i64,
+        portion: Portion<'_>,
     ) -> Result<Page, EventError> {
-        let page = self.read_range((position.cursor(), i64::MAX), lanes, limit, bytes).await?;
+        let page = self.read_range((position.cursor(), i64::MAX), portion).await?;
         position.advance(page.last);
         Ok(page)
     }
 
-    fn page<'r>(&self, rows: impl IntoIterator<Item = &'r SqliteRow>, is_full: bool) -> Result<Page, EventError> {
-        let columns = rows.into_iter().map(rows::columns).collect::<Result<Vec<_>, _>>();
-        Ok(Page::of(columns.map_err(self.error("read a row"))?, is_full))
-    }
-
-    pub(super) async fn read_range(
-        &self,
-        (from, to): (i64, i64),
-        lanes: &[Lane],
-        limit: i64,
-        bytes: i64,
-    ) -> Result<Page, EventError> {
-        let numbers: Vec<i32> = lanes.iter().map(|lane| lane.number).collect();
+    pub(super) async fn read_range(&self, (from, to): (i64, i64), portion: Portion<'_>) -> Result<Page, EventError> {
+        let numbers: Vec<i32> = portion.lanes.iter().map(|lane| lane.number).collect();
         let rows = sqlx::query(self.statement(FETCH))
             .bind(from)
             .bind(json(&numbers)?)
-            .bind(limit)
-            .bind(bytes / limit.max(1))
+            .bind(portion.rows)
+            .bind(portion.longest())
             .bind(to)
             .fetch_all(&self.pool)
             .await
             .map_err(self.error("read the backlog"))?;
         let last = rows.last().map(|row| row.try_get("seq")).transpose().map_err(self.error("read a row"))?;
-        let is_whole =
-            |row: &SqliteRow| row.try_get::<Option<&str>, _>("headers").is_ok_and(|headers| headers.is_some());
-        let (whole, numbers): (Vec<&SqliteRow>, Vec<&SqliteRow>) = rows.iter().partition(|row| is_whole(row));
-        let mut page = self.page(whole, i64::try_from(rows.len()) == Ok(limit))?;
-        for row in numbers {
-            page.numbers.push(rows::number(row).map_err(self.error("read a row"))?);
-        }
-        Ok(Page { last, ..page })
+        let page = rows::page(&rows, portion.lanes, i64::try_from(rows.len()) == Ok(portion.rows));
+        Ok(Page { last, ..page.map_err(self.error("read a row"))? })
     }
 
     pub(super) async fn read_again(&self, seqs: &[i64]) -> Result<Page, EventError> {
@@ -78,7 +59,8 @@ impl SqliteStore {
             .fetch_all(&self.pool)
             .await
             .map_err(self.error("read the backlog"))?;
-        self.page(&rows, false)
+        let columns = rows.iter().map(rows::columns).collect::<Result<Vec<_>, _>>();
+        Ok(Page::of(columns.map_err(self.error("read a row"))?, false))
     }
 
     pub(super) async fn lowest_between(&self, from: i64, to: i64) -> Result<Option<i64>, EventError> {

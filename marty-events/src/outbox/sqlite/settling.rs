@@ -18,8 +18,8 @@ const HELD: &str = "
         (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?2))";
 
 const KEEP_DELIVERED: &str = "
-    INSERT OR IGNORE INTO {published} ({columns})
-    SELECT {columns} FROM {outbox} WHERE {delivered}";
+    INSERT OR IGNORE INTO {published} ({event})
+    SELECT {event} FROM {outbox} WHERE {delivered}";
 
 const DELETE_DELIVERED: &str = "DELETE FROM {outbox} WHERE {delivered}";
 
@@ -33,9 +33,8 @@ const SETTLE: &str = "
 const REFUSE: &str = "UPDATE {outbox} SET attempts = ?3, last_error = ?4 WHERE seq = ?1 AND event_id = ?2";
 
 const BURY: &str = "
-    INSERT INTO {dead} (event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
-        payload, encoding, created_at, attempts, reason)
-    SELECT event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers,
+    INSERT INTO {dead} ({event}, reason)
+    SELECT seq, event_id, event_type, topic, record_key, ordering_key, key_hash, headers,
         payload, encoding, created_at, ?3, ?4 FROM {outbox} WHERE seq = ?1 AND event_id = ?2
     ON CONFLICT (event_id) DO UPDATE SET reason = excluded.reason, died_at = {now}";
 

@@ -1,12 +1,13 @@
 use sqlx::SqlStr;
 
-use super::super::{OutboxTable, Quotes, lanes::LANE_OF, rows::EVENT};
+use super::super::{
+    OutboxTable, Quotes,
+    lanes::LANE_OF,
+    rows::{EVENT, SIZE},
+};
 
 /// Microseconds since 1970, by the database's clock.
 const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
-
-/// The bytes of a row's headers and payload; the headers are ASCII, but for values that are not.
-const SIZE: &str = "(length(headers) + length(payload))";
 
 /// The rows with these numbers that are these events.
 const DELIVERED: &str = "seq IN (SELECT value FROM json_each(?1)) AND event_id IN (SELECT value FROM json_each(?2))";
@@ -17,14 +18,9 @@ const FREE: &str = "(owner IS NULL OR owner NOT IN (SELECT relay FROM {relays} W
 /// Relays that were silent for an hour.
 const OLD: &str = "expires_at < {now} - 3600000000";
 
-const COLUMNS: &str =
-    "event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
-        created_at, attempts";
-
 pub(super) fn statement(template: &str, table: &OutboxTable) -> SqlStr {
     let text = template
         .replace("{event}", EVENT)
-        .replace("{columns}", COLUMNS)
         .replace("{delivered}", DELIVERED)
         .replace("{size}", SIZE)
         .replace("{free}", FREE)

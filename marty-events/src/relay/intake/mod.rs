@@ -14,7 +14,7 @@ use super::{
 use crate::{
     EventError,
     observe::RelayMetrics,
-    outbox::{Lane, Page, Position, Queue, Unreadable},
+    outbox::{Lane, Page, Portion, Position, Queue, Unreadable},
 };
 
 use pass::{CatchUp, Passed};
@@ -173,8 +173,8 @@ impl<S: Queue> Intake<S> {
             let page = match page {
                 Some((rows, bytes)) if loaded.is_ok() => {
                     let begun = Instant::now();
-                    let fetched = store.fetch(&mut position, &lanes, as_number(rows), as_number(bytes));
-                    let fetched = within(patience, fetched).await;
+                    let portion = Portion { lanes: &lanes, rows: as_number(rows), bytes: as_number(bytes) };
+                    let fetched = within(patience, store.fetch(&mut position, portion)).await;
                     Some(fetched.map(|page| (page, position, begun.elapsed())))
                 }
                 _ => None,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     EventError,
-    outbox::{Lane, Page, Position, Queue},
+    outbox::{Lane, Page, Portion, Position, Queue},
 };
 
 /// The shortest pause between two passes.
@@ -95,7 +95,8 @@ impl CatchUp {
         self.since = now;
         let (store, position) = (store.clone(), position.clone());
         self.reading.start(async move {
-            let reread = store.reread(&position, (from, to), &lanes, as_number(rows), as_number(bytes));
+            let portion = Portion { lanes: &lanes, rows: as_number(rows), bytes: as_number(bytes) };
+            let reread = store.reread(&position, (from, to), portion);
             Passed { begun: now, from, to, page: within(patience, reread).await }
         });
     }

@@ -14,10 +14,7 @@ use super::{
 };
 use crate::{
     EventError,
-    outbox::{
-        lanes::{Lane, longest, span},
-        queue::Page,
-    },
+    outbox::{lanes::Portion, queue::Page},
 };
 
 /// The first row describes the read. Then come late rows, then rows behind the cursor; the latter only where all the late ones are here.
@@ -99,17 +96,11 @@ struct PageRead {
 }
 
 impl PostgresStore {
-    pub(super) async fn page(
-        &self,
-        position: &mut PostgresPosition,
-        lanes: &[Lane],
-        limit: i64,
-        bytes: i64,
-    ) -> Result<Page, EventError> {
+    pub(super) async fn page(&self, position: &mut PostgresPosition, portion: Portion<'_>) -> Result<Page, EventError> {
         let asked = Instant::now();
         let bounds = position.bounds();
         let PageRead { read_point, is_whole, late_end, rows } =
-            self.look(&bounds, lanes, limit, bytes).await.map_err(self.error("read the backlog"))?;
+            self.look(&bounds, portion).await.map_err(self.error("read the backlog"))?;
         match position.recognises(&read_point) {
             Recognition::Same => {}
             Recognition::Other => return Ok(Page { is_full: true, ..Page::default() }),
@@ -121,15 +112,16 @@ impl PostgresStore {
         let (mut page, mut late, mut next, mut last_late, mut last) = (Page::default(), 0, 0, None, None);
         for row in rows {
             let is_late: bool = row.try_get(IS_LATE_PLACE).map_err(self.error("read a row"))?;
-            let seq = rows::take_in(&mut page, &row, AFTER_READ_POINT, lanes).map_err(self.error("read a row"))?;
+            let seq =
+                rows::take_in(&mut page, &row, AFTER_READ_POINT, portion.lanes).map_err(self.error("read a row"))?;
             if is_late {
                 (late, last_late) = (late + 1, Some(seq));
             } else {
                 (next, last) = (next + 1, Some(seq));
             }
         }
-        let is_cut = next == span(limit, lanes);
-        let last_late = last_late.filter(|_| late == limit);
+        let is_cut = next == portion.span();
+        let last_late = last_late.filter(|_| late == portion.rows);
         let reached = bounds.reached(&Extent { is_whole, late_end, last_late, is_cut, last });
         position.advance(&read_point, reached, last);
         if bounds.end.is_some() || !is_whole {
@@ -143,39 +135,37 @@ impl PostgresStore {
         &self,
         position: &PostgresPosition,
         (from, to): (i64, i64),
-        lanes: &[Lane],
-        limit: i64,
-        bytes: i64,
+        portion: Portion<'_>,
     ) -> Result<Page, EventError> {
         let Bounds { named, behind, next_xid, .. } = position.bounds();
         let query = sqlx::query(self.sql.reread.clone())
             .bind(from)
-            .bind(set(lanes))
+            .bind(set(portion.lanes))
             .bind(to)
-            .bind(limit)
-            .bind(bytes / limit.max(1))
+            .bind(portion.rows)
+            .bind(portion.longest())
             .bind(named)
             .bind(behind)
             .bind(next_xid);
         let rows = self.rows(query).await.map_err(self.error("read the backlog"))?;
-        let mut page = Page { is_full: i64::try_from(rows.len()) == Ok(limit), ..Page::default() };
+        let mut page = Page { is_full: i64::try_from(rows.len()) == Ok(portion.rows), ..Page::default() };
         for row in &rows {
-            page.last = Some(rows::take_in(&mut page, row, 0, lanes).map_err(self.error("read a row"))?);
+            page.last = Some(rows::take_in(&mut page, row, 0, portion.lanes).map_err(self.error("read a row"))?);
         }
         Ok(page)
     }
 
-    async fn look(&self, bounds: &Bounds, lanes: &[Lane], limit: i64, bytes: i64) -> Result<PageRead, sqlx::Error> {
+    async fn look(&self, bounds: &Bounds, portion: Portion<'_>) -> Result<PageRead, sqlx::Error> {
         let query = sqlx::query(self.sql.fetch.clone())
-            .bind(limit)
-            .bind(set(lanes))
+            .bind(portion.rows)
+            .bind(set(portion.lanes))
             .bind(&bounds.named)
             .bind(&bounds.floors)
             .bind(bounds.cursor)
             .bind(bounds.behind)
             .bind(&bounds.next_xid)
-            .bind(span(limit, lanes))
-            .bind(longest(bytes, limit, lanes))
+            .bind(portion.span())
+            .bind(portion.longest_of_span())
             .bind(bounds.end.unwrap_or(i64::MAX))
             .bind(bounds.width);
         let mut rows = self.rows(query).await?.into_iter();

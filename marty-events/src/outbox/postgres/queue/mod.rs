@@ -29,7 +29,7 @@ use crate::{
     EventError,
     outbox::{
         Link, OutboxStats, OutboxTable, Quotes, RowId,
-        lanes::Lane,
+        lanes::{Lane, Portion},
         queue::{Heartbeat, Holding, Page, Queue, Refused, Settled, database_error, milliseconds},
         row::count,
         rows::AnswerRow,
@@ -176,25 +176,17 @@ impl Queue for PostgresStore {
         self.row(query).await.map(drop).map_err(self.error("give the lanes back"))
     }
 
-    async fn fetch(
-        &self,
-        position: &mut PostgresPosition,
-        lanes: &[Lane],
-        limit: i64,
-        bytes: i64,
-    ) -> Result<Page, EventError> {
-        self.page(position, lanes, limit, bytes).await
+    async fn fetch(&self, position: &mut PostgresPosition, portion: Portion<'_>) -> Result<Page, EventError> {
+        self.page(position, portion).await
     }
 
     async fn reread(
         &self,
         position: &PostgresPosition,
         range: (i64, i64),
-        lanes: &[Lane],
-        limit: i64,
-        bytes: i64,
+        portion: Portion<'_>,
     ) -> Result<Page, EventError> {
-        self.page_again(position, range, lanes, limit, bytes).await
+        self.page_again(position, range, portion).await
     }
 
     async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {

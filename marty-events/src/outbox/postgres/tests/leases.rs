@@ -134,24 +134,24 @@ async fn a_look_tells_whether_there_is_something_to_read() {
     let look = async |position: &PostgresPosition| {
         fixture.store.heartbeat(&alive(relay), Some(position)).await.expect("a heartbeat").has_news
     };
-    fixture.store.fetch(&mut position, &lanes, 10, 1_000).await.unwrap();
+    fixture.store.fetch(&mut position, portion(&lanes)).await.unwrap();
     assert!(!look(&position).await);
     fixture.write(3).await;
     assert!(look(&position).await);
-    fixture.store.fetch(&mut position, &lanes, 10, 1_000).await.unwrap();
+    fixture.store.fetch(&mut position, portion(&lanes)).await.unwrap();
     assert!(!look(&position).await);
     // A row that is committed late.
     let mut late = fixture.pool.begin().await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(insert(1))).execute(&mut *late).await.unwrap();
     fixture.write(1).await;
-    fixture.store.fetch(&mut position, &lanes, 10, 1_000).await.unwrap();
+    fixture.store.fetch(&mut position, portion(&lanes)).await.unwrap();
     assert!(!look(&position).await);
     late.commit().await.unwrap();
     assert!(look(&position).await);
-    assert_eq!(fixture.store.fetch(&mut position, &lanes, 10, 1_000).await.unwrap().rows[0].seq, 4);
+    assert_eq!(fixture.store.fetch(&mut position, portion(&lanes)).await.unwrap().rows[0].seq, 4);
     // A relay that goes on by a mark, and one before the last number.
     let mut resumed = PostgresPosition::resume(&[position.mark(None)]);
-    assert!(!fixture.store.fetch(&mut resumed, &lanes, 10, 1_000).await.unwrap().is_full);
+    assert!(!fixture.store.fetch(&mut resumed, portion(&lanes)).await.unwrap().is_full);
     assert!(!look(&resumed).await);
     let resumed = PostgresPosition::resume(&[position.mark(Some(2))]);
     assert!(look(&resumed).await);

@@ -16,7 +16,7 @@ use super::{
     super::{
         OutboxTable,
         inspect::Inspect,
-        lanes::Lane,
+        lanes::{Lane, Portion},
         queue::{Heartbeat, Holding, Queue, Tally},
     },
     PostgresStore,
@@ -83,6 +83,13 @@ fn alive(relay: Uuid) -> Heartbeat {
 
 fn marked(relay: Uuid, mark: &str) -> Heartbeat {
     Heartbeat { mark: Some(mark.to_owned()), ..alive(relay) }
+}
+
+/// The most rows of a [`portion`].
+const LIMIT: i64 = 100;
+
+fn portion(lanes: &[Lane]) -> Portion<'_> {
+    Portion { lanes, rows: LIMIT, bytes: 1 << 20 }
 }
 
 fn numbers(lanes: &[Lane]) -> Vec<i32> {

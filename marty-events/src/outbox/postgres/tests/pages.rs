@@ -3,13 +3,11 @@ use std::collections::BTreeSet;
 use super::{super::super::queue::Position, *};
 use crate::outbox::postgres::position::PostgresPosition;
 
-const LIMIT: i64 = 100;
-
 /// Reads until there is no more, and answers the pages' numbers.
 async fn read(fixture: &Fixture, position: &mut PostgresPosition, lanes: &[Lane]) -> Vec<Vec<i64>> {
     let mut pages = Vec::new();
     loop {
-        let page = fixture.store.fetch(position, lanes, LIMIT, 1 << 20).await.expect("a page");
+        let page = fixture.store.fetch(position, portion(lanes)).await.expect("a page");
         let size = page.rows.len() + page.numbers.len();
         assert!(i64::try_from(size).expect("small") <= 5 * LIMIT, "{size}");
         pages.push(page.rows.iter().map(|row| row.seq).collect());
@@ -38,7 +36,7 @@ async fn a_large_transaction_that_commits_late_comes_in_pages_and_before_what_fo
     let place = |seq: i64| seen.iter().position(|seen| *seen == seq).expect("it was read");
     assert!((1..=2_500).all(|seq| place(seq) < place(2_511)), "{seen:?}");
     assert_eq!(seen.iter().copied().collect::<BTreeSet<i64>>().len(), 2_520);
-    assert!(!fixture.store.fetch(&mut position, &lanes, LIMIT, 1 << 20).await.unwrap().is_full);
+    assert!(!fixture.store.fetch(&mut position, portion(&lanes)).await.unwrap().is_full);
 }
 
 /// A read from the head used to walk over all of them in one statement.
