@@ -2,6 +2,7 @@
 //! marty-events-macros`, and read the difference: users get the same one.
 
 mod mistakes;
+mod reference;
 
 use proc_macro2::TokenStream;
 use quote::quote;

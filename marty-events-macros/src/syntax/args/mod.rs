@@ -1,7 +1,7 @@
 //! The arguments of the attributes: `key = value`, `key(..)`.
 
 mod fields;
-mod keys;
+pub(crate) mod keys;
 mod read;
 mod slips;
 mod words;
