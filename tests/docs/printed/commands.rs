@@ -18,7 +18,7 @@ const ELSEWHERE: [(&str, &str); 4] = [
 ];
 
 /// The command accepts the arguments: with `--help` behind them it reads all, and does nothing.
-fn is_accepted(arguments: &[String]) -> Result<(), String> {
+pub(super) fn is_accepted(arguments: &[String]) -> Result<(), String> {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     let program = PROGRAM.get_or_init(command_line);
     let output = Command::new(program).args(arguments).arg("--help").env_clear().output().expect("it runs");
@@ -35,6 +35,7 @@ fn check(words: &[String]) -> Result<(), String> {
         "cargo" => names::cargo(&texts),
         "bash" => names::file(texts.first().unwrap_or(&"")),
         "podman" => podman(arguments),
+        "helm" | "kubectl" => cluster(program, arguments),
         // The files that it copies; it does nothing else.
         "install" => texts.iter().find(|text| text.starts_with("packaging/")).map_or(Ok(()), |path| names::file(path)),
         "systemctl" => match &texts[..] {
@@ -66,6 +67,27 @@ fn podman(arguments: &[String]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The chart and the files that it names, and a command that runs inside of a pod.
+fn cluster(program: &str, arguments: &[String]) -> Result<(), String> {
+    let texts: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    for (flag, value) in texts.iter().zip(texts.iter().skip(1)).filter(|(_, value)| value.starts_with("packaging/")) {
+        match *flag {
+            "--filename" | "--values" => names::file(value)?,
+            // The release's name is before the chart.
+            _ if program == "helm" => names::file(&format!("{value}/Chart.yaml"))?,
+            other => return Err(format!("{program} {other} {value} is not known here")),
+        }
+    }
+    match (program, texts.first()) {
+        ("helm", Some(&("upgrade" | "test"))) | ("kubectl", Some(&("apply" | "create" | "wait" | "rollout"))) => Ok(()),
+        ("kubectl", Some(&"exec")) => {
+            let begin = texts.iter().position(|text| *text == "--").ok_or("kubectl exec without a command")?;
+            check(&arguments[begin + 1..])
+        }
+        (_, other) => Err(format!("{program} {other:?} is not known here")),
+    }
 }
 
 fn faults(block: &Block) -> Vec<String> {
@@ -106,6 +128,9 @@ fn a_wrong_command_is_noticed() {
         ("cargo run -p no-such-package", "no-such-package"),
         ("scripts/no-such-script", "no-such-script"),
         ("podman build --file packaging/Dockerfile .", "Dockerfile"),
+        ("helm upgrade --install users packaging/helm/no-such-chart", "no-such-chart"),
+        ("kubectl apply --filename packaging/kubernetes/no-such-file.yaml", "no-such-file"),
+        ("kubectl exec deployment/users -- marty-events rely", "rely"),
         ("KAFKA_BROKER=kafka:9092", "KAFKA_BROKER"),
         ("KAFKA_SECURITY_PROTOCOL=tls", "KAFKA_SECURITY_PROTOCOL"),
         ("terraform apply", "terraform"),

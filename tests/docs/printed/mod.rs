@@ -6,6 +6,7 @@ mod commands;
 mod container;
 mod diagrams;
 mod environment;
+mod kubernetes;
 mod names;
 mod shell;
 mod unit;
@@ -50,6 +51,7 @@ const RULES: &[(&str, &str, Runner)] = &[
     ("docs/command-line.md", "json", Test("the_status_that_is_shown_has_the_fields_of_the_command")),
     ("docs/wire-format.md", "json", Test("the_schema_that_is_shown_is_a_schema")),
     ("docs/console.md", "nginx", Test("the_proxy_that_is_shown_leads_to_the_console")),
+    ("docs/guide/kubernetes.md", "yaml", Test("the_chart_makes_objects_that_kubernetes_knows")),
     ("README.md", "toml", Test("the_dependencies_of_the_readme_are_those_of_the_workspace")),
     ("marty-events/src/attributes/keys.md", "toml", Test("the_manifest_key_that_is_shown_is_read")),
     ("", "sh", Test("every_command_is_one")),
@@ -66,6 +68,8 @@ const FILES: &[(&str, &str)] = &[
     ("packaging/Containerfile", "the_container_is_built_of_what_is_there"),
     ("packaging/marty-events-relay.service", "the_unit_is_one"),
     ("packaging/relay.env", "every_variable_of_the_environment_file_is_read"),
+    ("packaging/helm/", "the_chart_makes_objects_that_kubernetes_knows"),
+    ("packaging/kubernetes/", "the_manifests_are_those_of_the_chart"),
     ("compose.yaml", "the_servers_of_the_compose_file_are_those_of_the_tests"),
     ("docs/operations/alerts.yaml", "every_alert_asks_for_labels_that_its_metrics_have"),
     ("docs/operations/dashboard.json", "the_dashboard_is_json_and_each_of_its_panels_asks_for_something"),
