@@ -10,6 +10,7 @@ pages! {
     readme: "README.md",
     architecture: "docs/architecture.md",
     configuration: "docs/guide/configuration.md",
+    consumers: "docs/guide/consumers.md",
     databases: "docs/databases.md",
     events: "docs/guide/events.md",
     operations: "docs/guide/operations.md",

@@ -52,6 +52,7 @@ const RULES: &[(&str, &str, Runner)] = &[
     ("docs/wire-format.md", "json", Test("the_schema_that_is_shown_is_a_schema")),
     ("docs/console.md", "nginx", Test("the_proxy_that_is_shown_leads_to_the_console")),
     ("docs/guide/kubernetes.md", "yaml", Test("the_chart_makes_objects_that_kubernetes_knows")),
+    ("docs/guide/consumers.md", "python", Test("the_consumer_in_python_handles_each_event_once")),
     ("README.md", "toml", Test("the_dependencies_of_the_readme_are_those_of_the_workspace")),
     ("marty-events/src/attributes/keys.md", "toml", Test("the_manifest_key_that_is_shown_is_read")),
     ("", "sh", Test("every_command_is_one")),
