@@ -9,10 +9,12 @@ macro_rules! pages {
 pages! {
     readme: "README.md",
     architecture: "docs/architecture.md",
+    axum: "docs/guide/axum.md",
     configuration: "docs/guide/configuration.md",
     consumers: "docs/guide/consumers.md",
     databases: "docs/databases.md",
     events: "docs/guide/events.md",
+    opentelemetry: "docs/guide/opentelemetry.md",
     operations: "docs/guide/operations.md",
     outbox: "docs/guide/outbox.md",
     relay: "docs/guide/relay.md",

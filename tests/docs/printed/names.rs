@@ -66,11 +66,17 @@ pub(super) fn cargo(arguments: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-/// Cargo itself reads the manifest, with the versions that the workspace's lock file has.
+/// Cargo itself reads the manifests, with the versions that the workspace's lock file has.
 #[test]
-fn the_dependencies_of_the_readme_are_those_of_the_workspace() {
+fn the_dependencies_that_are_shown_are_those_of_the_workspace() {
+    for page in ["README.md", "docs/guide/opentelemetry.md"] {
+        assert_dependencies(page);
+    }
+}
+
+fn assert_dependencies(page: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let dependencies = printed::only("README.md", "toml");
+    let dependencies = printed::only(page, "toml");
     let place = root().join("marty-events").display().to_string();
     let dependencies = printed::with(&dependencies, "../marty-events/marty-events", &place);
     let manifest = format!("[package]\nname = \"users\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n{dependencies}");
@@ -83,14 +89,14 @@ fn the_dependencies_of_the_readme_are_those_of_the_workspace() {
         .current_dir(folder.path())
         .output()
         .unwrap();
-    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    assert!(tree.status.success(), "{page}: {}", String::from_utf8_lossy(&tree.stderr));
     // The versions are those of the workspace: another sqlx would have other transactions.
     let lock = printed::file("Cargo.lock");
     for line in String::from_utf8_lossy(&tree.stdout).lines().skip(1).filter(|line| !line.starts_with("marty")) {
         let mut words = line.split_whitespace();
         let (Some(name), Some(version)) = (words.next(), words.next()) else { continue };
         let version = version.trim_start_matches('v');
-        assert!(lock.contains(&format!("name = \"{name}\"\nversion = \"{version}\"")), "{line}");
+        assert!(lock.contains(&format!("name = \"{name}\"\nversion = \"{version}\"")), "{page}: {line}");
     }
 }
 
