@@ -1,5 +1,6 @@
 //! The documentation and its subjects: links, schemas, error messages, packaged files.
 
+mod compatibility;
 mod consumers;
 mod event_types;
 mod links;
