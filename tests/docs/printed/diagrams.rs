@@ -23,6 +23,35 @@ fn every_diagram_is_whole() {
     }
 }
 
+/// The texts of a picture.
+fn texts(picture: &str) -> Vec<&str> {
+    picture.split("</text>").filter_map(|part| part.rsplit_once('>').map(|(_, text)| text)).collect()
+}
+
+/// Each picture has its content in words, is readable in the dark, and needs nothing from elsewhere.
+#[test]
+fn every_picture_is_whole() {
+    for path in ["docs/images/routes.svg", "docs/images/life-of-a-row.svg"] {
+        let picture = printed::file(path);
+        assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"), "{path}");
+        for part in ["<title id=\"title\">", "<desc id=\"description\">", "prefers-color-scheme: dark"] {
+            assert!(picture.contains(part), "{path} has no {part}");
+        }
+        let (_, body) = picture.split_once("xmlns=\"http://www.w3.org/2000/svg\"").expect("a namespace");
+        assert!(!body.contains("http") && !body.contains("<script"), "{path} leads elsewhere");
+        let parsed = std::process::Command::new("xmllint").args(["--noout", path]).current_dir(root()).output();
+        assert!(parsed.is_err() || parsed.is_ok_and(|parsed| parsed.status.success()), "{path} is not XML");
+    }
+    // The states of the picture are those of the diagram.
+    let picture = printed::file("docs/images/life-of-a-row.svg");
+    let shown = texts(&picture);
+    let diagram = printed::under("docs/architecture.md", "The life of a row", "mermaid");
+    let arrows = diagram.lines().skip(1).filter_map(|line| line.split(": ").next()?.split_once(" --> "));
+    for state in arrows.flat_map(|(from, to)| [from.trim(), to.trim()]).filter(|state| *state != "[*]") {
+        assert!(shown.contains(&state), "{state} is not in the picture");
+    }
+}
+
 /// Without spaces, line ends and `_` between digits.
 fn dense(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_whitespace()).collect()

@@ -77,6 +77,8 @@ const FILES: &[(&str, &str)] = &[
     ("docs/operations/dashboard.json", "the_dashboard_is_json_and_each_of_its_panels_asks_for_something"),
     ("docs/book.toml", "every_page_of_the_book_is_in_its_summary"),
     ("docs/schemas/", "every_golden_record_is_as_the_schemas_say"),
+    ("docs/images/routes.svg", "every_picture_is_whole"),
+    ("docs/images/life-of-a-row.svg", "every_picture_is_whole"),
     ("docs/images/", "every_link_leads_somewhere"),
 ];
 
