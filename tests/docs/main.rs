@@ -9,6 +9,7 @@ mod package;
 mod printed;
 mod provoked;
 mod schemas;
+mod template;
 
 use std::{
     fs,

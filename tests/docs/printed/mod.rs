@@ -36,6 +36,7 @@ const RULES: &[(&str, &str, Runner)] = &[
     ("", "compile_fail", Doctest),
     ("marty-events/src/attributes/", "", Doctest),
     ("marty-events/src/lib.md", "", Doctest),
+    ("docs/guide/testing.md", "rust,ignore", Test("the_project_of_the_template_passes_its_tests")),
     ("docs/observability.md", "rust,ignore", Test("the_buckets_that_are_shown_are_those_of_the_command")),
     ("", "mermaid", Test("every_diagram_is_whole")),
     ("docs/guide/debezium.md", "ini", Test("debezium_sends_the_records_that_the_relay_sends")),

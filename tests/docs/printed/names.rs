@@ -75,20 +75,20 @@ fn the_dependencies_that_are_shown_are_those_of_the_workspace() {
 }
 
 fn assert_dependencies(page: &str) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let dependencies = printed::only(page, "toml");
     let place = root().join("marty-events").display().to_string();
     let dependencies = printed::with(&dependencies, "../marty-events/marty-events", &place);
     let manifest = format!("[package]\nname = \"users\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n{dependencies}");
-    fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
-    fs::create_dir(folder.path().join("src")).unwrap();
-    fs::write(folder.path().join("src/main.rs"), "fn main() {}\n").unwrap();
-    fs::copy(root().join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
+    fs::write(folder.path().join("Cargo.toml"), manifest).expect("a file");
+    fs::create_dir(folder.path().join("src")).expect("a folder");
+    fs::write(folder.path().join("src/main.rs"), "fn main() {}\n").expect("a file");
+    fs::copy(root().join("Cargo.lock"), folder.path().join("Cargo.lock")).expect("a file");
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--edges", "normal,dev", "--depth", "1", "--prefix", "none"])
         .current_dir(folder.path())
         .output()
-        .unwrap();
+        .expect("cargo runs");
     assert!(tree.status.success(), "{page}: {}", String::from_utf8_lossy(&tree.stderr));
     // The versions are those of the workspace: another sqlx would have other transactions.
     let lock = printed::file("Cargo.lock");
