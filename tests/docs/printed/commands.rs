@@ -95,6 +95,8 @@ fn made(mut block: Block) -> Block {
     if block.page.starts_with("examples/template/") {
         let lines = block.text.lines().filter(|line| !line.starts_with("cargo "));
         block.text = lines.flat_map(|line| [line, "\n"]).collect::<String>().replace("{{project-name}}", "users");
+        // The command has no in-process broker.
+        block.text = printed::with(&block.text, "KAFKA_BROKERS=embedded", "KAFKA_BROKERS=kafka:9092");
     }
     block
 }
