@@ -1,5 +1,6 @@
 //! The documentation and its subjects: links, schemas, error messages, packaged files.
 
+mod limits;
 mod links;
 mod messages;
 mod package;
