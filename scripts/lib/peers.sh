@@ -6,11 +6,13 @@
 PEERS=$REPO/tests/peers
 PEERS_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/marty-events
 
+# Those that the arguments name.
 provide_peers() {
+  local peer
   mkdir -p "$PEERS_CACHE"
-  peers_debezium || say "no Debezium: $WHY"
-  peers_python || say "no Python loop: $WHY"
-  peers_oxide || say "no Oxide Outbox: $WHY"
+  for peer in "$@"; do
+    "peers_$peer" || say "left out: $peer, because $WHY"
+  done
 }
 
 peers_debezium() {
@@ -36,6 +38,12 @@ peers_python() {
     touch "$environment/whole"
   fi
   export MARTY_EVENTS_LOAD_PYTHON=$environment/bin/python
+}
+
+peers_wal() {
+  local target=$REPO/target/peers
+  cargo build -q --release --locked --manifest-path "$PEERS/wal/Cargo.toml" --target-dir "$target" || { WHY='cargo could not build it'; return 1; }
+  export MARTY_EVENTS_LOAD_WAL=$target/release/wal-peer
 }
 
 peers_oxide() {

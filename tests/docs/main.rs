@@ -3,6 +3,7 @@
 mod compatibility;
 mod consumers;
 mod event_types;
+mod limits;
 mod links;
 mod messages;
 mod package;

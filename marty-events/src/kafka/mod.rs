@@ -84,3 +84,17 @@ fn not_made(error: KafkaError) -> EventError {
         other => other,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Those of the producer that docs/decisions.md takes over from the Java client.
+    #[test]
+    fn defaults_that_differ_from_the_java_clients_are_set() {
+        let config = EventConfig::builder().service_name("users").brokers("127.0.0.1:1").build();
+        let client = producer_config(&config.expect("a configuration"), &[]).expect("properties");
+        assert_eq!(client.get("partitioner"), Some("murmur2_random"));
+        assert_eq!(client.get("reconnect.backoff.max.ms"), Some("1000"));
+    }
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Failure,
+    Failure, processor,
     report::Sample,
     stage::{RunningRelay, Stage},
 };
@@ -15,9 +15,9 @@ pub(crate) async fn round(seconds: u64) -> Result<Vec<Sample>, Failure> {
     let stage = Stage::new().await?;
     let relay = RunningRelay::start(stage.relay())?;
     tokio::time::sleep(SETTLING).await;
-    let (before, cpu) = (statements(&stage).await?, cpu_seconds());
+    let (before, cpu) = (statements(&stage).await?, processor::own());
     tokio::time::sleep(Duration::from_secs(seconds)).await;
-    let (cpu, after) = (cpu_seconds() - cpu, statements(&stage).await?);
+    let (cpu, after) = (processor::own() - cpu, statements(&stage).await?);
     relay.stop().await?;
     stage.end().await;
     let seconds = Duration::from_secs(seconds).as_secs_f64();
@@ -29,11 +29,4 @@ pub(crate) async fn round(seconds: u64) -> Result<Vec<Sample>, Failure> {
 async fn statements(stage: &Stage) -> Result<i64, Failure> {
     let sql = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
     Ok(sqlx::query_scalar(sql).fetch_one(&stage.database.pool).await?)
-}
-
-/// The processor time of this process (Linux, `proc_pid_stat(5)`; a tick is 10 ms).
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(") ").next().unwrap_or_default().split_whitespace();
-    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }

@@ -14,7 +14,10 @@ mod envelope;
 mod idle;
 mod open;
 mod peers;
+mod processor;
 mod report;
+mod sizes;
+mod slot;
 mod stage;
 mod steady;
 
@@ -67,10 +70,14 @@ enum Route {
     Growth,
     /// A backlog of one ordering key.
     Key,
+    /// Backlogs of several sizes, beside alternatives: pace and memory.
+    Sizes,
     /// Several relays at one backlog.
     Relays,
     /// From a commit to a consumer, at 1,000 events a second.
     Steady,
+    /// The same at several paces, beside an alternative.
+    Paces,
     /// The same pace beside a transaction that stays open.
     Open,
     /// A relay with nothing to do.
@@ -89,6 +96,8 @@ impl Route {
             Self::Peers => Report::new("peers", "events/s", "Debezium's engine, handler that does nothing"),
             Self::Growth => Report::new("growth", "events/s", "10,000"),
             Self::Key => Report::new("key", "events/s", "raw send, one after the other"),
+            Self::Sizes => Report::of_figures("sizes"),
+            Self::Paces => Report::of_figures("paces"),
             Self::Relays => Report::new("relays", "events/s", "1 relay"),
             Self::Steady => Report::new("steady", "ms", "direct producer, p50"),
             Self::Open => Report::of_figures("open"),
@@ -108,6 +117,8 @@ impl Route {
             Self::Peers => peers::round(turn, events).await,
             Self::Growth => drain::round_of_sizes(turn).await,
             Self::Key => drain::round_of_one_key(turn, 10_000).await,
+            Self::Sizes => sizes::round(turn).await,
+            Self::Paces => steady::round_of_paces(turn, seconds).await,
             Self::Relays => drain::round_of_relays(turn, events).await,
             Self::Steady => steady::round(turn, seconds).await,
             Self::Open => steady::round_beside_open_transactions(turn, seconds).await,

@@ -6,12 +6,20 @@ use serde_json::json;
 /// The result of one run of a case.
 pub(crate) struct Sample {
     case: String,
+    /// The curve that the value is a point of, and the point's place.
+    place: Option<(String, usize)>,
     value: f64,
 }
 
 impl Sample {
     pub(crate) fn new(case: impl Into<String>, value: f64) -> Self {
-        Self { case: case.into(), value }
+        Self { case: case.into(), place: None, value }
+    }
+
+    /// A point of a curve.
+    pub(crate) fn at(curve: impl Into<String>, place: usize, value: f64) -> Self {
+        let curve = curve.into();
+        Self { case: format!("{curve}, at {place}"), place: Some((curve, place)), value }
     }
 }
 
@@ -46,6 +54,7 @@ impl Report {
                 let line = json!({
                     "route": self.route, "case": case, "unit": self.unit, "median": median(values.clone()),
                     "values": values, "baseline": self.baseline, "ratio": ratio,
+                    "curve": self.place(case).map(|(curve, _)| curve), "at": self.place(case).map(|(_, place)| place),
                 });
                 println!("{line}");
             }
@@ -71,6 +80,10 @@ impl Report {
     /// In the order of the first round, which is that of the source.
     fn cases(&self) -> Vec<String> {
         self.rounds.first().map(|round| round.iter().map(|sample| sample.case.clone()).collect()).unwrap_or_default()
+    }
+
+    fn place(&self, case: &str) -> Option<&(String, usize)> {
+        self.rounds.iter().flatten().find(|sample| sample.case == case)?.place.as_ref()
     }
 
     fn values(&self, case: &str) -> Vec<f64> {

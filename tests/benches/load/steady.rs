@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use marty_events_tests::{process::Watched, wait};
+use marty_events_tests::{private_servers::Server, process::Watched, wait};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -20,12 +20,14 @@ use crate::{
     by_hand::Record,
     direct,
     open::{self, open},
-    order,
+    order, peers,
     report::{Sample, percentile},
+    slot,
     stage::{KEYS, RunningRelay, Stage},
 };
 
-const PER_SECOND: usize = 1_000;
+/// Events a second.
+const PACE: usize = 1_000;
 
 #[derive(Debug, Clone, Copy)]
 enum Case {
@@ -33,6 +35,8 @@ enum Case {
     SameProcess,
     OtherProcess,
     Polling,
+    /// A reader of the write-ahead log in a process of its own.
+    Log,
 }
 
 const CASES: [(&str, Case); 4] = [
@@ -46,11 +50,40 @@ pub(crate) async fn round(turn: usize, seconds: u64) -> Result<Vec<Sample>, Fail
     let mut samples: Vec<Option<[Sample; 2]>> = CASES.iter().map(|_| None).collect();
     for place in order(CASES.len(), turn) {
         let (name, case) = CASES[place];
-        let mut latencies = run(case, usize::try_from(seconds)? * PER_SECOND).await?;
+        let mut latencies = run(case, Stage::new().await?, PACE, usize::try_from(seconds)? * PACE).await?;
         let mut of = |percent: usize| Sample::new(format!("{name}, p{percent}"), percentile(&mut latencies, percent));
         samples[place] = Some([of(50), of(99)]);
     }
     Ok(samples.into_iter().flatten().flatten().collect())
+}
+
+const PACES: [usize; 5] = [100, 300, 1_000, 2_000, 4_000];
+
+const BESIDE: [(&str, Case); 4] = [
+    ("direct producer", Case::Direct),
+    ("relay in the process", Case::SameProcess),
+    ("relay in another process", Case::OtherProcess),
+    ("reader of the log, in Rust", Case::Log),
+];
+
+/// The same at several paces, beside the reader of the log, which needs a server that writes it in full.
+pub(crate) async fn round_of_paces(turn: usize, seconds: u64) -> Result<Vec<Sample>, Failure> {
+    let (_server, url) = Server::postgres_with("wal_level = logical");
+    let mut samples = Vec::new();
+    for pace in PACES {
+        for place in order(BESIDE.len(), turn) {
+            let (name, case) = BESIDE[place];
+            if matches!(case, Case::Log) && peers::program("MARTY_EVENTS_LOAD_WAL", &[]).is_none() {
+                continue;
+            }
+            let mut latencies = run(case, Stage::on(&url).await?, pace, usize::try_from(seconds)? * pace).await?;
+            for percent in [50, 99] {
+                let value = percentile(&mut latencies, percent);
+                samples.push(Sample::at(format!("{name}, p{percent}"), pace, value));
+            }
+        }
+    }
+    Ok(samples)
 }
 
 /// The time of each event, by its id.
@@ -60,14 +93,22 @@ fn note(times: &Times, id: Uuid) {
     times.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Instant::now());
 }
 
-async fn run(case: Case, events: usize) -> Result<Vec<f64>, Failure> {
-    let stage = Arc::new(Stage::new().await?);
+/// The milliseconds of each event.
+async fn run(case: Case, stage: Stage, pace: usize, events: usize) -> Result<Vec<f64>, Failure> {
+    if matches!(case, Case::Log) {
+        slot::open(&stage.database.pool).await?;
+    }
+    let stage = Arc::new(stage);
     let read = Times::default();
     let consumer = std::thread::spawn(consume(&stage, &read, events + 1)?);
     let in_process = matches!(case, Case::SameProcess).then(|| RunningRelay::start(stage.relay())).transpose()?;
     let beside = match case {
         Case::OtherProcess => Some(Watched::start(&mut stage.relay_command(&[]))),
         Case::Polling => Some(Watched::start(&mut stage.relay_command(&["--no-listen"]))),
+        Case::Log => {
+            let mut program = peers::program("MARTY_EVENTS_LOAD_WAL", &[]).ok_or("no reader of the log")?;
+            Some(Watched::start(peers::given(&mut program, &stage, events + 1, 1)))
+        }
         Case::Direct | Case::SameProcess => None,
     };
     let producer = direct::producer(&stage)?;
@@ -76,7 +117,7 @@ async fn run(case: Case, events: usize) -> Result<Vec<f64>, Failure> {
     let warm = one(case, &stage, &producer, &written, 0).await?;
     let has_come = || read.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&warm);
     wait::until("the first event", || async { has_come().then_some(()) }).await;
-    let mut pace = tokio::time::interval(Duration::from_secs(1) / u32::try_from(PER_SECOND)?);
+    let mut pace = tokio::time::interval(Duration::from_secs(1) / u32::try_from(pace)?);
     let mut writers = JoinSet::new();
     for number in 1..=events {
         pace.tick().await;
@@ -91,6 +132,9 @@ async fn run(case: Case, events: usize) -> Result<Vec<f64>, Failure> {
         relay.stop().await?;
     }
     drop(beside);
+    if matches!(case, Case::Log) {
+        slot::close(&stage.database.pool).await;
+    }
     let (written, read) = (take(&written), take(&read));
     let latencies = written.iter().filter(|(id, _)| **id != warm).map(|(id, written)| {
         let read = read.get(id).ok_or("an event is missing")?;
@@ -177,8 +221,7 @@ pub(crate) async fn round_beside_open_transactions(turn: usize, seconds: u64) ->
         let stage = Stage::new().await?;
         let in_the_way = open(&stage, statement).await?;
         let relay = RunningRelay::start(stage.relay())?;
-        let mut pace =
-            tokio::time::interval(Duration::from_secs(1) * u32::try_from(EVENTS)? / u32::try_from(PER_SECOND)?);
+        let mut pace = tokio::time::interval(Duration::from_secs(1) * u32::try_from(EVENTS)? / u32::try_from(PACE)?);
         let (begin, mut written, mut most) = (Instant::now(), 0, 0);
         while begin.elapsed() < Duration::from_secs(seconds) {
             pace.tick().await;
@@ -187,7 +230,7 @@ pub(crate) async fn round_beside_open_transactions(turn: usize, seconds: u64) ->
             stage.publisher.publish_all_in(&mut transaction, part).await?;
             transaction.commit().await?;
             written += EVENTS;
-            if written % PER_SECOND == 0 {
+            if written % PACE == 0 {
                 most = most.max(written - stage.delivered().await?);
             }
         }

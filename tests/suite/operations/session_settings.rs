@@ -21,8 +21,18 @@ use crate::support::{
 const KEYS: usize = 30;
 const ROUNDS: usize = 30;
 
-/// Two relays deliver in order while three writers write, and say nothing of an outage.
+/// Notes the level of each transaction that settles events. A conflict at another level comes by chance.
+const NOTE_LEVELS: &str = "
+    CREATE TABLE levels (level text);
+    CREATE FUNCTION note_level() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+        INSERT INTO levels VALUES (current_setting('transaction_isolation'));
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER note_level AFTER DELETE ON event_outbox FOR EACH STATEMENT EXECUTE FUNCTION note_level()";
+
+/// Two relays deliver in order while three writers write, at the level of their statements, and say nothing of an outage.
 async fn relays_in_peace(service: &Service, pool: &PgPool) {
+    sqlx::raw_sql(NOTE_LEVELS).execute(&service.database.pool).await.expect("a trigger");
     let lines = Lines::default();
     let relay = || {
         let relay = service.relay_in(pool).lease_time(Duration::from_secs(10));
@@ -51,6 +61,9 @@ async fn relays_in_peace(service: &Service, pool: &PgPool) {
     for relay in relays {
         relay.stop().await;
     }
+    let levels = sqlx::query_scalar("SELECT DISTINCT level FROM levels").fetch_all(&service.database.pool).await;
+    let levels: Vec<String> = levels.expect("the levels");
+    assert_eq!(levels, ["read committed"]);
     let log = lines.text();
     assert!(!log.contains("cannot reach the") && !log.contains("refuses") && !log.contains("cannot"), "{log}");
 }
