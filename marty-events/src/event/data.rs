@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
+use serde::ser::{Error as _, Serialize};
+#[cfg(feature = "_envelope")]
 use serde_json::value::RawValue;
 
 #[cfg(feature = "_envelope")]
@@ -21,7 +22,7 @@ pub struct Json(Content);
 enum Content {
     #[default]
     Empty,
-    Text(Box<RawValue>),
+    Text(String),
     Unwritable(Box<Fault>),
 }
 
@@ -36,18 +37,18 @@ struct Fault {
 impl Json {
     /// The JSON of `value`, or its fault under the name of the field.
     pub(crate) fn of<T: Serialize + ?Sized>(field: &str, value: &T) -> Self {
-        match serde_json::value::to_raw_value(value) {
-            Ok(raw) => Self::from(raw),
+        match serde_json::to_string(value) {
+            Ok(text) => Self(Content::Text(text)),
             Err(error) => Fault::new(field, &error).into(),
         }
     }
 
-    /// The JSON, where it was set.
+    /// The JSON. A value that could not be written has none: it stands in for nothing, because its event is refused.
     #[cfg(feature = "_envelope")]
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> &str {
         match &self.0 {
-            Content::Text(raw) => Some(raw.get()),
-            Content::Empty | Content::Unwritable(_) => None,
+            Content::Text(text) => text,
+            Content::Empty | Content::Unwritable(_) => "{}",
         }
     }
 
@@ -103,9 +104,10 @@ impl From<Fault> for Json {
     }
 }
 
+#[cfg(feature = "_envelope")]
 impl From<Box<RawValue>> for Json {
     fn from(raw: Box<RawValue>) -> Self {
-        Self(Content::Text(raw))
+        Self(Content::Text(Box::<str>::from(raw).into()))
     }
 }
 
@@ -115,18 +117,8 @@ impl fmt::Debug for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Content::Empty => f.write_str("2 bytes of JSON"),
-            Content::Text(raw) => write!(f, "{} bytes of JSON", raw.get().len()),
+            Content::Text(text) => write!(f, "{} bytes of JSON", text.len()),
             Content::Unwritable(_) => f.write_str("a value that cannot be written as JSON"),
-        }
-    }
-}
-
-impl Serialize for Json {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.0 {
-            Content::Empty => serializer.serialize_map(Some(0))?.end(),
-            Content::Text(raw) => raw.serialize(serializer),
-            Content::Unwritable(fault) => Err(S::Error::custom(&fault.reason)),
         }
     }
 }
@@ -149,6 +141,9 @@ impl<T: Serialize + ?Sized> EventData for T {
     }
 }
 
+/// Room for the data of most events.
+const USUAL_BYTES: usize = 256;
+
 /// The data that an annotated method names, taken field by field before the body may move its arguments.
 pub struct Data {
     text: Vec<u8>,
@@ -160,7 +155,9 @@ impl Data {
     /// An object, field by field.
     #[must_use]
     pub fn object() -> Self {
-        Self { text: vec![b'{'], is_object: true, fault: None }
+        let mut text = Vec::with_capacity(USUAL_BYTES);
+        text.push(b'{');
+        Self { text, is_object: true, fault: None }
     }
 
     /// The one field is the data itself.
@@ -221,10 +218,10 @@ impl Data {
         if self.is_object {
             self.text.push(b'}');
         }
-        let text = String::from_utf8(self.text).map_err(serde_json::Error::custom);
-        match text.and_then(RawValue::from_string) {
-            Ok(raw) => raw.into(),
-            Err(error) => Fault::new("data", &error).into(),
+        // Each part is JSON: serde_json wrote the values, and the names are Rust identifiers. So nothing is read again.
+        match String::from_utf8(self.text) {
+            Ok(text) => Json(Content::Text(text)),
+            Err(error) => Fault::new("data", &serde_json::Error::custom(error)).into(),
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::{Serialize, Serializer};
 
@@ -30,6 +30,16 @@ macro_rules! event_types {
                 match word {
                     $($wire => Self::$variant,)*
                     other => Self::Custom(other.to_owned()),
+                }
+            }
+        }
+
+        #[cfg(feature = "_envelope")]
+        impl From<$name> for Cow<'static, str> {
+            fn from(kind: $name) -> Self {
+                match kind {
+                    $($name::$variant => Cow::Borrowed($wire),)*
+                    $name::Custom(word) => Cow::Owned(word),
                 }
             }
         }
