@@ -79,6 +79,7 @@ pub struct AuditEvent {
 }
 
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
 pub(crate) struct AuditPayload {
     pub(crate) event_type: AuditEventType,
     pub(super) action: Cow<'static, str>,

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 #[cfg(feature = "_envelope")]
 use super::Event;
+use super::serializer;
 #[cfg(feature = "_envelope")]
 use crate::{EventError, error::OneLine};
 
@@ -23,13 +24,14 @@ enum Content {
     #[default]
     Empty,
     Text(String),
+    #[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
     Unwritable(Box<Fault>),
 }
 
 /// The fault of a value that serde could not write. Events are `Clone` and serde's error is not, so its text is kept.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
 struct Fault {
-    #[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
     field: String,
     reason: String,
 }
@@ -37,7 +39,8 @@ struct Fault {
 impl Json {
     /// The JSON of `value`, or its fault under the name of the field.
     pub(crate) fn of<T: Serialize + ?Sized>(field: &str, value: &T) -> Self {
-        match serde_json::to_string(value) {
+        let mut text = Vec::with_capacity(USUAL_BYTES);
+        match serializer::append(&mut text, value).and_then(|()| utf8(text)) {
             Ok(text) => Self(Content::Text(text)),
             Err(error) => Fault::new(field, &error).into(),
         }
@@ -92,6 +95,10 @@ impl Event {
     }
 }
 
+fn utf8(text: Vec<u8>) -> Result<String, serde_json::Error> {
+    String::from_utf8(text).map_err(serde_json::Error::custom)
+}
+
 impl Fault {
     fn new(field: &str, error: &serde_json::Error) -> Self {
         Self { field: field.to_owned(), reason: error.to_string() }
@@ -137,12 +144,12 @@ pub trait EventData {
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> EventData for T {
     fn append(&self, to: &mut Vec<u8>) -> Result<(), serde_json::Error> {
-        serde_json::to_writer(to, self)
+        serializer::append(to, self)
     }
 }
 
 /// Room for the data of most events.
-const USUAL_BYTES: usize = 256;
+const USUAL_BYTES: usize = 512;
 
 /// The data that an annotated method names, taken field by field before the body may move its arguments.
 pub struct Data {
@@ -218,10 +225,10 @@ impl Data {
         if self.is_object {
             self.text.push(b'}');
         }
-        // Each part is JSON: serde_json wrote the values, and the names are Rust identifiers. So nothing is read again.
-        match String::from_utf8(self.text) {
+        // Each part is JSON: a serializer wrote the values, and the names are Rust identifiers. So nothing is read again.
+        match utf8(self.text) {
             Ok(text) => Json(Content::Text(text)),
-            Err(error) => Fault::new("data", &serde_json::Error::custom(error)).into(),
+            Err(error) => Fault::new("data", &error).into(),
         }
     }
 }

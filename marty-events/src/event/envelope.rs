@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Circumstances, Event, EventContext, EventKind, EventOrdering, EventPriority,
     aggregate::Aggregate,
-    json::{push_optional, push_text},
+    json::{push_optional, push_text, push_word},
     metadata::push_time,
     source::{Service, Source},
     texts, topic,
@@ -45,7 +45,11 @@ pub(crate) struct Message {
 enum Key {
     None,
     Text(String),
-    Aggregate { aggregate: Aggregate, is_ordered: bool },
+    Aggregate {
+        aggregate: Aggregate,
+        #[cfg_attr(not(feature = "_database"), expect(dead_code, reason = "an outbox alone puts events in an order"))]
+        is_ordered: bool,
+    },
 }
 
 impl Message {
@@ -291,7 +295,7 @@ impl Circumstances<'_> {
         json.push_str(r#","request_id":"#);
         push_optional(json, self.request_id);
         json.push_str(r#","priority":"#);
-        push_text(json, priority.as_str());
+        push_word(json, priority.as_str());
         json.push_str(r#","source_ip":"#);
         push_optional(json, self.source_ip);
         json.push_str(r#","user_agent":"#);

@@ -3,9 +3,11 @@
 //! The bytes are those that `serde_json` would write. It looks at each byte on its own. Most texts have nothing to escape, so here
 //! one step looks at 16 bytes.
 
+#[cfg(feature = "_envelope")]
 use std::fmt::Write;
 
 /// Appends a text, in quotes.
+#[cfg(feature = "_envelope")]
 pub(crate) fn push_text(json: &mut String, text: &str) {
     json.push('"');
     if has_special(text.as_bytes()) {
@@ -16,7 +18,16 @@ pub(crate) fn push_text(json: &mut String, text: &str) {
     json.push('"');
 }
 
+/// Appends a word that has nothing to escape, in quotes.
+#[cfg(feature = "_envelope")]
+pub(crate) fn push_word(json: &mut String, word: &'static str) {
+    json.push('"');
+    json.push_str(word);
+    json.push('"');
+}
+
 /// Appends a text, or `null`.
+#[cfg(feature = "_envelope")]
 pub(crate) fn push_optional(json: &mut String, text: Option<&str>) {
     match text {
         Some(text) => push_text(json, text),
@@ -25,6 +36,7 @@ pub(crate) fn push_optional(json: &mut String, text: Option<&str>) {
 }
 
 /// Appends a list of texts.
+#[cfg(feature = "_envelope")]
 pub(crate) fn push_list(json: &mut String, texts: &[String]) {
     json.push('[');
     for (index, text) in texts.iter().enumerate() {
@@ -38,10 +50,11 @@ pub(crate) fn push_list(json: &mut String, texts: &[String]) {
 
 /// A chunk is looked at to its end, so that the compiler compares all of its bytes in one instruction. A `match` of the three
 /// in the place of `is_special` would undo that.
-fn has_special(bytes: &[u8]) -> bool {
-    let (chunks, rest) = bytes.as_chunks::<16>();
+pub(super) fn has_special(bytes: &[u8]) -> bool {
     let any = |bytes: &[u8]| bytes.iter().fold(false, |found, &byte| found | is_special(byte));
-    chunks.iter().any(|chunk| any(chunk)) || any(rest)
+    let (chunks, rest) = bytes.as_chunks::<16>();
+    let (halves, rest) = rest.as_chunks::<8>();
+    chunks.iter().any(|chunk| any(chunk)) || halves.iter().any(|half| any(half)) || any(rest)
 }
 
 /// RFC 8259, section 7: the characters that must be escaped. All of them are single bytes.
@@ -49,6 +62,7 @@ fn is_special(byte: u8) -> bool {
     byte < b' ' || byte == b'"' || byte == b'\\'
 }
 
+#[cfg(feature = "_envelope")]
 fn push_escaped(json: &mut String, text: &str) {
     let mut written = 0;
     for (at, byte) in text.bytes().enumerate().filter(|(_, byte)| is_special(*byte)) {
@@ -72,6 +86,7 @@ fn push_escaped(json: &mut String, text: &str) {
 }
 
 #[cfg(test)]
+#[cfg(feature = "_envelope")]
 mod tests {
     use super::*;
 

@@ -1,4 +1,6 @@
-use std::{borrow::Cow, fmt};
+#[cfg(feature = "_envelope")]
+use std::borrow::Cow;
+use std::fmt;
 
 use serde::{Serialize, Serializer};
 

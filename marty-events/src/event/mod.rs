@@ -21,13 +21,13 @@ mod golden;
 #[cfg(test)]
 #[cfg(feature = "_envelope")]
 mod hostile;
-#[cfg(feature = "_envelope")]
 pub(crate) mod json;
 mod kinds;
 mod metadata;
 mod notification;
 #[cfg(feature = "_envelope")]
 mod payload;
+mod serializer;
 #[cfg(feature = "_envelope")]
 #[cfg_attr(not(feature = "_publisher"), allow(dead_code, reason = "a test's recorder takes events of any length"))]
 pub(crate) mod shortened;

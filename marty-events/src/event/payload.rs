@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{
     audit::AuditPayload,
     domain::DomainPayload,
-    json::{push_list, push_optional, push_text},
+    json::{push_list, push_optional, push_text, push_word},
     notification::NotificationPayload,
 };
 
@@ -30,7 +30,7 @@ impl AuditPayload {
         json.push_str(r#","success":"#);
         json.push_str(if self.success { "true" } else { "false" });
         json.push_str(r#","outcome":"#);
-        push_text(json, self.outcome.as_str());
+        push_word(json, self.outcome.as_str());
         json.push_str(r#","error_message":"#);
         push_optional(json, self.error_message.as_deref());
         json.push_str(r#","error_code":"#);
@@ -38,7 +38,7 @@ impl AuditPayload {
         json.push_str(r#","compliance_tags":"#);
         push_list(json, &self.compliance_tags);
         json.push_str(r#","risk_level":"#);
-        push_text(json, self.risk_level.as_str());
+        push_word(json, self.risk_level.as_str());
         json.push('}');
     }
 

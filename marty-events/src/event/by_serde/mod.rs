@@ -1,20 +1,15 @@
 //! Envelopes of arbitrary events beside those that `serde_json` writes of plain structs.
 
-use std::collections::BTreeMap;
+mod arbitrary;
 
-use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use uuid::Uuid;
 
-use super::{
-    source::{Service, Source},
-    topic::TopicPattern,
-};
 use crate::{
-    AuditEvent, AuditEventType, AuditOutcome, CustomEvent, DomainEvent, Event, EventContext, EventMetadata,
-    EventPriority, NotificationEvent, NotificationEventType, RiskLevel,
+    AuditEvent, AuditEventType, AuditOutcome, CustomEvent, DomainEvent, Event, EventMetadata, EventPriority,
+    NotificationEvent, NotificationEventType, RiskLevel,
 };
+use arbitrary::{Arbitrary, Datum};
 
 const ROUNDS: u64 = 1_000;
 
@@ -70,150 +65,6 @@ struct Notification<'a> {
     action_url: Option<&'a str>,
     action_label: Option<&'a str>,
     attachments: &'a [String],
-}
-
-/// A value of data, of every type that serde knows.
-#[derive(Serialize)]
-enum Datum {
-    Nothing,
-    Text(String),
-    Letter(char),
-    Bytes(Vec<u8>),
-    Signed(i128),
-    Unsigned(u64),
-    Float(f64),
-    Single(f32),
-    Pair(bool, Option<i8>),
-    List(Vec<Datum>),
-    Fields { name: String, inner: BTreeMap<String, Datum> },
-}
-
-/// A generator whose values follow from its seed (splitmix64), so that a failure comes again.
-struct Arbitrary(u64);
-
-impl Arbitrary {
-    fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.number() % limit
-    }
-
-    fn one_of<T: Copy>(&mut self, values: &[T]) -> T {
-        values[usize::try_from(self.below(values.len() as u64)).expect("an index")]
-    }
-
-    fn maybe<T>(&mut self, value: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        (self.below(2) == 0).then(|| value(self))
-    }
-
-    fn letter(&mut self) -> char {
-        let code = match self.below(8) {
-            0 => self.below(0x20),
-            1 => u64::from(u32::from(self.one_of(&['"', '\\', '/', '\u{7f}', '\u{2028}', '\u{fffe}', '\u{1f680}']))),
-            2 => self.below(0x11_0000),
-            _ => 0x20 + self.below(0x5f),
-        };
-        u32::try_from(code).ok().and_then(char::from_u32).unwrap_or('\u{10ffff}')
-    }
-
-    fn text(&mut self) -> String {
-        let length = self.below(40);
-        (0..length).map(|_| self.letter()).collect()
-    }
-
-    fn texts(&mut self) -> Vec<String> {
-        let length = self.below(4);
-        (0..length).map(|_| self.text()).collect()
-    }
-
-    /// A text that an id or a type may have: not empty, and only visible characters.
-    fn word(&mut self) -> String {
-        let rest = self
-            .text()
-            .chars()
-            .filter(|letter| super::texts::forbidden(&letter.to_string()).is_none())
-            .collect::<String>();
-        format!("w{rest}")
-    }
-
-    /// A part of a topic.
-    fn part(&mut self) -> String {
-        let length = 1 + self.below(20);
-        (0..length).map(|_| self.one_of(&['a', 'Z', '7', '.', '_', '-'])).chain(['x']).collect()
-    }
-
-    fn datum(&mut self, depth: u64) -> Datum {
-        match self.below(if 3 < depth { 9 } else { 11 }) {
-            0 => Datum::Nothing,
-            1 => Datum::Text(self.text()),
-            2 => Datum::Letter(self.letter()),
-            3 => Datum::Bytes(self.text().into_bytes()),
-            4 => Datum::Signed(self.one_of(&[i128::MIN, i128::MAX, -1, 0])),
-            5 => Datum::Unsigned(self.number()),
-            6 => Datum::Float(self.one_of(&[f64::NAN, f64::INFINITY, -0.0, f64::MAX, f64::MIN_POSITIVE, 0.1, 1e21])),
-            7 => Datum::Single(self.one_of(&[f32::NEG_INFINITY, f32::NAN, f32::MAX, f32::EPSILON, 0.1])),
-            8 => Datum::Pair(self.below(2) == 0, self.maybe(|arbitrary| arbitrary.one_of(&[i8::MIN, 7]))),
-            9 => {
-                let length = self.below(4);
-                Datum::List((0..length).map(|_| self.datum(depth + 1)).collect())
-            }
-            _ => {
-                let length = self.below(4);
-                let inner = (0..length).map(|_| (self.text(), self.datum(depth + 1))).collect();
-                Datum::Fields { name: self.text(), inner }
-            }
-        }
-    }
-
-    /// A context, and the metadata that tells of it.
-    fn circumstances(&mut self, source: &Source, priority: EventPriority) -> (EventContext, EventMetadata) {
-        let micros = i64::try_from(self.below(4_000_000_000_000_000)).expect("a time") - 1_000_000_000_000_000;
-        let mut metadata = EventMetadata {
-            event_id: Uuid::from_u64_pair(self.number(), self.number()),
-            timestamp: Timestamp::from_microsecond(micros).expect("a time"),
-            service_name: source.service.name.clone(),
-            service_version: source.service.version.clone(),
-            correlation_id: self.maybe(Self::text),
-            causation_id: self.maybe(Self::text),
-            user_id: self.maybe(Self::text),
-            session_id: self.maybe(Self::text),
-            trace_id: None,
-            span_id: None,
-            request_id: self.maybe(Self::text),
-            priority,
-            source_ip: self.maybe(Self::text),
-            user_agent: self.maybe(Self::text),
-            custom_headers: (0..self.below(3)).map(|_| (self.text(), self.text())).collect(),
-        };
-        let mut context = EventContext::new();
-        context = metadata.correlation_id.iter().fold(context, EventContext::correlation_id);
-        context = metadata.causation_id.iter().fold(context, EventContext::causation_id);
-        context = metadata.user_id.iter().fold(context, EventContext::user_id);
-        context = metadata.session_id.iter().fold(context, EventContext::session_id);
-        context = metadata.request_id.iter().fold(context, EventContext::request_id);
-        context = metadata.source_ip.iter().fold(context, EventContext::source_ip);
-        context = metadata.user_agent.iter().fold(context, EventContext::user_agent);
-        for (name, value) in &metadata.custom_headers {
-            context = context.custom_header(name, value);
-        }
-        if self.below(2) == 0 {
-            let (trace, span) = (format!("{:032x}", 1 | self.number()), format!("{:016x}", 1 | self.number()));
-            context = context.trace(format!("00-{trace}-{span}-01"), None);
-            (metadata.trace_id, metadata.span_id) = (Some(trace), Some(span));
-        }
-        (context, metadata)
-    }
-
-    fn source(&mut self) -> Source {
-        let (name, version) = (self.part(), self.text());
-        let service = Service::new(name, version);
-        Source { service, topic_prefix: "marty".to_owned(), domain_topic: TopicPattern::default(), tracing: true }
-    }
 }
 
 /// Completes the event and compares its value, headers and key.
@@ -375,4 +226,42 @@ fn a_custom_event_is_written_as_serde_json_writes_it() {
         let event = key.iter().fold(event, CustomEvent::key);
         check(&mut any, priority, event, (&event_type, key.as_deref()), raw(&data));
     }
+}
+
+#[test]
+fn a_key_that_is_not_a_text_is_refused_as_serde_json_refuses_it() {
+    use std::collections::HashMap;
+
+    #[track_caller]
+    fn check<K: Serialize>(key: K) {
+        struct Object<K>(K);
+
+        impl<K: Serialize> Serialize for Object<K> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map([(&self.0, 1)])
+            }
+        }
+
+        let object = Object(key);
+        let theirs = serde_json::to_vec(&object).map_err(|error| error.to_string());
+        let mut json = Vec::new();
+        let ours = super::serializer::append(&mut json, &object).map(|()| json).map_err(|error| error.to_string());
+        assert_eq!(ours, theirs);
+    }
+
+    check(());
+    check(None::<String>);
+    check(Some("key"));
+    check([1, 2]);
+    check((1, "a"));
+    check(HashMap::from([("a", 1)]));
+    check(f64::NAN);
+    check(0.5);
+    check(f32::MAX);
+    check(i128::MIN);
+    check('"');
+    check(Datum::Nothing);
+    check(Datum::Text("a".to_owned()));
+    check(Datum::Pair(true, None));
+    check(Datum::Fields { name: "a".to_owned(), inner: std::collections::BTreeMap::new() });
 }
