@@ -1,6 +1,9 @@
 //! The aggregate that a domain event is about.
 
-use std::fmt::{Display, Write};
+use std::{
+    borrow::Cow,
+    fmt::{Display, Write},
+};
 
 /// Type and id of an aggregate as `type/id`, the ordering key of its events. The parts are read from that one text, so that an event has one
 /// allocation for the three.
@@ -15,13 +18,14 @@ pub(crate) struct Aggregate {
 const ID: usize = 37;
 
 impl Aggregate {
-    pub(crate) fn new(mut aggregate_type: String, id: impl Display) -> Self {
+    pub(crate) fn new(aggregate_type: Cow<'static, str>, id: impl Display) -> Self {
         let length = aggregate_type.len();
-        aggregate_type.reserve(ID);
-        aggregate_type.push('/');
+        let mut text = String::with_capacity(length + ID);
+        text.push_str(&aggregate_type);
+        text.push('/');
         // A part of an id would be another aggregate's. `to_string` panics here too.
-        assert!(write!(aggregate_type, "{id}").is_ok(), "the id's `Display` failed");
-        Self { text: aggregate_type, length }
+        assert!(write!(text, "{id}").is_ok(), "the id's `Display` failed");
+        Self { text, length }
     }
 
     #[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]

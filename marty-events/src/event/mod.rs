@@ -4,7 +4,7 @@
 //! annotated method, and becomes a complete `Message`, with its topic, key, headers and bytes, in
 //! one place, before it is decided which way it goes.
 
-mod aggregate;
+pub(crate) mod aggregate;
 mod audit;
 #[cfg(test)]
 #[cfg(feature = "_envelope")]
