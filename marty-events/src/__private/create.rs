@@ -11,7 +11,7 @@ pub fn audit_event(event_type: AuditEventType, action: impl Into<Text>, resource
 }
 
 pub fn domain_event(aggregate_type: impl Into<Text>, id: String, event_type: impl Into<Text>) -> DomainEvent {
-    DomainEvent::of(Aggregate::new(aggregate_type.into(), id), event_type.into())
+    DomainEvent::of(Aggregate::new(&aggregate_type.into(), id), event_type.into())
 }
 
 pub fn custom_event(topic: impl Into<Text>, event_type: impl Into<Text>) -> CustomEvent {

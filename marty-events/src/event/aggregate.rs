@@ -1,9 +1,6 @@
 //! The aggregate that a domain event is about.
 
-use std::{
-    borrow::Cow,
-    fmt::{Display, Write},
-};
+use std::fmt::{Display, Write};
 
 /// Type and id of an aggregate as `type/id`, the ordering key of its events. The parts are read from that one text, so that an event has one
 /// allocation for the three.
@@ -18,10 +15,10 @@ pub(crate) struct Aggregate {
 const ID: usize = 37;
 
 impl Aggregate {
-    pub(crate) fn new(aggregate_type: Cow<'static, str>, id: impl Display) -> Self {
+    pub(crate) fn new(aggregate_type: &str, id: impl Display) -> Self {
         let length = aggregate_type.len();
         let mut text = String::with_capacity(length + ID);
-        text.push_str(&aggregate_type);
+        text.push_str(aggregate_type);
         text.push('/');
         // A part of an id would be another aggregate's. `to_string` panics here too.
         assert!(write!(text, "{id}").is_ok(), "the id's `Display` failed");

@@ -39,9 +39,9 @@ struct Fault {
 impl Json {
     /// The JSON of `value`, or its fault under the name of the field.
     pub(crate) fn of<T: Serialize + ?Sized>(field: &str, value: &T) -> Self {
-        let mut text = Vec::with_capacity(USUAL_BYTES);
-        match serializer::append(&mut text, value).and_then(|()| utf8(text)) {
-            Ok(text) => Self(Content::Text(text)),
+        let mut text = String::with_capacity(USUAL_BYTES);
+        match serializer::append(&mut text, value) {
+            Ok(()) => Self(Content::Text(text)),
             Err(error) => Fault::new(field, &error).into(),
         }
     }
@@ -95,10 +95,6 @@ impl Event {
     }
 }
 
-fn utf8(text: Vec<u8>) -> Result<String, serde_json::Error> {
-    String::from_utf8(text).map_err(serde_json::Error::custom)
-}
-
 impl Fault {
     fn new(field: &str, error: &serde_json::Error) -> Self {
         Self { field: field.to_owned(), reason: error.to_string() }
@@ -138,12 +134,12 @@ impl fmt::Debug for Json {
 )]
 pub trait EventData {
     #[doc(hidden)]
-    fn append(&self, to: &mut Vec<u8>) -> Result<(), serde_json::Error>;
+    fn append(&self, to: &mut String) -> Result<(), serde_json::Error>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> EventData for T {
-    fn append(&self, to: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    fn append(&self, to: &mut String) -> Result<(), serde_json::Error> {
         serializer::append(to, self)
     }
 }
@@ -153,7 +149,7 @@ const USUAL_BYTES: usize = 512;
 
 /// The data that an annotated method names, taken field by field before the body may move its arguments.
 pub struct Data {
-    text: Vec<u8>,
+    text: String,
     is_object: bool,
     fault: Option<Fault>,
 }
@@ -162,15 +158,15 @@ impl Data {
     /// An object, field by field.
     #[must_use]
     pub fn object() -> Self {
-        let mut text = Vec::with_capacity(USUAL_BYTES);
-        text.push(b'{');
+        let mut text = String::with_capacity(USUAL_BYTES);
+        text.push('{');
         Self { text, is_object: true, fault: None }
     }
 
     /// The one field is the data itself.
     #[must_use]
     pub fn whole() -> Self {
-        Self { text: Vec::new(), is_object: false, fault: None }
+        Self { text: String::with_capacity(USUAL_BYTES), is_object: false, fault: None }
     }
 
     /// Adds a field. A value that cannot be written is the event's error, later.
@@ -190,9 +186,9 @@ impl Data {
     pub fn absent(mut self, name: &'static str) -> Self {
         if self.is_object {
             self.name(name);
-            self.text.extend_from_slice(b"null");
+            self.text.push_str("null");
         } else {
-            self.text.extend_from_slice(b"{}");
+            self.text.push_str("{}");
         }
         self
     }
@@ -200,7 +196,7 @@ impl Data {
     /// The fields taken so far, for the record of a failure; none where one could not be written.
     #[must_use]
     pub fn copy(&self) -> Self {
-        let text = if self.fault.is_none() { self.text.clone() } else { b"{".to_vec() };
+        let text = if self.fault.is_none() { self.text.clone() } else { "{".to_owned() };
         Self { text, is_object: self.is_object || self.fault.is_some(), fault: None }
     }
 
@@ -209,12 +205,12 @@ impl Data {
             return;
         }
         if self.text.len() > 1 {
-            self.text.push(b',');
+            self.text.push(',');
         }
-        self.text.push(b'"');
+        self.text.push('"');
         // A Rust identifier: nothing in it needs escaping.
-        self.text.extend_from_slice(name.as_bytes());
-        self.text.extend_from_slice(b"\":");
+        self.text.push_str(name);
+        self.text.push_str("\":");
     }
 
     #[cfg(feature = "_envelope")]
@@ -223,13 +219,10 @@ impl Data {
             return fault.into();
         }
         if self.is_object {
-            self.text.push(b'}');
+            self.text.push('}');
         }
         // Each part is JSON: a serializer wrote the values, and the names are Rust identifiers. So nothing is read again.
-        match utf8(self.text) {
-            Ok(text) => Json(Content::Text(text)),
-            Err(error) => Fault::new("data", &error).into(),
-        }
+        Json(Content::Text(self.text))
     }
 }
 

@@ -39,7 +39,7 @@ impl DomainEvent {
         aggregate_id: impl fmt::Display,
         event_type: impl Into<String>,
     ) -> Self {
-        Self::of(Aggregate::new(aggregate_type.into().into(), aggregate_id), event_type.into().into())
+        Self::of(Aggregate::new(&aggregate_type.into(), aggregate_id), event_type.into().into())
     }
 
     /// The event without anything that the builder's methods set.

@@ -1,11 +1,9 @@
 //! The payloads as they stand in the envelope: every field in its order, an absent one as `null`.
 
-use std::fmt::Write;
-
 use super::{
     audit::AuditPayload,
     domain::DomainPayload,
-    json::{push_list, push_optional, push_text, push_word},
+    json::{push_list, push_number, push_optional, push_text, push_word},
     notification::NotificationPayload,
 };
 
@@ -58,8 +56,8 @@ impl DomainPayload {
         push_text(json, self.aggregate.id());
         json.push_str(r#","event_type":"#);
         push_text(json, &self.event_type);
-        // Writing to a `String` does not fail.
-        let _ = write!(json, r#","event_version":{}"#, self.event_version);
+        json.push_str(r#","event_version":"#);
+        push_number(json, self.event_version);
         json.push_str(r#","event_data":"#);
         json.push_str(self.event_data.text());
         json.push_str(r#","business_context":"#);

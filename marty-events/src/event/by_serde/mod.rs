@@ -243,8 +243,8 @@ fn a_key_that_is_not_a_text_is_refused_as_serde_json_refuses_it() {
         }
 
         let object = Object(key);
-        let theirs = serde_json::to_vec(&object).map_err(|error| error.to_string());
-        let mut json = Vec::new();
+        let theirs = serde_json::to_string(&object).map_err(|error| error.to_string());
+        let mut json = String::new();
         let ours = super::serializer::append(&mut json, &object).map(|()| json).map_err(|error| error.to_string());
         assert_eq!(ours, theirs);
     }
