@@ -7,7 +7,7 @@
 //! let id0 = id(&id);                               -> capture    ids and data, owned before the body moves an argument
 //! let data0 = Data::object().field("name", &name); -> capture
 //! let mut failures = Failures::new();              -> failures   the failure event, ready for a panic or a drop
-//! failures.watch(DomainEvent::new(..), ..);        -> failures
+//! failures.watch(domain_event(..), ..);            -> create, failures
 //! let tag = (&&&&&&Probe::of(&tx)).tag();          -> handle     ladder: the type of each argument becomes a tag
 //! let (mut kept, lent) = tag.split(tx);            -> handle     accepted, or refused by a bound that does not hold
 //! let out = {
@@ -30,13 +30,14 @@
 //! out
 //! ```
 //!
-//! A file uses only those below it: `handle`, `failures`; `batch`; `hand_over`, `capture`; `outcome`.
+//! A file uses only those below it: `handle`, `failures`; `batch`; `hand_over`, `capture`, `create`; `outcome`.
 
 #![allow(clippy::must_use_candidate, missing_docs, reason = "called by generated code only")]
 
 #[cfg(feature = "_envelope")]
 mod batch;
 mod capture;
+pub mod create;
 #[cfg(feature = "_envelope")]
 mod failures;
 #[cfg(feature = "_envelope")]

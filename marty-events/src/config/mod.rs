@@ -40,7 +40,10 @@ pub use builder::EventConfigBuilder;
 use crate::outbox::OutboxTable;
 use crate::{
     ConfigError,
-    event::{source::Source, topic::TopicPattern},
+    event::{
+        source::{Service, Source},
+        topic::TopicPattern,
+    },
 };
 use security::Security;
 use values::{Secret, Values};
@@ -202,8 +205,7 @@ impl EventConfig {
 
     pub(crate) fn source(&self) -> Source {
         Source {
-            service_name: self.service_name.clone(),
-            service_version: self.service_version.clone(),
+            service: Service::new(&self.service_name, &self.service_version),
             topic_prefix: self.topic_prefix.clone(),
             domain_topic: self.domain_topic.clone(),
             tracing: self.tracing,

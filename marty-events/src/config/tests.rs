@@ -29,7 +29,7 @@ fn defaults() {
     assert_eq!(config.brokers(), &Brokers::List("localhost:9092".to_owned()));
     assert_eq!(config.topic_prefix(), "marty");
     assert_eq!(config.outbox_table().to_string(), "event_outbox");
-    assert_eq!(config.source().service_version, "0.0.0");
+    assert_eq!(config.source().service.version, "0.0.0");
     assert_eq!(config.source().domain_topic, TopicPattern::default());
     assert_eq!(config.shutdown_timeout(), Duration::from_secs(10));
     assert_eq!(config.database_url(), None);
@@ -185,7 +185,7 @@ fn a_property_is_read_as_the_client_reads_it() {
 #[test]
 fn white_space_is_as_if_absent_and_the_longest_time_is_a_long_one() {
     let config = good(&[("SERVICE_VERSION", " "), ("KAFKA_BROKERS", "\n"), ("ENABLE_EVENT_TRACING", "  ")]);
-    assert_eq!(config.source().service_version, "0.0.0");
+    assert_eq!(config.source().service.version, "0.0.0");
     assert_eq!(bad(&[("SERVICE_NAME", "  ")]), ["SERVICE_NAME"]);
     assert_eq!(good(&[("EVENT_TOPIC_PREFIX", " prod ")]).topic_prefix(), "prod");
     let longest = EventConfig::builder().service_name("users").shutdown_timeout(Duration::MAX).build().unwrap();

@@ -8,7 +8,10 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{envelope::Message, source::Source};
+use super::{
+    envelope::Message,
+    source::{Service, Source},
+};
 use crate::{
     AuditEvent, AuditEventType, AuditOutcome, CustomEvent, DomainEvent, Event, EventContext, EventPriority,
     NotificationEvent, NotificationEventType, RiskLevel,
@@ -16,8 +19,7 @@ use crate::{
 
 fn source() -> Source {
     Source {
-        service_name: "users".to_owned(),
-        service_version: "1.2.3".to_owned(),
+        service: Service::new("users", "1.2.3"),
         topic_prefix: "marty".to_owned(),
         domain_topic: super::topic::TopicPattern::default(),
         tracing: true,
@@ -44,11 +46,11 @@ fn context() -> EventContext {
 }
 
 fn check(name: &str, message: &Message) {
-    let mut text = format!("topic: {}\nkey: {}\n", message.topic, message.key.as_deref().unwrap_or("(none)"));
+    let mut text = format!("topic: {}\nkey: {}\n", message.topic, message.key().unwrap_or("(none)"));
     for (header, value) in message.headers() {
         writeln!(text, "header: {header}={value}").expect("a string takes it");
     }
-    writeln!(text, "value: {}", String::from_utf8(message.payload.clone()).expect("UTF-8")).expect("a string takes it");
+    writeln!(text, "value: {}", message.payload).expect("a string takes it");
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/event/golden").join(format!("{name}.golden"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&path, &text).expect("the golden file can be written");
