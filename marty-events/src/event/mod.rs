@@ -5,6 +5,8 @@
 //! one place, before it is decided which way it goes.
 
 mod audit;
+#[cfg(feature = "catalogue")]
+pub mod catalogue;
 mod context;
 mod custom;
 pub(crate) mod data;
