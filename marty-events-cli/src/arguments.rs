@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        cleanup::CleanupArguments, dead_letters::DeadLetters, doctor::DoctorArguments, manual::ManualArguments,
+        catalogue::CatalogueCommand, cleanup::CleanupArguments, dead_letters::DeadLetters, doctor::DoctorArguments, manual::ManualArguments,
         relay::RelayArguments, tail::TailArguments,
     },
     console::ConsoleSettings,
@@ -61,6 +61,12 @@ pub(crate) enum Command {
     /// Serve web pages on the outbox until SIGINT or SIGTERM: backlog, relays and dead letters.
     #[command(after_help = "Example:\n  marty-events console --listen 127.0.0.1:8787 --read-only")]
     Console(ConsoleSettings),
+    /// Show files of events, compare them, or make documents of them. Needs neither a database nor a broker.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  marty-events catalogue show events.json\n  marty-events catalogue diff old.json events.json"
+    )]
+    Catalogue(CatalogueCommand),
     /// Print the completions of a shell.
     #[command(after_help = "Example:\n  marty-events completions bash > /etc/bash_completion.d/marty-events")]
     Completions {

@@ -1,5 +1,6 @@
 //! The commands, one file or folder each.
 
+pub(crate) mod catalogue;
 pub(crate) mod cleanup;
 pub(crate) mod completions;
 pub(crate) mod dead_letters;
