@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        catalogue::CatalogueCommand, cleanup::CleanupArguments, dead_letters::DeadLetters, doctor::DoctorArguments, manual::ManualArguments,
-        relay::RelayArguments, tail::TailArguments,
+        catalogue::CatalogueCommand, cleanup::CleanupArguments, dead_letters::DeadLetters, doctor::DoctorArguments,
+        manual::ManualArguments, relay::RelayArguments, tail::TailArguments,
     },
     console::ConsoleSettings,
     exit,

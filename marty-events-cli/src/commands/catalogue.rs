@@ -1,8 +1,7 @@
 //! Files of events, which `marty_events::catalogue` writes.
 
 use std::{
-    fmt,
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 

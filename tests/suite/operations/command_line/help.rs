@@ -22,6 +22,7 @@ const COMMANDS: [&[&str]; 15] = [
     &["cleanup"],
     &["doctor"],
     &["console"],
+    &["catalogue"],
     &["completions"],
     &["man"],
 ];
