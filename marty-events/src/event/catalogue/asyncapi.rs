@@ -1,4 +1,4 @@
-//! The catalogue as an AsyncAPI 3.0 document.
+//! The catalogue as an `AsyncAPI` 3.0 document.
 
 use serde_json::{Map, Value, json};
 

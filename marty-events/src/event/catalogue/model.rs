@@ -176,14 +176,19 @@ impl Published {
         self.from.extend(other.from);
         self.from.sort_unstable();
         self.from.dedup();
-        // Descriptions arrive in the linker's order, so the smaller text wins: the result is the same in each build.
+        // Descriptions arrive in the linker's order. Each rule here gives the same result in both orders.
         self.key = self.key.take().max(other.key);
+        if rank(&other.ordering) < rank(&self.ordering) {
+            self.ordering = other.ordering;
+        }
         self.documentation = smaller(self.documentation.take(), other.documentation);
         if self.route != other.route {
             "signature".clone_into(&mut self.route);
         }
+        let text = |schema: &Value| schema.to_string();
         self.schema = match (self.schema.take(), other.schema) {
-            (Some(left), Some(right)) => Some(union(left, &right)),
+            (Some(left), Some(right)) if text(&left) <= text(&right) => Some(union(left, &right)),
+            (Some(left), Some(right)) => Some(union(right, &left)),
             (left, right) => left.or(right),
         };
     }
@@ -268,4 +273,33 @@ fn union(mut left: Value, right: &Value) -> Value {
     }
     left["required"] = Value::Array(required);
     left
+}
+
+/// The strength of an ordering's promise.
+pub(super) fn rank(ordering: &str) -> u8 {
+    match ordering {
+        "commit" => 2,
+        "key" => 1,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_descriptions_does_not_matter() {
+        let event = || Published::new("domain", "users.user.changed", "changed");
+        let first = event().key("id").fields(&["name", "plan"], &[]).ordering("commit").route("outbox");
+        let second = event().fields(&["plan", "email"], &[]).route("direct").documentation("Changed.");
+        let catalogue = |events: [&Published; 2]| {
+            events.into_iter().fold(Catalogue::new("users"), |catalogue, event| catalogue.publishing(event.clone()))
+        };
+        let merged = catalogue([&first, &second]);
+        assert_eq!(merged.to_json(), catalogue([&second, &first]).to_json());
+        let event = &merged.publishes[0];
+        assert_eq!((event.ordering.as_str(), event.route.as_str()), ("key", "signature"));
+        assert_eq!(event.schema.as_ref().map(|schema| schema["required"].clone()), Some(serde_json::json!(["plan"])));
+    }
 }

@@ -1,6 +1,6 @@
 //! Comparison of events, apart from their data.
 
-use super::super::model::{Catalogue, Published};
+use super::super::model::{Catalogue, Published, rank};
 use super::{
     change::{
         Change, Verdict,
@@ -125,14 +125,5 @@ fn name(event: &Published) -> String {
         event.topic.clone()
     } else {
         format!("{} {}", event.topic, event.event_type)
-    }
-}
-
-/// A stronger promise has a higher rank.
-fn rank(ordering: &str) -> u8 {
-    match ordering {
-        "commit" => 2,
-        "key" => 1,
-        _ => 0,
     }
 }
