@@ -170,13 +170,21 @@ impl Published {
         (&self.topic, &self.event_type)
     }
 
-    /// Two methods publish the same event. A field is required if both write it.
-    fn merge(&mut self, other: Self) {
-        self.version = self.version.max(other.version);
-        self.from.extend(other.from);
+    /// Two methods publish the same event, or an event has a type for each version. The highest version is described; a field is required if
+    /// both descriptions of that version require it. Descriptions arrive in the linker's order: each rule gives the same result in both orders.
+    fn merge(&mut self, mut other: Self) {
+        if self.version < other.version {
+            std::mem::swap(self, &mut other);
+        }
+        self.from.append(&mut other.from);
         self.from.sort_unstable();
         self.from.dedup();
-        // Descriptions arrive in the linker's order. Each rule here gives the same result in both orders.
+        if other.version < self.version {
+            return;
+        }
+        if other.kind < self.kind {
+            self.kind = other.kind;
+        }
         self.key = self.key.take().max(other.key);
         if rank(&other.ordering) < rank(&self.ordering) {
             self.ordering = other.ordering;
@@ -255,6 +263,9 @@ fn union(mut left: Value, right: &Value) -> Value {
     if left == *right {
         return left;
     }
+    if !left.is_object() || !right.is_object() || left["type"] != right["type"] {
+        return Value::Object(serde_json::Map::new());
+    }
     let required: Vec<Value> = {
         let list = |schema: &Value| schema["required"].as_array().cloned().unwrap_or_default();
         let others = list(right);
@@ -286,20 +297,50 @@ pub(super) fn rank(ordering: &str) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    #[test]
-    fn the_order_of_descriptions_does_not_matter() {
-        let event = || Published::new("domain", "users.user.changed", "changed");
-        let first = event().key("id").fields(&["name", "plan"], &[]).ordering("commit").route("outbox");
-        let second = event().fields(&["plan", "email"], &[]).route("direct").documentation("Changed.");
-        let catalogue = |events: [&Published; 2]| {
-            events.into_iter().fold(Catalogue::new("users"), |catalogue, event| catalogue.publishing(event.clone()))
+    fn merged(events: &[Published]) -> Published {
+        let every = |events: &mut dyn Iterator<Item = &Published>| {
+            events.fold(Catalogue::new("users"), |catalogue, event| catalogue.publishing(event.clone()))
         };
-        let merged = catalogue([&first, &second]);
-        assert_eq!(merged.to_json(), catalogue([&second, &first]).to_json());
-        let event = &merged.publishes[0];
-        assert_eq!((event.ordering.as_str(), event.route.as_str()), ("key", "signature"));
-        assert_eq!(event.schema.as_ref().map(|schema| schema["required"].clone()), Some(serde_json::json!(["plan"])));
+        let catalogue = every(&mut events.iter());
+        assert_eq!(catalogue, every(&mut events.iter().rev()), "the order decides nothing");
+        assert_eq!(catalogue.publishes.len(), 1);
+        catalogue.publishes[0].clone()
+    }
+
+    fn created() -> Published {
+        Published::new("domain", "{service}.user.created", "created")
+    }
+
+    #[test]
+    fn two_methods_share_an_event() {
+        let event = merged(&[
+            created().fields(&["name", "id"], &[]).route("outbox").documentation("b").ordering("commit").key("id"),
+            created().fields(&["id"], &["email"]).route("direct").documentation("a").key("user.id"),
+        ]);
+        assert_eq!((event.route.as_str(), event.ordering.as_str()), ("signature", "key"));
+        assert_eq!((event.documentation.as_deref(), event.key.as_deref()), (Some("a"), Some("user.id")));
+        let schema = event.schema.expect("a schema");
+        assert_eq!(schema["required"], json!(["id"]));
+        assert_eq!(schema["properties"], json!({"email": {}, "id": {}, "name": {}}));
+    }
+
+    #[test]
+    fn the_highest_version_is_described() {
+        let event = merged(&[
+            created().fields(&["old"], &[]).key("a"),
+            created().fields(&["new"], &[]).version(2).from_version(1).key("b"),
+        ]);
+        assert_eq!((event.version, event.from.as_slice(), event.key.as_deref()), (2, &[1][..], Some("b")));
+        assert_eq!(event.schema.expect("a schema")["required"], json!(["new"]));
+    }
+
+    #[test]
+    fn data_without_a_common_shape_is_untyped() {
+        let event = merged(&[created().schema(json!({"type": "string"})), created().schema(json!(true))]);
+        assert_eq!(event.schema, Some(json!({})));
     }
 }

@@ -21,7 +21,11 @@ inventory::collect!(Description);
 
 /// The events of this binary: those of its own attributes, and those of every crate that is linked into it.
 ///
-/// The service's name is `SERVICE_NAME`, or else the name of the package if all attributes are in one. An empty catalogue is an error.
+/// The service's name is `SERVICE_NAME`, or else the names of the packages with descriptions, joined by `+`.
+///
+/// # Errors
+///
+/// [`CatalogueError::Empty`] if there is no description. A crate is linked only if the binary names it: `use the_crate as _;` is enough.
 pub fn catalogue() -> Result<Catalogue, CatalogueError> {
     let descriptions: Vec<&Description> = inventory::iter::<Description>.into_iter().collect();
     if descriptions.is_empty() {

@@ -8,7 +8,7 @@ use crate::support::operator::{Operator, created, read, write};
 use crate::support::service::config;
 
 /// Every command, and the commands of `dead-letters`.
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 16] = [
     &["migrate"],
     &["relay"],
     &["status"],

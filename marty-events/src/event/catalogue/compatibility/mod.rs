@@ -2,6 +2,7 @@
 
 mod change;
 mod events;
+mod keywords;
 mod numbers;
 mod schema;
 

@@ -9,6 +9,9 @@ use super::{
         Verdict,
         Verdict::{Breaks, Reads},
     },
+    keywords::{
+        accepts_all, is_closed, others, parts, plain, reference, reference_free, resolve, typed, types, values,
+    },
     numbers,
 };
 
@@ -25,34 +28,6 @@ pub(super) fn compare(old: &Value, new: &Value) -> Vec<Found> {
     comparison.schema("", old, new);
     comparison.found
 }
-
-/// Keywords that say nothing about accepted values, and those that have a rule of their own below.
-const KNOWN: [&str; 24] = [
-    "$schema",
-    "$id",
-    "$ref",
-    "$defs",
-    "definitions",
-    "$comment",
-    "title",
-    "description",
-    "default",
-    "examples",
-    "deprecated",
-    "readOnly",
-    "writeOnly",
-    "type",
-    "nullable",
-    "enum",
-    "const",
-    "format",
-    "properties",
-    "required",
-    "additionalProperties",
-    "items",
-    "oneOf",
-    "anyOf",
-];
 
 struct Comparison<'a> {
     old: &'a Value,
@@ -95,21 +70,17 @@ impl<'a> Comparison<'a> {
         self.fields(path, old, new);
         self.open(path, old, new);
         self.items(path, old, new);
-        self.alternatives(path, old, new);
+        for keyword in ["oneOf", "anyOf"] {
+            self.alternatives(path, keyword, old, new);
+        }
+        self.parts(path, old, new);
         for (kind, old, new) in numbers::limits(old, new) {
             self.add(path, kind, old, new);
         }
-        let others = |schema: &Value| -> Map<String, Value> {
-            let fields = schema.as_object().cloned().unwrap_or_default();
-            fields
-                .into_iter()
-                .filter(|(name, _)| {
-                    !KNOWN.contains(&name.as_str()) && !numbers::is_limit(name) && !name.starts_with("x-")
-                })
-                .collect()
-        };
-        // The rules know no more about these, so both readers count as broken.
-        if others(old) != others(new) {
+        let (before, after) = (others(old), others(new));
+        // The rules know no more about these, so both readers count as broken. Equal texts with references may differ in their definitions.
+        let is_unsure = !before.values().all(reference_free) && self.old["$defs"] != self.new["$defs"];
+        if before != after || is_unsure {
             self.add(path, "other keyword changed", Breaks, Breaks);
         }
     }
@@ -242,101 +213,55 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn alternatives(&mut self, path: &str, old: &'a Value, new: &'a Value) {
-        let list = |root: &'a Value, schema: &'a Value| -> Option<Vec<&'a Value>> {
-            let list = schema.get("oneOf").or_else(|| schema.get("anyOf"))?.as_array()?;
-            Some(list.iter().map(|entry| resolve(root, entry)).collect())
+    fn alternatives(&mut self, path: &str, keyword: &str, old: &'a Value, new: &'a Value) {
+        let (before, after) = match (old[keyword].as_array(), new[keyword].as_array()) {
+            (None, None) => return,
+            (Some(before), Some(after)) => (before, after),
+            _ => return self.add(path, "alternatives added or removed", Breaks, Breaks),
         };
-        match (list(self.old, old), list(self.new, new)) {
-            (None, None) => {}
-            (None, Some(_)) | (Some(_), None) => self.add(path, "alternatives added or removed", Breaks, Breaks),
-            (Some(before), Some(after)) => {
-                let is_in = |entry: &&Value, list: &[&Value]| list.iter().any(|other| plain(other) == plain(entry));
-                let gone: Vec<&Value> = before.iter().copied().filter(|entry| !is_in(entry, &after)).collect();
-                let come: Vec<&Value> = after.iter().copied().filter(|entry| !is_in(entry, &before)).collect();
-                // One alternative that changed is compared with itself.
-                if let ([was], [is]) = (gone.as_slice(), come.as_slice()) {
-                    return self.resolved(&format!("{path}|"), was, is);
-                }
-                if !come.is_empty() {
-                    self.add(path, "alternative added", Breaks, Reads);
-                }
-                if !gone.is_empty() {
-                    self.add(path, "alternative removed", Reads, Breaks);
-                }
+        let mut come: Vec<&Value> = after.iter().collect();
+        let mut gone = Vec::new();
+        let mut pairs = Vec::new();
+        for entry in before {
+            let is_equal = |other: &&Value| plain(resolve(self.new, other)) == plain(resolve(self.old, entry));
+            match come.iter().position(is_equal) {
+                Some(index) => pairs.push((entry, come.remove(index))),
+                None => gone.push(entry),
+            }
+        }
+        // One alternative that changed is compared with itself.
+        if let ([was], [is]) = (gone.as_slice(), come.as_slice()) {
+            pairs.push((was, is));
+            (gone, come) = (Vec::new(), Vec::new());
+        }
+        // Equal texts may refer to definitions that changed.
+        for (was, is) in pairs {
+            self.schema(&format!("{path}|"), was, is);
+        }
+        if !come.is_empty() {
+            self.add(path, "alternative added", Breaks, Reads);
+        }
+        if !gone.is_empty() {
+            self.add(path, "alternative removed", Reads, Breaks);
+        }
+    }
+
+    /// Schemas that hold together, or for each place and each pattern of a name: compared one by one.
+    fn parts(&mut self, path: &str, old: &'a Value, new: &'a Value) {
+        for keyword in ["allOf", "prefixItems", "patternProperties"] {
+            let (before, after) = (parts(&old[keyword]), parts(&new[keyword]));
+            if !before.iter().map(|(name, _)| name).eq(after.iter().map(|(name, _)| name)) {
+                self.add(path, "other keyword changed", Breaks, Breaks);
+                continue;
+            }
+            for ((name, was), (_, is)) in before.into_iter().zip(after) {
+                let place = if keyword == "allOf" { path.to_owned() } else { format!("{path}[{name}]") };
+                self.schema(&place, was, is);
             }
         }
     }
 
     fn add(&mut self, path: &str, kind: &'static str, old: Verdict, new: Verdict) {
         self.found.push(Found { path: path.to_owned(), kind, old, new });
-    }
-}
-
-fn reference(schema: &Value) -> Option<&str> {
-    schema["$ref"].as_str()
-}
-
-/// Follows references within the document. A chain that does not end in 16 steps stays as it is.
-fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
-    let mut schema = schema;
-    for _ in 0..16 {
-        let Some(target) = reference(schema).and_then(|target| target.strip_prefix('#')) else { break };
-        let Some(found) = root.pointer(target) else { break };
-        schema = found;
-    }
-    schema
-}
-
-/// Equal texts with references may mean different things in the two documents.
-fn reference_free(schema: &Value) -> bool {
-    match schema {
-        Value::Object(fields) => fields.iter().all(|(name, value)| name != "$ref" && reference_free(value)),
-        Value::Array(items) => items.iter().all(reference_free),
-        _ => true,
-    }
-}
-
-fn accepts_all(schema: &Value) -> bool {
-    match schema {
-        Value::Bool(accepts) => *accepts,
-        Value::Object(fields) => fields.keys().all(|name| {
-            matches!(name.as_str(), "$schema" | "$id" | "$comment" | "title" | "description" | "default" | "examples")
-        }),
-        _ => false,
-    }
-}
-
-fn is_closed(schema: &Value) -> bool {
-    schema["additionalProperties"] == Value::Bool(false)
-}
-
-/// A keyword's schema, if it restricts anything.
-fn typed<'a>(schema: &'a Value, keyword: &str) -> Option<&'a Value> {
-    schema.get(keyword).filter(|schema| !accepts_all(schema))
-}
-
-fn types(schema: &Value) -> BTreeSet<String> {
-    match &schema["type"] {
-        Value::String(name) => BTreeSet::from([name.clone()]),
-        Value::Array(names) => names.iter().filter_map(|name| name.as_str().map(ToOwned::to_owned)).collect(),
-        _ => BTreeSet::new(),
-    }
-}
-
-fn values(schema: &Value) -> Option<Vec<Value>> {
-    schema["enum"].as_array().cloned().or_else(|| schema.get("const").map(|value| vec![value.clone()]))
-}
-
-/// A schema without its texts.
-fn plain(schema: &Value) -> Value {
-    match schema {
-        Value::Object(fields) => fields
-            .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "title" | "description" | "default" | "examples"))
-            .map(|(name, value)| (name.clone(), plain(value)))
-            .collect(),
-        Value::Array(items) => items.iter().map(plain).collect(),
-        other => other.clone(),
     }
 }
