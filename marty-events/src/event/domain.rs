@@ -23,11 +23,11 @@ pub(crate) struct DomainPayload {
     pub(crate) aggregate_type: String,
     pub(crate) aggregate_id: String,
     pub(crate) event_type: String,
-    event_version: u32,
+    pub(super) event_version: u32,
     pub(crate) event_data: Json,
     pub(super) business_context: Json,
     schema_version: String,
-    schema_url: Option<String>,
+    pub(super) schema_url: Option<String>,
 }
 
 impl DomainEvent {
@@ -84,7 +84,8 @@ impl DomainEvent {
         self
     }
 
-    /// The version and place of the schema of `event_data`; `1.0` and none unless set.
+    /// The version and place of the schema of `event_data`. Unless set, they are `1.0` and the URL below `EVENT_SCHEMA_BASE_URL`, or none without
+    /// that variable.
     #[must_use]
     pub fn schema(mut self, version: impl Into<String>, url: Option<String>) -> Self {
         self.payload.schema_version = version.into();

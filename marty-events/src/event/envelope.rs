@@ -33,6 +33,8 @@ pub(crate) struct Message {
     pub(crate) payload: Vec<u8>,
     stamp: Stamp,
     source: String,
+    /// The place of the schema of a domain event's data.
+    data_schema: Option<String>,
     /// The span that the event was recorded in.
     trace: Option<Arc<TraceContext>>,
 }
@@ -56,8 +58,9 @@ impl Message {
             ("ce_time", &self.stamp.time),
         ];
         let subject = self.key.as_deref().map(|key| ("ce_subject", key));
+        let schema = self.data_schema.as_deref().map(|url| ("ce_dataschema", url));
         let trace = self.trace.iter().flat_map(|trace| trace.headers());
-        attributes.into_iter().chain(subject).chain([("content-type", "application/json")]).chain(trace)
+        attributes.into_iter().chain(subject).chain(schema).chain([("content-type", "application/json")]).chain(trace)
     }
 
     /// The span that the event was recorded in.
@@ -143,7 +146,8 @@ impl Source {
                 Ok(draft.message(topic, payload.event_type.into(), payload.resource_id, bytes))
             }
             Event::Domain(domain) => {
-                let payload = domain.payload;
+                let mut payload = domain.payload;
+                let data_schema = self.place_schema(&mut payload)?;
                 let (aggregate, event_type) = (&payload.aggregate_type, &payload.event_type);
                 let topic = self.domain_topic.domain(prefix, &self.service_name, aggregate, event_type)?;
                 let bytes = draft.envelope(event_type, Some(&payload.aggregate_id), domain.priority, &payload)?;
@@ -154,7 +158,8 @@ impl Source {
                     EventOrdering::None => None,
                 };
                 let message = draft.message(topic, payload.event_type, Some(payload.aggregate_id), bytes);
-                Ok(Message { ordering_key, in_commit_order: domain.ordering == EventOrdering::Commit, ..message })
+                let in_commit_order = domain.ordering == EventOrdering::Commit;
+                Ok(Message { ordering_key, in_commit_order, data_schema, ..message })
             }
             Event::Notification(notification) => {
                 let payload = notification.payload;
@@ -232,6 +237,7 @@ impl Draft<'_> {
             payload,
             stamp: self.stamp,
             source: self.source.service_name.clone(),
+            data_schema: None,
             trace: self.trace,
         }
     }

@@ -12,6 +12,7 @@ fn source() -> Source {
         service_version: "1.2.3".to_owned(),
         topic_prefix: "marty".to_owned(),
         domain_topic: TopicPattern::default(),
+        schema_base_url: None,
         tracing: true,
     }
 }

@@ -23,6 +23,8 @@ mod kinds;
 mod metadata;
 mod notification;
 #[cfg(feature = "_envelope")]
+mod schema_url;
+#[cfg(feature = "_envelope")]
 #[cfg_attr(not(feature = "_publisher"), allow(dead_code, reason = "a test's recorder takes events of any length"))]
 pub(crate) mod shortened;
 #[cfg(feature = "_envelope")]

@@ -31,6 +31,7 @@ fn message(event: impl Into<Event>) -> Message {
         service_version: "1.2.3".to_owned(),
         topic_prefix: "marty".to_owned(),
         domain_topic: crate::event::topic::TopicPattern::default(),
+        schema_base_url: None,
         tracing: true,
     };
     source.message_at(event.into(), Uuid::nil(), Timestamp::UNIX_EPOCH, EventContext::new()).expect("a message")

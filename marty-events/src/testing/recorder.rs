@@ -49,6 +49,7 @@ impl Default for EventRecorder {
             service_version: "0.0.0".to_owned(),
             topic_prefix: "marty".to_owned(),
             domain_topic: TopicPattern::default(),
+            schema_base_url: None,
             tracing: true,
         };
         Self { source: Arc::new(source), events: Arc::default() }

@@ -38,6 +38,7 @@ fn message(key: &str) -> Arc<Message> {
         service_version: "1".to_owned(),
         topic_prefix: "test".to_owned(),
         domain_topic: crate::event::topic::TopicPattern::default(),
+        schema_base_url: None,
         tracing: false,
     };
     let event = CustomEvent::new(TOPIC, "moved").key(key);
