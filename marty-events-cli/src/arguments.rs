@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{
         catalogue::CatalogueCommand, cleanup::CleanupArguments, dead_letters::DeadLetters, doctor::DoctorArguments,
-        manual::ManualArguments, relay::RelayArguments, tail::TailArguments,
+        manual::ManualArguments, relay::RelayArguments, tail::TailArguments, topics::TopicsCommand,
     },
     console::ConsoleSettings,
     exit,
@@ -67,6 +67,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  marty-events catalogue show events.json\n  marty-events catalogue diff old.json events.json"
     )]
     Catalogue(CatalogueCommand),
+    /// Compare the topics of a file with those of the cluster, or create the missing ones. Never deletes, and never shrinks.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  marty-events topics plan events.json\n  marty-events topics apply events.json --partitions 6 --replication 3 --config min.insync.replicas=2"
+    )]
+    Topics(TopicsCommand),
     /// Print the completions of a shell.
     #[command(after_help = "Example:\n  marty-events completions bash > /etc/bash_completion.d/marty-events")]
     Completions {

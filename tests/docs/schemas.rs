@@ -24,12 +24,10 @@ fn closed_schema(name: &str) -> Value {
 }
 
 fn close(schema: &mut Value) {
-    let Some(properties) = schema["properties"].as_object_mut() else { return };
+    // An object without named properties is a map, whose keys the service chooses.
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
     properties.values_mut().for_each(close);
-    // Only a map has keys of the service's choice, and it says so.
-    if schema.get("additionalProperties").is_none() && schema["properties"] != json!({}) {
-        schema["additionalProperties"] = json!(false);
-    }
+    schema["additionalProperties"] = json!(false);
 }
 
 fn validator(schema: &Value) -> Validator {

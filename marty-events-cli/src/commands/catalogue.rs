@@ -19,8 +19,12 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum CatalogueCommand {
     /// List the events of each file.
+    #[command(after_help = "Example:\n  marty-events catalogue show events.json")]
     Show(Files),
     /// Compare two files: each change, and the readers that it breaks. Ends with 3 if a reader breaks.
+    #[command(
+        after_help = "Example:\n  git show main:events.json > old.json\n  marty-events catalogue diff old.json events.json"
+    )]
     Diff {
         /// The file before the change.
         old: PathBuf,
@@ -28,8 +32,10 @@ pub(crate) enum CatalogueCommand {
         new: PathBuf,
     },
     /// Print an `AsyncAPI` 3.0 document for each file.
+    #[command(after_help = "Example:\n  marty-events catalogue asyncapi events.json > asyncapi.json")]
     Asyncapi(Files),
     /// Print a page with tables and a mermaid picture for each file.
+    #[command(after_help = "Example:\n  marty-events catalogue markdown events.json > events.md")]
     Markdown(Files),
 }
 

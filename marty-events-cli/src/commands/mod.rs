@@ -11,3 +11,4 @@ pub(crate) mod relay;
 pub(crate) mod relay_settings;
 pub(crate) mod status;
 pub(crate) mod tail;
+pub(crate) mod topics;
