@@ -1,7 +1,7 @@
 //! The description of a method's events for the catalogue. Without the library's feature it expands to nothing.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, Path};
 
 use crate::{
@@ -18,22 +18,23 @@ pub(super) fn describe(model: &Model, private: &TokenStream) -> TokenStream {
 fn one(model: &Model, event: &Event, documentation: &str, private: &TokenStream) -> TokenStream {
     let word = |index: usize| event.new.get(index).and_then(literal).unwrap_or_else(|| "*".to_owned());
     let (kind, topic, event_type) = match event.kind {
-        Kind::Audit => ("audit", "audit.events".to_owned(), enumeration(event, "AuditEventType", private)),
+        Kind::Audit => ("audit", "audit.events".to_owned(), enumeration(event, "AuditEventType")),
         Kind::Notification => {
-            ("notification", "notification.events".to_owned(), enumeration(event, "NotificationEventType", private))
+            ("notification", "notification.events".to_owned(), enumeration(event, "NotificationEventType"))
         }
         Kind::Domain => {
             let topic = format!("{{service}}.{}.{}", word(0), word(1)).to_ascii_lowercase();
-            ("domain", topic, word(1).into_token_stream())
+            ("domain", topic, word(1))
         }
-        Kind::Custom => ("custom", word(0), word(1).into_token_stream()),
+        Kind::Custom => ("custom", word(0), word(1)),
     };
     let mut calls = TokenStream::new();
     if let Some(id) = &event.id {
         let text = &id.text;
         calls.extend(quote!(.key(#text)));
     }
-    if let Some(version) = argument(event, "event_version").and_then(|value| number(&value.expression)) {
+    if let Some(value) = argument(event, "event_version") {
+        let version = number(&value.expression).unwrap_or(UNKNOWN_VERSION);
         calls.extend(quote!(.version(#version)));
     }
     if let Some(value) = argument(event, "ordering")
@@ -64,12 +65,13 @@ fn one(model: &Model, event: &Event, documentation: &str, private: &TokenStream)
     }
 }
 
-/// The word of a variant that is named by its enumeration. Other constants may depend on the surrounding type.
-fn enumeration(event: &Event, name: &str, private: &TokenStream) -> TokenStream {
-    let unknown = || quote!("*");
+/// The word of a variant that is named by its enumeration: `AuditEventType::DataCreated` is `data.created`. The variant itself is not named, or a
+/// variant that does not exist would be reported twice.
+fn enumeration(event: &Event, name: &str) -> String {
+    let unknown = || "*".to_owned();
     let Some(value) = event.new.first() else { return unknown() };
     if let Some(text) = literal(value) {
-        return text.into_token_stream();
+        return text;
     }
     let Ok(path) = syn::parse2::<Path>(value.expression.clone()) else { return unknown() };
     let mut segments = path.segments.iter().rev();
@@ -77,9 +79,23 @@ fn enumeration(event: &Event, name: &str, private: &TokenStream) -> TokenStream 
     if owner.ident != name || !matches!(value.when, Moment::InPlace) {
         return unknown();
     }
-    let (owner, variant) = (syn::Ident::new(name, Span::mixed_site()), &variant.ident);
-    quote!(#private::#owner::#variant.as_str())
+    dotted(&variant.ident.to_string())
 }
+
+/// The words of a name in camel case, with dots between.
+fn dotted(name: &str) -> String {
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !words.is_empty() {
+            words.push('.');
+        }
+        words.extend(letter.to_lowercase());
+    }
+    words
+}
+
+/// The version of an expression that is known at run time.
+const UNKNOWN_VERSION: u32 = 0;
 
 fn route(model: &Model, event: &Event) -> &'static str {
     match &model.handle {

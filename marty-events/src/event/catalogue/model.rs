@@ -67,7 +67,7 @@ pub struct Published {
     pub topic: String,
     /// The event's type, or `*` if it is known at run time.
     pub event_type: String,
-    /// The version of the event's data.
+    /// The version of the event's data, or 0 if it is known at run time.
     pub version: u32,
     /// Older versions that a reader of this type converts (`from`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
