@@ -21,6 +21,12 @@ pub async fn create<T: Send + Sync>(id: u32, name: String, _any: T) -> Result<St
     Ok(format!("{id}{name}"))
 }
 
+#[marty_events::domain_event(aggregate_type = "account", event_type = "closed", aggregate_id_field = "id", on = "both",
+    delivery = "direct", data(balance = result, reason = error.to_string()))]
+pub async fn close(id: u32) -> Result<u64, EventError> {
+    Ok(id.into())
+}
+
 mod unused {
     #[expect(dead_code, reason = "an event that nobody calls is described too")]
     #[marty_events::custom_event(topic = "billing.ledger", event_type = "entry_posted", key_field = "account")]
@@ -47,7 +53,13 @@ fn attributes_leave_their_descriptions() {
     let audit = named(&catalogue, "data.created");
     assert_eq!((audit.topic.as_str(), audit.route.as_str()), ("audit.events", "direct"));
     assert_eq!(named(&catalogue, "entry_posted").topic, "billing.ledger");
-    assert_eq!(catalogue.publishes.len(), 3);
+    let (closed, failed) = (named(&catalogue, "closed"), named(&catalogue, "closed_failed"));
+    assert_eq!((closed.route.as_str(), failed.route.as_str()), ("direct", "direct"));
+    assert_eq!(failed.topic, "{service}.account.closed_failed");
+    let required = |event: &Published| event.schema.as_ref().map(|schema| schema["required"].clone());
+    assert_eq!(required(&closed), Some(json!(["balance", "reason"])), "a field without a value is `null`");
+    assert_eq!(required(&failed), Some(json!(["balance", "reason", "outcome", "error_message"])));
+    assert_eq!(catalogue.publishes.len(), 5);
 }
 
 #[test]

@@ -5,29 +5,76 @@ use quote::{quote, quote_spanned};
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, Path};
 
 use crate::{
-    method::model::{Event, Handle, Model, Moment, Value, When},
-    syntax::kind::Kind,
+    method::model::{Event, Handle, Model, Moment, Value},
+    syntax::{args::On, kind::Kind},
 };
 
-/// A statement for each event. It names no argument and no generic type, because it stands in an item of its own.
+/// Statements for each event. They name no argument and no generic type, because each stands in an item of its own.
 pub(super) fn describe(model: &Model, private: &TokenStream) -> TokenStream {
     let documentation = documentation(&model.method.attributes);
     model.events.iter().map(|event| one(model, event, &documentation, private)).collect()
 }
 
+/// The parts of a description that depend on the outcome.
+struct Published<'a> {
+    topic: String,
+    event_type: String,
+    /// Fields of the data beside those of the attribute, which are in each event: `null` where the outcome has no value for them.
+    required: &'a [&'static str],
+    optional: &'a [&'static str],
+    route: &'static str,
+}
+
+/// The fields that the record of a failure has besides.
+const OF_FAILURE: [&str; 2] = ["outcome", "error_message"];
+
 fn one(model: &Model, event: &Event, documentation: &str, private: &TokenStream) -> TokenStream {
     let word = |index: usize| event.new.get(index).and_then(literal).unwrap_or_else(|| "*".to_owned());
-    let (kind, topic, event_type) = match event.kind {
-        Kind::Audit => ("audit", "audit.events".to_owned(), enumeration(event, "AuditEventType")),
+    // The record of a failure never takes the caller's transaction.
+    let route = if event.on.success() { route(model, event) } else { "direct" };
+    let route = if event.on == On::Both && route != "direct" { "signature" } else { route };
+    let published = |topic: String, event_type| Published { topic, event_type, required: &[], optional: &[], route };
+    let (kind, published) = match event.kind {
+        Kind::Audit => ("audit", vec![published("audit.events".to_owned(), enumeration(event, "AuditEventType"))]),
         Kind::Notification => {
-            ("notification", "notification.events".to_owned(), enumeration(event, "NotificationEventType"))
+            let event_type = enumeration(event, "NotificationEventType");
+            ("notification", vec![published("notification.events".to_owned(), event_type)])
         }
         Kind::Domain => {
-            let topic = format!("{{service}}.{}.{}", word(0), word(1)).to_ascii_lowercase();
-            ("domain", topic, word(1))
+            let of = |event_type: String| {
+                let topic = format!("{{service}}.{}.{event_type}", word(0)).to_ascii_lowercase();
+                published(topic, event_type)
+            };
+            let success = event.on.success().then(|| Published { route: self::route(model, event), ..of(word(1)) });
+            // A type that is known at run time stands for both.
+            let failed = if word(1) == "*" { word(1) } else { format!("{}_failed", word(1)) };
+            let failure = || Published { required: &OF_FAILURE, route: "direct", ..of(failed) };
+            ("domain", success.into_iter().chain(event.on.failure().then(failure)).collect())
         }
-        Kind::Custom => ("custom", word(0), word(1)),
+        Kind::Custom => {
+            let (required, optional): (&[_], &[_]) = match event.on {
+                On::Success => (&[], &[]),
+                On::Failure => (&OF_FAILURE, &[]),
+                On::Both => (&[], &OF_FAILURE),
+            };
+            ("custom", vec![Published { required, optional, ..published(word(0), word(1)) }])
+        }
     };
+    let shared = shared(event, documentation);
+    let describe = |published: Published<'_>| {
+        let Published { topic, event_type, required, optional, route } = published;
+        let names = event.data.iter().map(|field| field.name.as_str()).chain(required.iter().copied());
+        let has_fields = !event.data_is_whole && names.clone().next().is_some();
+        let fields = has_fields.then(|| quote!(.fields(&[#(#names),*], &[#(#optional),*])));
+        quote_spanned! {Span::mixed_site()=>
+            #private::describe! { Published::new(#kind, #topic, #event_type)#shared.route(#route)#fields }
+        }
+    };
+    published.into_iter().map(describe).collect()
+}
+
+/// Parts that do not depend on the outcome.
+fn shared(event: &Event, documentation: &str) -> TokenStream {
     let mut calls = TokenStream::new();
     if let Some(id) = &event.id {
         let text = &id.text;
@@ -43,26 +90,10 @@ fn one(model: &Model, event: &Event, documentation: &str, private: &TokenStream)
         let word = word.to_string().to_ascii_lowercase();
         calls.extend(quote!(.ordering(#word)));
     }
-    let route = route(model, event);
-    calls.extend(quote!(.route(#route)));
-    if !event.data.is_empty() && !event.data_is_whole {
-        // A field that needs a result is absent from events of failures, and the other way round.
-        let is_always = |when: &When| match when {
-            When::Before => true,
-            When::Success(_) => !event.on.failure(),
-            When::Failure(_) => !event.on.success(),
-        };
-        let names =
-            |always| event.data.iter().filter(move |field| is_always(&field.when) == always).map(|field| &field.name);
-        let (required, optional) = (names(true), names(false));
-        calls.extend(quote!(.fields(&[#(#required),*], &[#(#optional),*])));
-    }
     if !documentation.is_empty() {
         calls.extend(quote!(.documentation(#documentation)));
     }
-    quote_spanned! {Span::mixed_site()=>
-        #private::describe! { Published::new(#kind, #topic, #event_type)#calls }
-    }
+    calls
 }
 
 /// The word of a variant that is named by its enumeration: `AuditEventType::DataCreated` is `data.created`. The variant itself is not named, or a

@@ -76,6 +76,11 @@ fn check(path: &Path, mut now: Catalogue, update: &str, is_ci: bool) -> Result<O
         return Ok(None);
     }
     let file = path.display();
+    if changes.is_empty() {
+        return Ok(Some(format!(
+            "`{file}` differs from the events in texts that no reader sees; write it anew with UPDATE_EVENTS=1, and commit it"
+        )));
+    }
     Ok(Some(if breaking.is_empty() {
         format!(
             "the events changed, and no reader breaks:\n{}\naccept it with UPDATE_EVENTS=1, and commit `{file}`",
