@@ -38,6 +38,7 @@
 mod batch;
 mod capture;
 pub mod create;
+mod describe;
 #[cfg(feature = "_envelope")]
 mod failures;
 #[cfg(feature = "_envelope")]
@@ -47,6 +48,7 @@ pub mod handle;
 #[cfg(feature = "_envelope")]
 pub mod outcome;
 
+pub use crate::__marty_events_describe as describe;
 #[cfg(feature = "_envelope")]
 pub use batch::{Batch, Builder};
 pub use capture::{ErrorText, EventId, EventText, error_text, failure_text, id, text};
@@ -57,9 +59,15 @@ pub use hand_over::{CanFail, Direct, FromEventError, HandOver, HandingOver, IsSi
 #[cfg(feature = "_envelope")]
 pub use outcome::Answer;
 
+#[cfg(feature = "catalogue")]
+pub use inventory;
+
+#[cfg(feature = "catalogue")]
+pub use crate::event::catalogue::{Description, Published};
 pub use crate::event::data::{Data, EventData};
 pub use crate::event::{
-    AuditEvent, CustomEvent, DomainEvent, EventOrdering, EventPriority, Json, NotificationEvent, RiskLevel,
+    AuditEvent, AuditEventType, CustomEvent, DomainEvent, EventOrdering, EventPriority, Json, NotificationEvent,
+    NotificationEventType, RiskLevel,
 };
 
 /// Completes an event, drops it and answers its size. Benchmarks use it.

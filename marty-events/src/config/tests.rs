@@ -44,6 +44,7 @@ fn what_is_given_is_taken() {
         ("KAFKA_BROKERS", " a:1 , [::1]:9092,b-2.example:65535"),
         ("EVENT_TOPIC_PREFIX", ""),
         ("EVENT_DOMAIN_TOPIC", "{service}.{aggregate}"),
+        ("EVENT_SCHEMA_BASE_URL", "https://schemas.example.com:8443/events/"),
         ("EVENT_OUTBOX_TABLE", "ledger.outbox"),
         ("EVENT_SHUTDOWN_TIMEOUT", "2.5"),
         ("ENABLE_EVENT_TRACING", "OFF"),
@@ -55,6 +56,7 @@ fn what_is_given_is_taken() {
     ]);
     assert_eq!(config.brokers(), &Brokers::List("a:1,[::1]:9092,b-2.example:65535".to_owned()));
     assert_eq!(config.topic_prefix(), "");
+    assert_eq!(config.source().schema_base_url.as_deref(), Some("https://schemas.example.com:8443/events"));
     assert_eq!(config.outbox_table().to_string(), "ledger.outbox");
     assert_eq!(config.shutdown_timeout(), Duration::from_millis(2500));
     assert!(!config.uses_outbox() && !config.source().tracing && !config.counts());
@@ -88,6 +90,16 @@ fn each_bad_value_is_a_fault_of_its_variable() {
         ("EVENT_DOMAIN_TOPIC", "{service}"),
         ("EVENT_DOMAIN_TOPIC", "{aggregate}.{kind}"),
         ("EVENT_DOMAIN_TOPIC", "{aggregate}/x"),
+        ("EVENT_SCHEMA_BASE_URL", "schemas.example.com"),
+        ("EVENT_SCHEMA_BASE_URL", "ftp://schemas.example.com"),
+        ("EVENT_SCHEMA_BASE_URL", "https://"),
+        ("EVENT_SCHEMA_BASE_URL", "https:///events"),
+        ("EVENT_SCHEMA_BASE_URL", "https://:8443/events"),
+        ("EVENT_SCHEMA_BASE_URL", "https://me:secret@schemas.example.com"),
+        ("EVENT_SCHEMA_BASE_URL", "https://schemas.example.com/?version="),
+        ("EVENT_SCHEMA_BASE_URL", "https://schemas.example.com/#"),
+        ("EVENT_SCHEMA_BASE_URL", "https://schemas.example.com/a b"),
+        ("EVENT_SCHEMA_BASE_URL", "https://schemas.example.com/ü"),
         ("EVENT_OUTBOX_TABLE", "a.b.c"),
         ("EVENT_OUTBOX_TABLE", "outbox; DROP TABLE users"),
         ("EVENT_OUTBOX_TABLE", "1st"),

@@ -88,7 +88,8 @@ impl DomainEvent {
         self
     }
 
-    /// The version and place of the schema of `event_data`; `1.0` and none unless set.
+    /// The version and place of the schema of `event_data`. Unless set, they are `1.0` and the URL below `EVENT_SCHEMA_BASE_URL`, or none without
+    /// that variable.
     #[must_use]
     pub fn schema(mut self, version: impl Into<String>, url: Option<String>) -> Self {
         self.payload.schema_version = Cow::Owned(version.into());

@@ -36,6 +36,8 @@ pub(crate) struct Message {
     /// The place of the time in the payload.
     time: Range<usize>,
     service: Arc<Service>,
+    /// The place of the schema of a domain event's data.
+    data_schema: Option<String>,
     /// The span that the event was recorded in.
     trace: Option<Arc<TraceContext>>,
 }
@@ -82,8 +84,9 @@ impl Message {
             ("ce_time", &self.payload[self.time.clone()]),
         ];
         let subject = self.key().map(|key| ("ce_subject", key));
+        let schema = self.data_schema.as_deref().map(|url| ("ce_dataschema", url));
         let trace = self.trace.iter().flat_map(|trace| trace.headers());
-        attributes.into_iter().chain(subject).chain([("content-type", "application/json")]).chain(trace)
+        attributes.into_iter().chain(subject).chain(schema).chain([("content-type", "application/json")]).chain(trace)
     }
 
     /// The span that the event was recorded in.
@@ -161,7 +164,8 @@ impl Source {
                 Ok(draft.message(topic, payload.event_type.into(), key, value))
             }
             Event::Domain(domain) => {
-                let (payload, ordering) = (domain.payload, domain.ordering);
+                let (mut payload, ordering) = (domain.payload, domain.ordering);
+                let data_schema = self.place_schema(&mut payload)?;
                 let (aggregate, event_type) = (&payload.aggregate, &*payload.event_type);
                 let topic =
                     self.domain_topic.domain(prefix, &self.service.name, aggregate.aggregate_type(), event_type)?;
@@ -170,7 +174,7 @@ impl Source {
                 let is_ordered = matches!(ordering, EventOrdering::Key | EventOrdering::Commit);
                 let key = Key::Aggregate { aggregate: payload.aggregate, is_ordered };
                 let message = draft.message(topic, payload.event_type, key, value);
-                Ok(Message { in_commit_order: ordering == EventOrdering::Commit, ..message })
+                Ok(Message { in_commit_order: ordering == EventOrdering::Commit, data_schema, ..message })
             }
             Event::Notification(notification) => {
                 let payload = notification.payload;
@@ -272,6 +276,7 @@ impl Draft<'_> {
             payload: value.json,
             time: value.time,
             service: Arc::clone(&self.source.service),
+            data_schema: None,
             trace: self.trace,
         }
     }

@@ -14,6 +14,7 @@ fn source() -> Source {
         service: Service::new("users", "1.2.3"),
         topic_prefix: "marty".to_owned(),
         domain_topic: TopicPattern::default(),
+        schema_base_url: None,
         tracing: true,
     }
 }

@@ -9,6 +9,8 @@ mod audit;
 #[cfg(test)]
 #[cfg(feature = "_envelope")]
 mod by_serde;
+#[cfg(feature = "catalogue")]
+pub mod catalogue;
 mod context;
 mod custom;
 pub(crate) mod data;
@@ -27,6 +29,8 @@ mod metadata;
 mod notification;
 #[cfg(feature = "_envelope")]
 mod payload;
+#[cfg(feature = "_envelope")]
+mod schema_url;
 mod serializer;
 #[cfg(feature = "_envelope")]
 #[cfg_attr(not(feature = "_publisher"), allow(dead_code, reason = "a test's recorder takes events of any length"))]

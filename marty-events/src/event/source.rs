@@ -10,6 +10,8 @@ pub(crate) struct Source {
     pub(crate) service: Arc<Service>,
     pub(crate) topic_prefix: String,
     pub(crate) domain_topic: TopicPattern,
+    /// The place of the schemas of domain events (`EVENT_SCHEMA_BASE_URL`).
+    pub(crate) schema_base_url: Option<String>,
     /// If true, events carry the current trace.
     pub(crate) tracing: bool,
 }

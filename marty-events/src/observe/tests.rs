@@ -34,6 +34,7 @@ fn message(event: impl Into<Event>) -> Message {
         service: Service::new("users", "1.2.3"),
         topic_prefix: "marty".to_owned(),
         domain_topic: crate::event::topic::TopicPattern::default(),
+        schema_base_url: None,
         tracing: true,
     };
     source.message_at(event.into(), Uuid::nil(), Timestamp::UNIX_EPOCH, EventContext::new()).expect("a message")

@@ -166,6 +166,7 @@ mod tests {
             service: Service::new("a \"service\"", "1"),
             topic_prefix: String::new(),
             domain_topic: crate::event::topic::TopicPattern::default(),
+            schema_base_url: None,
             tracing: true,
         };
         let trace = format!("00-{:032x}-{:016x}-01", 1, 2);

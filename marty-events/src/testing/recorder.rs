@@ -52,6 +52,7 @@ impl Default for EventRecorder {
             service: Service::new("test-service", "0.0.0"),
             topic_prefix: "marty".to_owned(),
             domain_topic: TopicPattern::default(),
+            schema_base_url: None,
             tracing: true,
         };
         Self { source: Arc::new(source), events: Arc::default() }

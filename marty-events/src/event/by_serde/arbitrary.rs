@@ -214,6 +214,12 @@ impl Arbitrary {
     pub(super) fn source(&mut self) -> Source {
         let (name, version) = (self.part(), self.text());
         let service = Service::new(name, version);
-        Source { service, topic_prefix: "marty".to_owned(), domain_topic: TopicPattern::default(), tracing: true }
+        Source {
+            service,
+            topic_prefix: "marty".to_owned(),
+            domain_topic: TopicPattern::default(),
+            schema_base_url: None,
+            tracing: true,
+        }
     }
 }

@@ -40,6 +40,7 @@ fn message(key: &str) -> Arc<Message> {
         service: Service::new("test", "1"),
         topic_prefix: "test".to_owned(),
         domain_topic: crate::event::topic::TopicPattern::default(),
+        schema_base_url: None,
         tracing: false,
     };
     let event = CustomEvent::new(TOPIC, "moved").key(key);
