@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        cleanup::CleanupArguments, dead_letters::DeadLetters, doctor::DoctorArguments, manual::ManualArguments,
-        relay::RelayArguments, tail::TailArguments,
+        catalogue::CatalogueCommand, cleanup::CleanupArguments, dead_letters::DeadLetters, doctor::DoctorArguments,
+        manual::ManualArguments, relay::RelayArguments, tail::TailArguments, topics::TopicsCommand,
     },
     console::ConsoleSettings,
     exit,
@@ -61,6 +61,18 @@ pub(crate) enum Command {
     /// Serve web pages on the outbox until SIGINT or SIGTERM: backlog, relays and dead letters.
     #[command(after_help = "Example:\n  marty-events console --listen 127.0.0.1:8787 --read-only")]
     Console(ConsoleSettings),
+    /// Show files of events, compare them, or make documents of them. Needs neither a database nor a broker.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  marty-events catalogue show events.json\n  marty-events catalogue diff old.json events.json"
+    )]
+    Catalogue(CatalogueCommand),
+    /// Compare the topics of a file with those of the cluster, or create the missing ones. Never deletes, and never shrinks.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  marty-events topics plan events.json\n  marty-events topics apply events.json --partitions 6 --replication 3 --config min.insync.replicas=2"
+    )]
+    Topics(TopicsCommand),
     /// Print the completions of a shell.
     #[command(after_help = "Example:\n  marty-events completions bash > /etc/bash_completion.d/marty-events")]
     Completions {

@@ -9,7 +9,7 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The arguments or the environment's variables are wrong. The same number as the argument parser's own.
     Usage = 2,
-    /// `doctor` found something wrong.
+    /// `doctor` found something wrong, `catalogue diff` a breaking change, or `topics` a topic that differs.
     Found = 3,
     /// The user refused or interrupted it, so it is not done, or only in part.
     Refused = 4,
@@ -21,7 +21,7 @@ Exit codes:
   0  done
   1  failed; the reason and what to do are on standard error
   2  wrong usage: the arguments, or the environment's variables
-  3  `doctor` found something wrong
+  3  `doctor` found something wrong, `catalogue diff` a breaking change, or `topics` a topic that differs
   4  refused or interrupted: the question was not answered with yes, or the work was stopped before its end";
 
 impl From<Exit> for ExitCode {

@@ -38,7 +38,7 @@ use clap::{CommandFactory, Parser};
 use tracing_subscriber::filter::LevelFilter;
 
 use arguments::{Arguments, Command};
-use commands::{cleanup, completions, dead_letters, doctor, manual, migrate, relay, status, tail};
+use commands::{catalogue, cleanup, completions, dead_letters, doctor, manual, migrate, relay, status, tail, topics};
 use exit::Exit;
 use failure::Result;
 use output::Output;
@@ -64,7 +64,7 @@ fn log_level(arguments: &Arguments) -> LevelFilter {
         // The log names the session of each change.
         Command::Console(_) => LevelFilter::INFO,
         // A shaky connection is part of the answer.
-        Command::Doctor(_) | Command::Tail(_) => LevelFilter::ERROR,
+        Command::Doctor(_) | Command::Tail(_) | Command::Topics(_) => LevelFilter::ERROR,
         _ => LevelFilter::WARN,
     }
 }
@@ -80,6 +80,8 @@ async fn run(arguments: Arguments, output: Output) -> Result<Exit> {
         Command::Cleanup(cleanup) => cleanup::run(&cleanup, shared, output).await,
         Command::Doctor(doctor) => doctor::run(&doctor, shared, output).await,
         Command::Console(console) => console::serve(console, shared, output).await,
+        Command::Catalogue(command) => catalogue::run(&command, output),
+        Command::Topics(command) => topics::run(command, shared, output).await,
         Command::Completions { shell } => completions::run(shell, Arguments::command()),
         Command::Man(manual) => manual::run(&manual, Arguments::command()),
     }

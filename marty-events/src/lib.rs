@@ -38,6 +38,8 @@ pub mod tower;
 #[cfg(feature = "_publisher")]
 pub use config::{EventConfig, EventConfigBuilder};
 pub use error::{ConfigError, ConfigFault, EventError};
+#[cfg(feature = "catalogue")]
+pub use event::catalogue;
 pub use event::{
     AuditEvent, AuditEventType, AuditOutcome, CustomEvent, DomainEvent, Event, EventContext, EventMetadata,
     EventOrdering, EventPriority, NotificationEvent, NotificationEventType, RiskLevel,

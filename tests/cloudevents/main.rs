@@ -85,6 +85,9 @@ fn an_independent_reader_understands_every_golden_record() {
         assert_eq!(event.subject(), record.key.as_deref());
         assert_eq!(event.datacontenttype(), Some("application/json"));
         assert_eq!(event.time().unwrap().timestamp_micros(), 1_767_323_045_006_789);
+        let schema = record.header("ce_dataschema");
+        assert_eq!(event.dataschema().map(ToString::to_string), schema.map(str::to_owned));
+        assert!(schema.is_none() || value["payload"]["schema_url"] == schema.unwrap_or_default());
         assert_eq!(event.iter_extensions().count(), 0);
         let data = match event.data().unwrap() {
             Data::Json(data) => data.clone(),
@@ -94,5 +97,5 @@ fn an_independent_reader_understands_every_golden_record() {
         assert_eq!(data, value);
         read += 1;
     }
-    assert_eq!(read, 8, "one full and one minimal record of each kind");
+    assert_eq!(read, 9, "one full and one minimal record of each kind, and one with the URL of its schema");
 }

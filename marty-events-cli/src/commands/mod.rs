@@ -1,5 +1,6 @@
 //! The commands, one file or folder each.
 
+pub(crate) mod catalogue;
 pub(crate) mod cleanup;
 pub(crate) mod completions;
 pub(crate) mod dead_letters;
@@ -10,3 +11,4 @@ pub(crate) mod relay;
 pub(crate) mod relay_settings;
 pub(crate) mod status;
 pub(crate) mod tail;
+pub(crate) mod topics;

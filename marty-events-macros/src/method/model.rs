@@ -160,6 +160,8 @@ pub(crate) enum ErrorMessage {
 
 /// An id, as an expression that borrows.
 pub(crate) struct Id {
+    /// The path as it is written.
+    pub(crate) text: String,
     pub(crate) expression: TokenStream,
     pub(crate) span: Span,
     /// `result.*`: taken after the body.

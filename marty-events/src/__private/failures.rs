@@ -152,7 +152,7 @@ impl Watched {
                 Event::Audit(event)
             }
             Event::Domain(mut event) => {
-                event.payload.event_type.push_str("_failed");
+                event.payload.event_type.to_mut().push_str("_failed");
                 event.payload.event_data = described(data, outcome, message);
                 Event::Domain(event)
             }
@@ -168,8 +168,7 @@ impl Watched {
 /// Adds `outcome` and `error_message` to data that is an object, unless it has fields of these names.
 fn described(data: Option<Json>, outcome: AuditOutcome, message: Option<String>) -> Json {
     let data = data.unwrap_or_default();
-    let Ok(text) = serde_json::to_string(&data) else { return data };
-    let Ok(mut fields) = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(&text) else { return data };
+    let Ok(mut fields) = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(data.text()) else { return data };
     let raw = |value: serde_json::Value| serde_json::value::to_raw_value(&value);
     let Ok(outcome) = serde_json::value::to_raw_value(&outcome) else { return data };
     let Ok(message) = raw(message.into()) else { return data };

@@ -7,7 +7,7 @@
 //! let id0 = id(&id);                               -> capture    ids and data, owned before the body moves an argument
 //! let data0 = Data::object().field("name", &name); -> capture
 //! let mut failures = Failures::new();              -> failures   the failure event, ready for a panic or a drop
-//! failures.watch(DomainEvent::new(..), ..);        -> failures
+//! failures.watch(domain_event(..), ..);            -> create, failures
 //! let tag = (&&&&&&Probe::of(&tx)).tag();          -> handle     ladder: the type of each argument becomes a tag
 //! let (mut kept, lent) = tag.split(tx);            -> handle     accepted, or refused by a bound that does not hold
 //! let out = {
@@ -30,13 +30,15 @@
 //! out
 //! ```
 //!
-//! A file uses only those below it: `handle`, `failures`; `batch`; `hand_over`, `capture`; `outcome`.
+//! A file uses only those below it: `handle`, `failures`; `batch`; `hand_over`, `capture`, `create`; `outcome`.
 
 #![allow(clippy::must_use_candidate, missing_docs, reason = "called by generated code only")]
 
 #[cfg(feature = "_envelope")]
 mod batch;
 mod capture;
+pub mod create;
+mod describe;
 #[cfg(feature = "_envelope")]
 mod failures;
 #[cfg(feature = "_envelope")]
@@ -46,6 +48,7 @@ pub mod handle;
 #[cfg(feature = "_envelope")]
 pub mod outcome;
 
+pub use crate::__marty_events_describe as describe;
 #[cfg(feature = "_envelope")]
 pub use batch::{Batch, Builder};
 pub use capture::{ErrorText, EventId, EventText, error_text, failure_text, id, text};
@@ -56,9 +59,15 @@ pub use hand_over::{CanFail, Direct, FromEventError, HandOver, HandingOver, IsSi
 #[cfg(feature = "_envelope")]
 pub use outcome::Answer;
 
+#[cfg(feature = "catalogue")]
+pub use inventory;
+
+#[cfg(feature = "catalogue")]
+pub use crate::event::catalogue::{Description, Published};
 pub use crate::event::data::{Data, EventData};
 pub use crate::event::{
-    AuditEvent, CustomEvent, DomainEvent, EventOrdering, EventPriority, Json, NotificationEvent, RiskLevel,
+    AuditEvent, AuditEventType, CustomEvent, DomainEvent, EventOrdering, EventPriority, Json, NotificationEvent,
+    NotificationEventType, RiskLevel,
 };
 
 /// Completes an event, drops it and answers its size. Benchmarks use it.

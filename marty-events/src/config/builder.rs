@@ -48,6 +48,11 @@ impl EventConfigBuilder {
         self.set("EVENT_DOMAIN_TOPIC", pattern)
     }
 
+    /// `EVENT_SCHEMA_BASE_URL`
+    pub fn schema_base_url(self, url: impl Into<String>) -> Self {
+        self.set("EVENT_SCHEMA_BASE_URL", url)
+    }
+
     /// `EVENT_OUTBOX_TABLE`
     pub fn outbox_table(self, table: impl Into<String>) -> Self {
         self.set("EVENT_OUTBOX_TABLE", table)

@@ -7,6 +7,7 @@
 //! | `KAFKA_BROKERS` | `localhost:9092` | comma-separated bootstrap list; `embedded` starts the in-process broker (feature `embedded`) |
 //! | `EVENT_TOPIC_PREFIX` | `marty` | first segment of every topic, in lower case; empty drops it |
 //! | `EVENT_DOMAIN_TOPIC` | `{service}.{aggregate}.{event_type}` | pattern of the domain topics |
+//! | `EVENT_SCHEMA_BASE_URL` | none | the `schema_url` of domain events begins with it, and so does the header `ce_dataschema` |
 //! | `EVENT_OUTBOX_TABLE` | `event_outbox` | the outbox table, also `schema.table` |
 //! | `DATABASE_URL` | none | the outbox database that keeps direct events which Kafka did not take |
 //! | `USE_OUTBOX_PATTERN` | `true` | `false` sends before the commit, and is refused without `EVENT_ALLOW_DUAL_WRITE=true` |
@@ -40,7 +41,10 @@ pub use builder::EventConfigBuilder;
 use crate::outbox::OutboxTable;
 use crate::{
     ConfigError,
-    event::{source::Source, topic::TopicPattern},
+    event::{
+        source::{Service, Source},
+        topic::TopicPattern,
+    },
 };
 use security::Security;
 use values::{Secret, Values};
@@ -71,6 +75,7 @@ pub struct EventConfig {
     brokers: Brokers,
     topic_prefix: String,
     domain_topic: TopicPattern,
+    schema_base_url: Option<String>,
     #[cfg(feature = "_database")]
     outbox_table: OutboxTable,
     database_url: Option<Secret>,
@@ -131,6 +136,7 @@ impl EventConfig {
             brokers: Brokers::Embedded,
             topic_prefix: read::DEFAULT_PREFIX.to_owned(),
             domain_topic: TopicPattern::default(),
+            schema_base_url: None,
             #[cfg(feature = "_database")]
             outbox_table: OutboxTable::default(),
             database_url: None,
@@ -202,10 +208,10 @@ impl EventConfig {
 
     pub(crate) fn source(&self) -> Source {
         Source {
-            service_name: self.service_name.clone(),
-            service_version: self.service_version.clone(),
+            service: Service::new(&self.service_name, &self.service_version),
             topic_prefix: self.topic_prefix.clone(),
             domain_topic: self.domain_topic.clone(),
+            schema_base_url: self.schema_base_url.clone(),
             tracing: self.tracing,
         }
     }

@@ -31,6 +31,7 @@ pub(super) fn read(values: &Values) -> Result<EventConfig, ConfigError> {
         brokers: brokers(reader),
         topic_prefix: topic_prefix(reader),
         domain_topic: domain_topic(reader),
+        schema_base_url: schema_base_url(reader),
         #[cfg(feature = "_database")]
         outbox_table: outbox_table(reader),
         database_url: database_url(reader),
@@ -108,6 +109,32 @@ fn domain_topic(reader: &mut Reader<'_>) -> TopicPattern {
         reader.fault(name, &problem, "write for example {service}.{aggregate}");
         TopicPattern::default()
     })
+}
+
+fn schema_base_url(reader: &mut Reader<'_>) -> Option<String> {
+    let name = "EVENT_SCHEMA_BASE_URL";
+    let url = reader.optional(name)?;
+    let accepted = "write for example https://schemas.example.com/events";
+    let (host, path) = url
+        .split_once("://")
+        .filter(|(scheme, _)| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)))
+        .map_or(("", ""), |(_, rest)| rest.split_once('/').unwrap_or((rest, "")));
+    if host.contains('@') || path.contains('@') {
+        // Every event would show it to its consumers.
+        reader.fault_of_secret(name, "it has a user or a password", accepted);
+    } else if host.is_empty() || host.starts_with(':') {
+        reader.fault(name, "it is not an http or https URL with a host", accepted);
+    } else if url.contains(['?', '#']) {
+        reader.fault(name, "it has a query or a fragment, and paths are appended to it", accepted);
+    } else if let Some(letter) = url.chars().find(|letter| !is_url_letter(*letter)) {
+        reader.fault(name, &format!("`{}` is not a character of a URL", letter.escape_default()), "percent-encode it");
+    }
+    Some(url.trim_end_matches('/').to_owned())
+}
+
+/// The characters of RFC 3986, apart from those that begin a query or a fragment.
+fn is_url_letter(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || "-._~:/[]@!$&'()*+,;=%".contains(letter)
 }
 
 #[cfg(feature = "_database")]

@@ -29,7 +29,7 @@ fn defaults() {
     assert_eq!(config.brokers(), &Brokers::List("localhost:9092".to_owned()));
     assert_eq!(config.topic_prefix(), "marty");
     assert_eq!(config.outbox_table().to_string(), "event_outbox");
-    assert_eq!(config.source().service_version, "0.0.0");
+    assert_eq!(config.source().service.version, "0.0.0");
     assert_eq!(config.source().domain_topic, TopicPattern::default());
     assert_eq!(config.shutdown_timeout(), Duration::from_secs(10));
     assert_eq!(config.database_url(), None);
@@ -44,6 +44,7 @@ fn what_is_given_is_taken() {
         ("KAFKA_BROKERS", " a:1 , [::1]:9092,b-2.example:65535"),
         ("EVENT_TOPIC_PREFIX", ""),
         ("EVENT_DOMAIN_TOPIC", "{service}.{aggregate}"),
+        ("EVENT_SCHEMA_BASE_URL", "https://schemas.example.com:8443/events/"),
         ("EVENT_OUTBOX_TABLE", "ledger.outbox"),
         ("EVENT_SHUTDOWN_TIMEOUT", "2.5"),
         ("ENABLE_EVENT_TRACING", "OFF"),
@@ -55,6 +56,7 @@ fn what_is_given_is_taken() {
     ]);
     assert_eq!(config.brokers(), &Brokers::List("a:1,[::1]:9092,b-2.example:65535".to_owned()));
     assert_eq!(config.topic_prefix(), "");
+    assert_eq!(config.source().schema_base_url.as_deref(), Some("https://schemas.example.com:8443/events"));
     assert_eq!(config.outbox_table().to_string(), "ledger.outbox");
     assert_eq!(config.shutdown_timeout(), Duration::from_millis(2500));
     assert!(!config.uses_outbox() && !config.source().tracing && !config.counts());
@@ -88,6 +90,16 @@ fn each_bad_value_is_a_fault_of_its_variable() {
         ("EVENT_DOMAIN_TOPIC", "{service}"),
         ("EVENT_DOMAIN_TOPIC", "{aggregate}.{kind}"),
         ("EVENT_DOMAIN_TOPIC", "{aggregate}/x"),
+        ("EVENT_SCHEMA_BASE_URL", "schemas.example.com"),
+        ("EVENT_SCHEMA_BASE_URL", "ftp://schemas.example.com"),
+        ("EVENT_SCHEMA_BASE_URL", "https://"),
+        ("EVENT_SCHEMA_BASE_URL", "https:///events"),
+        ("EVENT_SCHEMA_BASE_URL", "https://:8443/events"),
+        ("EVENT_SCHEMA_BASE_URL", "https://me:secret@schemas.example.com"),
+        ("EVENT_SCHEMA_BASE_URL", "https://schemas.example.com/?version="),
+        ("EVENT_SCHEMA_BASE_URL", "https://schemas.example.com/#"),
+        ("EVENT_SCHEMA_BASE_URL", "https://schemas.example.com/a b"),
+        ("EVENT_SCHEMA_BASE_URL", "https://schemas.example.com/ü"),
         ("EVENT_OUTBOX_TABLE", "a.b.c"),
         ("EVENT_OUTBOX_TABLE", "outbox; DROP TABLE users"),
         ("EVENT_OUTBOX_TABLE", "1st"),
@@ -185,7 +197,7 @@ fn a_property_is_read_as_the_client_reads_it() {
 #[test]
 fn white_space_is_as_if_absent_and_the_longest_time_is_a_long_one() {
     let config = good(&[("SERVICE_VERSION", " "), ("KAFKA_BROKERS", "\n"), ("ENABLE_EVENT_TRACING", "  ")]);
-    assert_eq!(config.source().service_version, "0.0.0");
+    assert_eq!(config.source().service.version, "0.0.0");
     assert_eq!(bad(&[("SERVICE_NAME", "  ")]), ["SERVICE_NAME"]);
     assert_eq!(good(&[("EVENT_TOPIC_PREFIX", " prod ")]).topic_prefix(), "prod");
     let longest = EventConfig::builder().service_name("users").shutdown_timeout(Duration::MAX).build().unwrap();

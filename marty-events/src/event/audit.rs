@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::Serialize;
 
@@ -20,6 +20,19 @@ pub enum RiskLevel {
     Critical,
 }
 
+impl RiskLevel {
+    /// The word that stands on the wire.
+    #[cfg(feature = "_envelope")]
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// The end of the recorded operation; `success` unless set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -34,6 +47,19 @@ pub enum AuditOutcome {
     Panicked,
     /// Its future was dropped half-way.
     Cancelled,
+}
+
+impl AuditOutcome {
+    /// The word that stands on the wire.
+    #[cfg(feature = "_envelope")]
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Panicked => "panicked",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }
 
 /// The record of an action on a resource, on the topic `{prefix}.audit.events`; compliance evidence.
@@ -52,33 +78,39 @@ pub struct AuditEvent {
     pub(crate) priority: EventPriority,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
 pub(crate) struct AuditPayload {
     pub(crate) event_type: AuditEventType,
-    pub(super) action: String,
-    pub(super) resource_type: String,
+    pub(super) action: Cow<'static, str>,
+    pub(super) resource_type: Cow<'static, str>,
     pub(crate) resource_id: Option<String>,
     pub(crate) operation_details: Json,
     pub(super) previous_state: Option<Json>,
     pub(super) new_state: Option<Json>,
     pub(super) security_context: Json,
-    success: bool,
-    outcome: AuditOutcome,
+    pub(super) success: bool,
+    pub(super) outcome: AuditOutcome,
     pub(super) error_message: Option<String>,
     pub(super) error_code: Option<String>,
     pub(super) compliance_tags: Vec<String>,
-    risk_level: RiskLevel,
+    pub(super) risk_level: RiskLevel,
 }
 
 impl AuditEvent {
     /// An audit event of a successful `action` on a resource of `resource_type`.
     #[must_use]
     pub fn new(event_type: AuditEventType, action: impl Into<String>, resource_type: impl Into<String>) -> Self {
+        Self::of(event_type, action.into().into(), resource_type.into().into())
+    }
+
+    /// The event without anything that the builder's methods set.
+    pub(crate) fn of(event_type: AuditEventType, action: Cow<'static, str>, resource_type: Cow<'static, str>) -> Self {
         Self {
             payload: AuditPayload {
                 event_type,
-                action: action.into(),
-                resource_type: resource_type.into(),
+                action,
+                resource_type,
                 resource_id: None,
                 operation_details: Json::default(),
                 previous_state: None,

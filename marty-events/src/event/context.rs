@@ -7,11 +7,11 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
+#[cfg(feature = "_envelope")]
+use super::Circumstances;
 #[cfg(feature = "_publisher")]
 use super::shortened;
 use super::trace::TraceContext;
-#[cfg(feature = "_envelope")]
-use super::{EventPriority, Metadata, source::Source};
 
 tokio::task_local! {
     static CURRENT: EventContext;
@@ -162,23 +162,12 @@ impl EventContext {
         self.0.correlation_id.is_some()
     }
 
-    /// The metadata of an event with this id and time.
+    /// The metadata of an event that has this trace.
     #[cfg(feature = "_envelope")]
-    pub(crate) fn metadata<'a>(
-        &'a self,
-        source: &'a Source,
-        event_id: &'a str,
-        timestamp: &'a str,
-        priority: EventPriority,
-        trace: Option<&'a TraceContext>,
-    ) -> Metadata<'a> {
+    pub(crate) fn circumstances<'a>(&'a self, trace: Option<&'a TraceContext>) -> Circumstances<'a> {
         let fields = &*self.0;
         let trace = trace.and_then(TraceContext::ids);
-        Metadata {
-            event_id,
-            timestamp,
-            service_name: &source.service_name,
-            service_version: &source.service_version,
+        Circumstances {
             correlation_id: fields.correlation_id.as_deref(),
             causation_id: fields.causation_id.as_deref(),
             user_id: fields.user_id.as_deref(),
@@ -186,7 +175,6 @@ impl EventContext {
             trace_id: trace.map(|(id, _)| id),
             span_id: trace.map(|(_, id)| id),
             request_id: fields.request_id.as_deref(),
-            priority,
             source_ip: fields.source_ip.as_deref(),
             user_agent: fields.user_agent.as_deref(),
             custom_headers: &fields.custom_headers,

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::Serialize;
 
@@ -14,8 +14,8 @@ use super::{EventPriority, Json};
 #[derive(Debug, Clone)]
 pub struct CustomEvent {
     #[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "read where the event is completed"))]
-    pub(crate) topic: String,
-    pub(crate) event_type: String,
+    pub(crate) topic: Cow<'static, str>,
+    pub(crate) event_type: Cow<'static, str>,
     pub(crate) key: Option<String>,
     pub(crate) payload: Json,
     pub(crate) priority: EventPriority,
@@ -25,13 +25,12 @@ impl CustomEvent {
     /// An event of `event_type` for `topic`, which the configured prefix is put before.
     #[must_use]
     pub fn new(topic: impl Into<String>, event_type: impl Into<String>) -> Self {
-        Self {
-            topic: topic.into(),
-            event_type: event_type.into(),
-            key: None,
-            payload: Json::default(),
-            priority: EventPriority::Normal,
-        }
+        Self::of(topic.into().into(), event_type.into().into())
+    }
+
+    /// The event without anything that the builder's methods set.
+    pub(crate) fn of(topic: Cow<'static, str>, event_type: Cow<'static, str>) -> Self {
+        Self { topic, event_type, key: None, payload: Json::default(), priority: EventPriority::Normal }
     }
 
     /// The event's type, as it stands in the envelope.

@@ -5,11 +5,13 @@
 
 use std::fmt;
 
-use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
+use serde::ser::{Error as _, Serialize};
+#[cfg(feature = "_envelope")]
 use serde_json::value::RawValue;
 
 #[cfg(feature = "_envelope")]
 use super::Event;
+use super::serializer;
 #[cfg(feature = "_envelope")]
 use crate::{EventError, error::OneLine};
 
@@ -21,14 +23,15 @@ pub struct Json(Content);
 enum Content {
     #[default]
     Empty,
-    Text(Box<RawValue>),
+    Text(String),
+    #[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
     Unwritable(Box<Fault>),
 }
 
 /// The fault of a value that serde could not write. Events are `Clone` and serde's error is not, so its text is kept.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
 struct Fault {
-    #[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
     field: String,
     reason: String,
 }
@@ -36,18 +39,19 @@ struct Fault {
 impl Json {
     /// The JSON of `value`, or its fault under the name of the field.
     pub(crate) fn of<T: Serialize + ?Sized>(field: &str, value: &T) -> Self {
-        match serde_json::value::to_raw_value(value) {
-            Ok(raw) => Self::from(raw),
+        let mut text = String::with_capacity(USUAL_BYTES);
+        match serializer::append(&mut text, value) {
+            Ok(()) => Self(Content::Text(text)),
             Err(error) => Fault::new(field, &error).into(),
         }
     }
 
-    /// The JSON, where it was set.
+    /// The JSON. A value that could not be written has none: it stands in for nothing, because its event is refused.
     #[cfg(feature = "_envelope")]
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> &str {
         match &self.0 {
-            Content::Text(raw) => Some(raw.get()),
-            Content::Empty | Content::Unwritable(_) => None,
+            Content::Text(text) => text,
+            Content::Empty | Content::Unwritable(_) => "{}",
         }
     }
 
@@ -103,9 +107,10 @@ impl From<Fault> for Json {
     }
 }
 
+#[cfg(feature = "_envelope")]
 impl From<Box<RawValue>> for Json {
     fn from(raw: Box<RawValue>) -> Self {
-        Self(Content::Text(raw))
+        Self(Content::Text(Box::<str>::from(raw).into()))
     }
 }
 
@@ -115,18 +120,8 @@ impl fmt::Debug for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Content::Empty => f.write_str("2 bytes of JSON"),
-            Content::Text(raw) => write!(f, "{} bytes of JSON", raw.get().len()),
+            Content::Text(text) => write!(f, "{} bytes of JSON", text.len()),
             Content::Unwritable(_) => f.write_str("a value that cannot be written as JSON"),
-        }
-    }
-}
-
-impl Serialize for Json {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.0 {
-            Content::Empty => serializer.serialize_map(Some(0))?.end(),
-            Content::Text(raw) => raw.serialize(serializer),
-            Content::Unwritable(fault) => Err(S::Error::custom(&fault.reason)),
         }
     }
 }
@@ -139,19 +134,22 @@ impl Serialize for Json {
 )]
 pub trait EventData {
     #[doc(hidden)]
-    fn append(&self, to: &mut Vec<u8>) -> Result<(), serde_json::Error>;
+    fn append(&self, to: &mut String) -> Result<(), serde_json::Error>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> EventData for T {
-    fn append(&self, to: &mut Vec<u8>) -> Result<(), serde_json::Error> {
-        serde_json::to_writer(to, self)
+    fn append(&self, to: &mut String) -> Result<(), serde_json::Error> {
+        serializer::append(to, self)
     }
 }
 
+/// Room for the data of most events.
+const USUAL_BYTES: usize = 512;
+
 /// The data that an annotated method names, taken field by field before the body may move its arguments.
 pub struct Data {
-    text: Vec<u8>,
+    text: String,
     is_object: bool,
     fault: Option<Fault>,
 }
@@ -160,13 +158,15 @@ impl Data {
     /// An object, field by field.
     #[must_use]
     pub fn object() -> Self {
-        Self { text: vec![b'{'], is_object: true, fault: None }
+        let mut text = String::with_capacity(USUAL_BYTES);
+        text.push('{');
+        Self { text, is_object: true, fault: None }
     }
 
     /// The one field is the data itself.
     #[must_use]
     pub fn whole() -> Self {
-        Self { text: Vec::new(), is_object: false, fault: None }
+        Self { text: String::with_capacity(USUAL_BYTES), is_object: false, fault: None }
     }
 
     /// Adds a field. A value that cannot be written is the event's error, later.
@@ -186,9 +186,9 @@ impl Data {
     pub fn absent(mut self, name: &'static str) -> Self {
         if self.is_object {
             self.name(name);
-            self.text.extend_from_slice(b"null");
+            self.text.push_str("null");
         } else {
-            self.text.extend_from_slice(b"{}");
+            self.text.push_str("{}");
         }
         self
     }
@@ -196,7 +196,7 @@ impl Data {
     /// The fields taken so far, for the record of a failure; none where one could not be written.
     #[must_use]
     pub fn copy(&self) -> Self {
-        let text = if self.fault.is_none() { self.text.clone() } else { b"{".to_vec() };
+        let text = if self.fault.is_none() { self.text.clone() } else { "{".to_owned() };
         Self { text, is_object: self.is_object || self.fault.is_some(), fault: None }
     }
 
@@ -205,12 +205,12 @@ impl Data {
             return;
         }
         if self.text.len() > 1 {
-            self.text.push(b',');
+            self.text.push(',');
         }
-        self.text.push(b'"');
+        self.text.push('"');
         // A Rust identifier: nothing in it needs escaping.
-        self.text.extend_from_slice(name.as_bytes());
-        self.text.extend_from_slice(b"\":");
+        self.text.push_str(name);
+        self.text.push_str("\":");
     }
 
     #[cfg(feature = "_envelope")]
@@ -219,13 +219,10 @@ impl Data {
             return fault.into();
         }
         if self.is_object {
-            self.text.push(b'}');
+            self.text.push('}');
         }
-        let text = String::from_utf8(self.text).map_err(serde_json::Error::custom);
-        match text.and_then(RawValue::from_string) {
-            Ok(raw) => raw.into(),
-            Err(error) => Fault::new("data", &error).into(),
-        }
+        // Each part is JSON: a serializer wrote the values, and the names are Rust identifiers. So nothing is read again.
+        Json(Content::Text(self.text))
     }
 }
 

@@ -1,8 +1,8 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::Serialize;
 
-use super::{EventOrdering, EventPriority, Json};
+use super::{EventOrdering, EventPriority, Json, aggregate::Aggregate};
 
 /// A change of an aggregate, on the topic `{prefix}.{service}.{aggregate}.{event_type}`.
 ///
@@ -18,16 +18,16 @@ pub struct DomainEvent {
     pub(crate) priority: EventPriority,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
 pub(crate) struct DomainPayload {
-    pub(crate) aggregate_type: String,
-    pub(crate) aggregate_id: String,
-    pub(crate) event_type: String,
-    event_version: u32,
+    pub(crate) aggregate: Aggregate,
+    pub(crate) event_type: Cow<'static, str>,
+    pub(super) event_version: u32,
     pub(crate) event_data: Json,
     pub(super) business_context: Json,
-    schema_version: String,
-    schema_url: Option<String>,
+    pub(super) schema_version: Cow<'static, str>,
+    pub(super) schema_url: Option<String>,
 }
 
 impl DomainEvent {
@@ -39,15 +39,19 @@ impl DomainEvent {
         aggregate_id: impl fmt::Display,
         event_type: impl Into<String>,
     ) -> Self {
+        Self::of(Aggregate::new(&aggregate_type.into(), aggregate_id), event_type.into().into())
+    }
+
+    /// The event without anything that the builder's methods set.
+    pub(crate) fn of(aggregate: Aggregate, event_type: Cow<'static, str>) -> Self {
         Self {
             payload: DomainPayload {
-                aggregate_type: aggregate_type.into(),
-                aggregate_id: aggregate_id.to_string(),
-                event_type: event_type.into(),
+                aggregate,
+                event_type,
                 event_version: 1,
                 event_data: Json::default(),
                 business_context: Json::default(),
-                schema_version: "1.0".to_owned(),
+                schema_version: "1.0".into(),
                 schema_url: None,
             },
             ordering: EventOrdering::Key,
@@ -84,10 +88,11 @@ impl DomainEvent {
         self
     }
 
-    /// The version and place of the schema of `event_data`; `1.0` and none unless set.
+    /// The version and place of the schema of `event_data`. Unless set, they are `1.0` and the URL below `EVENT_SCHEMA_BASE_URL`, or none without
+    /// that variable.
     #[must_use]
     pub fn schema(mut self, version: impl Into<String>, url: Option<String>) -> Self {
-        self.payload.schema_version = version.into();
+        self.payload.schema_version = Cow::Owned(version.into());
         self.payload.schema_url = url;
         self
     }

@@ -1,15 +1,19 @@
 //! The complete event, as Kafka gets it by direct delivery or from the outbox.
 
-use std::sync::Arc;
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use jiff::Timestamp;
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    Event, EventKind, EventOrdering, EventPriority, Metadata, metadata::Rfc3339, source::Source, texts, topic,
+    Circumstances, Event, EventContext, EventKind, EventOrdering, EventPriority,
+    aggregate::Aggregate,
+    json::{push_optional, push_text, push_word},
+    metadata::push_time,
+    source::{Service, Source},
+    texts, topic,
+    trace::TraceContext,
 };
-use super::{EventContext, trace::TraceContext};
 use crate::EventError;
 
 /// An event with its topic, key, headers and bytes.
@@ -19,45 +23,70 @@ pub(crate) struct Message {
     pub(crate) id: Uuid,
     pub(crate) kind: EventKind,
     pub(crate) topic: String,
-    pub(crate) key: Option<String>,
-    /// Messages with the same ordering key are delivered in order; without one there is no promise.
-    #[cfg_attr(not(feature = "_database"), expect(dead_code, reason = "an outbox alone puts events in an order"))]
-    pub(crate) ordering_key: Option<String>,
+    key: Key,
     /// The order is that of the commits, and not only that of the inserts.
     #[cfg_attr(
         not(any(feature = "postgres", feature = "mysql")),
         expect(dead_code, reason = "the order of the commits is kept where transactions run side by side")
     )]
     pub(crate) in_commit_order: bool,
-    pub(crate) event_type: String,
-    pub(crate) payload: Vec<u8>,
-    stamp: Stamp,
-    source: String,
+    pub(crate) event_type: Cow<'static, str>,
+    /// The record's value. Its id and its time are the headers' too, so those are read from it.
+    pub(crate) payload: String,
+    /// The place of the time in the payload.
+    time: Range<usize>,
+    service: Arc<Service>,
+    /// The place of the schema of a domain event's data.
+    data_schema: Option<String>,
     /// The span that the event was recorded in.
     trace: Option<Arc<TraceContext>>,
 }
 
-/// The parts that no two events share, as text.
+/// The key of a record.
 #[derive(Debug, Clone)]
-struct Stamp {
-    id: String,
-    time: String,
+enum Key {
+    None,
+    Text(String),
+    Aggregate {
+        aggregate: Aggregate,
+        #[cfg_attr(not(feature = "_database"), expect(dead_code, reason = "an outbox alone puts events in an order"))]
+        is_ordered: bool,
+    },
 }
 
 impl Message {
+    /// The record's key.
+    pub(crate) fn key(&self) -> Option<&str> {
+        match &self.key {
+            Key::None => None,
+            Key::Text(key) => Some(key),
+            Key::Aggregate { aggregate, .. } => Some(aggregate.id()),
+        }
+    }
+
+    /// Messages with the same ordering key are delivered in order; without one there is no promise.
+    #[cfg(feature = "_database")]
+    pub(crate) fn ordering_key(&self) -> Option<&str> {
+        match &self.key {
+            Key::Aggregate { aggregate, is_ordered: true } => Some(aggregate.ordering_key()),
+            Key::Aggregate { .. } | Key::Text(_) | Key::None => None,
+        }
+    }
+
     /// `CloudEvents` 1.0 in the binary mode of its Kafka protocol binding (attributes as `ce_` headers), and the W3C
     /// trace context.
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let attributes = [
             ("ce_specversion", "1.0"),
-            ("ce_id", &self.stamp.id),
-            ("ce_source", &self.source),
+            ("ce_id", &self.payload[ID]),
+            ("ce_source", &self.service.name),
             ("ce_type", &self.event_type),
-            ("ce_time", &self.stamp.time),
+            ("ce_time", &self.payload[self.time.clone()]),
         ];
-        let subject = self.key.as_deref().map(|key| ("ce_subject", key));
+        let subject = self.key().map(|key| ("ce_subject", key));
+        let schema = self.data_schema.as_deref().map(|url| ("ce_dataschema", url));
         let trace = self.trace.iter().flat_map(|trace| trace.headers());
-        attributes.into_iter().chain(subject).chain([("content-type", "application/json")]).chain(trace)
+        attributes.into_iter().chain(subject).chain(schema).chain([("content-type", "application/json")]).chain(trace)
     }
 
     /// The span that the event was recorded in.
@@ -73,7 +102,7 @@ impl Message {
         let (number, headers) =
             self.headers().fold((0, 0), |(number, size), (name, value)| (number + 1, size + text(name) + text(value)));
         // An absent key has the length -1, which takes one byte.
-        let key = self.key.as_deref().map_or(1, text);
+        let key = self.key().map_or(1, text);
         let value = varint(self.payload.len()) + self.payload.len();
         let record = FIXED_PARTS + key + value + varint(number) + headers;
         BATCH_HEADER + varint(record) + record
@@ -91,16 +120,12 @@ fn varint(length: usize) -> usize {
     bits.div_ceil(7)
 }
 
-/// The envelope around every payload.
-#[derive(Serialize)]
-struct Envelope<'a, P> {
-    metadata: Metadata<'a>,
-    event_type: &'a str,
-    payload: &'a P,
-}
-
-/// Most envelopes fit.
-const ENVELOPE_BYTES: usize = 2048;
+/// The begin of every envelope, before the id.
+const BEGIN: &str = r#"{"metadata":{"event_id":""#;
+/// The place of the id in the payload.
+const ID: Range<usize> = BEGIN.len()..BEGIN.len() + uuid::fmt::Hyphenated::LENGTH;
+/// Room for the envelopes of most events, without their data.
+const ENVELOPE_BYTES: usize = 1024;
 
 impl Source {
     /// Completes `event` with a new id, the present time and the task's context.
@@ -126,113 +151,169 @@ impl Source {
             return Err(error);
         }
         let prefix = &self.topic_prefix;
-        let draft = Draft {
-            source: self,
-            id,
-            kind: event.kind(),
-            stamp: Stamp { id: id.to_string(), time: Rfc3339(time).to_string() },
-            trace: if self.tracing { context.trace_now() } else { None },
-            context,
-        };
+        let trace = if self.tracing { context.trace_now() } else { None };
+        let draft = Draft { source: self, id, time, kind: event.kind(), trace, context };
         match event {
             Event::Audit(audit) => {
                 let payload = audit.payload;
                 let topic = topic::prefixed(prefix, topic::AUDIT)?;
+                check(payload.event_type.as_str(), payload.resource_id.as_deref())?;
                 let event_type = payload.event_type.as_str();
-                let bytes = draft.envelope(event_type, payload.resource_id.as_deref(), audit.priority, &payload)?;
-                Ok(draft.message(topic, payload.event_type.into(), payload.resource_id, bytes))
+                let value = draft.value(event_type, audit.priority, payload.data_length(), |json| payload.push(json));
+                let key = payload.resource_id.map_or(Key::None, Key::Text);
+                Ok(draft.message(topic, payload.event_type.into(), key, value))
             }
             Event::Domain(domain) => {
-                let payload = domain.payload;
-                let (aggregate, event_type) = (&payload.aggregate_type, &payload.event_type);
-                let topic = self.domain_topic.domain(prefix, &self.service_name, aggregate, event_type)?;
-                let bytes = draft.envelope(event_type, Some(&payload.aggregate_id), domain.priority, &payload)?;
-                let ordering_key = match domain.ordering {
-                    EventOrdering::Key | EventOrdering::Commit => {
-                        Some([aggregate, "/", &payload.aggregate_id].concat())
-                    }
-                    EventOrdering::None => None,
-                };
-                let message = draft.message(topic, payload.event_type, Some(payload.aggregate_id), bytes);
-                Ok(Message { ordering_key, in_commit_order: domain.ordering == EventOrdering::Commit, ..message })
+                let (mut payload, ordering) = (domain.payload, domain.ordering);
+                let data_schema = self.place_schema(&mut payload)?;
+                let (aggregate, event_type) = (&payload.aggregate, &*payload.event_type);
+                let topic =
+                    self.domain_topic.domain(prefix, &self.service.name, aggregate.aggregate_type(), event_type)?;
+                check(event_type, Some(aggregate.id()))?;
+                let value = draft.value(event_type, domain.priority, payload.data_length(), |json| payload.push(json));
+                let is_ordered = matches!(ordering, EventOrdering::Key | EventOrdering::Commit);
+                let key = Key::Aggregate { aggregate: payload.aggregate, is_ordered };
+                let message = draft.message(topic, payload.event_type, key, value);
+                Ok(Message { in_commit_order: ordering == EventOrdering::Commit, data_schema, ..message })
             }
             Event::Notification(notification) => {
                 let payload = notification.payload;
                 let topic = topic::prefixed(prefix, topic::NOTIFICATION)?;
-                let key = payload.recipient_ids.first().unwrap_or(&payload.recipient_type).clone();
+                let key = payload.recipient_ids.first().unwrap_or(&payload.recipient_type);
                 let event_type = payload.event_type.as_str();
-                let bytes = draft.envelope(event_type, Some(&key), notification.priority, &payload)?;
-                Ok(draft.message(topic, payload.event_type.into(), Some(key), bytes))
+                check(event_type, Some(key))?;
+                let key = Key::Text(key.clone());
+                let (priority, length) = (notification.priority, payload.data_length());
+                let value = draft.value(event_type, priority, length, |json| payload.push(json));
+                Ok(draft.message(topic, payload.event_type.into(), key, value))
             }
             Event::Custom(custom) => {
                 let topic = topic::custom(prefix, &custom.topic)?;
-                let key = custom.key.as_deref();
-                let bytes = draft.envelope(&custom.event_type, key, custom.priority, &custom.payload)?;
-                Ok(draft.message(topic, custom.event_type, custom.key, bytes))
+                check(&custom.event_type, custom.key.as_deref())?;
+                let data = custom.payload.text();
+                let value = draft.value(&custom.event_type, custom.priority, data.len(), |json| json.push_str(data));
+                Ok(draft.message(topic, custom.event_type, custom.key.map_or(Key::None, Key::Text), value))
             }
         }
     }
+}
+
+/// Refuses a type and a key that no record can have.
+fn check(event_type: &str, key: Option<&str>) -> Result<(), EventError> {
+    let invalid = |event_type: &str, problem: &str| EventError::InvalidEvent {
+        event_type: event_type.to_owned(),
+        problem: problem.to_owned(),
+    };
+    if event_type.is_empty() {
+        return Err(invalid("", "its type is empty"));
+    }
+    if key == Some("") {
+        return Err(invalid(event_type, "its id is empty; give the id of what it is about"));
+    }
+    for (part, header, text) in [("type", "ce_type", Some(event_type)), ("id", "ce_subject", key)] {
+        if let Some(letter) = text.and_then(texts::forbidden) {
+            let letter = u32::from(letter);
+            let problem = format!(
+                "its {part} has the character U+{letter:04X}, which CloudEvents forbids in `{header}`; leave it out, or encode it"
+            );
+            return Err(invalid(event_type, &problem));
+        }
+    }
+    Ok(())
 }
 
 /// The parts of a message that its source and context decide.
 struct Draft<'a> {
     source: &'a Source,
     id: Uuid,
+    time: Timestamp,
     kind: EventKind,
-    stamp: Stamp,
     trace: Option<Arc<TraceContext>>,
     context: EventContext,
 }
 
+/// A record's value, and the place of the time in it.
+struct Value {
+    json: String,
+    time: Range<usize>,
+}
+
 impl Draft<'_> {
-    /// The value of the record, where there is nothing wrong with type and key.
-    fn envelope<P: Serialize>(
+    /// Writes the envelope: metadata, type and payload.
+    fn value(
         &self,
         event_type: &str,
-        key: Option<&str>,
         priority: EventPriority,
-        payload: &P,
-    ) -> Result<Vec<u8>, EventError> {
-        let invalid = |event_type: &str, problem: &str| EventError::InvalidEvent {
-            event_type: event_type.to_owned(),
-            problem: problem.to_owned(),
-        };
-        if event_type.is_empty() {
-            return Err(invalid("", "its type is empty"));
-        }
-        if key == Some("") {
-            return Err(invalid(event_type, "its id is empty; give the id of what it is about"));
-        }
-        for (part, header, text) in [("type", "ce_type", Some(event_type)), ("id", "ce_subject", key)] {
-            if let Some(letter) = text.and_then(texts::forbidden) {
-                let letter = u32::from(letter);
-                let problem = format!(
-                    "its {part} has the character U+{letter:04X}, which CloudEvents forbids in `{header}`; leave it out, or encode it"
-                );
-                return Err(invalid(event_type, &problem));
-            }
-        }
-        let trace = self.trace.as_deref();
-        let metadata = self.context.metadata(self.source, &self.stamp.id, &self.stamp.time, priority, trace);
-        let mut bytes = Vec::with_capacity(ENVELOPE_BYTES);
-        serde_json::to_writer(&mut bytes, &Envelope { metadata, event_type, payload })
-            .map_err(|source| EventError::Serialize { field: "payload".to_owned(), source })?;
-        Ok(bytes)
+        data_length: usize,
+        push_payload: impl FnOnce(&mut String),
+    ) -> Value {
+        let mut json = String::with_capacity(ENVELOPE_BYTES + data_length);
+        json.push_str(BEGIN);
+        json.push_str(self.id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+        json.push_str(r#"","timestamp":""#);
+        let begin = json.len();
+        push_time(&mut json, self.time);
+        let time = begin..json.len();
+        json.push('"');
+        json.push_str(&self.source.service.json);
+        self.context.circumstances(self.trace.as_deref()).push(&mut json, priority);
+        json.push_str(r#"},"event_type":"#);
+        push_text(&mut json, event_type);
+        json.push_str(r#","payload":"#);
+        push_payload(&mut json);
+        json.push('}');
+        Value { json, time }
     }
 
-    fn message(self, topic: String, event_type: String, key: Option<String>, payload: Vec<u8>) -> Message {
+    fn message(self, topic: String, event_type: Cow<'static, str>, key: Key, value: Value) -> Message {
         Message {
             id: self.id,
             kind: self.kind,
             topic,
             key,
-            ordering_key: None,
             in_commit_order: false,
             event_type,
-            payload,
-            stamp: self.stamp,
-            source: self.source.service_name.clone(),
+            payload: value.json,
+            time: value.time,
+            service: Arc::clone(&self.source.service),
+            data_schema: None,
             trace: self.trace,
         }
+    }
+}
+
+impl Circumstances<'_> {
+    /// The metadata behind the service's version.
+    fn push(&self, json: &mut String, priority: EventPriority) {
+        json.push_str(r#","correlation_id":"#);
+        push_optional(json, self.correlation_id);
+        json.push_str(r#","causation_id":"#);
+        push_optional(json, self.causation_id);
+        json.push_str(r#","user_id":"#);
+        push_optional(json, self.user_id);
+        json.push_str(r#","session_id":"#);
+        push_optional(json, self.session_id);
+        json.push_str(r#","trace_id":"#);
+        push_optional(json, self.trace_id);
+        json.push_str(r#","span_id":"#);
+        push_optional(json, self.span_id);
+        json.push_str(r#","request_id":"#);
+        push_optional(json, self.request_id);
+        json.push_str(r#","priority":"#);
+        push_word(json, priority.as_str());
+        json.push_str(r#","source_ip":"#);
+        push_optional(json, self.source_ip);
+        json.push_str(r#","user_agent":"#);
+        push_optional(json, self.user_agent);
+        json.push_str(r#","custom_headers":{"#);
+        for (index, (name, value)) in self.custom_headers.iter().enumerate() {
+            if 0 < index {
+                json.push(',');
+            }
+            push_text(json, name);
+            json.push(':');
+            push_text(json, value);
+        }
+        json.push('}');
     }
 }

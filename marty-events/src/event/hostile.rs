@@ -3,15 +3,18 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{source::Source, topic::TopicPattern};
+use super::{
+    source::{Service, Source},
+    topic::TopicPattern,
+};
 use crate::{AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventContext};
 
 fn source() -> Source {
     Source {
-        service_name: "users".to_owned(),
-        service_version: "1.2.3".to_owned(),
+        service: Service::new("users", "1.2.3"),
         topic_prefix: "marty".to_owned(),
         domain_topic: TopicPattern::default(),
+        schema_base_url: None,
         tracing: true,
     }
 }
@@ -19,7 +22,7 @@ fn source() -> Source {
 #[test]
 fn no_other_event_stands_among_those_that_are_taken_for_evidence() {
     let by_aggregate = Source {
-        service_name: "Audit".to_owned(),
+        service: Service::new("Audit", "1.2.3"),
         domain_topic: "{service}.{aggregate}".parse().expect("a pattern"),
         ..source()
     };

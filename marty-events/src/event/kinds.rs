@@ -1,3 +1,5 @@
+#[cfg(feature = "_envelope")]
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
@@ -30,6 +32,16 @@ macro_rules! event_types {
                 match word {
                     $($wire => Self::$variant,)*
                     other => Self::Custom(other.to_owned()),
+                }
+            }
+        }
+
+        #[cfg(feature = "_envelope")]
+        impl From<$name> for Cow<'static, str> {
+            fn from(kind: $name) -> Self {
+                match kind {
+                    $($name::$variant => Cow::Borrowed($wire),)*
+                    $name::Custom(word) => Cow::Owned(word),
                 }
             }
         }

@@ -1,6 +1,6 @@
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
@@ -59,14 +59,9 @@ pub struct EventMetadata {
     pub custom_headers: BTreeMap<String, String>,
 }
 
-/// [`EventMetadata`] in the making: the same fields in the same order, borrowed.
+/// The part of [`EventMetadata`] that a context decides, borrowed.
 #[cfg(feature = "_envelope")]
-#[derive(Serialize)]
-pub(crate) struct Metadata<'a> {
-    pub(crate) event_id: &'a str,
-    pub(crate) timestamp: &'a str,
-    pub(crate) service_name: &'a str,
-    pub(crate) service_version: &'a str,
+pub(crate) struct Circumstances<'a> {
     pub(crate) correlation_id: Option<&'a str>,
     pub(crate) causation_id: Option<&'a str>,
     pub(crate) user_id: Option<&'a str>,
@@ -74,23 +69,35 @@ pub(crate) struct Metadata<'a> {
     pub(crate) trace_id: Option<&'a str>,
     pub(crate) span_id: Option<&'a str>,
     pub(crate) request_id: Option<&'a str>,
-    pub(crate) priority: EventPriority,
     pub(crate) source_ip: Option<&'a str>,
     pub(crate) user_agent: Option<&'a str>,
     pub(crate) custom_headers: &'a BTreeMap<String, String>,
 }
 
-/// Six digits of a second, always, so that texts sort as times do.
-pub(crate) struct Rfc3339(pub(crate) Timestamp);
-
-impl fmt::Display for Rfc3339 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.6}", self.0)
+impl EventPriority {
+    /// The word that stands on the wire.
+    #[cfg(feature = "_envelope")]
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
     }
 }
 
+/// Six digits of a second, always, so that texts sort as times do.
+const TIME: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+
+/// Appends a time as it stands on the wire.
+#[cfg(feature = "_envelope")]
+pub(super) fn push_time(text: &mut String, time: Timestamp) {
+    TIME.print_timestamp(&time, text).expect("writing to a `String` does not fail");
+}
+
 fn rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&Rfc3339(*time))
+    serializer.serialize_str(&TIME.timestamp_to_string(time))
 }
 
 fn from_rfc3339<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {

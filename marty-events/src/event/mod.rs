@@ -4,7 +4,13 @@
 //! annotated method, and becomes a complete `Message`, with its topic, key, headers and bytes, in
 //! one place, before it is decided which way it goes.
 
+pub(crate) mod aggregate;
 mod audit;
+#[cfg(test)]
+#[cfg(feature = "_envelope")]
+mod by_serde;
+#[cfg(feature = "catalogue")]
+pub mod catalogue;
 mod context;
 mod custom;
 pub(crate) mod data;
@@ -17,9 +23,15 @@ mod golden;
 #[cfg(test)]
 #[cfg(feature = "_envelope")]
 mod hostile;
+pub(crate) mod json;
 mod kinds;
 mod metadata;
 mod notification;
+#[cfg(feature = "_envelope")]
+mod payload;
+#[cfg(feature = "_envelope")]
+mod schema_url;
+mod serializer;
 #[cfg(feature = "_envelope")]
 #[cfg_attr(not(feature = "_publisher"), allow(dead_code, reason = "a test's recorder takes events of any length"))]
 pub(crate) mod shortened;
@@ -37,7 +49,7 @@ pub use data::Json;
 pub use domain::DomainEvent;
 pub use kinds::{AuditEventType, NotificationEventType};
 #[cfg(feature = "_envelope")]
-pub(crate) use metadata::Metadata;
+pub(crate) use metadata::Circumstances;
 pub use metadata::{EventMetadata, EventPriority};
 pub use notification::NotificationEvent;
 

@@ -17,21 +17,22 @@ pub struct NotificationEvent {
     pub(crate) priority: EventPriority,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
 pub(crate) struct NotificationPayload {
     pub(crate) event_type: NotificationEventType,
     pub(crate) recipient_type: String,
     pub(crate) recipient_ids: Vec<String>,
-    subject: String,
-    message: String,
-    message_template: Option<String>,
+    pub(super) subject: String,
+    pub(super) message: String,
+    pub(super) message_template: Option<String>,
     pub(crate) template_variables: Json,
-    channels: Vec<String>,
-    delivery_time: Option<String>,
-    expiry_time: Option<String>,
-    action_url: Option<String>,
-    action_label: Option<String>,
-    attachments: Vec<String>,
+    pub(super) channels: Vec<String>,
+    pub(super) delivery_time: Option<String>,
+    pub(super) expiry_time: Option<String>,
+    pub(super) action_url: Option<String>,
+    pub(super) action_label: Option<String>,
+    pub(super) attachments: Vec<String>,
 }
 
 impl NotificationEvent {

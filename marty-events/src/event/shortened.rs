@@ -24,8 +24,8 @@ impl Event {
                 event.payload.resource_id.iter_mut().for_each(texts::escape);
             }
             Self::Domain(event) => {
-                texts::escape(&mut event.payload.event_type);
-                texts::escape(&mut event.payload.aggregate_id);
+                texts::escape(event.payload.event_type.to_mut());
+                event.payload.aggregate.change_id(texts::escape);
             }
             Self::Notification(event) => {
                 if let NotificationEventType::Custom(word) = &mut event.payload.event_type {
@@ -35,7 +35,7 @@ impl Event {
                 texts::escape(&mut event.payload.recipient_type);
             }
             Self::Custom(event) => {
-                texts::escape(&mut event.event_type);
+                texts::escape(event.event_type.to_mut());
                 event.key.iter_mut().for_each(texts::escape);
             }
         }
@@ -47,12 +47,12 @@ impl Event {
         match &mut self {
             Self::Audit(event) => event.payload.shorten(),
             Self::Domain(event) => {
-                cut(&mut event.payload.aggregate_id);
+                event.payload.aggregate.change_id(cut);
                 event.payload.event_data.shorten();
                 event.payload.business_context.shorten();
             }
             Self::Custom(event) => {
-                cut(&mut event.event_type);
+                cut(event.event_type.to_mut());
                 event.key.iter_mut().for_each(cut);
                 event.payload.shorten();
             }
@@ -68,8 +68,8 @@ impl AuditPayload {
         if let AuditEventType::Custom(word) = &mut self.event_type {
             cut(word);
         }
-        cut(&mut self.action);
-        cut(&mut self.resource_type);
+        cut(self.action.to_mut());
+        cut(self.resource_type.to_mut());
         let given = [&mut self.resource_id, &mut self.error_message, &mut self.error_code];
         given.into_iter().flatten().for_each(cut);
         self.compliance_tags.truncate(MOST);
@@ -92,7 +92,10 @@ pub(crate) fn cut(text: &mut String) {
 impl Json {
     /// Long fields of an object are left out, each with a mark in its place; so is all of another value.
     fn shorten(&mut self) {
-        let Some(whole) = self.text().filter(|text| LONGEST_DATA < text.len()) else { return };
+        let whole = self.text();
+        if whole.len() <= LONGEST_DATA {
+            return;
+        }
         let mut fields = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(whole).unwrap_or_default();
         for value in fields.values_mut().filter(|value| LONGEST < value.get().len()) {
             *value = marked(value.get());

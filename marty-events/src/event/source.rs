@@ -1,14 +1,37 @@
 //! The publishing service.
 
-use super::topic::TopicPattern;
+use std::sync::Arc;
+
+use super::{json, topic::TopicPattern};
 
 /// The part that all the events of a process have in common: who publishes, and where to.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
-    pub(crate) service_name: String,
-    pub(crate) service_version: String,
+    pub(crate) service: Arc<Service>,
     pub(crate) topic_prefix: String,
     pub(crate) domain_topic: TopicPattern,
+    /// The place of the schemas of domain events (`EVENT_SCHEMA_BASE_URL`).
+    pub(crate) schema_base_url: Option<String>,
     /// If true, events carry the current trace.
     pub(crate) tracing: bool,
+}
+
+/// Name and version of the publishing service, and the bytes that they are in every envelope.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) name: String,
+    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "the bytes are all that an envelope needs"))]
+    pub(crate) version: String,
+    pub(super) json: String,
+}
+
+impl Service {
+    pub(crate) fn new(name: impl Into<String>, version: impl Into<String>) -> Arc<Self> {
+        let (name, version) = (name.into(), version.into());
+        let mut json = r#","service_name":"#.to_owned();
+        json::push_text(&mut json, &name);
+        json.push_str(r#","service_version":"#);
+        json::push_text(&mut json, &version);
+        Arc::new(Self { name, version, json })
+    }
 }

@@ -50,6 +50,9 @@ pub(crate) fn mark(length: usize) -> String {
 /// The first character that an attribute of CloudEvents cannot have.
 #[cfg(feature = "_envelope")]
 pub(crate) fn forbidden(text: &str) -> Option<char> {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return None;
+    }
     text.chars().find(|&letter| is_forbidden(letter))
 }
 

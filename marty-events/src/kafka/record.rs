@@ -16,7 +16,7 @@ const HEADERS: usize = 8;
 /// The record of an event that goes to Kafka without the outbox.
 pub(crate) fn of_message<T: IntoOpaque>(message: &Message, opaque: T) -> BaseRecord<'_, str, [u8], T> {
     let headers = message.headers().fold(no_headers(), |headers, (name, value)| with_header(headers, name, value));
-    record(&message.topic, message.key.as_deref(), headers, &message.payload, opaque)
+    record(&message.topic, message.key(), headers, message.payload.as_bytes(), opaque)
 }
 
 /// The record of a row of the outbox. It equals the record that its event would have had without the outbox.

@@ -45,7 +45,7 @@ pub(crate) fn send_span(message: &Message, enabled: bool) -> Span {
     if !enabled {
         return Span::none();
     }
-    let span = send_span!(Level::INFO, message.topic.as_str(), message.id, message.key.as_deref());
+    let span = send_span!(Level::INFO, message.topic.as_str(), message.id, message.key());
     if let Some(trace) = message.trace().filter(|_| !span.is_disabled()) {
         trace.link_from(&span);
     }

@@ -7,7 +7,11 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     AuditEvent, AuditEventType, DomainEvent, Event, EventContext,
-    event::{EventKind, envelope::Message, source::Source},
+    event::{
+        EventKind,
+        envelope::Message,
+        source::{Service, Source},
+    },
 };
 
 /// An exporter's text after `does` has counted.
@@ -27,10 +31,10 @@ fn assert_shows(page: &str, lines: &[&str]) {
 
 fn message(event: impl Into<Event>) -> Message {
     let source = Source {
-        service_name: "users".to_owned(),
-        service_version: "1.2.3".to_owned(),
+        service: Service::new("users", "1.2.3"),
         topic_prefix: "marty".to_owned(),
         domain_topic: crate::event::topic::TopicPattern::default(),
+        schema_base_url: None,
         tracing: true,
     };
     source.message_at(event.into(), Uuid::nil(), Timestamp::UNIX_EPOCH, EventContext::new()).expect("a message")

@@ -7,10 +7,16 @@ use serde::{
     de::{SeqAccess, Visitor},
 };
 
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+use crate::event::json::push_text;
 use crate::{
     EventError,
     event::{envelope::Message, trace::TraceContext},
 };
+
+/// Room for the headers of most events.
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+const HEADERS_BYTES: usize = 512;
 
 /// The encoding of headers and payload that this version writes and reads.
 pub(crate) const ENCODING: i16 = 1;
@@ -20,25 +26,26 @@ pub(crate) const EMPTIED: i16 = 0;
 /// The CRC-32 (IEEE 802.3) of what the event is ordered by, or of its id where it is not.
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) fn key_hash(message: &Message) -> i64 {
-    let hash = match &message.ordering_key {
+    let hash = match message.ordering_key() {
         Some(key) => crc32fast::hash(key.as_bytes()),
         None => crc32fast::hash(message.id.as_bytes()),
     };
     i64::from(hash)
 }
 
+/// The headers of an event: a JSON list of pairs of name and value.
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
-pub(crate) fn headers_text(message: &Message) -> Result<String, EventError> {
-    struct Pairs<'a>(&'a Message);
-
-    impl serde::Serialize for Pairs<'_> {
-        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.collect_seq(self.0.headers())
-        }
+pub(crate) fn headers_text(message: &Message) -> String {
+    let mut json = String::with_capacity(HEADERS_BYTES);
+    for (name, value) in message.headers() {
+        json.push_str(if json.is_empty() { "[[" } else { ",[" });
+        push_text(&mut json, name);
+        json.push(',');
+        push_text(&mut json, value);
+        json.push(']');
     }
-
-    serde_json::to_string(&Pairs(message))
-        .map_err(|source| EventError::Serialize { field: "headers".to_owned(), source })
+    json.push(']');
+    json
 }
 
 /// Why a version cannot send a row of another one.
@@ -142,6 +149,37 @@ mod tests {
             pairs.push((name.to_owned(), value.to_owned()));
             pairs
         })
+    }
+
+    #[cfg(feature = "_database")]
+    #[test]
+    fn headers_are_written_as_serde_json_writes_a_list_of_pairs() {
+        use jiff::Timestamp;
+        use uuid::Uuid;
+
+        use crate::{
+            CustomEvent, EventContext,
+            event::source::{Service, Source},
+        };
+
+        let source = Source {
+            service: Service::new("a \"service\"", "1"),
+            topic_prefix: String::new(),
+            domain_topic: crate::event::topic::TopicPattern::default(),
+            schema_base_url: None,
+            tracing: true,
+        };
+        let trace = format!("00-{:032x}-{:016x}-01", 1, 2);
+        let traced = EventContext::new().trace(trace, Some("vendor=\"1\\\"".to_owned()));
+        for (event, context) in [
+            (CustomEvent::new("t", "moved"), EventContext::new()),
+            (CustomEvent::new("t", "\u{1f680}\\\"").key("a/\"b\u{20ac}"), traced),
+        ] {
+            let made = source.message_at(event.into(), Uuid::nil(), Timestamp::UNIX_EPOCH, context);
+            let message = made.expect("a message");
+            let headers: Vec<(&str, &str)> = message.headers().collect();
+            assert_eq!(headers_text(&message), serde_json::to_string(&headers).expect("JSON"));
+        }
     }
 
     #[test]

@@ -89,5 +89,5 @@ fn place(keys: &HashMap<u32, Option<i64>>, hash: u32) -> u32 {
 
 /// Only events that are delivered in an order have one to keep.
 fn hash(message: &Message) -> Option<u32> {
-    message.ordering_key.as_ref().map(|key| crc32fast::hash(key.as_bytes()).max(1))
+    message.ordering_key().map(|key| crc32fast::hash(key.as_bytes()).max(1))
 }

@@ -47,10 +47,10 @@ impl RecordedEvent {
             event_type: String,
             payload: serde_json::Value,
         }
-        let Envelope { metadata, event_type, payload } = serde_json::from_slice(&message.payload)?;
+        let Envelope { metadata, event_type, payload } = serde_json::from_str(&message.payload)?;
         Ok(Self {
             topic: message.topic.clone(),
-            key: message.key.clone(),
+            key: message.key().map(str::to_owned),
             event_type,
             payload,
             metadata,

@@ -6,7 +6,11 @@ use std::{
 use super::{Assertion, RecordedEvent, Route};
 use crate::{
     EventError,
-    event::{envelope::Message, source::Source, topic::TopicPattern},
+    event::{
+        envelope::Message,
+        source::{Service, Source},
+        topic::TopicPattern,
+    },
 };
 
 tokio::task_local! {
@@ -45,10 +49,10 @@ pub(crate) fn current() -> Option<EventRecorder> {
 impl Default for EventRecorder {
     fn default() -> Self {
         let source = Source {
-            service_name: "test-service".to_owned(),
-            service_version: "0.0.0".to_owned(),
+            service: Service::new("test-service", "0.0.0"),
             topic_prefix: "marty".to_owned(),
             domain_topic: TopicPattern::default(),
+            schema_base_url: None,
             tracing: true,
         };
         Self { source: Arc::new(source), events: Arc::default() }
@@ -72,7 +76,8 @@ impl EventRecorder {
     /// The service that publishes; `test-service` unless set.
     #[must_use]
     pub fn service_name(mut self, name: impl Into<String>) -> Self {
-        Arc::make_mut(&mut self.source).service_name = name.into();
+        let source = Arc::make_mut(&mut self.source);
+        source.service = Service::new(name, &source.service.version);
         self
     }
 

@@ -49,6 +49,7 @@ const RULES: &[(&str, &str, Runner)] = &[
     ("docs/security.md", "sql relay", Test("the_documented_rights_suffice_in_postgresql")),
     ("docs/guide/outbox.md", "sql", Test("the_statements_of_the_guide_run")),
     ("docs/guide/relay.md", "sql", Test("the_statements_of_the_guide_run")),
+    ("docs/command-line.md", "json topics", Test("missing_topics_are_created_and_no_other_is_changed")),
     ("docs/command-line.md", "json", Test("the_status_that_is_shown_has_the_fields_of_the_command")),
     ("docs/wire-format.md", "json", Test("the_schema_that_is_shown_is_a_schema")),
     ("docs/console.md", "nginx", Test("the_proxy_that_is_shown_leads_to_the_console")),

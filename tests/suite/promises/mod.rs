@@ -14,3 +14,4 @@ mod partitions;
 mod publish_errors;
 mod request_context;
 mod round_trips;
+mod schema_urls;

@@ -30,15 +30,6 @@ pub(super) fn event(
     let mixed = Span::mixed_site();
     // The success event needs the same values, so the failure event gets copies.
     let is_shared = outcome == Outcome::Failure && event.on.success();
-    let builder = Ident::new(
-        match event.kind {
-            Kind::Audit => "AuditEvent",
-            Kind::Domain => "DomainEvent",
-            Kind::Notification => "NotificationEvent",
-            Kind::Custom => "CustomEvent",
-        },
-        mixed,
-    );
     let values: Vec<TokenStream> =
         values(event).map(|(number, value)| given(index, number, value, is_shared, private)).collect();
     let (new, given) = values.split_at(event.new.len());
@@ -48,14 +39,21 @@ pub(super) fn event(
     });
     let id = id(index, event, is_shared, private);
     let span = event.span.resolved_at(mixed);
+    // The builders' own constructors would copy a literal.
+    let constructor = match event.kind {
+        Kind::Audit => quote_spanned!(span=> #private::create::audit_event),
+        Kind::Domain => quote_spanned!(span=> #private::create::domain_event),
+        Kind::Custom => quote_spanned!(span=> #private::create::custom_event),
+        Kind::Notification => quote_spanned!(span=> #private::NotificationEvent::new),
+    };
     let create = match (event.kind, &event.id, new) {
         (Kind::Domain, Some(_), [aggregate, event_type]) => {
-            quote_spanned!(span=> #private::#builder::new(#aggregate, __id, #event_type))
+            quote_spanned!(span=> #constructor(#aggregate, __id, #event_type))
         }
-        (Kind::Notification, Some(_), new) => quote_spanned!(span=> #private::#builder::new(#(#new,)* [__id])),
-        (Kind::Audit, Some(_), new) => quote_spanned!(span=> #private::#builder::new(#(#new),*).resource_id(__id)),
-        (Kind::Custom, Some(_), new) => quote_spanned!(span=> #private::#builder::new(#(#new),*).key(__id)),
-        (_, _, new) => quote_spanned!(span=> #private::#builder::new(#(#new),*)),
+        (Kind::Notification, Some(_), new) => quote_spanned!(span=> #constructor(#(#new,)* [__id])),
+        (Kind::Audit, Some(_), new) => quote_spanned!(span=> #constructor(#(#new),*).resource_id(__id)),
+        (Kind::Custom, Some(_), new) => quote_spanned!(span=> #constructor(#(#new),*).key(__id)),
+        (_, _, new) => quote_spanned!(span=> #constructor(#(#new),*)),
     };
     let states = event.states.iter().filter_map(|state| {
         let (method, name) = (Ident::new(&state.name, mixed), field_name(index, state));

@@ -177,10 +177,7 @@ fn by_argument(code: &mut HandleCode, index: usize, argument: &Argument, private
 fn tag(probe: &TokenStream, span: Span, private: &TokenStream) -> TokenStream {
     quote_spanned! {span=> {
         #[allow(unused_imports)]
-        use #private::handle::{
-            RungForeign as _, RungForeignConnection as _, RungForeignOwned as _, RungHandle as _, RungOther as _,
-            RungOwned as _, RungPoolConnection as _,
-        };
+        use #private::handle::Rung as _;
         (&&&&&&#probe).tag()
     }}
 }

@@ -2,6 +2,7 @@
 
 mod after_body;
 mod capture;
+mod describe;
 mod drops;
 mod event;
 mod failure;
@@ -22,6 +23,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let (absorbed, method) = (&model.absorbed, &model.method);
     let inner_attributes = &model.inner;
     let (attributes, visibility, signature) = (&method.attributes, &method.visibility, &method.signature);
+    let descriptions = describe::describe(model, &private(model));
     let captured = capture::capture(&model.events, &private(model));
     let mut signature = signature.clone();
     let body = match &model.shape {
@@ -37,7 +39,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         Shape::Block { function, patterns, body } => block(model, &captured, function, patterns, body),
     };
     // The braces have the user's span, so lints about the function still apply to it.
-    let mut braces = Group::new(Delimiter::Brace, quote!(#(#inner_attributes)* #body));
+    let mut braces = Group::new(Delimiter::Brace, quote!(#(#inner_attributes)* #descriptions #body));
     braces.set_span(method.body.span());
     quote! {
         #absorbed

@@ -65,7 +65,7 @@ fn id(args: &Args, path: &LitStr, scope: &Scope<'_>) -> syn::Result<Id> {
     }
     let result = Ident::new("__result", path.span().resolved_at(Span::mixed_site()));
     let expression = dotted(key, &text, path, &result, scope)?;
-    Ok(Id { expression, span: path.span(), is_of_result })
+    Ok(Id { text, expression, span: path.span(), is_of_result })
 }
 
 fn data(args: &Args, scope: &Scope<'_>, mistakes: &mut Mistakes) -> (Vec<Field>, bool) {

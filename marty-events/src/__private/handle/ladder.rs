@@ -1,7 +1,8 @@
 //! The ladder: it tells a transaction handle by the type of an argument.
 //!
-//! Each rung is a trait, with one reference fewer than the rung above. `(&&&&&&Probe).tag()` finds the first rung whose
-//! bound holds. The answer is a type without size, so nothing of it is left at run time.
+//! Each rung has one reference fewer than the rung above. `(&&&&&&Probe).tag()` finds the first rung whose bound holds. The
+//! answer is a type without size, so nothing of it is left at run time. All rungs are one trait: with a trait each, the
+//! compiler would ask every trait at every rung.
 
 use std::marker::PhantomData;
 
@@ -29,83 +30,63 @@ impl<T> Probe<T> {
     }
 }
 
-pub trait RungHandle {
-    type Handle: ?Sized;
-    fn tag(&self) -> ByReference<Self::Handle> {
+/// The answer of the first rung that a type stands on.
+pub trait Rung {
+    type Tag;
+    fn tag(&self) -> Self::Tag;
+}
+
+#[cfg(feature = "_database")]
+impl<H: OutboxTransaction + ?Sized> Rung for &&&&&Probe<&mut H> {
+    type Tag = ByReference<H>;
+    fn tag(&self) -> ByReference<H> {
         ByReference(PhantomData)
     }
 }
 
 #[cfg(feature = "_database")]
-impl<H: OutboxTransaction + ?Sized> RungHandle for &&&&&Probe<&mut H> {
-    type Handle = H;
-}
-
-pub trait RungPoolConnection {
-    type Connection;
-    fn tag(&self) -> Pooled<Self::Connection> {
+impl<DB: Database> Rung for &&&&Probe<&mut PoolConnection<DB>> {
+    type Tag = Pooled<PoolConnection<DB>>;
+    fn tag(&self) -> Self::Tag {
         Pooled(PhantomData)
     }
 }
 
 #[cfg(feature = "_database")]
-impl<DB: Database> RungPoolConnection for &&&&Probe<&mut PoolConnection<DB>> {
-    type Connection = PoolConnection<DB>;
-}
-
-pub trait RungForeign {
-    type Transaction;
-    fn tag(&self) -> Foreign<Self::Transaction> {
+impl<'c, DB: Database> Rung for &&&&Probe<&mut Transaction<'c, DB>> {
+    type Tag = Foreign<Transaction<'c, DB>>;
+    fn tag(&self) -> Self::Tag {
         Foreign(PhantomData)
     }
 }
 
 #[cfg(feature = "_database")]
-impl<'c, DB: Database> RungForeign for &&&Probe<&mut Transaction<'c, DB>> {
-    type Transaction = Transaction<'c, DB>;
-}
-
-pub trait RungForeignConnection {
-    type Connection;
-    fn tag(&self) -> Foreign<Self::Connection> {
+impl<C: Connection> Rung for &&&Probe<&mut C> {
+    type Tag = Foreign<C>;
+    fn tag(&self) -> Foreign<C> {
         Foreign(PhantomData)
     }
 }
 
-/// The same rung as [`RungOwned`]: at most one of the two bounds holds.
 #[cfg(feature = "_database")]
-impl<C: Connection> RungForeignConnection for &&Probe<&mut C> {
-    type Connection = C;
-}
-
-pub trait RungOwned {
-    type Handle;
-    fn tag(&self) -> ByValue<Self::Handle> {
+impl<H: OutboxTransaction> Rung for &&Probe<H> {
+    type Tag = ByValue<H>;
+    fn tag(&self) -> ByValue<H> {
         ByValue(PhantomData)
     }
 }
 
 #[cfg(feature = "_database")]
-impl<H: OutboxTransaction> RungOwned for &&Probe<H> {
-    type Handle = H;
-}
-
-pub trait RungForeignOwned {
-    type Transaction;
-    fn tag(&self) -> Foreign<Self::Transaction> {
+impl<'c, DB: Database> Rung for &Probe<Transaction<'c, DB>> {
+    type Tag = Foreign<Transaction<'c, DB>>;
+    fn tag(&self) -> Self::Tag {
         Foreign(PhantomData)
     }
 }
 
-#[cfg(feature = "_database")]
-impl<'c, DB: Database> RungForeignOwned for &Probe<Transaction<'c, DB>> {
-    type Transaction = Transaction<'c, DB>;
-}
-
-pub trait RungOther {
+impl<T> Rung for Probe<T> {
+    type Tag = Other;
     fn tag(&self) -> Other {
         Other
     }
 }
-
-impl<T> RungOther for Probe<T> {}

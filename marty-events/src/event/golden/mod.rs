@@ -8,7 +8,10 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{envelope::Message, source::Source};
+use super::{
+    envelope::Message,
+    source::{Service, Source},
+};
 use crate::{
     AuditEvent, AuditEventType, AuditOutcome, CustomEvent, DomainEvent, Event, EventContext, EventPriority,
     NotificationEvent, NotificationEventType, RiskLevel,
@@ -16,18 +19,22 @@ use crate::{
 
 fn source() -> Source {
     Source {
-        service_name: "users".to_owned(),
-        service_version: "1.2.3".to_owned(),
+        service: Service::new("users", "1.2.3"),
         topic_prefix: "marty".to_owned(),
         domain_topic: super::topic::TopicPattern::default(),
+        schema_base_url: None,
         tracing: true,
     }
 }
 
 fn message(event: impl Into<Event>, context: &EventContext) -> Message {
+    message_of(&source(), event, context)
+}
+
+fn message_of(source: &Source, event: impl Into<Event>, context: &EventContext) -> Message {
     let id = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
     let time = Timestamp::from_microsecond(1_767_323_045_006_789).expect("a time");
-    source().message_at(event.into(), id, time, context.clone()).expect("a message")
+    source.message_at(event.into(), id, time, context.clone()).expect("a message")
 }
 
 fn context() -> EventContext {
@@ -44,11 +51,11 @@ fn context() -> EventContext {
 }
 
 fn check(name: &str, message: &Message) {
-    let mut text = format!("topic: {}\nkey: {}\n", message.topic, message.key.as_deref().unwrap_or("(none)"));
+    let mut text = format!("topic: {}\nkey: {}\n", message.topic, message.key().unwrap_or("(none)"));
     for (header, value) in message.headers() {
         writeln!(text, "header: {header}={value}").expect("a string takes it");
     }
-    writeln!(text, "value: {}", String::from_utf8(message.payload.clone()).expect("UTF-8")).expect("a string takes it");
+    writeln!(text, "value: {}", message.payload).expect("a string takes it");
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/event/golden").join(format!("{name}.golden"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&path, &text).expect("the golden file can be written");
@@ -86,6 +93,35 @@ fn domain() {
         .priority(EventPriority::High);
     check("domain", &message(full, &context()));
     check("domain-minimal", &message(DomainEvent::new("user", 1, "user_created"), &EventContext::new()));
+}
+
+#[test]
+fn schemas_of_domain_events() {
+    let base = || Some("https://schemas.example.com/events".to_owned());
+    let source = Source { schema_base_url: base(), service: Service::new("Users", "1.2.3"), ..source() };
+    let event = DomainEvent::new("User", 1, "user_created").event_version(3);
+    check("domain-schema", &message_of(&source, event, &EventContext::new()));
+
+    let header = |source: &Source, event: Event| {
+        let message = message_of(source, event, &EventContext::new());
+        let value: serde_json::Value = serde_json::from_str(&message.payload).expect("JSON");
+        let header = message.headers().find(|(name, _)| *name == "ce_dataschema").map(|(_, url)| url.to_owned());
+        (header, value["payload"]["schema_url"].as_str().map(ToOwned::to_owned))
+    };
+    let own = || DomainEvent::new("user", 1, "created").schema("2", Some("urn:own".to_owned()));
+    assert_eq!(header(&source, own().into()), (Some("urn:own".to_owned()), Some("urn:own".to_owned())));
+    assert_eq!(header(&self::source(), own().into()), (None, Some("urn:own".to_owned())));
+    assert_eq!(header(&source, CustomEvent::new("ledger", "closed").into()), (None, None));
+
+    // This pattern lets an event type have any characters.
+    let by_aggregate = Source { domain_topic: "{service}.{aggregate}".parse().expect("a pattern"), ..source.clone() };
+    let url = "https://schemas.example.com/events/users/user.%2F%C3%BC%3F/v1.json".to_owned();
+    let hostile = DomainEvent::new("user", 1, "/ü?");
+    assert_eq!(header(&by_aggregate, hostile.into()), (Some(url.clone()), Some(url)));
+
+    let broken = DomainEvent::new("user", 1, "created").schema("2", Some("a\nb".to_owned()));
+    let error = source.message_at(broken.into(), Uuid::nil(), Timestamp::UNIX_EPOCH, EventContext::new());
+    assert!(error.expect_err("it must be refused").to_string().contains("forbids in `ce_dataschema`"));
 }
 
 #[test]

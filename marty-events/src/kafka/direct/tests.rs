@@ -12,7 +12,10 @@ use uuid::Uuid;
 use super::{DirectProducer, Passenger, Reach};
 use crate::{
     CustomEvent, EventContext, EventError,
-    event::{envelope::Message, source::Source},
+    event::{
+        envelope::Message,
+        source::{Service, Source},
+    },
     kafka::mock::{APART, Broker, TOPIC},
 };
 
@@ -27,17 +30,17 @@ impl Passenger for Told {
     }
 
     fn answered(self: Box<Self>, answer: Result<(), EventError>) {
-        let key = self.message.key.clone().expect("a key");
+        let key = self.message.key().expect("a key").to_owned();
         self.answers.send((key, answer)).expect("the test waits");
     }
 }
 
 fn message(key: &str) -> Arc<Message> {
     let source = Source {
-        service_name: "test".to_owned(),
-        service_version: "1".to_owned(),
+        service: Service::new("test", "1"),
         topic_prefix: "test".to_owned(),
         domain_topic: crate::event::topic::TopicPattern::default(),
+        schema_base_url: None,
         tracing: false,
     };
     let event = CustomEvent::new(TOPIC, "moved").key(key);

@@ -62,17 +62,16 @@ impl Append {
     }
 
     async fn insert(&self, connection: &mut MySqlConnection, messages: &[Message]) -> Result<(), EventError> {
-        let headers = messages.iter().map(headers_text).collect::<Result<Vec<String>, EventError>>()?;
         let mut insert = QueryBuilder::<MySql>::new(self.insert.as_str());
-        insert.push_values(messages.iter().zip(headers), |mut row, (message, headers)| {
+        insert.push_values(messages, |mut row, message| {
             row.push_bind(message.id.to_string())
-                .push_bind(&message.event_type)
+                .push_bind(&*message.event_type)
                 .push_bind(&message.topic)
-                .push_bind(&message.key)
-                .push_bind(&message.ordering_key)
+                .push_bind(message.key())
+                .push_bind(message.ordering_key())
                 .push_bind(key_hash(message))
-                .push_bind(headers)
-                .push_bind(&message.payload);
+                .push_bind(headers_text(message))
+                .push_bind(message.payload.as_bytes());
         });
         let insert = insert.build().persistent(messages.len() <= USUAL_ROWS);
         let written = insert.execute(connection).await;

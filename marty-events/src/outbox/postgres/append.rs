@@ -86,7 +86,7 @@ impl Append {
         messages.iter().try_for_each(check)?;
         let buckets = buckets(messages);
         let announced = self.announcements.is_due().then_some(&*self.channel);
-        let headers = messages.iter().map(headers_text).collect::<Result<Vec<String>, EventError>>()?;
+        let headers: Vec<String> = messages.iter().map(headers_text).collect();
         let done = match (messages, &headers[..]) {
             ([message], [headers]) if buckets.is_empty() => {
                 self.insert_one(connection, message, headers, announced).await
@@ -113,13 +113,13 @@ impl Append {
     ) -> Result<u64, sqlx::Error> {
         sqlx::query(self.insert_one.clone())
             .bind(message.id)
-            .bind(&message.event_type)
+            .bind(&*message.event_type)
             .bind(&message.topic)
-            .bind(&message.key)
-            .bind(&message.ordering_key)
+            .bind(message.key())
+            .bind(message.ordering_key())
             .bind(key_hash(message))
             .bind(headers)
-            .bind(&message.payload)
+            .bind(message.payload.as_bytes())
             .bind(announced)
             .execute(connection)
             .await
@@ -135,12 +135,12 @@ impl Append {
         buckets: &[i32],
     ) -> Result<u64, sqlx::Error> {
         let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
-        let types: Vec<&str> = messages.iter().map(|message| message.event_type.as_str()).collect();
+        let types: Vec<&str> = messages.iter().map(|message| &*message.event_type).collect();
         let topics: Vec<&str> = messages.iter().map(|message| message.topic.as_str()).collect();
-        let keys: Vec<Option<&str>> = messages.iter().map(|message| message.key.as_deref()).collect();
-        let ordering: Vec<Option<&str>> = messages.iter().map(|message| message.ordering_key.as_deref()).collect();
+        let keys: Vec<Option<&str>> = messages.iter().map(|message| message.key()).collect();
+        let ordering: Vec<Option<&str>> = messages.iter().map(|message| message.ordering_key()).collect();
         let hashes: Vec<i64> = messages.iter().map(key_hash).collect();
-        let payloads: Vec<&[u8]> = messages.iter().map(|message| message.payload.as_slice()).collect();
+        let payloads: Vec<&[u8]> = messages.iter().map(|message| message.payload.as_bytes()).collect();
         let sql = if buckets.is_empty() { &self.insert } else { &self.insert_in_commit_order };
         let mut insert = sqlx::query(sql.clone())
             .bind(ids)
@@ -181,9 +181,9 @@ impl Append {
 /// Refuses what no text of PostgreSQL can hold ("Character Types", 8.3), before the refusal would end the transaction.
 fn check(message: &Message) -> Result<(), EventError> {
     let has_nul = |text: &str| text.contains('\0');
-    if has_nul(&message.event_type) || message.key.as_deref().is_some_and(has_nul) {
+    if has_nul(&message.event_type) || message.key().is_some_and(has_nul) {
         return Err(EventError::InvalidEvent {
-            event_type: message.event_type.clone(),
+            event_type: message.event_type.clone().into_owned(),
             problem: "its type or id has a NUL character, which PostgreSQL cannot keep; leave that out".to_owned(),
         });
     }

@@ -35,13 +35,13 @@ impl Append {
         for message in messages {
             let written = sqlx::query(self.insert.clone())
                 .bind(message.id.to_string())
-                .bind(&message.event_type)
+                .bind(&*message.event_type)
                 .bind(&message.topic)
-                .bind(&message.key)
-                .bind(&message.ordering_key)
+                .bind(message.key())
+                .bind(message.ordering_key())
                 .bind(key_hash(message))
-                .bind(headers_text(message)?)
-                .bind(&message.payload)
+                .bind(headers_text(message))
+                .bind(message.payload.as_bytes())
                 .execute(&mut *connection)
                 .await
                 .map_err(|error| self.refused(error))?;

@@ -7,8 +7,8 @@ use marty_events_tests::database::TestDatabase;
 use crate::support::operator::{Operator, created, read, write};
 use crate::support::service::config;
 
-/// Every command, and the commands of `dead-letters`.
-const COMMANDS: [&[&str]; 15] = [
+/// Every command, and the commands of those that have commands.
+const COMMANDS: [&[&str]; 23] = [
     &["migrate"],
     &["relay"],
     &["status"],
@@ -22,6 +22,14 @@ const COMMANDS: [&[&str]; 15] = [
     &["cleanup"],
     &["doctor"],
     &["console"],
+    &["catalogue"],
+    &["catalogue", "show"],
+    &["catalogue", "diff"],
+    &["catalogue", "asyncapi"],
+    &["catalogue", "markdown"],
+    &["topics"],
+    &["topics", "plan"],
+    &["topics", "apply"],
     &["completions"],
     &["man"],
 ];

@@ -1,5 +1,6 @@
 //! The command `marty-events`, as an operator runs it.
 
+mod catalogue;
 mod cleanup;
 mod control_characters;
 mod dead_letters;
@@ -9,3 +10,4 @@ mod relay;
 mod secured;
 mod tail;
 mod terminal;
+mod topics;

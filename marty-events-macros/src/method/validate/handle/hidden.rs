@@ -57,7 +57,7 @@ fn starts_with_capital(name: &Ident) -> bool {
 }
 
 /// Types of the language and of `std` that hold no others, also in `Vec`, `Option` and behind references.
-fn is_plain(ty: &Type) -> bool {
+pub(super) fn is_plain(ty: &Type) -> bool {
     const PLAIN: [&str; 18] = [
         "bool", "char", "str", "String", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128",
         "isize", "f32", "f64",

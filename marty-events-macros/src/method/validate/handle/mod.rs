@@ -13,7 +13,7 @@ use super::{manifest, used_after::UsedAfter};
 use crate::{
     method::{
         model::{Argument, Handle},
-        signature::{Method, conditions, is_mut_ref},
+        signature::{Method, conditions, is_mut_ref, peel},
     },
     syntax::{
         args::{Args, Delivery},
@@ -80,7 +80,8 @@ fn named_handle(place: &Expr, method: &mut Method) -> Handle {
     Handle::Place(place.clone())
 }
 
-/// The named arguments. Takes the `mut` off those that the body gets under a new binding.
+/// The named arguments that can be a handle: asking a type costs the compiler more than anything else of an attribute. Takes the `mut`
+/// off those that the body gets under a new binding.
 fn arguments(method: &mut Method, used_after: &UsedAfter) -> Vec<Argument> {
     let generics = method.signature.generics.clone();
     let returned = returned::lifetimes(&method.signature);
@@ -88,6 +89,11 @@ fn arguments(method: &mut Method, used_after: &UsedAfter) -> Vec<Argument> {
     for input in &mut method.signature.inputs {
         let FnArg::Typed(argument) = input else { continue };
         let Pat::Ident(pattern) = &mut *argument.pat else { continue };
+        let resembles_handle = resemblance::resembles_handle(&argument.ty, &generics);
+        let is_shared = matches!(peel(&argument.ty), Type::Reference(reference) if reference.mutability.is_none());
+        if hidden::is_plain(&argument.ty) || is_shared && !resembles_handle {
+            continue;
+        }
         let is_mut_ref = is_mut_ref(&argument.ty);
         let is_mutable = is_mut_ref && pattern.mutability.take().is_some();
         arguments.push(Argument {
@@ -97,7 +103,7 @@ fn arguments(method: &mut Method, used_after: &UsedAfter) -> Vec<Argument> {
             is_mut_ref,
             is_mutable,
             is_opaque: bounds::is_opaque(&argument.ty, &generics),
-            resembles_handle: resemblance::resembles_handle(&argument.ty, &generics),
+            resembles_handle,
             is_returned: returned.borrows_from(&argument.ty),
             is_used_after: used_after.contains(&plain(&pattern.ident)),
         });

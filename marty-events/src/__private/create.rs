@@ -1,0 +1,19 @@
+//! Events of an annotated method. Texts of the attribute are `&'static str`, which the builders' own constructors would copy.
+
+use std::borrow::Cow;
+
+use crate::event::{AuditEvent, AuditEventType, CustomEvent, DomainEvent, aggregate::Aggregate};
+
+type Text = Cow<'static, str>;
+
+pub fn audit_event(event_type: AuditEventType, action: impl Into<Text>, resource_type: impl Into<Text>) -> AuditEvent {
+    AuditEvent::of(event_type, action.into(), resource_type.into())
+}
+
+pub fn domain_event(aggregate_type: impl Into<Text>, id: String, event_type: impl Into<Text>) -> DomainEvent {
+    DomainEvent::of(Aggregate::new(&aggregate_type.into(), id), event_type.into())
+}
+
+pub fn custom_event(topic: impl Into<Text>, event_type: impl Into<Text>) -> CustomEvent {
+    CustomEvent::of(topic.into(), event_type.into())
+}

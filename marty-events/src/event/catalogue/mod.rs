@@ -1,0 +1,28 @@
+//! The events of a binary: descriptions, documents made from them, and a check of changes.
+//!
+//! Each attribute leaves a description at link time. [`catalogue`] collects them.
+//!
+//! ```
+//! use marty_events::catalogue::{Catalogue, Published};
+//!
+//! let event = Published::new("domain", "users.user.user_created", "user_created").key("user_id");
+//! let catalogue = Catalogue::new("users").publishing(event);
+//! let text = catalogue.to_json();
+//! assert_eq!(Catalogue::from_json(&text)?, catalogue);
+//! # Ok::<(), marty_events::catalogue::CatalogueError>(())
+//! ```
+
+mod asyncapi;
+mod check;
+mod compatibility;
+mod error;
+mod json;
+mod markdown;
+mod model;
+mod registered;
+
+pub use check::{assert_compatible, assert_handles};
+pub use compatibility::{Change, Verdict, compare, unreadable};
+pub use error::CatalogueError;
+pub use model::{Catalogue, Handled, Published};
+pub use registered::{Description, catalogue};
