@@ -30,7 +30,8 @@
 //! out
 //! ```
 //!
-//! A file uses only those below it: `handle`, `failures`; `batch`; `hand_over`, `capture`; `outcome`.
+//! A file uses only those below it: `handle`, `failures`; `batch`; `hand_over`, `capture`; `outcome`. `typed` stands apart: the
+//! derives of events use it, and the attributes where an event stands first in them.
 
 #![allow(clippy::must_use_candidate, missing_docs, reason = "called by generated code only")]
 
@@ -45,6 +46,7 @@ mod hand_over;
 pub mod handle;
 #[cfg(feature = "_envelope")]
 pub mod outcome;
+pub mod typed;
 
 #[cfg(feature = "_envelope")]
 pub use batch::{Batch, Builder};
@@ -58,7 +60,7 @@ pub use outcome::Answer;
 
 pub use crate::event::data::{Data, EventData};
 pub use crate::event::{
-    AuditEvent, CustomEvent, DomainEvent, EventOrdering, EventPriority, Json, NotificationEvent, RiskLevel,
+    AuditEvent, CustomEvent, DomainEvent, Event, EventOrdering, EventPriority, Json, NotificationEvent, RiskLevel,
 };
 
 /// Completes an event, drops it and answers its size. Benchmarks use it.

@@ -203,6 +203,7 @@ impl EventConfig {
     pub(crate) fn source(&self) -> Source {
         Source {
             service_name: self.service_name.clone(),
+            takes_any_service: false,
             service_version: self.service_version.clone(),
             topic_prefix: self.topic_prefix.clone(),
             domain_topic: self.domain_topic.clone(),

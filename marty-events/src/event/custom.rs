@@ -19,6 +19,9 @@ pub struct CustomEvent {
     pub(crate) key: Option<String>,
     pub(crate) payload: Json,
     pub(crate) priority: EventPriority,
+    /// The service that alone may publish the event.
+    #[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "read where the event is completed"))]
+    pub(crate) service: Option<&'static str>,
 }
 
 impl CustomEvent {
@@ -31,6 +34,7 @@ impl CustomEvent {
             key: None,
             payload: Json::default(),
             priority: EventPriority::Normal,
+            service: None,
         }
     }
 

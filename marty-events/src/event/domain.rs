@@ -16,6 +16,9 @@ pub struct DomainEvent {
     pub(crate) payload: DomainPayload,
     pub(crate) ordering: EventOrdering,
     pub(crate) priority: EventPriority,
+    /// The service that alone may publish the event.
+    #[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "read where the event is completed"))]
+    pub(crate) service: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -52,6 +55,7 @@ impl DomainEvent {
             },
             ordering: EventOrdering::Key,
             priority: EventPriority::Normal,
+            service: None,
         }
     }
 

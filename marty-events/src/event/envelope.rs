@@ -115,6 +115,18 @@ impl Source {
         self.message_at(event.shortened(), Uuid::now_v7(), Timestamp::now(), context)
     }
 
+    /// A typed event of another service would stand on a topic, and in a catalogue, where nobody looks for it.
+    fn check_service(&self, event: &Event) -> Result<(), EventError> {
+        match event.service() {
+            Some(service) if service != self.service_name && !self.takes_any_service => Err(EventError::OtherService {
+                event_type: event.event_type().to_owned(),
+                service,
+                publisher: self.service_name.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn message_at(
         &self,
         event: Event,
@@ -125,6 +137,7 @@ impl Source {
         if let Some(error) = event.unwritable() {
             return Err(error);
         }
+        self.check_service(&event)?;
         let prefix = &self.topic_prefix;
         let draft = Draft {
             source: self,

@@ -9,6 +9,7 @@ use crate::{AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventCo
 fn source() -> Source {
     Source {
         service_name: "users".to_owned(),
+        takes_any_service: false,
         service_version: "1.2.3".to_owned(),
         topic_prefix: "marty".to_owned(),
         domain_topic: TopicPattern::default(),
@@ -20,6 +21,7 @@ fn source() -> Source {
 fn no_other_event_stands_among_those_that_are_taken_for_evidence() {
     let by_aggregate = Source {
         service_name: "Audit".to_owned(),
+        takes_any_service: false,
         domain_topic: "{service}.{aggregate}".parse().expect("a pattern"),
         ..source()
     };

@@ -28,6 +28,7 @@ fn assert_shows(page: &str, lines: &[&str]) {
 fn message(event: impl Into<Event>) -> Message {
     let source = Source {
         service_name: "users".to_owned(),
+        takes_any_service: false,
         service_version: "1.2.3".to_owned(),
         topic_prefix: "marty".to_owned(),
         domain_topic: crate::event::topic::TopicPattern::default(),

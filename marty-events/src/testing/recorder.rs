@@ -46,6 +46,7 @@ impl Default for EventRecorder {
     fn default() -> Self {
         let source = Source {
             service_name: "test-service".to_owned(),
+            takes_any_service: true,
             service_version: "0.0.0".to_owned(),
             topic_prefix: "marty".to_owned(),
             domain_topic: TopicPattern::default(),
@@ -69,10 +70,13 @@ impl EventRecorder {
         self
     }
 
-    /// The service that publishes; `test-service` unless set.
+    /// The service that publishes; `test-service` unless set. With a name, a typed event of another service is refused, as in
+    /// the service itself; without one, any is taken.
     #[must_use]
     pub fn service_name(mut self, name: impl Into<String>) -> Self {
-        Arc::make_mut(&mut self.source).service_name = name.into();
+        let source = Arc::make_mut(&mut self.source);
+        source.service_name = name.into();
+        source.takes_any_service = false;
         self
     }
 

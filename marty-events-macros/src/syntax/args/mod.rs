@@ -12,7 +12,8 @@ use syn::{Expr, Ident, LitStr, Path};
 
 use super::{kind::Kind, mistakes::Mistakes};
 
-pub(crate) use words::{choice, literal};
+pub(crate) use slips::skip;
+pub(crate) use words::{choice, literal, text};
 
 /// The arguments of one attribute, each as it was written.
 pub(crate) struct Args {

@@ -17,6 +17,7 @@ use crate::{
 fn source() -> Source {
     Source {
         service_name: "users".to_owned(),
+        takes_any_service: false,
         service_version: "1.2.3".to_owned(),
         topic_prefix: "marty".to_owned(),
         domain_topic: super::topic::TopicPattern::default(),

@@ -35,6 +35,7 @@ impl Passenger for Told {
 fn message(key: &str) -> Arc<Message> {
     let source = Source {
         service_name: "test".to_owned(),
+        takes_any_service: false,
         service_version: "1".to_owned(),
         topic_prefix: "test".to_owned(),
         domain_topic: crate::event::topic::TopicPattern::default(),
