@@ -4,6 +4,7 @@ mod fields;
 mod keys;
 mod read;
 mod slips;
+mod typed;
 mod words;
 mod written;
 
@@ -20,6 +21,8 @@ pub(crate) struct Args {
     pub(crate) kind: Kind,
     /// The span of the attribute, for mistakes that have no token of their own.
     pub(crate) span: Span,
+    /// An event in first place, of a type of its own.
+    pub(crate) typed: Option<Expr>,
     /// Keys that take an expression: `event_type`, `action`, `resource_type`, ...
     values: Vec<(Ident, Expr)>,
     pub(crate) id: Option<IdField>,
