@@ -78,7 +78,7 @@ fn revoked() -> Revoked {
 
 /// `reason` moves into the event, and the body does not name it.
 #[domain_event(Revoked { serial: serial.clone(), reason }, ordering = "none", priority = "high")]
-async fn revoke(tx: &mut Tx<'_>, serial: Serial, reason: String) -> Result<Serial, EventError> {
+async fn revoke(_tx: &mut Tx<'_>, serial: Serial, reason: String) -> Result<Serial, EventError> {
     Ok(serial)
 }
 
@@ -106,7 +106,7 @@ async fn the_event_is_published_in_the_transaction_of_the_method() {
     event_version = 2,
     data(serial, reason)
 )]
-async fn revoke_untyped(tx: &mut Tx<'_>, serial: Serial, reason: String) -> Result<(), EventError> {
+async fn revoke_untyped(_tx: &mut Tx<'_>, serial: Serial, reason: String) -> Result<(), EventError> {
     Ok(())
 }
 

@@ -51,10 +51,13 @@ impl Keys {
                     let parsed = parser.parse2(list.tokens.clone());
                     mistakes.ok(parsed);
                 }
-                meta => mistakes.push(syn::Error::new_spanned(
-                    meta,
-                    format!("`event` has its keys in parentheses; write `#[event({})]`", place.example(kind)),
-                )),
+                meta => {
+                    let line = place.example(kind);
+                    let message = format!("`event` has its keys in parentheses; write `#[event({line})]`");
+                    mistakes.push(syn::Error::new_spanned(meta, message));
+                    // They are not missing too.
+                    keys.given.extend(place.known(kind).iter().map(|key| (*key).to_owned()));
+                }
             }
         }
         keys
