@@ -24,14 +24,11 @@ fn implementation(model: &Model, private: &TokenStream) -> TokenStream {
         _ => ("DomainEvent", "domain", quote!(Domain { aggregate_type: #subject })),
     };
     let (builder, make) = (Ident::new(builder, mixed), Ident::new(make, ident.span().resolved_at(mixed)));
-    let service = match &model.service {
-        Some(service) => quote!(::core::option::Option::Some(#service)),
-        None => quote!(::core::option::Option::None),
-    };
-    let older = match &model.from {
-        Some(from) => from.to_token_stream(),
-        None => quote!(#private::typed::NoOlder),
-    };
+    let service = model
+        .service
+        .as_ref()
+        .map_or_else(|| quote!(::core::option::Option::None), |service| quote!(::core::option::Option::Some(#service)));
+    let older = model.from.as_ref().map_or_else(|| quote!(#private::typed::NoOlder), ToTokens::to_token_stream);
     let version = model.version.as_ref().map_or_else(|| quote!(1), ToTokens::to_token_stream);
     let types: Vec<&LitStr> = model.shapes.iter().map(|shape| &shape.event_type).collect();
     let type_arms = model.shapes.iter().map(|shape| {
@@ -121,10 +118,8 @@ fn version_order(model: &Model, private: &TokenStream) -> Option<TokenStream> {
 }
 
 fn any(shape: &Shape) -> TokenStream {
-    match &shape.variant {
-        Some(variant) => quote!(Self::#variant { .. }),
-        None => quote!(Self { .. }),
-    }
+    let variant = shape.variant.iter();
+    quote!(Self #(::#variant)* { .. })
 }
 
 fn key(shape: &Shape, private: &TokenStream) -> TokenStream {
@@ -133,10 +128,8 @@ fn key(shape: &Shape, private: &TokenStream) -> TokenStream {
         return quote!(#pattern => ::core::option::Option::None,);
     };
     let name = Ident::new("__id", Span::mixed_site());
-    let pattern = match &shape.variant {
-        Some(variant) => quote!(Self::#variant { #id: #name, .. }),
-        None => quote!(Self { #id: #name, .. }),
-    };
+    let variant = shape.variant.iter();
+    let pattern = quote!(Self #(::#variant)* { #id: #name, .. });
     // At the field's name: that is where a missing `Display` is shown.
     let span = id.span().resolved_at(Span::mixed_site());
     let text = quote_spanned!(span=> #private::id(#name));

@@ -189,7 +189,7 @@ fn unknown(kind: Kind, place: Place, key: &Ident, known: &[&str]) -> syn::Error 
                 .to_owned()
         }
         (Place::Struct | Place::Enum, "id") => "the id is a field; write `#[event(id)]` on it".to_owned(),
-        (Place::Field, other) if other == "key" => "the field is marked by `id`; write `#[event(id)]`".to_owned(),
+        (Place::Field, "key") => "the field is marked by `id`; write `#[event(id)]`".to_owned(),
         (_, text) => {
             let hint = suggestion(text, known.iter().copied(), "the keys here are");
             format!("`event` has no key `{key}` here{hint}")

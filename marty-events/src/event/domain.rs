@@ -17,7 +17,6 @@ pub struct DomainEvent {
     pub(crate) ordering: EventOrdering,
     pub(crate) priority: EventPriority,
     /// The service that alone may publish the event.
-    #[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "read where the event is completed"))]
     pub(crate) service: Option<&'static str>,
 }
 
