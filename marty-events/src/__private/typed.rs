@@ -60,6 +60,7 @@ pub fn custom_event<T: IsCustomEvent>(event: &T) -> CustomEvent {
 
 /// The same event for the record of a failure. Data that cannot be written is left out: the record matters more.
 pub trait Kept: Clone {
+    #[must_use]
     fn kept(&self) -> Self;
 }
 
