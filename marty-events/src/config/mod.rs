@@ -209,6 +209,7 @@ impl EventConfig {
     pub(crate) fn source(&self) -> Source {
         Source {
             service: Service::new(&self.service_name, &self.service_version),
+            takes_any_service: false,
             topic_prefix: self.topic_prefix.clone(),
             domain_topic: self.domain_topic.clone(),
             schema_base_url: self.schema_base_url.clone(),

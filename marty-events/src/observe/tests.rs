@@ -32,6 +32,7 @@ fn assert_shows(page: &str, lines: &[&str]) {
 fn message(event: impl Into<Event>) -> Message {
     let source = Source {
         service: Service::new("users", "1.2.3"),
+        takes_any_service: false,
         topic_prefix: "marty".to_owned(),
         domain_topic: crate::event::topic::TopicPattern::default(),
         schema_base_url: None,
