@@ -123,7 +123,7 @@ fn a_typed_event_and_its_untyped_twin_have_the_same_bytes() {
     let twin = DomainEvent::new("certificate", "0a:41", "revoked")
         .event_version(4)
         .data(&json!({"serial": "0a:41", "reasons": ["superseded"]}));
-    let typed = on_the_wire(&revoked());
+    let typed = on_the_wire(revoked());
     // A map of `json!` is sorted, and the struct has the order of its fields.
     let sorted: serde_json::Value = serde_json::from_str(&typed.4).expect("JSON");
     let of_twin = on_the_wire(twin);
@@ -188,15 +188,18 @@ fn every_older_version_is_read() {
 #[test]
 fn an_envelope_is_read() {
     let value = message(&source(), RevokedV1 { serial: Serial("7".to_owned()) }).expect("a message").payload;
-    let read: Revoked = decode_envelope(&value).expect("an event");
+    let read: Revoked = decode_envelope(value.as_bytes()).expect("an event");
     assert_eq!(read.reasons, ["unspecified"]);
     let issued = Lifecycle::Issued { serial: 7, profile: "tls".to_owned() };
     let value = message(&source(), &issued).expect("a message").payload;
-    assert_eq!(decode_envelope::<Lifecycle<String>>(&value).expect("an event"), issued);
-    let error = decode_envelope::<Revoked>(&value).expect_err("another event");
+    assert_eq!(decode_envelope::<Lifecycle<String>>(value.as_bytes()).expect("an event"), issued);
+    let error = decode_envelope::<Revoked>(value.as_bytes()).expect_err("another event");
     assert!(matches!(error, DecodeError::OtherEvent { .. }), "{error}");
     let twin = DomainEvent::new("credential", 7, "revoked");
     let value = message(&source(), twin).expect("a message").payload;
-    assert!(matches!(decode_envelope::<Revoked>(&value), Err(DecodeError::OtherEvent { .. })), "another aggregate");
+    assert!(
+        matches!(decode_envelope::<Revoked>(value.as_bytes()), Err(DecodeError::OtherEvent { .. })),
+        "another aggregate"
+    );
     assert!(matches!(decode_envelope::<Revoked>(b"{}"), Err(DecodeError::Envelope { .. })));
 }
