@@ -39,6 +39,7 @@ mod window;
 
 use std::{
     convert::Infallible,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -59,7 +60,7 @@ use crate::{
     config::EventConfig,
     kafka::Reach,
     observe::{self, Dependency},
-    outbox::{OutboxPool, OutboxTable, Queue, Tally, Wake, on_store},
+    outbox::{OutboxPool, OutboxTable, Queue, RelayName, Tally, Wake, on_store},
 };
 
 /// The shortest pause between two tries to take a lane.
@@ -114,6 +115,7 @@ struct Running<'a, S> {
     health: &'a HealthCell,
     table: &'a OutboxTable,
     relay: Uuid,
+    name: &'a Arc<RelayName>,
 }
 
 /// The dependencies of a relay. They outlive a term, and so does its knowledge of them.
@@ -169,8 +171,9 @@ impl OutboxRelay {
         on_store!(&pool, table, store => {
             let store = store.with_own_pool();
             let (wake, relay) = (Wake::default(), Uuid::now_v7());
+            let name = Arc::new(RelayName::of_this_process(config.service_name()));
             let running = Running {
-                store: &store, config: &config, settings, wake: &wake, health: &health, table: &table, relay,
+                store: &store, config: &config, settings, wake: &wake, health: &health, table: &table, relay, name: &name,
             };
             // Boxed once a relay: unboxed it is 18 KB of every future that runs one.
             let work = Box::pin(run(running, &stop));
@@ -205,7 +208,7 @@ async fn listen<S: Queue>(Running { store, wake, health, .. }: Running<'_, S>) -
 }
 
 async fn run<S: Queue>(running: Running<'_, S>, stop: &CancellationToken) -> Result<(), EventError> {
-    let Running { store, config, settings, wake, health, table, relay } = running;
+    let Running { store, config, settings, wake, health, table, relay, name } = running;
     let mut dependencies = Dependencies {
         database: Circuit::new(Dependency::Database, health),
         broker: Circuit::of_broker(Reach::of(config)?, health),
@@ -217,7 +220,8 @@ async fn run<S: Queue>(running: Running<'_, S>, stop: &CancellationToken) -> Res
         observe::show_oldest(table, 0.0);
     }
     let (mut is_valid, mut delivers) = (false, true);
-    tracing::info!(%relay, "relay started");
+    let RelayName { service, host, process_id, version } = &**name;
+    tracing::info!(%relay, service, host = host.as_deref(), process_id, version, "relay started");
     while !stop.is_cancelled() {
         let asked = Instant::now();
         if !is_valid {
