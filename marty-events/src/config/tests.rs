@@ -29,6 +29,7 @@ fn defaults() {
     assert_eq!(config.brokers(), &Brokers::List("localhost:9092".to_owned()));
     assert_eq!(config.topic_prefix(), "marty");
     assert_eq!(config.outbox_table().to_string(), "event_outbox");
+    assert_eq!(config.outbox_name(), None);
     assert_eq!(config.source().service_version, "0.0.0");
     assert_eq!(config.source().domain_topic, TopicPattern::default());
     assert_eq!(config.shutdown_timeout(), Duration::from_secs(10));
@@ -45,6 +46,7 @@ fn what_is_given_is_taken() {
         ("EVENT_TOPIC_PREFIX", ""),
         ("EVENT_DOMAIN_TOPIC", "{service}.{aggregate}"),
         ("EVENT_OUTBOX_TABLE", "ledger.outbox"),
+        ("EVENT_OUTBOX_NAME", " the ledger's "),
         ("EVENT_SHUTDOWN_TIMEOUT", "2.5"),
         ("ENABLE_EVENT_TRACING", "OFF"),
         ("ENABLE_EVENT_METRICS", "no"),
@@ -56,6 +58,7 @@ fn what_is_given_is_taken() {
     assert_eq!(config.brokers(), &Brokers::List("a:1,[::1]:9092,b-2.example:65535".to_owned()));
     assert_eq!(config.topic_prefix(), "");
     assert_eq!(config.outbox_table().to_string(), "ledger.outbox");
+    assert_eq!(config.outbox_name(), Some("the ledger's"));
     assert_eq!(config.shutdown_timeout(), Duration::from_millis(2500));
     assert!(!config.uses_outbox() && !config.source().tracing && !config.counts());
     assert_eq!(config.producer_properties().collect::<Vec<_>>(), [("linger.ms", "7")]);
@@ -91,6 +94,7 @@ fn each_bad_value_is_a_fault_of_its_variable() {
         ("EVENT_OUTBOX_TABLE", "a.b.c"),
         ("EVENT_OUTBOX_TABLE", "outbox; DROP TABLE users"),
         ("EVENT_OUTBOX_TABLE", "1st"),
+        ("EVENT_OUTBOX_NAME", "us\ners"),
         ("EVENT_SHUTDOWN_TIMEOUT", "soon"),
         ("EVENT_SHUTDOWN_TIMEOUT", "-1"),
         ("ENABLE_EVENT_TRACING", "maybe"),
