@@ -68,8 +68,8 @@ where
         (self.execute)(self.pool.clone(), EARLIER).await;
         let relays = self.outbox.relays().await.expect("the relays");
         let earlier = relays.iter().find(|relay| relay.relay != named.relay).expect("the other relay");
-        let names = (&earlier.service, &earlier.host, earlier.process_id, &earlier.version);
-        assert_eq!((earlier.is_alive, names), (true, (&None, &None, None, &None)));
+        let told = (&earlier.service, &earlier.host, earlier.process_id, &earlier.version);
+        assert_eq!((earlier.is_alive, told), (true, (&None, &None, None, &None)));
         relay.stop().await;
     }
 
