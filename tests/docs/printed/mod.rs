@@ -6,6 +6,7 @@ mod commands;
 mod container;
 mod diagrams;
 mod environment;
+mod fleet;
 mod names;
 mod shell;
 mod unit;
