@@ -1,9 +1,13 @@
-//! The attribute macros of `marty-events`. Their documentation is there, on the re-exports.
+//! The macros of `marty-events`. Their documentation is there, on the re-exports.
 //!
 //! Floors, from the top; a file uses only those below it:
 //!
 //! ```text
-//! lib                       the attributes: one function each
+//! lib                       the attributes and derives: one function each
+//! event_type                derives of typed events
+//!   expand                    code for a type without mistakes
+//!   validate                  rules; all mistakes of a type are collected
+//!   keys   model              `#[event(..)]` as it was written; a type without mistakes
 //! method                    event attributes on async functions
 //!   expand                    code for a method without mistakes
 //!   validate                  rules, one file a subject; all mistakes of a method are collected
@@ -13,7 +17,7 @@
 //! syntax                    shared with macros on other items
 //!   args                      `key = value`, `key(..)`, and slips in their form
 //!   expression   path         expressions and paths in a value
-//!   crate_path  identifier  kind  mistakes  suggest
+//!   crate_path  identifier  kind  mistakes  suggest  topic
 //! ```
 //!
 //! One annotated method goes through them in this order:
@@ -34,6 +38,7 @@
 //!
 //! Generated code calls `marty_events::__private`, which explains one expansion line by line.
 
+mod event_type;
 mod method;
 mod syntax;
 #[cfg(test)]
@@ -41,6 +46,7 @@ mod tests;
 
 use proc_macro::TokenStream;
 
+use event_type::derive;
 use method::attribute;
 use syntax::kind::Kind;
 
@@ -66,4 +72,16 @@ pub fn notification_event(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn custom_event(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Kind::Custom, args.into(), item.into()).into()
+}
+
+/// Makes a type of the service's own a domain event; see `marty_events::DomainEvent`.
+#[proc_macro_derive(DomainEvent, attributes(event))]
+pub fn derive_domain_event(item: TokenStream) -> TokenStream {
+    derive(Kind::Domain, item.into()).into()
+}
+
+/// Makes a type of the service's own a custom event; see `marty_events::CustomEvent`.
+#[proc_macro_derive(CustomEvent, attributes(event))]
+pub fn derive_custom_event(item: TokenStream) -> TokenStream {
+    derive(Kind::Custom, item.into()).into()
 }

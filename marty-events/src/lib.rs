@@ -18,7 +18,6 @@ mod error;
 mod event;
 #[cfg(feature = "kafka")]
 mod kafka;
-#[cfg(feature = "_envelope")]
 mod macros;
 #[cfg(feature = "_publisher")]
 mod observe;
@@ -37,13 +36,15 @@ pub mod tower;
 
 #[cfg(feature = "_publisher")]
 pub use config::{EventConfig, EventConfigBuilder};
-pub use error::{ConfigError, ConfigFault, EventError};
+pub use error::{ConfigError, ConfigFault, DecodeError, EventError};
 #[cfg(feature = "catalogue")]
 pub use event::catalogue;
 pub use event::{
     AuditEvent, AuditEventType, AuditOutcome, CustomEvent, DomainEvent, Event, EventContext, EventMetadata,
-    EventOrdering, EventPriority, NotificationEvent, NotificationEventType, RiskLevel,
+    EventOrdering, EventPriority, NotificationEvent, NotificationEventType, RiskLevel, TypedEvent, TypedEventKind,
+    decode, decode_envelope,
 };
+pub use macros::{CustomEvent, DomainEvent};
 #[cfg(feature = "_envelope")]
 pub use macros::{audit_event, custom_event, domain_event, notification_event};
 #[cfg(feature = "_database")]

@@ -1,8 +1,9 @@
-//! The attributes. `attributes` documents the keys and rules that they share.
+//! The attributes and derives. `attributes` documents the keys and rules that the attributes share.
 
 /// Doctests take the pages only with the features that their examples need.
 macro_rules! attribute {
     ($name:ident, $file:literal) => {
+        #[cfg(feature = "_envelope")]
         #[cfg_attr(any(not(doctest), all(feature = "testing", feature = "sqlite")), doc = include_str!($file))]
         pub use marty_events_macros::$name;
     };
@@ -12,3 +13,8 @@ attribute!(audit_event, "attributes/audit_event.md");
 attribute!(custom_event, "attributes/custom_event.md");
 attribute!(domain_event, "attributes/domain_event.md");
 attribute!(notification_event, "attributes/notification_event.md");
+
+#[cfg_attr(any(not(doctest), feature = "testing"), doc = include_str!("attributes/derive_custom_event.md"))]
+pub use marty_events_macros::CustomEvent;
+#[cfg_attr(any(not(doctest), feature = "testing"), doc = include_str!("attributes/derive_domain_event.md"))]
+pub use marty_events_macros::DomainEvent;

@@ -53,6 +53,35 @@ provide_chromium() {
     say "chromium is missing ($WHY); the test of the console in a browser will be skipped"
 }
 
+# Prometheus' own checker of alert rules. Its Debian package brings a whole server, so the one program is taken out of it.
+provide_promtool() {
+  local folder=${XDG_CACHE_HOME:-$HOME/.cache}/marty-events/promtool
+  export PATH=$PATH:$folder
+  have promtool || fetch_promtool "$folder" ||
+    say "promtool is missing ($WHY); the tests of the alert rules on a fleet will be skipped"
+}
+
+# Leaves the reason of a failure in WHY.
+fetch_promtool() {
+  local folder=$1 scratch as_root=(env) done=false
+  WHY='there is no apt-get on this machine to download it with'
+  { have apt-get && have dpkg-deb; } || return 1
+  ((EUID == 0)) || as_root=(sudo -n env)
+  say 'downloading promtool (from the Debian package prometheus)'
+  scratch=$(mktemp -d)
+  if (
+    cd -- "$scratch"
+    { apt-get -q download prometheus || { apt_get update && apt-get -q download prometheus; }; } &&
+      dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool
+  ) >"$scratch/log" 2>&1; then
+    mkdir -p "$folder" && mv -f -- "$scratch/usr/bin/promtool" "$folder/promtool" && done=true
+  else
+    WHY="apt-get could not download prometheus: $(grep -m1 '^E:' "$scratch/log" || tail -n 1 "$scratch/log")"
+  fi
+  rm -rf -- "$scratch"
+  $done
+}
+
 # What `--all-features` links with. Only a hint where it can't be installed: the build itself then says what is missing.
 provide_build_packages() {
   local missing=()

@@ -42,8 +42,9 @@ impl Observed {
     /// The number of the process's relays that this dependency does not answer.
     fn open(&self, neighbour: &str) -> Option<f64> {
         let (_, page) = http::get(&format!("{}/metrics", self.address));
-        let name = format!("marty_events_circuit_open{{dependency=\"{neighbour}\"}} ");
-        page.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok())
+        let label = format!("dependency=\"{neighbour}\"}} ");
+        let mut lines = page.lines().filter(|line| line.starts_with("marty_events_circuit_open{"));
+        lines.find_map(|line| line.split_once(&label)?.1.parse().ok())
     }
 
     /// Lines of the log with all of these words.

@@ -19,3 +19,4 @@ mod shapes;
 mod size;
 mod success;
 mod support;
+mod typed;

@@ -83,7 +83,7 @@ fn a_publisher_works_ends_and_counts_each_event_once_without_tokio() {
     let kept = runtime.block_on(OutboxRepository::new(&pool).pending(9)).unwrap();
     assert_eq!(kept.iter().map(|event| event.key.as_deref()).collect::<Vec<_>>(), [Some("2"), Some("3")]);
     let counted = |outcome| {
-        let name = format!("marty_events_published_total audit direct {outcome}");
+        let name = format!("marty_events_published_total plain audit direct {outcome}");
         counters.counts().get(&name).copied().unwrap_or_default()
     };
     runtime.block_on(wait::until("two lost events", || async { (2 <= counted("failed")).then_some(()) }));

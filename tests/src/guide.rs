@@ -20,6 +20,7 @@ pages! {
     relay: "docs/guide/relay.md",
     testing: "docs/guide/testing.md",
     topics: "docs/guide/topics.md",
+    typed_events: "docs/guide/typed-events.md",
     troubleshooting: "docs/guide/troubleshooting.md",
     by_hand: "docs/migration/by-hand.md",
     python: "docs/migration/python.md",

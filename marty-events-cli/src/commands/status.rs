@@ -8,7 +8,7 @@ use crate::{
     exit::Exit,
     failure::Result,
     lanes::{ranges, unowned},
-    output::{Output, table},
+    output::{Output, or_dash, table},
     shared::Shared,
 };
 
@@ -46,9 +46,18 @@ impl fmt::Display for Status {
                 (true, true) => "standing by",
                 (true, false) => "working",
             };
-            [relay.relay.to_string(), relay.started_at.to_string(), state.to_owned(), ranges(&relay.lanes)]
+            [
+                relay.relay.to_string(),
+                or_dash(relay.service.as_deref()),
+                or_dash(relay.host.as_deref()),
+                relay.process_id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
+                or_dash(relay.version.as_deref()),
+                relay.started_at.to_string(),
+                state.to_owned(),
+                ranges(&relay.lanes),
+            ]
         });
-        write!(f, "\n{}", table(["RELAY", "STARTED", "STATE", "LANES"], rows))
+        write!(f, "\n{}", table(["RELAY", "SERVICE", "HOST", "PID", "VERSION", "STARTED", "STATE", "LANES"], rows))
     }
 }
 

@@ -132,6 +132,8 @@ pub(crate) struct Event {
     /// `success = expr`: decides if a call that returned a value has succeeded.
     pub(crate) success: Option<Field>,
     pub(crate) span: Span,
+    /// An event of a type of its own, in place of constructor, id and data.
+    pub(crate) typed: Option<Field>,
     /// The constructor's arguments, in order.
     pub(crate) new: Vec<Value>,
     pub(crate) id: Option<Id>,

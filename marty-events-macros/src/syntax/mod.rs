@@ -10,3 +10,4 @@ pub(crate) mod kind;
 pub(crate) mod mistakes;
 pub(crate) mod path;
 pub(crate) mod suggest;
+pub(crate) mod topic;

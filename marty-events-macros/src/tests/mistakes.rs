@@ -6,6 +6,7 @@ use syn::{Item, LitStr};
 
 use crate::{method::attribute, syntax::kind::Kind};
 
+mod derives;
 mod paths;
 
 /// Messages of the errors in an expansion.
@@ -287,4 +288,39 @@ fn an_attribute_above_that_takes_the_async_away_is_named() {
         ),
         "write `async fn`",
     );
+}
+
+/// The mistakes of `#[domain_event(#args)]` on a method with an id and a name.
+fn in_first_place(args: TokenStream) -> Vec<String> {
+    errors(
+        Kind::Domain,
+        args,
+        quote!(
+            async fn create(id: u64, name: String) -> Result<u64, AppError> {
+                Ok(id)
+            }
+        ),
+    )
+}
+
+#[test]
+fn an_event_in_first_place_replaces_keys() {
+    none(&in_first_place(quote!(Created { id, name })));
+    none(&in_first_place(quote!(crate::Created { id, name }, ordering = "none", on = "both")));
+    none(&in_first_place(quote!(event)));
+    none(&in_first_place(quote!(Created::new(*result))));
+    one(&in_first_place(quote!(Created { id, name }, data(id))), "`data` is the event in first place");
+    one(&in_first_place(quote!(Created { id, name }, data = id)), "`data` is the event in first place");
+    for key in [
+        quote!(event_type = "made"),
+        quote!(aggregate_type = "a"),
+        quote!(aggregate_id_field = "id"),
+        quote!(event_version = 2),
+    ] {
+        one(&in_first_place(quote!(Created { id, name }, #key)), "comes from the type of the event in first place");
+    }
+    one(&in_first_place(quote!(ordering = "none", Created { id, name })), "the event stands first");
+    one(&in_first_place(quote!(Created { id: *result, name }, on = "both")), "has no `result` yet");
+    one(&in_first_place(quote!(Created { id, name: error.to_string() }, on = "failure")), "has no `error` yet");
+    one(&in_first_place(quote!(Created { id, name: load().await })), "`.await` cannot stand");
 }

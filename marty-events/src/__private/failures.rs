@@ -153,10 +153,13 @@ impl Watched {
             }
             Event::Domain(mut event) => {
                 event.payload.event_type.to_mut().push_str("_failed");
+                // A typed event has its data already.
+                let data = data.unwrap_or_else(|| std::mem::take(&mut event.payload.event_data));
                 event.payload.event_data = described(data, outcome, message);
                 Event::Domain(event)
             }
             Event::Custom(mut event) => {
+                let data = data.unwrap_or_else(|| std::mem::take(&mut event.payload));
                 event.payload = described(data, outcome, message);
                 Event::Custom(event)
             }
@@ -166,8 +169,7 @@ impl Watched {
 }
 
 /// Adds `outcome` and `error_message` to data that is an object, unless it has fields of these names.
-fn described(data: Option<Json>, outcome: AuditOutcome, message: Option<String>) -> Json {
-    let data = data.unwrap_or_default();
+fn described(data: Json, outcome: AuditOutcome, message: Option<String>) -> Json {
     let Ok(mut fields) = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(data.text()) else { return data };
     let raw = |value: serde_json::Value| serde_json::value::to_raw_value(&value);
     let Ok(outcome) = serde_json::value::to_raw_value(&outcome) else { return data };

@@ -30,7 +30,8 @@
 //! out
 //! ```
 //!
-//! A file uses only those below it: `handle`, `failures`; `batch`; `hand_over`, `capture`, `create`; `outcome`.
+//! A file uses only those below it: `handle`, `failures`; `batch`; `hand_over`, `capture`, `create`; `outcome`. `typed` stands apart:
+//! the derives of events use it, and the attributes where an event stands first in them.
 
 #![allow(clippy::must_use_candidate, missing_docs, reason = "called by generated code only")]
 
@@ -47,6 +48,7 @@ mod hand_over;
 pub mod handle;
 #[cfg(feature = "_envelope")]
 pub mod outcome;
+pub mod typed;
 
 pub use crate::__marty_events_describe as describe;
 #[cfg(feature = "_envelope")]
@@ -66,7 +68,7 @@ pub use inventory;
 pub use crate::event::catalogue::{Description, Published};
 pub use crate::event::data::{Data, EventData};
 pub use crate::event::{
-    AuditEvent, AuditEventType, CustomEvent, DomainEvent, EventOrdering, EventPriority, Json, NotificationEvent,
+    AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventOrdering, EventPriority, Json, NotificationEvent,
     NotificationEventType, RiskLevel,
 };
 

@@ -58,6 +58,11 @@ impl EventConfigBuilder {
         self.set("EVENT_OUTBOX_TABLE", table)
     }
 
+    /// `EVENT_OUTBOX_NAME`
+    pub fn outbox_name(self, name: impl Into<String>) -> Self {
+        self.set("EVENT_OUTBOX_NAME", name)
+    }
+
     /// `DATABASE_URL`
     pub fn database_url(self, url: impl Into<String>) -> Self {
         self.set("DATABASE_URL", url)

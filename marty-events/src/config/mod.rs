@@ -9,6 +9,7 @@
 //! | `EVENT_DOMAIN_TOPIC` | `{service}.{aggregate}.{event_type}` | pattern of the domain topics |
 //! | `EVENT_SCHEMA_BASE_URL` | none | the `schema_url` of domain events begins with it, and so does the header `ce_dataschema` |
 //! | `EVENT_OUTBOX_TABLE` | `event_outbox` | the outbox table, also `schema.table` |
+//! | `EVENT_OUTBOX_NAME` | database and table, such as `users.event_outbox` | the outbox's name in metrics and in the log |
 //! | `DATABASE_URL` | none | the outbox database that keeps direct events which Kafka did not take |
 //! | `USE_OUTBOX_PATTERN` | `true` | `false` sends before the commit, and is refused without `EVENT_ALLOW_DUAL_WRITE=true` |
 //! | `EVENT_ALLOW_DUAL_WRITE` | `false` | accepts events of transactions that roll back later |
@@ -22,7 +23,8 @@
 //!
 //! A build without the feature `kafka` reads and checks the variables `KAFKA_*` too, because services and relays share an environment. Three
 //! checks need the Kafka client: the names and values of `KAFKA_PRODUCER_<PROPERTY>`, whether the build has TLS, and whether it has GSSAPI.
-//! There `KAFKA_BROKERS=embedded` and `USE_OUTBOX_PATTERN=false` are refused. A build without a database does not read `EVENT_OUTBOX_TABLE`.
+//! There `KAFKA_BROKERS=embedded` and `USE_OUTBOX_PATTERN=false` are refused. A build without a database reads neither
+//! `EVENT_OUTBOX_TABLE` nor `EVENT_OUTBOX_NAME`.
 
 mod builder;
 mod mask;
@@ -78,6 +80,8 @@ pub struct EventConfig {
     schema_base_url: Option<String>,
     #[cfg(feature = "_database")]
     outbox_table: OutboxTable,
+    #[cfg(feature = "_database")]
+    outbox_name: Option<String>,
     database_url: Option<Secret>,
     use_outbox: bool,
     security: Security,
@@ -139,6 +143,8 @@ impl EventConfig {
             schema_base_url: None,
             #[cfg(feature = "_database")]
             outbox_table: OutboxTable::default(),
+            #[cfg(feature = "_database")]
+            outbox_name: None,
             database_url: None,
             use_outbox: true,
             security: Security::default(),
@@ -166,6 +172,13 @@ impl EventConfig {
     #[must_use]
     pub fn outbox_table(&self) -> &OutboxTable {
         &self.outbox_table
+    }
+
+    /// The outbox's name in metrics and in the log, if one is given. Otherwise it is the name of the database and the table.
+    #[cfg(feature = "_database")]
+    #[must_use]
+    pub fn outbox_name(&self) -> Option<&str> {
+        self.outbox_name.as_deref()
     }
 
     /// The most bytes that the producer takes, as a record batch with one event (`KAFKA_PRODUCER_MESSAGE_MAX_BYTES`).
@@ -209,6 +222,7 @@ impl EventConfig {
     pub(crate) fn source(&self) -> Source {
         Source {
             service: Service::new(&self.service_name, &self.service_version),
+            takes_any_service: false,
             topic_prefix: self.topic_prefix.clone(),
             domain_topic: self.domain_topic.clone(),
             schema_base_url: self.schema_base_url.clone(),

@@ -34,6 +34,8 @@ pub(super) fn read(values: &Values) -> Result<EventConfig, ConfigError> {
         schema_base_url: schema_base_url(reader),
         #[cfg(feature = "_database")]
         outbox_table: outbox_table(reader),
+        #[cfg(feature = "_database")]
+        outbox_name: outbox_name(reader),
         database_url: database_url(reader),
         use_outbox: use_outbox(reader),
         shutdown_timeout: shutdown_timeout(reader),
@@ -145,6 +147,16 @@ fn outbox_table(reader: &mut Reader<'_>) -> OutboxTable {
         reader.fault(name, &problem.to_string(), "write table or schema.table");
         OutboxTable::default()
     })
+}
+
+#[cfg(feature = "_database")]
+fn outbox_name(reader: &mut Reader<'_>) -> Option<String> {
+    let name = "EVENT_OUTBOX_NAME";
+    let text = reader.optional(name)?;
+    if text.contains(char::is_control) {
+        reader.fault(name, "it has a control character", "write a name, for example users");
+    }
+    Some(text.to_owned())
 }
 
 fn database_url(reader: &mut Reader<'_>) -> Option<Secret> {

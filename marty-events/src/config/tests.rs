@@ -30,6 +30,7 @@ fn defaults() {
     assert_eq!(config.topic_prefix(), "marty");
     assert_eq!(config.outbox_table().to_string(), "event_outbox");
     assert_eq!(config.source().service.version, "0.0.0");
+    assert_eq!(config.outbox_name(), None);
     assert_eq!(config.source().domain_topic, TopicPattern::default());
     assert_eq!(config.shutdown_timeout(), Duration::from_secs(10));
     assert_eq!(config.database_url(), None);
@@ -46,6 +47,7 @@ fn what_is_given_is_taken() {
         ("EVENT_DOMAIN_TOPIC", "{service}.{aggregate}"),
         ("EVENT_SCHEMA_BASE_URL", "https://schemas.example.com:8443/events/"),
         ("EVENT_OUTBOX_TABLE", "ledger.outbox"),
+        ("EVENT_OUTBOX_NAME", " the ledger's "),
         ("EVENT_SHUTDOWN_TIMEOUT", "2.5"),
         ("ENABLE_EVENT_TRACING", "OFF"),
         ("ENABLE_EVENT_METRICS", "no"),
@@ -58,6 +60,7 @@ fn what_is_given_is_taken() {
     assert_eq!(config.topic_prefix(), "");
     assert_eq!(config.source().schema_base_url.as_deref(), Some("https://schemas.example.com:8443/events"));
     assert_eq!(config.outbox_table().to_string(), "ledger.outbox");
+    assert_eq!(config.outbox_name(), Some("the ledger's"));
     assert_eq!(config.shutdown_timeout(), Duration::from_millis(2500));
     assert!(!config.uses_outbox() && !config.source().tracing && !config.counts());
     assert_eq!(config.producer_properties().collect::<Vec<_>>(), [("linger.ms", "7")]);
@@ -103,6 +106,7 @@ fn each_bad_value_is_a_fault_of_its_variable() {
         ("EVENT_OUTBOX_TABLE", "a.b.c"),
         ("EVENT_OUTBOX_TABLE", "outbox; DROP TABLE users"),
         ("EVENT_OUTBOX_TABLE", "1st"),
+        ("EVENT_OUTBOX_NAME", "us\ners"),
         ("EVENT_SHUTDOWN_TIMEOUT", "soon"),
         ("EVENT_SHUTDOWN_TIMEOUT", "-1"),
         ("ENABLE_EVENT_TRACING", "maybe"),

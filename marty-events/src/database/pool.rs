@@ -8,6 +8,8 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 #[cfg(feature = "postgres")]
 use sqlx::postgres::{PgConnectOptions, PgPool};
 
+#[cfg(feature = "kafka")]
+use super::OutboxTable;
 use crate::{EventError, error::OneLine};
 
 /// The number of connections that a relay has of its own: one for each kind of work that goes on at a time, so that none waits for another's.
@@ -76,6 +78,32 @@ impl OutboxPool {
 
 #[cfg(feature = "kafka")]
 impl OutboxPool {
+    /// The name of an outbox in this database, by which it differs from those of other services: database and table. Nothing asks
+    /// the database: the name must be the same while it is away.
+    pub(crate) fn outbox_name(&self, table: &OutboxTable) -> String {
+        let database = match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => {
+                let options = pool.connect_options();
+                // As the server does where a client names no database.
+                Some(options.get_database().unwrap_or_else(|| options.get_username()).to_owned())
+            }
+            // A schema of MySQL is a database.
+            #[cfg(feature = "mysql")]
+            Self::MySql(_) if table.schema().is_some() => None,
+            #[cfg(feature = "mysql")]
+            Self::MySql(pool) => pool.connect_options().get_database().map(str::to_owned),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(pool) => {
+                let options = pool.connect_options();
+                let name = options.get_filename().file_stem().map(|name| name.to_string_lossy().into_owned());
+                // An in-memory database has a number in the place of a file.
+                name.filter(|name| !name.starts_with("file:"))
+            }
+        };
+        database.map_or_else(|| table.to_string(), |database| format!("{database}.{table}"))
+    }
+
     /// A pool of a relay's own, to the same database with the same options: eight connections, made when they are needed and closed after a
     /// minute without use, besides the one that listens. The service's connections may all be busy, and some of them with what the relay
     /// would wait for. SQLite has one writer at a time anyway, and an in-memory database only the connections that it has: there it is the given
@@ -168,5 +196,27 @@ from_pool!("sqlite", SqlitePool, Sqlite);
 impl From<&OutboxPool> for OutboxPool {
     fn from(pool: &OutboxPool) -> Self {
         pool.clone()
+    }
+}
+
+#[cfg(test)]
+#[cfg(all(feature = "kafka", feature = "postgres", feature = "mysql", feature = "sqlite"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_outboxes_of_two_services_have_two_names() {
+        for (url, table, name) in [
+            ("postgres://me@db/users", "event_outbox", "users.event_outbox"),
+            ("postgres://me@db/users", "ledger.events", "users.ledger.events"),
+            ("mysql://me@db/users", "event_outbox", "users.event_outbox"),
+            ("mysql://me@db/users", "ledger.events", "ledger.events"),
+            ("mysql://me@db", "event_outbox", "event_outbox"),
+            ("sqlite:///var/lib/users.db", "event_outbox", "users.event_outbox"),
+            ("sqlite::memory:", "event_outbox", "event_outbox"),
+        ] {
+            let pool = OutboxPool::connect_lazy(url).expect("a pool");
+            assert_eq!(pool.outbox_name(&table.parse().expect("a table")), name, "{url}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Errors of making, keeping and sending events.
 
 mod config;
+mod decode;
 mod others;
 
 use std::{
@@ -10,7 +11,10 @@ use std::{
 
 use uuid::Uuid;
 
-pub use self::config::{ConfigError, ConfigFault};
+pub use self::{
+    config::{ConfigError, ConfigFault},
+    decode::DecodeError,
+};
 
 /// The reason why an event could not be published, kept or delivered.
 ///
@@ -37,6 +41,19 @@ pub enum EventError {
         event_type: String,
         /// The fault, and the accepted form.
         problem: String,
+    },
+    /// The event's type belongs to another service (`service` of its derive).
+    #[error(
+        "event `{}` belongs to the service `{service}`, and `{}` cannot publish it; publish an event of its own, or set SERVICE_NAME",
+        OneLine(.event_type), OneLine(.publisher)
+    )]
+    OtherService {
+        /// The event's type.
+        event_type: String,
+        /// The service that the event's type names.
+        service: &'static str,
+        /// The service that published.
+        publisher: String,
     },
     /// The topic's name is not one that Kafka accepts.
     #[error("`{}` cannot be a Kafka topic: {}", OneLine(.topic), OneLine(.problem))]

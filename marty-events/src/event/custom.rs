@@ -19,6 +19,8 @@ pub struct CustomEvent {
     pub(crate) key: Option<String>,
     pub(crate) payload: Json,
     pub(crate) priority: EventPriority,
+    /// The service that alone may publish the event.
+    pub(crate) service: Option<&'static str>,
 }
 
 impl CustomEvent {
@@ -30,7 +32,7 @@ impl CustomEvent {
 
     /// The event without anything that the builder's methods set.
     pub(crate) fn of(topic: Cow<'static, str>, event_type: Cow<'static, str>) -> Self {
-        Self { topic, event_type, key: None, payload: Json::default(), priority: EventPriority::Normal }
+        Self { topic, event_type, key: None, payload: Json::default(), priority: EventPriority::Normal, service: None }
     }
 
     /// The event's type, as it stands in the envelope.

@@ -56,12 +56,10 @@ impl Json {
     }
 
     /// The JSON, where there is no fault in it.
-    #[cfg(feature = "_envelope")]
     pub(crate) fn written(self) -> Option<Self> {
         self.fault().is_none().then_some(self)
     }
 
-    #[cfg(feature = "_envelope")]
     fn fault(&self) -> Option<&Fault> {
         match &self.0 {
             Content::Unwritable(fault) => Some(fault),

@@ -16,6 +16,8 @@ pub struct DomainEvent {
     pub(crate) payload: DomainPayload,
     pub(crate) ordering: EventOrdering,
     pub(crate) priority: EventPriority,
+    /// The service that alone may publish the event.
+    pub(crate) service: Option<&'static str>,
 }
 
 #[derive(Debug, Clone)]
@@ -56,6 +58,7 @@ impl DomainEvent {
             },
             ordering: EventOrdering::Key,
             priority: EventPriority::Normal,
+            service: None,
         }
     }
 

@@ -140,6 +140,18 @@ impl Source {
         self.message_at(event.shortened(), Uuid::now_v7(), Timestamp::now(), context)
     }
 
+    /// A typed event of another service would stand on a topic, and in a catalogue, where nobody looks for it.
+    fn check_service(&self, event: &Event) -> Result<(), EventError> {
+        match event.service() {
+            Some(service) if service != self.service.name && !self.takes_any_service => Err(EventError::OtherService {
+                event_type: event.event_type().to_owned(),
+                service,
+                publisher: self.service.name.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn message_at(
         &self,
         event: Event,
@@ -150,6 +162,7 @@ impl Source {
         if let Some(error) = event.unwritable() {
             return Err(error);
         }
+        self.check_service(&event)?;
         let prefix = &self.topic_prefix;
         let trace = if self.tracing { context.trace_now() } else { None };
         let draft = Draft { source: self, id, time, kind: event.kind(), trace, context };

@@ -12,6 +12,7 @@ use crate::{AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventCo
 fn source() -> Source {
     Source {
         service: Service::new("users", "1.2.3"),
+        takes_any_service: false,
         topic_prefix: "marty".to_owned(),
         domain_topic: TopicPattern::default(),
         schema_base_url: None,
@@ -23,6 +24,7 @@ fn source() -> Source {
 fn no_other_event_stands_among_those_that_are_taken_for_evidence() {
     let by_aggregate = Source {
         service: Service::new("Audit", "1.2.3"),
+        takes_any_service: false,
         domain_topic: "{service}.{aggregate}".parse().expect("a pattern"),
         ..source()
     };

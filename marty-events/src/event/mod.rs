@@ -41,6 +41,7 @@ pub(crate) mod texts;
 #[cfg(feature = "_envelope")]
 pub(crate) mod topic;
 pub(crate) mod trace;
+pub(crate) mod typed;
 
 pub use audit::{AuditEvent, AuditOutcome, RiskLevel};
 pub use context::EventContext;
@@ -52,6 +53,7 @@ pub use kinds::{AuditEventType, NotificationEventType};
 pub(crate) use metadata::Circumstances;
 pub use metadata::{EventMetadata, EventPriority};
 pub use notification::NotificationEvent;
+pub use typed::{TypedEvent, TypedEventKind, decode, decode_envelope};
 
 /// An event of any kind, for [`publish`](crate::EventPublisher::publish).
 #[derive(Debug, Clone)]
@@ -92,6 +94,16 @@ impl EventKind {
 }
 
 impl Event {
+    /// The service that alone may publish the event, if its type names one.
+    #[cfg(feature = "_envelope")]
+    pub(crate) fn service(&self) -> Option<&'static str> {
+        match self {
+            Self::Domain(event) => event.service,
+            Self::Custom(event) => event.service,
+            Self::Audit(_) | Self::Notification(_) => None,
+        }
+    }
+
     #[cfg(feature = "_envelope")]
     pub(crate) fn kind(&self) -> EventKind {
         match self {

@@ -8,6 +8,8 @@ use super::{json, topic::TopicPattern};
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
     pub(crate) service: Arc<Service>,
+    /// If true, an event of any service is taken: a test's recorder that was given no name of its own.
+    pub(crate) takes_any_service: bool,
     pub(crate) topic_prefix: String,
     pub(crate) domain_topic: TopicPattern,
     /// The place of the schemas of domain events (`EVENT_SCHEMA_BASE_URL`).

@@ -12,11 +12,11 @@ mod spans;
 #[cfg(all(feature = "kafka", feature = "_database"))]
 mod tests;
 
-#[cfg(feature = "kafka")]
-pub(crate) use publishing::show_direct_circuit;
 pub(crate) use publishing::{Outcome, PublisherMetrics};
 #[cfg(all(feature = "kafka", feature = "_database"))]
-pub(crate) use relaying::{Again, Dependency, RelayMetrics, show_backlog, show_circuit, show_lanes, show_oldest};
+pub(crate) use relaying::{
+    Again, Dependency, RelayMetrics, ShownRelay, show_backlog, show_circuit, show_lanes, show_oldest,
+};
 #[cfg(all(feature = "kafka", feature = "_database"))]
 pub(crate) use spans::SendSpans;
 #[cfg(feature = "kafka")]

@@ -15,6 +15,7 @@ pub(super) const LAG: &str = "marty_events_relay_lag_seconds";
 pub(super) const REFUSED: &str = "marty_events_refused_total";
 pub(super) const RETRIED: &str = "marty_events_retried_total";
 pub(super) const BURIED: &str = "marty_events_dead_letters_total";
+pub(super) const RELAY_INFO: &str = "marty_events_relay_info";
 pub(super) const LANES: &str = "marty_events_relay_lanes";
 pub(super) const RELAY_OLDEST: &str = "marty_events_relay_oldest_age_seconds";
 pub(super) const CIRCUIT: &str = "marty_events_circuit_open";
@@ -39,7 +40,7 @@ const fn metric(name: &'static str, kind: Kind, unit: Unit, help: &'static str) 
     Metric { name, kind, unit, help }
 }
 
-const METRICS: [Metric; 17] = [
+const METRICS: [Metric; 18] = [
     metric(PUBLISHED, Kind::Counter, Unit::Count, "Events that a publisher was given, by what became of them."),
     metric(
         PUBLISH_DURATION,
@@ -56,6 +57,7 @@ const METRICS: [Metric; 17] = [
     metric(REFUSED, Kind::Counter, Unit::Count, "Refusals of events by the broker."),
     metric(RETRIED, Kind::Counter, Unit::Count, "Events that the relay sends again, by why."),
     metric(BURIED, Kind::Counter, Unit::Count, "Events moved to the dead letters."),
+    metric(RELAY_INFO, Kind::Gauge, Unit::Count, "Relays of this process, by their names."),
     metric(LANES, Kind::Gauge, Unit::Count, "Lanes that this process's relays hold, of 16 in all."),
     metric(
         RELAY_OLDEST,

@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use super::names;
 use crate::event::EventKind;
@@ -20,13 +20,16 @@ pub(crate) enum Outcome {
 ///
 /// Metrics are looked up by name with every event. That costs next to nothing beside a round trip to the broker or the database, and finds
 /// a recorder that was installed after the publisher was made.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct PublisherMetrics {
     enabled: bool,
+    /// The publishing service: several may be scraped under one job.
+    service: Arc<str>,
 }
 
 impl PublisherMetrics {
-    pub(crate) fn new(enabled: bool) -> Self {
+    pub(crate) fn new(enabled: bool, service: &str) -> Self {
+        let metrics = Self { enabled, service: service.into() };
         if enabled {
             names::describe();
             // A counter that begins with its first event hides that event from a query for an increase.
@@ -34,32 +37,32 @@ impl PublisherMetrics {
                 let direct = [Outcome::Accepted, Outcome::Kept, Outcome::Failed].map(|outcome| ("direct", outcome));
                 let outbox = [Outcome::Accepted, Outcome::Failed].map(|outcome| ("outbox", outcome));
                 for (route, outcome) in direct.into_iter().chain(outbox) {
-                    count(kind, route, outcome, 0);
+                    metrics.count(kind, route, outcome, 0);
                 }
             }
-            metrics::gauge!(names::DIRECT_CIRCUIT).increment(0.0);
+            metrics.show_direct_circuit(0.0);
         }
-        Self { enabled }
+        metrics
     }
 
     /// A direct event that was on its way since `begun`.
-    pub(crate) fn sent(self, kind: EventKind, outcome: Outcome, begun: Instant) {
+    pub(crate) fn sent(&self, kind: EventKind, outcome: Outcome, begun: Instant) {
         if self.enabled {
-            count(kind, "direct", outcome, 1);
-            observe("direct", outcome, begun);
+            self.count(kind, "direct", outcome, 1);
+            self.observe("direct", outcome, begun);
         }
     }
 
     /// A direct event that did not even get on its way.
-    pub(crate) fn lost(self, kind: EventKind) {
+    pub(crate) fn lost(&self, kind: EventKind) {
         if self.enabled {
-            count(kind, "direct", Outcome::Failed, 1);
+            self.count(kind, "direct", Outcome::Failed, 1);
         }
     }
 
     /// Events of one insert.
     #[cfg(feature = "_database")]
-    pub(crate) fn inserted(self, messages: &[Message], is_done: bool, begun: Instant) {
+    pub(crate) fn inserted(&self, messages: &[Message], is_done: bool, begun: Instant) {
         if !self.enabled || messages.is_empty() {
             return;
         }
@@ -67,10 +70,38 @@ impl PublisherMetrics {
         for kind in EventKind::ALL {
             let events = messages.iter().filter(|message| message.kind == kind).count();
             if 0 < events {
-                count(kind, "outbox", outcome, events);
+                self.count(kind, "outbox", outcome, events);
             }
         }
-        observe("outbox", outcome, begun);
+        self.observe("outbox", outcome, begun);
+    }
+
+    /// As many publishers `more` of this process as before send no direct events, because the broker is away.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn show_away(&self, more: f64) {
+        if self.enabled {
+            self.show_direct_circuit(more);
+        }
+    }
+
+    fn show_direct_circuit(&self, more: f64) {
+        metrics::gauge!(names::DIRECT_CIRCUIT, "service" => Arc::clone(&self.service)).increment(more);
+    }
+
+    fn count(&self, kind: EventKind, route: &'static str, outcome: Outcome, events: usize) {
+        let (service, kind, outcome) = (Arc::clone(&self.service), kind.as_str(), outcome.as_str());
+        metrics::counter!(
+            names::PUBLISHED, "service" => service, "kind" => kind, "route" => route, "outcome" => outcome
+        )
+        .increment(events as u64);
+    }
+
+    fn observe(&self, route: &'static str, outcome: Outcome, begun: Instant) {
+        let (service, outcome) = (Arc::clone(&self.service), outcome.as_str());
+        metrics::histogram!(
+            names::PUBLISH_DURATION, "service" => service, "route" => route, "outcome" => outcome
+        )
+        .record(begun.elapsed());
     }
 }
 
@@ -82,21 +113,4 @@ impl Outcome {
             Self::Failed => "failed",
         }
     }
-}
-
-/// As many publishers `more` of this process as before send no direct events, because the broker is away.
-#[cfg(feature = "kafka")]
-pub(crate) fn show_direct_circuit(more: f64) {
-    metrics::gauge!(names::DIRECT_CIRCUIT).increment(more);
-}
-
-fn count(kind: EventKind, route: &'static str, outcome: Outcome, events: usize) {
-    let (kind, outcome) = (kind.as_str(), outcome.as_str());
-    metrics::counter!(names::PUBLISHED, "kind" => kind, "route" => route, "outcome" => outcome)
-        .increment(events as u64);
-}
-
-fn observe(route: &'static str, outcome: Outcome, begun: Instant) {
-    metrics::histogram!(names::PUBLISH_DURATION, "route" => route, "outcome" => outcome.as_str())
-        .record(begun.elapsed());
 }

@@ -167,6 +167,7 @@ mod tests {
             topic_prefix: String::new(),
             domain_topic: crate::event::topic::TopicPattern::default(),
             schema_base_url: None,
+            takes_any_service: false,
             tracing: true,
         };
         let trace = format!("00-{:032x}-{:016x}-01", 1, 2);

@@ -142,7 +142,8 @@ pub(crate) trait Inspect: Sync {
     /// Those that are known, in the order in which they began.
     async fn relays(&self) -> Result<Vec<RelayStatus>, EventError> {
         let sql = "
-            SELECT relays.relay, {started_at}, {now} <= relays.expires_at AS is_alive, lanes.lane
+            SELECT relays.relay, relays.service, relays.host, relays.process_id, relays.version, {started_at},
+                {now} <= relays.expires_at AS is_alive, lanes.lane
             FROM {relays} AS relays
             LEFT JOIN {lanes} AS lanes ON lanes.owner = relays.relay AND {now} <= relays.expires_at
             WHERE {ago} <= relays.expires_at

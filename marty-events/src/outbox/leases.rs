@@ -2,7 +2,7 @@
 
 #![cfg(any(feature = "mysql", feature = "sqlite"))]
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
@@ -11,10 +11,12 @@ use super::{
     inspect::Inspect,
     lanes::Lane,
     queue::{Heartbeat, Queue, Settled, Tally},
+    relays::RelayName,
 };
 
 fn beat(relay: Uuid) -> Heartbeat {
-    Heartbeat { relay, lease: Duration::from_mins(1), delivers: true, mark: None, tally: Tally::default() }
+    let name = Arc::new(RelayName::of_this_process("users"));
+    Heartbeat { relay, name, lease: Duration::from_mins(1), delivers: true, mark: None, tally: Tally::default() }
 }
 
 fn settled(recorded: u64, settled: u64) -> Tally {
@@ -35,6 +37,10 @@ async fn keep_their_promises<S: Queue + Inspect>(store: &S) {
     let held = store.heartbeat(&beat(first), None).await.expect("a heartbeat");
     assert_eq!((numbers(&held.lanes), held.marks, held.surplus), ((1..=16).collect(), vec![None], 0));
     assert!(held.lanes.iter().all(|lane| lane.term == 1) && held.next_expiry.is_none());
+    let relays = store.relays().await.expect("the relays");
+    let [relay] = &relays[..] else { panic!("{relays:?}") };
+    assert_eq!((relay.service.as_deref(), relay.process_id), (Some("users"), Some(std::process::id())));
+    assert!(relay.host.is_some() && relay.version.as_deref() == Some(env!("CARGO_PKG_VERSION")), "{relay:?}");
     let marked = Heartbeat { mark: Some("m1 '1".to_owned()), tally: settled(0, 5), ..beat(first) };
     assert_eq!(store.heartbeat(&marked, None).await.expect("a heartbeat").marks, some(&["m1 '1"]));
 

@@ -7,22 +7,25 @@ use crate::EventError;
 use run::Version;
 
 #[cfg(feature = "postgres")]
-const POSTGRES: [Version; 3] = [
+const POSTGRES: [Version; 4] = [
     Version::new("outbox", include_str!("../../migrations/postgres/0001_outbox.sql"), ("_lanes", "lane")),
     Version::new("lanes", include_str!("../../migrations/postgres/0002_lanes.sql"), ("_relays", "relay")),
     Version::new("marks", include_str!("../../migrations/postgres/0003_marks.sql"), ("_lanes", "mark")),
+    Version::new("names", include_str!("../../migrations/postgres/0004_names.sql"), ("_relays", "service")),
 ];
 #[cfg(feature = "sqlite")]
-const SQLITE: [Version; 3] = [
+const SQLITE: [Version; 4] = [
     Version::new("outbox", include_str!("../../migrations/sqlite/0001_outbox.sql"), ("_lanes", "lane")),
     Version::new("lanes", include_str!("../../migrations/sqlite/0002_lanes.sql"), ("_relays", "relay")),
     Version::new("leases", include_str!("../../migrations/sqlite/0003_leases.sql"), ("_lanes", "mark")),
+    Version::new("names", include_str!("../../migrations/sqlite/0004_names.sql"), ("_relays", "service")),
 ];
 
 #[cfg(feature = "mysql")]
-const MYSQL: [Version; 2] = [
+const MYSQL: [Version; 3] = [
     Version::new("outbox", include_str!("../../migrations/mysql/0001_outbox.sql"), ("_order_locks", "bucket")),
     Version::new("leases", include_str!("../../migrations/mysql/0002_leases.sql"), ("_lanes", "mark")),
+    Version::new("names", include_str!("../../migrations/mysql/0003_names.sql"), ("_relays", "service")),
 ];
 
 /// Creates the outbox's tables in the default place, `event_outbox`, or brings them up to date.

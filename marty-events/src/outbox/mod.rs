@@ -16,6 +16,7 @@ mod query;
 mod queue;
 #[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "a relay asks for it, and needs the Kafka client"))]
 mod queued_row;
+mod relays;
 mod repository;
 mod row;
 mod rows;
@@ -45,8 +46,11 @@ pub(crate) use queue::{
 #[cfg(feature = "kafka")]
 pub(crate) use queued_row::QueuedRow;
 pub(crate) use queued_row::RowId;
+#[cfg(feature = "kafka")]
+pub(crate) use relays::RelayName;
+pub use relays::RelayStatus;
 pub use repository::OutboxRepository;
 pub(crate) use repository::on_store;
-pub use row::{DeadLetter, OutboxStats, PendingEvent, RelayStatus};
+pub use row::{DeadLetter, OutboxStats, PendingEvent};
 #[cfg(feature = "kafka")]
 pub(crate) use wake::{Wake, nudged};

@@ -1,6 +1,6 @@
 //! What the relay and the repository ask of a database.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -11,6 +11,7 @@ use super::{
     Fault, OutboxStats,
     lanes::{Lane, Portion},
     queued_row::{QueuedRow, RowId},
+    relays::RelayName,
     wake::Wake,
 };
 use crate::EventError;
@@ -19,6 +20,7 @@ use crate::EventError;
 #[derive(Debug, Clone)]
 pub(crate) struct Heartbeat {
     pub(crate) relay: Uuid,
+    pub(crate) name: Arc<RelayName>,
     /// The time that the others wait for the next heartbeat before they take the relay's lanes over.
     pub(crate) lease: Duration,
     /// Its records reach the broker. A relay that does not deliver takes no lanes, and gives its own to relays that do.

@@ -88,39 +88,11 @@ pub struct OutboxStats {
     pub published: u64,
 }
 
-/// A relay that works, stands by, or has gone silent within the last hour.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct RelayStatus {
-    /// Its id, which is in its log lines.
-    pub relay: Uuid,
-    /// When it began, by the database's clock.
-    pub started_at: Timestamp,
-    /// Whether it has said so within its lease. One that is silent is followed by the others.
-    pub is_alive: bool,
-    /// The lanes that are its own, in order; none for one that stands by or is silent.
-    pub lanes: Vec<i32>,
-}
-
 impl OutboxStats {
     /// The counts of a row; the oldest age in milliseconds.
     pub(crate) fn new(pending: i64, oldest_age: Option<i64>, dead: i64, published: i64) -> Self {
         let oldest_pending_age = oldest_age.map(|age| Duration::from_millis(count(age)));
         Self { pending: count(pending), oldest_pending_age, dead: count(dead), published: count(published) }
-    }
-}
-
-impl RelayStatus {
-    /// Rows of one relay after the other, each with one of its lanes or none: id, start, life, lane.
-    pub(crate) fn gather(rows: impl IntoIterator<Item = (Uuid, Timestamp, bool, Option<i32>)>) -> Vec<Self> {
-        let mut relays: Vec<Self> = Vec::new();
-        for (relay, started_at, is_alive, lane) in rows {
-            match relays.last_mut() {
-                Some(last) if last.relay == relay => last.lanes.extend(lane),
-                _ => relays.push(Self { relay, started_at, is_alive, lanes: lane.into_iter().collect() }),
-            }
-        }
-        relays
     }
 }
 

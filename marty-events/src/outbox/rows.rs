@@ -1,9 +1,6 @@
 //! Rows of the databases as people see them: sqlx gives each a row type of its own, and the code is the same.
 
-use jiff::Timestamp;
-use uuid::Uuid;
-
-use super::{DeadLetter, OutboxStats, PendingEvent};
+use super::{DeadLetter, OutboxStats, PendingEvent, RelayStatus};
 use crate::EventError;
 
 /// A row that answers a question of [`Inspect`](super::inspect::Inspect).
@@ -13,7 +10,7 @@ pub(crate) trait AnswerRow: Send + Sync {
     fn dead_letter(&self) -> Result<DeadLetter, EventError>;
 
     /// A relay and one of its lanes.
-    fn relay(&self) -> Result<(Uuid, Timestamp, bool, Option<i32>), EventError>;
+    fn relay(&self) -> Result<(RelayStatus, Option<i32>), EventError>;
 
     /// The counts by their names; the oldest age in milliseconds.
     fn stats(&self) -> Result<OutboxStats, EventError>;
@@ -36,7 +33,7 @@ macro_rules! rows {
         use $crate::{
             EventError,
             outbox::{
-                DeadLetter, OutboxStats, PendingEvent,
+                DeadLetter, OutboxStats, PendingEvent, RelayStatus,
                 row::{Columns, timestamp},
                 rows::{AnswerRow, read_error},
             },
@@ -72,11 +69,21 @@ macro_rules! rows {
                 read().map_err(read_error)
             }
 
-            fn relay(&self) -> Result<(uuid::Uuid, jiff::Timestamp, bool, Option<i32>), EventError> {
+            fn relay(&self) -> Result<(RelayStatus, Option<i32>), EventError> {
                 let read = || -> Result<_, sqlx::Error> {
-                    let started_at = timestamp(self.try_get("started_at")?)
-                        .map_err(|problem| sqlx::Error::Decode(problem.into()))?;
-                    Ok(($id(self, "relay")?, started_at, self.try_get("is_alive")?, self.try_get("lane")?))
+                    let process_id: Option<i64> = self.try_get("process_id")?;
+                    let relay = RelayStatus {
+                        relay: $id(self, "relay")?,
+                        service: self.try_get("service")?,
+                        host: self.try_get("host")?,
+                        process_id: process_id.and_then(|id| u32::try_from(id).ok()),
+                        version: self.try_get("version")?,
+                        started_at: timestamp(self.try_get("started_at")?)
+                            .map_err(|problem| sqlx::Error::Decode(problem.into()))?,
+                        is_alive: self.try_get("is_alive")?,
+                        lanes: Vec::new(),
+                    };
+                    Ok((relay, self.try_get("lane")?))
                 };
                 read().map_err(read_error)
             }

@@ -31,9 +31,9 @@ pub(super) struct Live {
 impl Live {
     /// Needs no runtime.
     pub(super) fn new(config: &EventConfig) -> Result<Self, EventError> {
-        let metrics = PublisherMetrics::new(config.counts());
+        let metrics = PublisherMetrics::new(config.counts(), config.service_name());
         Ok(Self {
-            direct: Direct::new(config, metrics)?,
+            direct: Direct::new(config, metrics.clone())?,
             source: config.source(),
             #[cfg(feature = "kafka")]
             bootstrap: crate::kafka::bootstrap(config)?,

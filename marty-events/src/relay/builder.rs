@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{OutboxRelay, Settings, health::HealthCell};
 use crate::{
@@ -135,14 +135,10 @@ impl OutboxRelayBuilder {
             Some(config) => config,
             None => EventConfig::from_env()?,
         };
-        let health = HealthCell::new(self.settings.lease_time, config.counts());
-        Ok(OutboxRelay {
-            pool: self.pool,
-            table: config.outbox_table().clone(),
-            config,
-            settings: self.settings,
-            health,
-        })
+        let table = config.outbox_table().clone();
+        let outbox: Arc<str> = config.outbox_name().map_or_else(|| self.pool.outbox_name(&table), str::to_owned).into();
+        let health = HealthCell::new(self.settings.lease_time, config.counts().then(|| Arc::clone(&outbox)));
+        Ok(OutboxRelay { pool: self.pool, table, outbox, config, settings: self.settings, health })
     }
 }
 

@@ -88,7 +88,8 @@ pub(super) struct HealthCell(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     condition: watch::Sender<Condition>,
-    counts: bool,
+    /// The name of the outbox for metrics, where there are any.
+    counted_as: Option<Arc<str>>,
 }
 
 impl RelayHealth {
@@ -144,8 +145,8 @@ impl Condition {
 }
 
 impl HealthCell {
-    /// `patience` is the time that the database may be silent; with `counts`, metrics show the notes.
-    pub(super) fn new(patience: Duration, counts: bool) -> Self {
+    /// `patience` is the time that the database may be silent; metrics show the notes of the outbox that is `counted_as` something.
+    pub(super) fn new(patience: Duration, counted_as: Option<Arc<str>>) -> Self {
         let condition = Condition {
             lanes: None,
             broker_away: None,
@@ -156,7 +157,7 @@ impl HealthCell {
             patience,
             is_over: false,
         };
-        Self(Arc::new(Shared { condition: watch::Sender::new(condition), counts }))
+        Self(Arc::new(Shared { condition: watch::Sender::new(condition), counted_as }))
     }
 
     pub(super) fn health(&self) -> RelayHealth {
@@ -233,8 +234,8 @@ impl HealthCell {
     }
 
     fn shows(&self, dependency: Dependency, more: f64) {
-        if self.0.counts {
-            observe::show_circuit(dependency, more);
+        if let Some(outbox) = &self.0.counted_as {
+            observe::show_circuit(outbox, dependency, more);
         }
     }
 }
@@ -256,10 +257,10 @@ impl Shared {
         self.condition.send_if_modified(|condition| {
             let before = (condition.state(), condition.lanes);
             change(condition);
-            if self.counts {
+            if let Some(outbox) = &self.counted_as {
                 let lanes = |lanes: Option<usize>| u32::try_from(lanes.unwrap_or_default()).unwrap_or(u32::MAX);
                 let more = f64::from(lanes(condition.lanes)) - f64::from(lanes(before.1));
-                observe::show_lanes(more);
+                observe::show_lanes(outbox, more);
             }
             condition.state() != before.0
         });
@@ -297,7 +298,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_relay_tells_how_it_is_from_its_making_to_its_end() {
-        let cell = HealthCell::new(PATIENCE, false);
+        let cell = HealthCell::new(PATIENCE, None);
         let mut health = cell.health();
         assert_eq!((health.state(), health.is_ready()), (RelayState::Starting, false));
         cell.stands(0);
@@ -326,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_beat_that_changes_nothing_wakes_nobody() {
-        let cell = HealthCell::new(PATIENCE, false);
+        let cell = HealthCell::new(PATIENCE, None);
         cell.stands(8);
         let health = cell.health();
         cell.stands(8);
@@ -337,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_database_that_is_silent_for_too_long_makes_a_relay_not_ready() {
-        let cell = HealthCell::new(Duration::ZERO, false);
+        let cell = HealthCell::new(Duration::ZERO, None);
         let health = cell.health();
         assert_eq!(health.silence(), None, "nothing was asked yet");
         cell.stands(16);

@@ -39,6 +39,7 @@ mod window;
 
 use std::{
     convert::Infallible,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -59,7 +60,7 @@ use crate::{
     config::EventConfig,
     kafka::Reach,
     observe::{self, Dependency},
-    outbox::{OutboxPool, OutboxTable, Queue, Tally, Wake, on_store},
+    outbox::{OutboxPool, OutboxTable, Queue, RelayName, Tally, Wake, on_store},
 };
 
 /// The shortest pause between two tries to take a lane.
@@ -82,6 +83,8 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 pub struct OutboxRelay {
     pool: OutboxPool,
     table: OutboxTable,
+    /// The outbox's name in metrics and in the log.
+    outbox: Arc<str>,
     config: EventConfig,
     settings: Settings,
     health: HealthCell,
@@ -112,8 +115,9 @@ struct Running<'a, S> {
     settings: Settings,
     wake: &'a Wake,
     health: &'a HealthCell,
-    table: &'a OutboxTable,
+    outbox: &'a Arc<str>,
     relay: Uuid,
+    name: &'a Arc<RelayName>,
 }
 
 /// The dependencies of a relay. They outlive a term, and so does its knowledge of them.
@@ -163,21 +167,22 @@ impl OutboxRelay {
     /// [`EventError::OutboxTableMissing`], [`EventError::OutboxForbidden`], [`EventError::OutboxUnfit`], [`EventError::CachedSequence`],
     /// and [`EventError::Kafka`] or [`EventError::Background`] (a producer that cannot be made), at the start.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EventError> {
-        let Self { pool, table, config, settings, health } = self;
+        let Self { pool, table, outbox, config, settings, health } = self;
         // The relay has connections of its own: a service's use of its pool keeps no heartbeat waiting.
         let pool = pool.own();
         on_store!(&pool, table, store => {
             let store = store.with_own_pool();
             let (wake, relay) = (Wake::default(), Uuid::now_v7());
+            let name = Arc::new(RelayName::of_this_process(config.service_name()));
             let running = Running {
-                store: &store, config: &config, settings, wake: &wake, health: &health, table: &table, relay,
+                store: &store, config: &config, settings, wake: &wake, health: &health, outbox: &outbox, relay, name: &name,
             };
             // Boxed once a relay: unboxed it is 18 KB of every future that runs one.
             let work = Box::pin(run(running, &stop));
             tokio::select! {
                 ended = work => ended,
                 never = listen(running), if settings.listens => match never {},
-                never = maintenance::watch(&store, &table, settings.stats_interval), if config.counts() => match never {},
+                never = maintenance::watch(&store, &outbox, settings.stats_interval), if config.counts() => match never {},
             }
         })
     }
@@ -205,7 +210,7 @@ async fn listen<S: Queue>(Running { store, wake, health, .. }: Running<'_, S>) -
 }
 
 async fn run<S: Queue>(running: Running<'_, S>, stop: &CancellationToken) -> Result<(), EventError> {
-    let Running { store, config, settings, wake, health, table, relay } = running;
+    let Running { store, config, settings, wake, health, outbox, relay, name } = running;
     let mut dependencies = Dependencies {
         database: Circuit::new(Dependency::Database, health),
         broker: Circuit::of_broker(Reach::of(config)?, health),
@@ -214,10 +219,12 @@ async fn run<S: Queue>(running: Running<'_, S>, stop: &CancellationToken) -> Res
     // One is made before anything is asked for: a relay that can make none takes no lanes from those that can.
     let mut producer = Some(RelayProducer::new(config)?);
     if config.counts() {
-        observe::show_oldest(table, 0.0);
+        observe::show_oldest(outbox, 0.0);
     }
     let (mut is_valid, mut delivers) = (false, true);
-    tracing::info!(%relay, "relay started");
+    let _shown = config.counts().then(|| observe::ShownRelay::new(outbox, name));
+    let RelayName { service, host, process_id, version } = &**name;
+    tracing::info!(%relay, %outbox, service, host = host.as_deref(), process_id, version, "relay started");
     while !stop.is_cancelled() {
         let asked = Instant::now();
         if !is_valid {
@@ -257,7 +264,7 @@ async fn run<S: Queue>(running: Running<'_, S>, stop: &CancellationToken) -> Res
                     Err(error) => producer = wait_for_producer(running, &mut dependencies.broker, error, stop).await,
                 }
                 if config.counts() {
-                    observe::show_oldest(table, 0.0);
+                    observe::show_oldest(outbox, 0.0);
                 }
                 health.is_unanswered(false);
                 health.is_reading_for_long(false);
@@ -277,7 +284,7 @@ async fn run<S: Queue>(running: Running<'_, S>, stop: &CancellationToken) -> Res
         tracing::warn!(%relay, events = dependencies.tally.settled, %error, "settled events are not counted");
     }
     tenure::leave(running).await;
-    tracing::info!(%relay, "relay stopped");
+    tracing::info!(%relay, %outbox, "relay stopped");
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! The lanes that the relay has, and the end of its lease.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{PATIENCE, Running, job::Job, within};
 use crate::{
@@ -82,9 +85,10 @@ impl Tenure {
         mark: Option<String>,
         look: Option<S::Position>,
     ) {
-        let Running { store, settings, relay, .. } = running;
+        let Running { store, settings, relay, name, .. } = running;
         let (asked, settled) = (Instant::now(), self.tally.settled);
-        let heartbeat = Heartbeat { relay, lease: settings.lease_time, delivers, mark, tally: self.tally };
+        let (name, lease) = (Arc::clone(name), settings.lease_time);
+        let heartbeat = Heartbeat { relay, name, lease, delivers, mark, tally: self.tally };
         let look = look.filter(|_| !self.failed);
         let store = store.clone();
         self.heartbeat.start(async move {
@@ -153,10 +157,11 @@ pub(super) async fn release<S: Queue>(running: Running<'_, S>, lanes: &[Lane], m
 
 /// The first heartbeat of a relay without lanes.
 pub(super) async fn stand_by<S: Queue>(
-    Running { store, settings, relay, .. }: Running<'_, S>,
+    Running { store, settings, relay, name, .. }: Running<'_, S>,
     delivers: bool,
     tally: Tally,
 ) -> Result<Holding, EventError> {
-    let heartbeat = Heartbeat { relay, lease: settings.lease_time, delivers, mark: None, tally };
+    let (name, lease) = (Arc::clone(name), settings.lease_time);
+    let heartbeat = Heartbeat { relay, name, lease, delivers, mark: None, tally };
     super::in_time(store.heartbeat(&heartbeat, None)).await
 }

@@ -40,7 +40,7 @@ pub(super) async fn work<S: Queue>(
     asked: Instant,
     stop: &CancellationToken,
 ) -> End {
-    let Running { store: _, config, settings, health, relay, .. } = running;
+    let Running { store: _, config, settings, health, outbox, relay, .. } = running;
     tracing::info!(%relay, lanes = holding.lanes.len(), "relay is working");
     let lease = settings.lease_time;
     let tenure = Tenure::new(holding.lanes, dependencies.tally, asked, settings.beat(), lease);
@@ -49,7 +49,7 @@ pub(super) async fn work<S: Queue>(
         dependencies,
         intake: Intake::new(&holding.marks),
         tenure,
-        delivery: Delivery::new(&settings, config, health, producer),
+        delivery: Delivery::new(&settings, config, outbox, health, producer),
         settlement: Settlement::new(),
         judging: Job::idle(),
         retention: Retention::new(settings),
@@ -173,7 +173,7 @@ impl<S: Queue> Term<'_, '_, S> {
     }
 
     fn beaten(&mut self, beaten: Beaten) -> bool {
-        let Running { settings, health, relay, config, table, .. } = self.running;
+        let Running { settings, health, relay, config, outbox, .. } = self.running;
         let holding = match self.tenure.take_in(beaten, settings.beat(), settings.lease_time) {
             Kept::Held(holding, is_back) => {
                 if is_back {
@@ -191,7 +191,7 @@ impl<S: Queue> Term<'_, '_, S> {
         self.dependencies.database.works_for("heartbeats");
         health.stands(holding.lanes.len());
         if config.counts() {
-            observe::show_oldest(table, self.delivery.oldest_age());
+            observe::show_oldest(outbox, self.delivery.oldest_age());
         }
         let Holding { lanes, marks, surplus, has_news, .. } = holding;
         if self.tenure.lanes.len() < lanes.len() {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{RecordedEvent, Route};
+use crate::{TypedEvent, TypedEventKind};
 
 /// The events that an assertion is still about.
 #[derive(Debug, Clone)]
@@ -17,6 +18,20 @@ impl Assertion {
     pub(super) fn begin(event_type: &str, all: Vec<RecordedEvent>) -> Self {
         let assertion = Self { what: "an event".to_owned(), matching: all.clone(), all };
         assertion.narrowed(&format!("of type `{event_type}`"), |event| event.event_type == event_type)
+    }
+
+    /// The events of a typed event: any of its types, and its aggregate or topic.
+    #[track_caller]
+    pub(super) fn begin_typed<T: TypedEvent>(all: Vec<RecordedEvent>) -> Self {
+        let assertion = Self { what: "an event".to_owned(), matching: all.clone(), all };
+        assertion.narrowed(&format!("of type `{}`", T::EVENT_TYPES.join("` or `")), is_of_type::<T>)
+    }
+
+    #[track_caller]
+    pub(super) fn none_typed<T: TypedEvent>(all: &[RecordedEvent]) {
+        let types = T::EVENT_TYPES.join("` or `");
+        let found = all.iter().any(is_of_type::<T>);
+        assert!(!found, "an event of type `{types}` was published, and none was expected\n{}", listed(all));
     }
 
     #[track_caller]
@@ -83,6 +98,16 @@ impl Assertion {
         self
     }
 
+    /// The first of the events.
+    pub(super) fn first(&self) -> Option<&RecordedEvent> {
+        self.matching.first()
+    }
+
+    /// All the recorded events, for a message.
+    pub(super) fn listed(&self) -> String {
+        listed(&self.all)
+    }
+
     #[track_caller]
     fn narrowed(mut self, condition: &str, holds: impl Fn(&RecordedEvent) -> bool) -> Self {
         write!(self.what, " {condition}").ok();
@@ -90,6 +115,18 @@ impl Assertion {
         assert!(!self.matching.is_empty(), "{} was not published\n{}", self.what, listed(&self.all));
         self
     }
+}
+
+fn is_of_type<T: TypedEvent>(event: &RecordedEvent) -> bool {
+    let is_about = match T::KIND {
+        TypedEventKind::Domain { aggregate_type } => {
+            event.payload.get("aggregate_type").is_some_and(|given| given == aggregate_type)
+        }
+        TypedEventKind::Custom { topic } => {
+            event.topic.strip_suffix(topic).is_some_and(|prefix| prefix.is_empty() || prefix.ends_with('.'))
+        }
+    };
+    is_about && T::EVENT_TYPES.contains(&event.event_type.as_str())
 }
 
 fn listed(events: &[RecordedEvent]) -> String {

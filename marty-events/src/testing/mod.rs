@@ -2,12 +2,14 @@
 
 mod assertion;
 mod recorder;
+mod typed;
 
 use crate::event::{EventMetadata, envelope::Message};
 
 pub use assertion::Assertion;
 pub use recorder::EventRecorder;
 pub(crate) use recorder::current;
+pub use typed::TypedAssertion;
 
 /// The way that an event would have gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

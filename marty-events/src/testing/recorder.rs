@@ -50,6 +50,7 @@ impl Default for EventRecorder {
     fn default() -> Self {
         let source = Source {
             service: Service::new("test-service", "0.0.0"),
+            takes_any_service: true,
             topic_prefix: "marty".to_owned(),
             domain_topic: TopicPattern::default(),
             schema_base_url: None,
@@ -73,11 +74,13 @@ impl EventRecorder {
         self
     }
 
-    /// The service that publishes; `test-service` unless set.
+    /// The service that publishes; `test-service` unless set. With a name, a typed event of another service is refused, as in
+    /// the service itself; without one, any is taken.
     #[must_use]
     pub fn service_name(mut self, name: impl Into<String>) -> Self {
         let source = Arc::make_mut(&mut self.source);
         source.service = Service::new(name, &source.service.version);
+        source.takes_any_service = false;
         self
     }
 

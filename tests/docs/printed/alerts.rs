@@ -1,20 +1,15 @@
-//! Alerts and panels, checked by a YAML reader and the metrics' table. Prometheus' own `promtool` checks the rules where it is installed.
+//! Alerts and panels, checked by a YAML reader and the metrics' table. Prometheus' own `promtool` plays them in `fleet.rs`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    process::Command,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use marty_events_tests::printed;
 use regex::Regex;
 use serde_json::Value;
 
-use super::root;
-
 const ALERTS: &str = "docs/operations/alerts.yaml";
 /// Labels that Prometheus adds, and that of a histogram's buckets.
 const OF_PROMETHEUS: [&str; 3] = ["job", "instance", "le"];
-const WORDS: [&str; 16] = [
+const WORDS: [&str; 20] = [
     "sum",
     "max",
     "min",
@@ -23,6 +18,10 @@ const WORDS: [&str; 16] = [
     "and",
     "or",
     "absent",
+    "absent_over_time",
+    "present_over_time",
+    "topk",
+    "bottomk",
     "increase",
     "rate",
     "time",
@@ -94,7 +93,7 @@ fn labels_of(expression: &str, metrics: &BTreeMap<String, BTreeSet<String>>) -> 
 #[test]
 fn every_alert_asks_for_labels_that_its_metrics_have() {
     let metrics = labels();
-    assert_eq!(metrics.len(), 17, "{metrics:?}");
+    assert_eq!(metrics.len(), 18, "{metrics:?}");
     let rules: Value = serde_yaml_ng::from_str(&printed::file(ALERTS)).expect("YAML");
     let page = printed::file("docs/observability.md");
     let duration = Regex::new(r"^[0-9]+(s|m|h|d)$").expect("a pattern");
@@ -123,9 +122,6 @@ fn every_alert_asks_for_labels_that_its_metrics_have() {
         }
     }
     assert_eq!(count, page.lines().filter(|line| line.starts_with("| `MartyEvents")).count());
-    if let Ok(checked) = Command::new("promtool").args(["check", "rules"]).arg(root().join(ALERTS)).output() {
-        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
-    }
 }
 
 #[test]
@@ -145,7 +141,7 @@ fn a_wrong_expression_is_noticed() {
     let metrics = labels();
     for (expression, word) in [
         ("sum by (job) (marty_events_relay_lane)", "marty_events_relay_lane"),
-        ("sum by (outbox) (marty_events_relayed_total)", "outbox"),
+        ("sum by (service) (marty_events_relayed_total)", "service"),
         ("marty_events_published_total{result=\"failed\"}", "result"),
         ("sum(marty_events_relay_lanes", "not closed"),
         ("summe(marty_events_relay_lanes)", "summe"),

@@ -79,8 +79,13 @@ fn the_buckets_that_are_shown_are_those_of_the_command() {
 #[test]
 fn the_status_that_is_shown_has_the_fields_of_the_command() {
     let shown: Value = serde_json::from_str(&printed::only("docs/command-line.md", "json")).expect("JSON");
-    let files = ["marty-events-cli/src/commands/status.rs", "marty-events/src/outbox/row.rs"];
-    let code = files.map(printed::file).concat();
+    let folder = "marty-events/src/outbox";
+    let files = [
+        "marty-events-cli/src/commands/status.rs".to_owned(),
+        format!("{folder}/row.rs"),
+        format!("{folder}/relays.rs"),
+    ];
+    let code = files.map(|file| printed::file(&file)).concat();
     let keys = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
     for key in keys(&shown).into_iter().chain(keys(&shown["relays"][0])) {
         assert!(code.contains(&format!("\"{key}\"")) || code.contains(&format!("{key}:")), "{key}");

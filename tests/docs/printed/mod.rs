@@ -6,6 +6,7 @@ mod commands;
 mod container;
 mod diagrams;
 mod environment;
+mod fleet;
 mod kubernetes;
 mod names;
 mod shell;

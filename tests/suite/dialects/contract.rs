@@ -291,6 +291,7 @@ macro_rules! promises {
             keeps_the_order_of_the_commits
             settles_nothing_under_an_old_term
             judges_nothing_under_an_old_term
+            names_its_relays
             delivers_in_order_with_little_room
             keeps_and_repairs_dead_letters
             finds_dead_letters_in_pages

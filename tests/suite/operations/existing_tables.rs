@@ -17,19 +17,22 @@ use uuid::Uuid;
 
 use crate::support::{events::numbered, operator::Operator, service::config};
 
-const POSTGRES: [&str; 3] = [
+const POSTGRES: [&str; 4] = [
     include_str!("../../../marty-events/migrations/postgres/0001_outbox.sql"),
     include_str!("../../../marty-events/migrations/postgres/0002_lanes.sql"),
     include_str!("../../../marty-events/migrations/postgres/0003_marks.sql"),
+    include_str!("../../../marty-events/migrations/postgres/0004_names.sql"),
 ];
-const SQLITE: [&str; 3] = [
+const SQLITE: [&str; 4] = [
     include_str!("../../../marty-events/migrations/sqlite/0001_outbox.sql"),
     include_str!("../../../marty-events/migrations/sqlite/0002_lanes.sql"),
     include_str!("../../../marty-events/migrations/sqlite/0003_leases.sql"),
+    include_str!("../../../marty-events/migrations/sqlite/0004_names.sql"),
 ];
-const MYSQL: [&str; 2] = [
+const MYSQL: [&str; 3] = [
     include_str!("../../../marty-events/migrations/mysql/0001_outbox.sql"),
     include_str!("../../../marty-events/migrations/mysql/0002_leases.sql"),
+    include_str!("../../../marty-events/migrations/mysql/0003_names.sql"),
 ];
 
 async fn run(pool: &PgPool, sql: &str) {
@@ -68,7 +71,7 @@ fn of_windows(text: &str) -> Vec<u8> {
 #[tokio::test]
 async fn a_version_of_a_later_release_is_left_alone() {
     let Some(database) = TestDatabase::create("a_version_of_a_later_release_is_left_alone").await else { return };
-    let later = "(version, description, success, checksum, execution_time) VALUES (4, 'later', true, 'x', 1)";
+    let later = "(version, description, success, checksum, execution_time) VALUES (99, 'later', true, 'x', 1)";
     run(&database.pool, &format!("INSERT INTO event_outbox_migrations {later}")).await;
     migrate(&database.pool).await.expect("a rolled-back deployment starts");
     let text = Operator::of_database(&database).text(&["migrate"]);

@@ -25,6 +25,8 @@ use crate::support::{
 struct Listening {
     relay: Watched,
     address: String,
+    /// The outbox's name in its metrics.
+    outbox: String,
 }
 
 impl Listening {
@@ -46,7 +48,9 @@ impl Listening {
             let (_, rest) = log.split_once("served at ")?;
             Some(rest.split_whitespace().next()?.to_owned())
         });
-        Self { address: address.await, relay }
+        let (_, database) = database.rsplit_once('/').expect("a database");
+        let outbox = format!("{}.event_outbox", database.split('?').next().expect("its name"));
+        Self { address: address.await, relay, outbox }
     }
 
     fn health(&self, check: &str) -> (u16, serde_json::Value) {
@@ -65,14 +69,16 @@ impl Listening {
         .await;
     }
 
-    /// Every series and its value, and the page itself.
+    /// Every series and its value, with the outbox's name left out, and the page itself.
     fn metrics(&self) -> (BTreeMap<String, f64>, String) {
         let (status, page) = http::get(&format!("{}/metrics", self.address));
         assert_eq!(status, 200, "{page}");
         let lines = page.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         let series = lines.map(|line| {
             let (name, value) = line.rsplit_once(' ').expect("a value");
-            (name.to_owned(), value.parse().expect("a number"))
+            let label = format!("outbox=\"{}\"", self.outbox);
+            let name = name.replace(&format!("{{{label}}}"), "").replace(&format!("{label},"), "");
+            (name, value.parse().expect("a number"))
         });
         (series.collect(), page)
     }
@@ -124,8 +130,8 @@ async fn a_relay_process_shows_what_it_did_and_how_it_is() {
     relay.until(false, "waits for the broker since 20").await;
     relay
         .until_shown(&[
-            ("marty_events_outbox_pending{outbox=\"event_outbox\"}", 3.0),
-            ("marty_events_outbox_dead_letters{outbox=\"event_outbox\"}", 1.0),
+            ("marty_events_outbox_pending", 3.0),
+            ("marty_events_outbox_dead_letters", 1.0),
             ("marty_events_circuit_open{dependency=\"broker\"}", 1.0),
             ("marty_events_circuit_open{dependency=\"database\"}", 0.0),
             ("marty_events_relay_lanes", 16.0),
@@ -134,11 +140,11 @@ async fn a_relay_process_shows_what_it_did_and_how_it_is() {
         ])
         .await;
     let (shown, _) = relay.metrics();
-    let age = shown["marty_events_outbox_oldest_age_seconds{outbox=\"event_outbox\"}"];
+    let age = shown["marty_events_outbox_oldest_age_seconds"];
     // The program may have to be compiled in this time.
     assert!(0.0 < age && age < written.elapsed().as_secs_f64() + 1.0, "{age}");
     let now = jiff::Timestamp::now().as_duration().as_secs_f64();
-    let counted = shown["marty_events_outbox_counted_timestamp_seconds{outbox=\"event_outbox\"}"];
+    let counted = shown["marty_events_outbox_counted_timestamp_seconds"];
     assert!(now - 60.0 < counted && counted <= now, "{counted}");
 
     to_broker.lead_to(&brokers);
@@ -162,6 +168,12 @@ async fn a_relay_process_shows_what_it_did_and_how_it_is() {
         ])
         .await;
     let (shown, page) = relay.metrics();
+    let names = shown.keys().find_map(|series| series.strip_prefix("marty_events_relay_info")).expect("its names");
+    assert!(names.starts_with("{service=\"suite\",host=\"") && names.ends_with(",version=\"0.1.0\"}"), "{names}");
+    for line in page.lines().filter(|line| line.starts_with("marty_events_") && !line.contains("_direct_")) {
+        let is_named = line.contains(&format!("outbox=\"{}\"", relay.outbox));
+        assert!(is_named || line.contains("service=\"suite\""), "several services may share a job: {line}");
+    }
     assert!(4.0 <= shown["marty_events_relay_statement_rows_sum{statement=\"fetch\"}"], "{page}");
     assert!(shown.contains_key("marty_events_relay_lag_seconds_bucket{le=\"0.005\"}"), "{page}");
     for (name, kind) in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')) {

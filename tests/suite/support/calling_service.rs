@@ -191,7 +191,7 @@ impl End {
     pub(crate) fn assert_counted(&self, route: &str, outcome: &str, count: u64) {
         let mut counts = BTreeMap::new();
         for (name, count) in self.counts.iter().filter(|(_, count)| 0 < **count) {
-            let [name, kind, route, outcome] = name.split(' ').collect::<Vec<_>>()[..] else { panic!("{name}") };
+            let [name, _, kind, route, outcome] = name.split(' ').collect::<Vec<_>>()[..] else { panic!("{name}") };
             assert!(["audit", "domain"].contains(&kind), "what the methods publish: {name} {kind}");
             *counts.entry((name, route, outcome)).or_insert(0) += count;
         }

@@ -4,7 +4,10 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 
-use crate::method::model::{ErrorMessage, Event, Field, Moment, Value, When};
+use crate::{
+    method::model::{ErrorMessage, Event, Field, Moment, Value, When},
+    syntax::kind::Kind,
+};
 
 /// Statements, and the names that they bind.
 #[derive(Default)]
@@ -34,6 +37,10 @@ pub(super) fn capture(events: &[Event], private: &TokenStream) -> Captured {
         if let Some(id) = event.id.as_ref().filter(|id| !id.is_of_result) {
             let (name, expression) = (id_name(index), &id.expression);
             captured.bind(name.clone(), quote_spanned!(id.span=> let #name = #private::id(&#expression);));
+        }
+        for field in before_body(&event.typed) {
+            let (name, value) = (typed_name(index), typed(event, field, private));
+            captured.bind(name.clone(), quote_spanned!(field.span=> let #name = #value;));
         }
         if !event.data.is_empty() {
             let (name, start) = (data_name(index), start(event, private));
@@ -86,6 +93,17 @@ fn before_body<'a>(fields: impl IntoIterator<Item = &'a Field>) -> impl Iterator
 
 pub(super) fn id_name(index: usize) -> Ident {
     format_ident!("__id{index}", span = Span::mixed_site())
+}
+
+/// The builder of a typed event. Its errors stand at the user's expression.
+pub(super) fn typed(event: &Event, field: &Field, private: &TokenStream) -> TokenStream {
+    let make = if event.kind == Kind::Custom { "custom_event" } else { "domain_event" };
+    let (make, value) = (Ident::new(make, field.span.resolved_at(Span::mixed_site())), &field.value);
+    quote_spanned!(field.span=> #private::typed::#make(&(#value)))
+}
+
+pub(super) fn typed_name(index: usize) -> Ident {
+    format_ident!("__typed{index}", span = Span::mixed_site())
 }
 
 pub(super) fn data_name(index: usize) -> Ident {

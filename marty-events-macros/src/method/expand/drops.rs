@@ -6,7 +6,7 @@ use syn::{FnArg, Pat, PatIdent, Signature, Type};
 
 use crate::{
     method::{
-        model::{ErrorMessage, Event},
+        model::{ErrorMessage, Event, When},
         signature::{Binding, bindings, conditions, peel},
     },
     syntax::expression::mentions,
@@ -17,6 +17,7 @@ use crate::{
 pub(super) fn order(signature: &mut Signature, events: &[Event], body: &TokenStream) -> TokenStream {
     let mixed = Span::mixed_site();
     let expressions = expressions(events);
+    let given = given_away(events);
     let mut statements = Vec::new();
     for (index, input) in signature.inputs.iter_mut().enumerate() {
         let FnArg::Typed(argument) = input else { continue };
@@ -33,6 +34,7 @@ pub(super) fn order(signature: &mut Signature, events: &[Event], body: &TokenStr
         }
         let mut names: Vec<Binding> = Vec::new();
         bindings(&argument.pat, &conditions, &mut names);
+        names.retain(|binding| !is_given_away(binding, &given, body));
         statements.extend(names.into_iter().map(|Binding { name, conditions, .. }| {
             let is_used = is_ignored || mentions(body, &name) || mentions(&expressions, &name);
             let used = if is_used { used(&name) } else { unused(&name) };
@@ -41,6 +43,24 @@ pub(super) fn order(signature: &mut Signature, events: &[Event], body: &TokenStr
     }
     statements.reverse();
     statements.into_iter().collect()
+}
+
+/// The events in first place that are made before the body. They may take arguments by value.
+fn given_away(events: &[Event]) -> TokenStream {
+    let typed = events.iter().flat_map(|event| &event.typed).filter(|field| matches!(field.when, When::Before));
+    typed.map(|field| field.value.to_token_stream()).collect()
+}
+
+/// True if an event in first place names the argument, and the body does not. The event may have moved it, so the body
+/// must not capture it; an argument that the event borrows is dropped after the body then.
+fn is_given_away(binding: &Binding, given: &TokenStream, body: &TokenStream) -> bool {
+    mentions(given, &binding.name) && !mentions(body, &binding.name)
+}
+
+/// The arguments that the body may capture.
+pub(super) fn left(bindings: &[Binding], events: &[Event], body: &TokenStream) -> Vec<Binding> {
+    let given = given_away(events);
+    bindings.iter().filter(|binding| !is_given_away(binding, &given, body)).cloned().collect()
 }
 
 /// Uses of the arguments in attributes, repeated in the body. So the compiler does not report them as unused.
@@ -104,7 +124,14 @@ fn expressions(events: &[Event]) -> TokenStream {
             ErrorMessage::Given(field) => Some(&**field),
             ErrorMessage::Display | ErrorMessage::Omit => None,
         };
-        let fields = event.data.iter().chain(&event.states).chain(&event.success).chain(&event.error_code).chain(given);
+        let fields = event
+            .data
+            .iter()
+            .chain(&event.typed)
+            .chain(&event.states)
+            .chain(&event.success)
+            .chain(&event.error_code)
+            .chain(given);
         fields.for_each(|field| field.value.to_tokens(&mut tokens));
         let values = event.new.iter().chain(event.calls.iter().map(|call| &call.argument));
         values.for_each(|value| value.expression.to_tokens(&mut tokens));

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Ident;
 
-use super::capture::{field_name, id_name, value_name, values};
+use super::capture::{field_name, id_name, typed, typed_name, value_name, values};
 use crate::{
     method::model::{Event, Moment, Value, When},
     syntax::kind::Kind,
@@ -47,6 +47,7 @@ pub(super) fn event(
         Kind::Notification => quote_spanned!(span=> #private::NotificationEvent::new),
     };
     let create = match (event.kind, &event.id, new) {
+        _ if event.typed.is_some() => typed_event(index, event, outcome, private),
         (Kind::Domain, Some(_), [aggregate, event_type]) => {
             quote_spanned!(span=> #constructor(#aggregate, __id, #event_type))
         }
@@ -80,6 +81,23 @@ pub(super) fn event(
         let __event = #create;
         #(#calls)*
         #(#states)*
+    }
+}
+
+/// The builder that was captured, or that is made of the result now.
+fn typed_event(index: usize, event: &Event, outcome: Outcome, private: &TokenStream) -> TokenStream {
+    let mixed = Span::mixed_site();
+    let name = typed_name(index);
+    match &event.typed {
+        Some(field) => match &field.when {
+            When::Success(Some(result)) => {
+                let (bound, value) = (bind(result, "__result"), typed(event, field, private));
+                quote_spanned!(field.span.resolved_at(mixed)=> { #bound #value })
+            }
+            _ if outcome == Outcome::Failure => quote_spanned!(mixed=> #private::typed::Kept::kept(&#name)),
+            _ => name.into_token_stream(),
+        },
+        None => name.into_token_stream(),
     }
 }
 

@@ -30,7 +30,9 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         Shape::Function { body } => {
             let order = match &model.capture {
                 Capture::Move => drops::order(&mut signature, &model.events, body),
-                Capture::Only(bindings) => drops::used_by_attributes(bindings, &model.events),
+                Capture::Only(bindings) => {
+                    drops::used_by_attributes(&drops::left(bindings, &model.events, body), &model.events)
+                }
             };
             let inner = inner(model, &order, body);
             let statements = captured.statements;
@@ -87,7 +89,7 @@ fn inner(model: &Model, order: &TokenStream, body: &TokenStream) -> TokenStream 
     let fake_return = returned.as_ref().map(fake_return);
     let (moves, rebind) = match &model.capture {
         Capture::Move => (Some(quote_spanned!(mixed=> move)), TokenStream::new()),
-        Capture::Only(bindings) => (None, drops::take(bindings)),
+        Capture::Only(bindings) => (None, drops::take(&drops::left(bindings, &model.events, body))),
     };
     let block = quote_spanned! {mixed=>
         async #moves {

@@ -32,6 +32,7 @@ pub(super) fn event(args: &Args, scope: &Scope<'_>, mistakes: &mut Mistakes) -> 
         on: args.on(),
         success: success(args, scope, mistakes),
         span: args.span,
+        typed: typed(args, scope, mistakes),
         new: constructor(args, scope, mistakes),
         id,
         data,
@@ -80,6 +81,23 @@ fn data(args: &Args, scope: &Scope<'_>, mistakes: &mut Mistakes) -> (Vec<Field>,
         Some(Data::Whole(value)) => (vec![of("data".to_owned(), value)], true),
         Some(Data::Fields(fields)) => (fields.iter().map(|(name, value)| of(plain(name), value)).collect(), false),
     }
+}
+
+/// The event in first place is taken as data is. A failure event has its type and its id too, before there is a result.
+fn typed(args: &Args, scope: &Scope<'_>, mistakes: &mut Mistakes) -> Option<Field> {
+    let value = args.typed.as_ref()?;
+    let late = names(value, "result").or_else(|| names(value, "error").filter(|_| args.on().failure()));
+    let when = match late {
+        Some(name) if args.on().failure() => {
+            let message = format!(
+                "the event of a failure is made before the body, which has no `{name}` yet; write two attributes, and name `{name}` in the one with `on = \"success\"`"
+            );
+            mistakes.push(syn::Error::new(name.span(), message));
+            When::Before
+        }
+        _ => mistakes.ok(when(value, args, scope)).unwrap_or(When::Before),
+    };
+    Some(Field { name: "event".to_owned(), value: value.clone(), span: value.span(), when })
 }
 
 /// An expression that names `result` or `error` is evaluated after the body, every other one before it.

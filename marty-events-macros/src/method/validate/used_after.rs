@@ -27,7 +27,14 @@ pub(super) fn used_after(events: &[Event], attributes: &[Args]) -> UsedAfter {
             ErrorMessage::Given(field) => Some(&**field),
             _ => None,
         };
-        let fields = event.data.iter().chain(&event.success).chain(&event.states).chain(&event.error_code).chain(given);
+        let fields = event
+            .data
+            .iter()
+            .chain(&event.typed)
+            .chain(&event.success)
+            .chain(&event.states)
+            .chain(&event.error_code)
+            .chain(given);
         expressions.extend(fields.filter(|field| !matches!(field.when, When::Before)).map(|field| field.value.clone()));
         let values = event.new.iter().chain(event.calls.iter().map(|call| &call.argument));
         let after = values.filter(|value| matches!(value.when, Moment::Success(_)));

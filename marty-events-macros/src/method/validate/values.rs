@@ -2,7 +2,7 @@
 
 use proc_macro2::Span;
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Expr, Ident, LitStr, spanned::Spanned};
+use syn::{Expr, Ident, spanned::Spanned};
 
 use super::{
     scope::{Scope, not_an_argument},
@@ -15,6 +15,7 @@ use crate::{
         expression::{is_constant, names},
         kind::Kind,
         mistakes::Mistakes,
+        topic::topic_part,
     },
 };
 
@@ -44,25 +45,6 @@ pub(super) fn constructor(args: &Args, scope: &Scope<'_>, mistakes: &mut Mistake
             mistakes.ok(value)
         })
         .collect()
-}
-
-/// Kafka's topic names are made of `a-zA-Z0-9._-`, 249 at the most.
-fn topic_part(key: &str, text: &LitStr) -> syn::Result<()> {
-    let value = text.value();
-    let refuse = |problem: String| {
-        Err(syn::Error::new(text.span(), format!("`{key}` is part of a Kafka topic's name, and {problem}")))
-    };
-    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
-    if value.is_empty() {
-        return refuse("it is empty; write for example \"user\"".to_owned());
-    }
-    if let Some(bad) = value.chars().find(|&letter| !is_letter(letter)) {
-        return refuse(format!("`{bad}` cannot stand in one; write letters, digits, `.`, `_` or `-`"));
-    }
-    if 249 < value.len() {
-        return refuse(format!("{} letters are too many; 249 are allowed for the whole name", value.len()));
-    }
-    Ok(())
 }
 
 /// A literal may hold `{name}`, as in `format!`, and paths. Any other expression becomes an owned text, by reference.

@@ -33,6 +33,11 @@ pub(crate) fn known(kind: Kind) -> impl Iterator<Item = &'static str> {
     own.iter().chain(&SHARED).copied()
 }
 
+/// True if any attribute has the key.
+pub(super) fn is_any(key: &str) -> bool {
+    owner(key).is_some()
+}
+
 /// Another attribute that has the key.
 pub(super) fn owner(key: &str) -> Option<Kind> {
     Kind::ALL.into_iter().find(|kind| known(*kind).any(|known| known == key))

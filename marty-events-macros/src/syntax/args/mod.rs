@@ -4,6 +4,7 @@ mod fields;
 pub(crate) mod keys;
 mod read;
 mod slips;
+mod typed;
 mod words;
 mod written;
 
@@ -12,13 +13,16 @@ use syn::{Expr, Ident, LitStr, Path};
 
 use super::{kind::Kind, mistakes::Mistakes};
 
-pub(crate) use words::{choice, literal};
+pub(crate) use slips::skip;
+pub(crate) use words::{choice, literal, text};
 
 /// The arguments of one attribute, each as it was written.
 pub(crate) struct Args {
     pub(crate) kind: Kind,
     /// The span of the attribute, for mistakes that have no token of their own.
     pub(crate) span: Span,
+    /// An event in first place, of a type of its own.
+    pub(crate) typed: Option<Expr>,
     /// Keys that take an expression: `event_type`, `action`, `resource_type`, ...
     values: Vec<(Ident, Expr)>,
     pub(crate) id: Option<IdField>,

@@ -14,7 +14,7 @@ use syn::{
 use super::{
     Args, Data, Delivery, IdField, On, OnPublishError,
     fields::fields,
-    keys, slips,
+    keys, slips, typed,
     words::{choice, literal, text},
 };
 use crate::syntax::{crate_path, expression, kind::Kind, mistakes::Mistakes};
@@ -23,6 +23,7 @@ pub(super) fn args(kind: Kind, span: Span, tokens: TokenStream, mistakes: &mut M
     let mut args = Args {
         kind,
         span,
+        typed: None,
         values: Vec::new(),
         id: None,
         data: None,
@@ -37,7 +38,16 @@ pub(super) fn args(kind: Kind, span: Span, tokens: TokenStream, mistakes: &mut M
     let mut found = Mistakes::default();
     let (target, names, own) = (&mut args, &mut seen, &mut found);
     let parser = move |input: ParseStream<'_>| {
+        target.typed = typed::first(kind, input, own)?;
         while !input.is_empty() {
+            if let Some(late) = typed::late(kind, input)? {
+                names.is_late = true;
+                own.push(late);
+                if !input.is_empty() {
+                    input.parse::<Token![,]>()?;
+                }
+                continue;
+            }
             let key = input.call(Ident::parse_any)?;
             entry(target, names, &key, input, own)?;
             if !input.is_empty() {
@@ -60,7 +70,8 @@ pub(super) fn args(kind: Kind, span: Span, tokens: TokenStream, mistakes: &mut M
     mistakes.ok(parsed)?;
     let is_missing = |key: &str| !seen.given.iter().any(|name| name == key) && !seen.meant.contains(&key);
     let missing: Vec<_> = keys::required(kind).iter().copied().filter(|(key, _)| is_missing(key)).collect();
-    if !missing.is_empty() {
+    let has_event = args.typed.is_some() || seen.is_late;
+    if !missing.is_empty() && !has_event {
         mistakes.push(slips::missing(kind, &missing, span));
     }
     Some(args)
@@ -73,6 +84,8 @@ struct Seen {
     meant: Vec<&'static str>,
     /// Keys that this attribute does not have.
     unknown: Vec<String>,
+    /// An event stands behind a key.
+    is_late: bool,
     /// The span of the first unknown key.
     at: Option<Span>,
 }
@@ -92,6 +105,10 @@ fn entry(
         seen.meant.extend(meant);
         seen.unknown.push(name);
         seen.at.get_or_insert(key.span());
+        return slips::skip(input);
+    }
+    if args.typed.is_some() && typed::replaces(&name) {
+        mistakes.push(typed::beside(key));
         return slips::skip(input);
     }
     if seen.given.contains(&name) {

@@ -124,7 +124,7 @@ pub(super) fn missing(kind: Kind, missing: &[(&str, &str)], span: Span) -> syn::
 }
 
 /// Passes over the value of an unknown key.
-pub(super) fn skip(input: ParseStream<'_>) -> syn::Result<()> {
+pub(crate) fn skip(input: ParseStream<'_>) -> syn::Result<()> {
     if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;
         input.parse::<Expr>()?;

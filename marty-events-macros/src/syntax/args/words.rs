@@ -5,7 +5,7 @@ use syn::{Expr, ExprLit, Ident, Lit, LitStr};
 use super::written::written;
 
 /// A string literal.
-pub(super) fn text(key: &Ident, value: &Expr) -> syn::Result<LitStr> {
+pub(crate) fn text(key: &Ident, value: &Expr) -> syn::Result<LitStr> {
     literal(value).ok_or_else(|| {
         let message = match value {
             Expr::Path(_) | Expr::Field(_) => {

@@ -219,6 +219,7 @@ impl Arbitrary {
             topic_prefix: "marty".to_owned(),
             domain_topic: TopicPattern::default(),
             schema_base_url: None,
+            takes_any_service: false,
             tracing: true,
         }
     }

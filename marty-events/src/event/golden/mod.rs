@@ -20,6 +20,7 @@ use crate::{
 fn source() -> Source {
     Source {
         service: Service::new("users", "1.2.3"),
+        takes_any_service: false,
         topic_prefix: "marty".to_owned(),
         domain_topic: super::topic::TopicPattern::default(),
         schema_base_url: None,

@@ -38,6 +38,7 @@ impl Passenger for Told {
 fn message(key: &str) -> Arc<Message> {
     let source = Source {
         service: Service::new("test", "1"),
+        takes_any_service: false,
         topic_prefix: "test".to_owned(),
         domain_topic: crate::event::topic::TopicPattern::default(),
         schema_base_url: None,

@@ -16,6 +16,7 @@ use super::{
     super::{
         lanes::{Lane, share},
         queue::{Heartbeat, Holding, milliseconds},
+        relays::RelayName,
         row::count,
     },
     queue::MySqlStore,
@@ -27,13 +28,18 @@ pub(super) use self::rows::lane;
 
 impl MySqlStore {
     pub(super) async fn renew(&self, heartbeat: &Heartbeat) -> Result<Holding, sqlx::Error> {
-        let Heartbeat { relay, lease, delivers, mark, tally } = heartbeat;
+        let Heartbeat { relay, name, lease, delivers, mark, tally } = heartbeat;
         let (settled, sum) = (tally.settled, tally.sum());
         let lease = milliseconds(*lease);
         let mark = mark.as_deref().map_or_else(|| "NULL".to_owned(), text);
+        let RelayName { service, host, process_id, version } = &**name;
+        let (service, version) = (text(service), text(version));
+        let host = host.as_deref().map_or_else(|| "NULL".to_owned(), text);
         let first = format!(
-            "INSERT INTO {{relays}} (relay, expires_at, lease, delivers, mark, published)
-            VALUES ('{relay}', {{now}} + {lease} * 1000, {lease}, {delivers}, {mark}, {settled})
+            "INSERT INTO {{relays}}
+                (relay, expires_at, lease, delivers, mark, published, service, host, process_id, version)
+            VALUES ('{relay}', {{now}} + {lease} * 1000, {lease}, {delivers}, {mark}, {settled}, {service}, {host},
+                {process_id}, {version})
             ON DUPLICATE KEY UPDATE expires_at = VALUES(expires_at), lease = VALUES(lease), delivers = VALUES(delivers),
                 mark = coalesce(VALUES(mark), mark), published = greatest(published, {sum});
             {RELAYS}; {LANES}"

@@ -27,7 +27,7 @@ pub(crate) struct MySqlStore {
 /// Asks for every column and every right that a relay needs, and changes nothing.
 const VALIDATE: &str = "
     SELECT 1 FROM {outbox}, {dead}, {published}, {relays}, {lanes}, {order_locks} LIMIT 0;
-    SELECT mark FROM {lanes} UNION ALL SELECT mark FROM {relays} LIMIT 0;
+    SELECT mark FROM {lanes} UNION ALL SELECT mark FROM {relays} LIMIT 0; SELECT service FROM {relays} LIMIT 0;
     INSERT INTO {outbox} SELECT * FROM {outbox} WHERE FALSE; DELETE FROM {outbox} WHERE FALSE;
     INSERT INTO {dead} SELECT * FROM {dead} WHERE FALSE; DELETE FROM {dead} WHERE FALSE;
     INSERT INTO {published} SELECT * FROM {published} WHERE FALSE; DELETE FROM {published} WHERE FALSE;

@@ -16,8 +16,8 @@ use super::{
 use crate::EventError;
 
 const REGISTER: &str = "
-    INSERT INTO {relays} (relay, expires_at, lease, delivers, mark, published)
-    VALUES (?1, {now} + ?2 * 1000, ?2, ?3, ?4, ?5)
+    INSERT INTO {relays} (relay, expires_at, lease, delivers, mark, published, service, host, process_id, version)
+    VALUES (?1, {now} + ?2 * 1000, ?2, ?3, ?4, ?5, ?7, ?8, ?9, ?10)
     ON CONFLICT (relay) DO UPDATE SET expires_at = excluded.expires_at, lease = excluded.lease,
         delivers = excluded.delivers, mark = coalesce(excluded.mark, mark),
         published = max(published, ?6)
@@ -78,7 +78,7 @@ impl SqliteStore {
     pub(super) async fn hold(
         &self,
         connection: &mut SqliteConnection,
-        Heartbeat { relay, lease, delivers, mark, tally }: &Heartbeat,
+        Heartbeat { relay, name, lease, delivers, mark, tally }: &Heartbeat,
     ) -> Result<Holding, sqlx::Error> {
         let relay = relay.to_string();
         let published: i64 = sqlx::query_scalar(self.statement(REGISTER))
@@ -88,6 +88,10 @@ impl SqliteStore {
             .bind(mark)
             .bind(i64::try_from(tally.settled).unwrap_or(i64::MAX))
             .bind(i64::try_from(tally.sum()).unwrap_or(i64::MAX))
+            .bind(&name.service)
+            .bind(&name.host)
+            .bind(name.process_id)
+            .bind(name.version)
             .fetch_one(&mut *connection)
             .await?;
         sqlx::query(self.statement(CLAMP)).bind(&relay).execute(&mut *connection).await?;

@@ -24,7 +24,7 @@ pub(crate) struct SqliteStore {
 
 const VALIDATE: &str = "
     SELECT 1 FROM {outbox}, {dead}, {published}, {relays} AS relays, {lanes} AS lanes
-    WHERE relays.mark = lanes.mark LIMIT 0";
+    WHERE relays.mark = lanes.mark AND relays.service IS NULL LIMIT 0";
 
 const CLEANUP: &str = "
     DELETE FROM {dead} WHERE event_id IN

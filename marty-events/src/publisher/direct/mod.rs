@@ -85,11 +85,11 @@ impl Direct {
             fallback,
             unattended: Arc::new(Semaphore::new(MOST_UNATTENDED)),
             answered_within: patience.saturating_add(KEPT_WITHIN + GRACE),
-            metrics,
+            metrics: metrics.clone(),
             config: config.clone(),
             traces: config.traces(),
         });
-        direct.background.spawn(sending::watch(producer, direct.keeps(), config.counts(), reach.watch()));
+        direct.background.spawn(sending::watch(producer, direct.keeps(), metrics, reach.watch()));
         Ok(direct)
     }
 

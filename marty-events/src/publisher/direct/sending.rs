@@ -10,7 +10,7 @@ use crate::{
     error::OneLine,
     event::envelope::Message,
     kafka::{self, Away, DirectProducer, Passenger},
-    observe::{self, Outcome},
+    observe::{self, Outcome, PublisherMetrics},
 };
 
 /// The reason why an event is kept in the outbox.
@@ -160,14 +160,14 @@ impl Passenger for Journey {
 pub(super) async fn watch(
     producer: DirectProducer<Journey>,
     keeps: bool,
-    counts: bool,
+    metrics: PublisherMetrics,
     mut state: tokio::sync::watch::Receiver<Option<Away>>,
 ) {
-    let mut shown = Shown::default();
+    let mut shown = Shown { metrics, is_open: false };
     let mut was_away = false;
     loop {
         let away = state.borrow_and_update().clone();
-        shown.show(counts && away.is_some());
+        shown.show(away.is_some());
         match &away {
             Some(Away { reason, .. }) if keeps => {
                 tracing::warn!(reason = %OneLine(reason), "the broker is away; direct events go into the outbox at once");
@@ -187,15 +187,15 @@ pub(super) async fn watch(
 }
 
 /// This publisher's part of the gauge; taken back with it.
-#[derive(Default)]
 struct Shown {
+    metrics: PublisherMetrics,
     is_open: bool,
 }
 
 impl Shown {
     fn show(&mut self, is_open: bool) {
         if self.is_open != is_open {
-            observe::show_direct_circuit(if is_open { 1.0 } else { -1.0 });
+            self.metrics.show_away(if is_open { 1.0 } else { -1.0 });
             self.is_open = is_open;
         }
     }

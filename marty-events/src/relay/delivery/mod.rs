@@ -7,7 +7,10 @@ mod refusals;
 #[cfg(test)]
 mod tests;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     Running, Settings,
@@ -64,7 +67,13 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn new(settings: &Settings, config: &EventConfig, health: &HealthCell, producer: RelayProducer) -> Self {
+    pub(super) fn new(
+        settings: &Settings,
+        config: &EventConfig,
+        outbox: &Arc<str>,
+        health: &HealthCell,
+        producer: RelayProducer,
+    ) -> Self {
         let limits = Limits::new(settings.in_flight as usize, settings.in_flight_bytes);
         let property = config.producer_properties().find(|(name, _)| *name == "partitioner").map(|(_, value)| value);
         Self {
@@ -72,7 +81,7 @@ impl Delivery {
             producer,
             producer_lost: false,
             refusals: Refusals::new(settings),
-            metrics: RelayMetrics::new(config.counts()),
+            metrics: RelayMetrics::new(config.counts(), outbox),
             spans: SendSpans::new(config.traces()),
             check: BrokerCheck::default(),
             send_at: Instant::now(),

@@ -11,7 +11,7 @@ fn a_relay_reads_on_over_any_number_of_full_pages_without_rows_of_its_own() {
         let page = Page { is_full, ..Page::default() };
         let page = Some(Ok((page, intake.position.clone(), Duration::ZERO)));
         let read = Read { wanted: Vec::new(), loaded: Ok(Page::default()), page };
-        intake.take_page(read, &mut window, &settings, &RelayMetrics::new(false)).expect("a page");
+        intake.take_page(read, &mut window, &settings, &RelayMetrics::new(false, &"outbox".into())).expect("a page");
         assert!(intake.poll_pause <= LAST_POLL);
         assert!(!is_full || intake.poll_at.is_some_and(|at| at <= Instant::now()), "there is more to read at once");
     }

@@ -19,6 +19,9 @@ const REPLACE: &str = "UPDATE event_outbox_relays SET relay = '00000000-0000-400
 /// Strikes it off the list.
 const FORGET: &str = "DELETE FROM event_outbox_relays";
 const EMPTY: &str = "DELETE FROM event_outbox";
+/// A heartbeat of a version without names.
+const EARLIER: &str = "INSERT INTO event_outbox_relays (relay, expires_at, lease, delivers, published, mark)
+    SELECT '00000000-0000-4000-8000-000000000000', expires_at, lease, delivers, 0, NULL FROM event_outbox_relays";
 /// Gives all lanes to the relay that asks for them first.
 const FREE: &str = "UPDATE event_outbox_lanes SET owner = NULL";
 
@@ -50,6 +53,24 @@ where
         let stats = self.outbox.stats().await.expect("the counts");
         assert_eq!((stats.pending, stats.published), (1, 20), "the later one is the new owner's to settle");
         assert_eq!(self.outbox.relays().await.expect("the relays"), [], "it said that it is gone");
+    }
+
+    /// People find the process that a relay is in, and see relays of earlier versions, which have no names, beside it.
+    pub(super) async fn names_its_relays(self) {
+        let relay = self.relay();
+        let named = wait::until("the relay", || async {
+            self.outbox.relays().await.ok()?.into_iter().find(|relay| !relay.lanes.is_empty())
+        })
+        .await;
+        assert_eq!(named.service.as_deref(), Some("suite"));
+        assert_eq!((named.process_id, named.version.as_deref()), (Some(std::process::id()), Some("0.1.0")));
+        assert!(named.host.as_deref().is_some_and(|host| !host.is_empty()), "{named:?}");
+        (self.execute)(self.pool.clone(), EARLIER).await;
+        let relays = self.outbox.relays().await.expect("the relays");
+        let earlier = relays.iter().find(|relay| relay.relay != named.relay).expect("the other relay");
+        let told = (&earlier.service, &earlier.host, earlier.process_id, &earlier.version);
+        assert_eq!((earlier.is_alive, told), (true, (&None, &None, None, &None)));
+        relay.stop().await;
     }
 
     /// Nor does it count a refusal or bury an event.

@@ -106,8 +106,9 @@ pub(super) const HEARTBEAT: &str = "
             FOR UPDATE OF relays SKIP LOCKED
         ) AS ahead WHERE relays.relay = ahead.relay
     ), here AS (
-        INSERT INTO {relays} AS relays (relay, expires_at, lease, delivers, published, mark)
-        SELECT $1, clock_timestamp() + $2 * interval '1 millisecond', $2, $3, $7, relay_mark.mark
+        INSERT INTO {relays} AS relays
+            (relay, expires_at, lease, delivers, published, mark, service, host, process_id, version)
+        SELECT $1, clock_timestamp() + $2 * interval '1 millisecond', $2, $3, $7, relay_mark.mark, $9, $10, $11, $12
         FROM gate, relay_mark WHERE is_open
         ON CONFLICT (relay) DO UPDATE SET expires_at = excluded.expires_at, lease = excluded.lease,
             delivers = excluded.delivers, published = greatest(relays.published, $8), mark = excluded.mark
@@ -129,18 +130,18 @@ pub(super) const HEARTBEAT: &str = "
 /// The part of a heartbeat that looks for rows. It asks in the order of the index: a mere `EXISTS` may be answered by a walk over every dead
 /// row. Where the late rows are too far away to be looked for at once there may be some.
 pub(super) const HAS_NEWS: &str = "
-        ({started} <> $14 OR {file} <> $15 OR {late_end} < {cursor}
+        ({started} <> $18 OR {file} <> $19 OR {late_end} < {cursor}
             OR (SELECT seq FROM {outbox} WHERE {cursor} < seq ORDER BY seq LIMIT 1) IS NOT NULL
             OR (SELECT seq FROM {outbox} WHERE {is_late} ORDER BY seq LIMIT 1) IS NOT NULL)";
 
 /// The numbers of the parameters that a look has: those of [`Bounds`] in their order.
 pub(super) const LOOK: [(&str, &str); 6] = [
-    ("{named}", "$9"),
-    ("{floors}", "$10"),
-    ("{cursor}", "$11"),
-    ("{behind}", "$12"),
-    ("{next_xid}", "$13"),
-    ("{width}", "$16"),
+    ("{named}", "$13"),
+    ("{floors}", "$14"),
+    ("{cursor}", "$15"),
+    ("{behind}", "$16"),
+    ("{next_xid}", "$17"),
+    ("{width}", "$20"),
 ];
 
 /// Each lane keeps the mark that it is given with, or else the one that counts for it now.
@@ -217,7 +218,11 @@ impl PostgresStore {
             .bind(numbers)
             .bind(terms)
             .bind(heartbeat.tally.settled.cast_signed())
-            .bind(heartbeat.tally.sum().cast_signed());
+            .bind(heartbeat.tally.sum().cast_signed())
+            .bind(&heartbeat.name.service)
+            .bind(&heartbeat.name.host)
+            .bind(i64::from(heartbeat.name.process_id))
+            .bind(heartbeat.name.version);
         let Some(position) = look else { return query };
         let Bounds { cursor, behind, next_xid, named, floors, width, .. } = position.bounds();
         let place = position.place();

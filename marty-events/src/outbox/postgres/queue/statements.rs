@@ -53,7 +53,7 @@ impl Statements {
             // The columns that came last, and the tables. The driver would ask for the type `xid8` before it executes the statement, and the
             // server forgets one without a name over that.
             columns: of("
-                SELECT xid::text, relays.mark FROM {outbox}, {dead}, {published}, {relays} AS relays, {lanes} AS lanes
+                SELECT xid::text, relays.service FROM {outbox}, {dead}, {published}, {relays} AS relays, {lanes} AS lanes
                 LIMIT 0"),
             sequences: of(SEQUENCES),
             lanes: of("SELECT count(*) FROM {lanes} WHERE lane BETWEEN 1 AND 16"),

@@ -4,7 +4,7 @@ mod leases;
 mod pages;
 mod rows;
 
-use std::{fs::OpenOptions, io::Write, str::FromStr, time::Duration};
+use std::{fs::OpenOptions, io::Write, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, PgPool,
@@ -18,6 +18,7 @@ use super::{
         inspect::Inspect,
         lanes::{Lane, Portion},
         queue::{Heartbeat, Holding, Queue, Tally},
+        relays::RelayName,
     },
     PostgresStore,
 };
@@ -78,7 +79,8 @@ fn insert(count: i64) -> String {
 }
 
 fn alive(relay: Uuid) -> Heartbeat {
-    Heartbeat { relay, lease: Duration::from_mins(1), delivers: true, mark: None, tally: Tally::default() }
+    let name = Arc::new(RelayName::of_this_process("users"));
+    Heartbeat { relay, name, lease: Duration::from_mins(1), delivers: true, mark: None, tally: Tally::default() }
 }
 
 fn marked(relay: Uuid, mark: &str) -> Heartbeat {

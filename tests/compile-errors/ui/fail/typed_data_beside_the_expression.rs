@@ -1,0 +1,14 @@
+use marty_events::*;
+
+#[derive(serde::Serialize, DomainEvent)]
+#[event(aggregate_type = "user", event_type = "created")]
+struct Created {
+    #[event(id)]
+    id: u64,
+    name: String,
+}
+
+#[domain_event(Created { id, name }, data(id))]
+async fn create(id: u64, name: String) {}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use marty_events::*;
+
+#[derive(serde::Serialize, DomainEvent)]
+#[event(aggregate_type = "user", event_type = "created")]
+struct Created {
+    name: String,
+}
+
+fn main() {}
