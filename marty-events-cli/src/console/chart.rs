@@ -1,10 +1,10 @@
 //! A line of the last hour as inline SVG. Colours come from the style sheet, since the policy admits no style on an element.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use maud::{Markup, html};
 
-use super::history::{Point, SPAN};
+use super::history::Point;
 
 const WIDTH: f64 = 320.0;
 const HEIGHT: f64 = 130.0;
@@ -18,6 +18,8 @@ const RIGHT: f64 = 8.0;
 pub(super) struct Chart<'a> {
     pub(super) name: &'a str,
     pub(super) points: &'a [Point],
+    /// The time that the axis shows.
+    pub(super) span: Duration,
     pub(super) text: fn(f64) -> String,
     pub(super) is_bad: bool,
 }
@@ -32,7 +34,9 @@ impl Chart<'_> {
         };
         let most = self.points.iter().map(|point| point.value).fold(0.0, f64::max);
         let top = round_up(most);
-        let says = format!("{name} in the last hour: now {}, at most {}", text(last.value), text(most));
+        let (now, minutes) = (text(last.value), self.span.as_secs() / 60);
+        let says = format!("{name} in the last {minutes} minutes: now {now}, at most {}", text(most));
+        let times = [("first", format!("−{minutes} min"), self.span), ("last", "now".to_owned(), Duration::ZERO)];
         let class = if self.is_bad { "line bad" } else { "line" };
         html! {
             figure {
@@ -42,11 +46,11 @@ impl Chart<'_> {
                         line.grid x1=(LEFT) x2=(WIDTH - RIGHT) y1=(height(share)) y2=(height(share)) {}
                         text.value x=(LEFT - 6.0) y=(height(share) + 4.0) { (text(top * share)) }
                     }
-                    @for (minutes, says) in [(60, "−60 min"), (30, "−30 min"), (0, "now")] {
-                        text class=(format!("time at-{minutes}")) x=(across(f64::from(minutes) * 60.0)) y=(HEIGHT - 4.0) { (says) }
+                    @for (place, says, age) in times {
+                        text class={ "time " (place) } x=(self.across(age)) y=(HEIGHT - 4.0) { (says) }
                     }
                     path class=(class) d=(self.path(top)) {}
-                    circle class=(class) cx=(across(last.age.as_secs_f64())) cy=(height(last.value / top)) r="3" {}
+                    circle class=(class) cx=(self.across(last.age)) cy=(height(last.value / top)) r="3" {}
                 }
             }
         }
@@ -57,18 +61,18 @@ impl Chart<'_> {
         let mut path = String::new();
         for point in self.points {
             let step = if point.is_after_gap { 'M' } else { 'L' };
-            let (x, y) = (across(point.age.as_secs_f64()), height(point.value / top));
+            let (x, y) = (self.across(point.age), height(point.value / top));
             // Writing to a String does not fail.
             let _ = write!(path, "{step}{x:.1} {y:.1}");
         }
         path
     }
-}
 
-/// The place of an age in seconds, with the present on the right.
-fn across(age: f64) -> f64 {
-    let share = 1.0 - (age / SPAN.as_secs_f64()).clamp(0.0, 1.0);
-    (LEFT + share * (WIDTH - LEFT - RIGHT)).round()
+    /// The place of an age, with the present on the right.
+    fn across(&self, age: Duration) -> f64 {
+        let share = 1.0 - (age.as_secs_f64() / self.span.as_secs_f64()).clamp(0.0, 1.0);
+        (LEFT + share * (WIDTH - LEFT - RIGHT)).round()
+    }
 }
 
 /// The height of a share of the axis.
@@ -121,7 +125,8 @@ mod tests {
     fn a_line_has_axes_values_and_gaps() {
         let point = |seconds, value, is_after_gap| Point { age: Duration::from_secs(seconds), value, is_after_gap };
         let points = [point(3_600, 0.0, true), point(1_800, 12.0, false), point(600, 3.0, true), point(0, 7.0, false)];
-        let chart = Chart { name: "Waiting", points: &points, text: short, is_bad: false };
+        let chart =
+            Chart { name: "Waiting", points: &points, span: Duration::from_hours(1), text: short, is_bad: false };
         assert_eq!(chart.path(20.0), "M46.0 110.0L179.0 50.0M268.0 95.0L312.0 75.0");
         let figure = chart.figure().into_string();
         for part in [">20<", ">10<", ">0<", "−60 min", "now 7, at most 12"] {

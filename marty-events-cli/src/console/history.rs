@@ -7,8 +7,10 @@ use std::{
 
 use marty_events::outbox::OutboxStats;
 
-/// The time that the lines show.
-pub(super) const SPAN: Duration = Duration::from_hours(1);
+/// The time that is kept.
+const SPAN: Duration = Duration::from_hours(1);
+/// The times that an axis may show, in minutes: the shortest one that the samples do not fill.
+const AXES: [u64; 3] = [5, 15, 30];
 /// The shortest time between two samples: 360 of them make an hour.
 pub(super) const STEP: Duration = Duration::from_secs(10);
 /// A longer time between two samples is a gap in the line.
@@ -26,6 +28,8 @@ pub(super) struct Point {
 /// The four lines of the overview.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lines {
+    /// The time that the axes show: an hour, or less while the process is young.
+    pub(super) span: Duration,
     pub(super) delivered: Vec<Point>,
     pub(super) waiting: Vec<Point>,
     pub(super) oldest: Vec<Point>,
@@ -50,7 +54,10 @@ impl History {
 
     #[expect(clippy::cast_precision_loss, reason = "a picture shows no difference beyond 2^53")]
     pub(super) fn lines(&self, now: Instant) -> Lines {
-        let mut lines = Lines::default();
+        let age = self.0.front().map_or(Duration::ZERO, |(at, _)| now.duration_since(*at));
+        let axes = AXES.map(Duration::from_mins);
+        let span = axes.into_iter().find(|axis| age <= *axis).unwrap_or(SPAN);
+        let mut lines = Lines { span, ..Lines::default() };
         let mut before: Option<(Instant, OutboxStats)> = None;
         for &(at, stats) in &self.0 {
             let is_after_gap = before.is_none_or(|(last, _)| GAP < at.duration_since(last));

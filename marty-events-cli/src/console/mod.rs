@@ -137,10 +137,10 @@ pub(crate) async fn serve(settings: ConsoleSettings, shared: &Shared, output: Ou
 
 /// The outboxes to show: those of `--outbox`, or that of the options that every command has.
 fn shown(named: &[String], shared: &Shared) -> Result<Vec<Arc<ShownOutbox>>> {
-    let named = named.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
-    let outboxes = named.map(ShownOutbox::named).collect::<Result<Vec<_>>>()?;
-    let mut names = HashSet::new();
-    if let Some(twice) = outboxes.iter().find(|outbox| !names.insert(&outbox.name)) {
+    let texts = named.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+    let outboxes = texts.map(ShownOutbox::named).collect::<Result<Vec<_>>>()?;
+    let mut taken = HashSet::new();
+    if let Some(twice) = outboxes.iter().find(|outbox| !taken.insert(&outbox.name)) {
         return Err(Failure::new(Exit::Usage, format!("two outboxes have the name {}", twice.name)));
     }
     if outboxes.is_empty() {

@@ -88,7 +88,7 @@ pub(super) fn pace(pace: Option<Pace>) -> Markup {
 
 fn lines(look: &Look) -> Markup {
     let lines = &look.lines;
-    let chart = |name, points, text, is_bad| Chart { name, points, text, is_bad }.figure();
+    let chart = |name, points, text, is_bad| Chart { name, points, span: lines.span, text, is_bad }.figure();
     html! {
         div.charts {
             (chart("Delivered a second", &lines.delivered, short, false))
