@@ -39,7 +39,7 @@ async fn several_outboxes_are_shown_the_worst_first_and_changed_each_for_itself(
         "staging &lt;1&gt;",
         "1 dead letter waits for a decision.",
         "No relay is working",
-        "The database gave no answer",
+        "The database has not answered",
     ] {
         assert!(page.body.contains(shown), "{shown}: {}", page.body);
     }

@@ -161,6 +161,6 @@ fn keep(browser: &Browser, page: &str, width: u32) {
     let mut decode = Command::new("base64");
     let mut running =
         decode.arg("--decode").stdin(Stdio::piped()).stdout(picture).spawn().expect("base64 is installed");
-    running.stdin.take().expect("it is piped").write_all(browser.picture().as_bytes()).expect("it reads");
+    running.stdin.take().expect("it is piped").write_all(browser.picture(width).as_bytes()).expect("it reads");
     assert!(running.wait().expect("it ends").success());
 }

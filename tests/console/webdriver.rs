@@ -109,9 +109,12 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", &json!({"features": features}));
     }
 
-    /// The whole page as a PNG, in base64.
-    pub(crate) fn picture(&self) -> String {
-        let answer = self.devtools("Page.captureScreenshot", &json!({"captureBeyondViewport": true}));
+    /// The page as a PNG in base64: whole, unless it is longer than a picture should be.
+    pub(crate) fn picture(&self, width: u32) -> String {
+        let height = self.run("return Math.min(document.documentElement.scrollHeight, 1600)");
+        let clip = json!({"x": 0, "y": 0, "width": width, "height": height, "scale": 1});
+        let parameters = json!({"captureBeyondViewport": true, "clip": clip});
+        let answer = self.devtools("Page.captureScreenshot", &parameters);
         answer["data"].as_str().expect("a picture").to_owned()
     }
 

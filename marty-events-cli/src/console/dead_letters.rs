@@ -119,7 +119,7 @@ fn groups_table(visit: &Visit, filter: &Filter, groups: &[DeadLetterGroup]) -> M
                             @if own == *filter { bdi { (plain(&group.reason)) } }
                             @else { a href=(address(&path, own.pairs())) { bdi { (plain(&group.reason)) } } }
                         }
-                        td data-label="Topic and type" { code { (plain(&group.topic)) } br; bdi { (plain(&group.event_type)) } }
+                        td.topic data-label="Topic and type" { code { (plain(&group.topic)) } br; bdi { (plain(&group.event_type)) } }
                         td.number data-label="Letters" {
                             (grouped(group.letters))
                             @if 0 < group.redacted { br; small { (grouped(group.redacted)) " emptied" } }
@@ -174,7 +174,7 @@ fn letters(visit: &Visit, filter: &Filter, found: &[DeadLetter], is_checked: boo
                     thead { tr {
                         @if is_changeable { th scope="col" { span.unseen { "Selected" } } }
                         th scope="col" { "Event" } th scope="col" { "Topic and key" } th scope="col" { "Reason" }
-                        th.number scope="col" { "Attempts" } th scope="col" { "Given up" } th scope="col" { "Written" }
+                        th.number scope="col" { "Attempts" } th scope="col" { "Given up" }
                     } }
                     tbody { @for dead in found { (letter(base, dead, is_changeable.then_some(is_checked))) } }
                 }
@@ -197,13 +197,12 @@ fn letter(base: &str, dead: &DeadLetter, is_checked: Option<bool>) -> Markup {
                 br; bdi { (plain(&event.event_type)) }
                 @if dead.redacted { br; small { "emptied" } }
             }
-            td data-label="Topic and key" { code { (plain(&event.topic)) } @if let Some(key) = &event.key { br; code { (plain(key)) } } }
+            td.topic data-label="Topic and key" { code { (plain(&event.topic)) } @if let Some(key) = &event.key { br; code { (plain(key)) } } }
             td.reason data-label="Reason" {
                 bdi { (plain(&dead.reason)) } @if let Some(problem) = &dead.problem { br; bdi { (unread(problem)) } }
             }
             td.number data-label="Attempts" { (event.attempts) }
             td data-label="Given up" { (time(dead.died_at)) }
-            td data-label="Written" { (time(event.created_at)) }
         }
     }
 }

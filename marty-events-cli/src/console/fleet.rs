@@ -1,6 +1,6 @@
 //! The first page of a console with several outboxes: the state of each, the worst first.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 use axum::{
     Extension,
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::{
     condition::{Condition, State},
-    failure::{Failure, within},
+    failure::{Failure, within_time},
     outbox::ShownOutbox,
     overview::{View, pace},
     page::{self, Page},
@@ -21,6 +21,9 @@ use super::{
     watch::Look,
 };
 
+/// The limit of a look at one outbox. The page waits for all of them.
+const LIMIT: Duration = Duration::from_secs(2);
+
 pub(super) async fn show(
     Shared(console): Shared<Arc<Console>>,
     Extension(session): Extension<Session>,
@@ -28,7 +31,7 @@ pub(super) async fn show(
 ) -> Page {
     let mut looks = JoinSet::new();
     for (index, outbox) in console.outboxes.iter().cloned().enumerate() {
-        looks.spawn(async move { (index, within(outbox.watch.look(&outbox.repository)).await) });
+        looks.spawn(async move { (index, within_time(LIMIT, outbox.watch.look(&outbox.repository)).await) });
     }
     let mut seen: Vec<Seen> = looks.join_all().await.into_iter().map(|(index, look)| Seen::of(index, look)).collect();
     seen.sort_by_key(|seen| (Reverse(seen.condition.state), seen.index));

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{
-    chart::{Chart, short, short_time},
+    chart::{Chart, Unit},
     condition::Condition,
     failure::{Failure, within},
     outbox::Visit,
@@ -88,13 +88,13 @@ pub(super) fn pace(pace: Option<Pace>) -> Markup {
 
 fn lines(look: &Look) -> Markup {
     let lines = &look.lines;
-    let chart = |name, points, text, is_bad| Chart { name, points, span: lines.span, text, is_bad }.figure();
+    let chart = |name, points, unit, is_bad| Chart { name, points, span: lines.span, unit, is_bad }.figure();
     html! {
         div.charts {
-            (chart("Delivered a second", &lines.delivered, short, false))
-            (chart("Waiting", &lines.waiting, short, false))
-            (chart("Age of the oldest", &lines.oldest, short_time, false))
-            (chart("Dead letters", &lines.dead, short, true))
+            (chart("Delivered a second", &lines.delivered, Unit::Number, false))
+            (chart("Waiting", &lines.waiting, Unit::Number, false))
+            (chart("Age of the oldest", &lines.oldest, Unit::Seconds, false))
+            (chart("Dead letters", &lines.dead, Unit::Number, true))
         }
     }
 }

@@ -114,7 +114,7 @@ fn events(base: &str, found: &[FoundEvent]) -> Markup {
                         a href={ (base) "/events?q=" (found.event.event_id) } { code { (found.event.event_id) } }
                         br; bdi { (plain(&found.event.event_type)) }
                     }
-                    td data-label="Topic and key" {
+                    td.topic data-label="Topic and key" {
                         code { (plain(&found.event.topic)) }
                         @if let Some(key) = &found.event.key { br; code { (plain(key)) } }
                         @if let Some(problem) = &found.problem { br; bdi { (unread(problem)) } }
