@@ -20,9 +20,11 @@ pub(super) enum Failure {
     Outbox(EventError),
 }
 
-/// Waits for the database, up to the limit.
-pub(super) async fn within<T>(asked: impl Future<Output = Result<T, EventError>>) -> Result<T, Failure> {
-    within_time(LIMIT, asked).await
+/// Waits for the database, up to the limit. Boxed, since a request to any of three databases is a large future.
+pub(super) fn within<T>(
+    asked: impl Future<Output = Result<T, EventError>>,
+) -> impl Future<Output = Result<T, Failure>> {
+    within_time(LIMIT, Box::pin(asked))
 }
 
 pub(super) async fn within_time<T>(

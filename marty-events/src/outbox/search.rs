@@ -107,7 +107,13 @@ pub(crate) trait Search: Inspect {
         let [age, topic, event_type, reason, seq, id] = parameters(query);
         let values = [age, topic, event_type, reason, seq, id, Value::Number(Some(query.limit.into()))];
         let rows = self.look("group the dead letters", &sql, &values).await?;
-        rows.iter().map(dead_letter_group).collect()
+        let mut groups = rows.iter().map(dead_letter_group).collect::<Result<Vec<_>, _>>()?;
+        // The databases sort texts in ways of their own.
+        groups.sort_by(|one, other| {
+            let texts = |group: &DeadLetterGroup| (group.topic.clone(), group.event_type.clone(), group.reason.clone());
+            other.letters.cmp(&one.letters).then_with(|| texts(one).cmp(&texts(other)))
+        });
+        Ok(groups)
     }
 
     /// The keys of the oldest `among` events, the key of the oldest first.
