@@ -50,19 +50,23 @@ impl State {
 
 impl Condition {
     pub(super) fn of(look: &Look) -> Self {
-        let (stats, mut reasons) = (look.stats, Vec::new());
-        let oldest = stats.oldest_pending_age.unwrap_or_default();
         let is_carried = look.relays.iter().any(|relay| relay.is_alive && !relay.lanes.is_empty());
+        let stats = look.stats;
+        Self::by(is_carried, stats.pending, stats.oldest_pending_age.unwrap_or_default(), stats.dead)
+    }
+
+    fn by(is_carried: bool, pending: u64, oldest: Duration, dead: u64) -> Self {
+        let mut reasons = Vec::new();
         if !is_carried {
-            reasons.push(if stats.pending == 0 {
+            reasons.push(if pending == 0 {
                 "No relay is working: new events would wait.".to_owned()
             } else {
-                format!("No relay is working: {} wait.", counted(stats.pending, "event"))
+                format!("No relay is working: {} wait.", counted(pending, "event"))
             });
         }
-        if 0 < stats.dead {
-            let verb = if stats.dead == 1 { "waits" } else { "wait" };
-            reasons.push(format!("{} {verb} for a decision.", counted(stats.dead, "dead letter")));
+        if 0 < dead {
+            let verb = if dead == 1 { "waits" } else { "wait" };
+            reasons.push(format!("{} {verb} for a decision.", counted(dead, "dead letter")));
         }
         if HELD_UP < oldest {
             reasons.push(format!("The oldest event has waited for {}.", duration(oldest)));
@@ -71,8 +75,8 @@ impl Condition {
             return Self { state: State::Failing, reasons };
         }
         if LATE < oldest {
-            let verb = if stats.pending == 1 { "waits" } else { "wait" };
-            let reason = format!("{} {verb}, the oldest for {}.", counted(stats.pending, "event"), duration(oldest));
+            let verb = if pending == 1 { "waits" } else { "wait" };
+            let reason = format!("{} {verb}, the oldest for {}.", counted(pending, "event"), duration(oldest));
             return Self { state: State::Waiting, reasons: vec![reason] };
         }
         Self { state: State::Fine, reasons: vec!["Events are delivered as they come.".to_owned()] }
@@ -90,5 +94,27 @@ impl Condition {
                 @for reason in &self.reasons { span { (reason) } " " }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outbox_is_judged_in_a_word_with_its_reasons() {
+        let judged = |is_carried, pending, seconds, dead| {
+            let condition = Condition::by(is_carried, pending, Duration::from_secs(seconds), dead);
+            format!("{}: {}", condition.state.word(), condition.reasons.join(" "))
+        };
+        assert_eq!(judged(true, 0, 0, 0), "Fine: Events are delivered as they come.");
+        assert_eq!(judged(true, 9_000, 10, 0), "Fine: Events are delivered as they come.");
+        assert_eq!(judged(true, 1, 11, 0), "Waiting: 1 event waits, the oldest for 11s.");
+        assert_eq!(
+            judged(true, 2, 301, 1),
+            "Failing: 1 dead letter waits for a decision. The oldest event has waited for 5m 1s."
+        );
+        assert_eq!(judged(false, 1_200, 1, 0), "Failing: No relay is working: 1,200 events wait.");
+        assert_eq!(judged(false, 0, 0, 0), "Failing: No relay is working: new events would wait.");
     }
 }

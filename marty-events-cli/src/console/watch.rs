@@ -55,7 +55,7 @@ impl Watch {
         let (stats, relays) = (repository.stats().await?, repository.relays().await?);
         let now = Instant::now();
         let pace = recent.counts.note(now, stats.published);
-        recent.history.note(now, stats);
+        recent.history.note(now, stats.into());
         let look = Look { stats, relays, pace, lines: recent.history.lines(now) };
         recent.last = Some((now, look.clone()));
         Ok(look)
