@@ -15,6 +15,8 @@ use super::{
     watch::{Look, Pace},
 };
 
+use crate::plain::plain;
+
 const REFRESH: u32 = 5;
 /// The number of lanes (docs/decisions.md, "16 lanes").
 const LANES: i32 = 16;
@@ -111,7 +113,7 @@ fn relays(relays: &[RelayStatus]) -> Markup {
                         th scope="col" { "Lanes of 16" } th scope="col" { "Since" }
                     } }
                     tbody { @for relay in relays { tr {
-                        th scope="row" data-label="Relay" { code { (relay.relay) } }
+                        th scope="row" data-label="Relay" { (name(relay)) code { (relay.relay) } }
                         td data-label="State" { (state(relay)) }
                         td data-label="Lanes" { (lane_bar(&relay.lanes)) span.lanes { (lanes(&relay.lanes)) } }
                         td data-label="Since" { (time(relay.started_at)) }
@@ -119,6 +121,17 @@ fn relays(relays: &[RelayStatus]) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// Host, process, service and version, as far as the relay wrote them down.
+fn name(relay: &RelayStatus) -> Markup {
+    let process = relay.process_id.map(|id| format!("process {id}"));
+    let version = relay.version.as_ref().map(|version| format!("version {}", plain(version)));
+    let rest: Vec<String> = [relay.service.as_deref().map(plain), process, version].into_iter().flatten().collect();
+    html! {
+        @if let Some(host) = &relay.host { strong { bdi { (plain(host)) } } br; }
+        @if !rest.is_empty() { small { bdi { (rest.join(", ")) } } br; }
     }
 }
 
