@@ -31,12 +31,17 @@ impl Outbox {
         let url = shared.database_url().ok_or_else(|| {
             Failure::new(Exit::Usage, "no database is named").advise("set DATABASE_URL, or give --database-url")
         })?;
+        Self::at(url, shared.table_name())
+    }
+
+    /// The outbox of a database, in the usual table unless another one is named. No connection is made yet.
+    pub(crate) fn at(url: &str, table: Option<&str>) -> Result<Self> {
         let pool = OutboxPool::connect_lazy(url).map_err(|error| {
             let failure = Failure::from(error);
             Failure { exit: Exit::Usage, ..failure }
                 .advise("write DATABASE_URL as postgres://.., mysql://.. or sqlite://.. of a database that is built in")
         })?;
-        let table = shared.table()?;
+        let table = table.map_or_else(|| Ok(OutboxTable::default()), str::parse)?;
         let repository = OutboxRepository::new(&pool).table(table.clone());
         Ok(Self { pool, table, repository })
     }

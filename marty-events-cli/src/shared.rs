@@ -1,10 +1,6 @@
 //! The options that name the outbox. Every command has them.
 
 use clap::Args;
-use marty_events::outbox::OutboxTable;
-
-use crate::failure::Result;
-
 /// The place of the outbox.
 #[derive(Debug, Args)]
 pub(crate) struct Shared {
@@ -24,9 +20,5 @@ impl Shared {
 
     pub(crate) fn table_name(&self) -> Option<&str> {
         self.table.as_deref().map(str::trim).filter(|table| !table.is_empty())
-    }
-
-    pub(crate) fn table(&self) -> Result<OutboxTable> {
-        Ok(self.table_name().map_or_else(|| Ok(OutboxTable::default()), str::parse)?)
     }
 }

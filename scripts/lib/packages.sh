@@ -45,6 +45,24 @@ provide_pgbouncer() {
   have pgbouncer || install_packages pgbouncer || say "pgbouncer is missing ($WHY); tests behind a pooler will be skipped"
 }
 
+# The rules of accessibility that the console's pages are checked by, in the version that tests/console/package-lock.json names.
+provide_axe() {
+  local folder=${CARGO_TARGET_DIR:-target}/axe log
+  [[ -z ${MARTY_EVENTS_AXE:-} ]] || return 0
+  mkdir -p -- "$folder"
+  folder=$(cd -- "$folder" && pwd)
+  cp -- tests/console/package.json tests/console/package-lock.json "$folder"
+  log=$folder/npm.log
+  if { have npm || install_packages npm; } && { (cd -- "$folder" && npm ci --no-audit --no-fund) >"$log" 2>&1 || {
+    WHY="npm could not install axe-core: $(tail -n 1 "$log")"
+    false
+  }; }; then
+    export MARTY_EVENTS_AXE=$folder/node_modules/axe-core/axe.min.js
+  else
+    say "axe-core is missing ($WHY); the test of the console's accessibility will be skipped"
+  fi
+}
+
 has_openssl() { have pkg-config && pkg-config --exists openssl; }
 
 # The browser that the console is tried with, and what drives it.

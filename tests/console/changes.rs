@@ -80,8 +80,13 @@ async fn an_event_without_its_payload_cannot_be_requeued_and_it_says_so() {
     OutboxRepository::new(&database.pool).redact(&[id]).await.unwrap();
     let console = Console::open(&database.url, &[]);
     let mut visitor = console.visitor();
-    let path = format!("/dead-letters/{id}/requeue");
-    visitor.get(&path);
+    let (one, path) = (format!("/dead-letters/{id}"), format!("/dead-letters/{id}/requeue"));
+    let page = visitor.get(&one);
+    assert!(page.body.contains("were emptied") && page.links(&path).is_empty(), "{}", page.body);
+    assert!(!visitor.get("/dead-letters").body.contains("Requeue selected"));
+    let asked = visitor.get(&path);
+    assert!(asked.status == 409 && asked.body.contains("was emptied"), "{asked:?}");
+    visitor.get(&format!("{one}/discard"));
     let answer = visitor.post(&path, &[]);
     assert_eq!(answer.status, 409);
     assert!(answer.body.contains("was emptied"), "{}", answer.body);

@@ -137,6 +137,7 @@ async fn many_dead_letters_come_page_by_page_each_once() {
         assert_eq!(page.status, 200, "{}", page.body);
         let found: Vec<String> =
             page.links("/dead-letters/").iter().filter_map(|link| link.rsplit('/').next().map(str::to_owned)).collect();
+        let found: Vec<String> = found.into_iter().filter(|id| id.parse::<Uuid>().is_ok()).collect();
         pages.push(found.len());
         // One that was seen may be gone by the time the next page is asked for.
         if pages.len() == 1 {
@@ -184,18 +185,18 @@ async fn the_overview_shows_backlog_pace_and_relays() {
     }
     let page = wait::until("a second look", async || {
         let page = console.visitor().get("/?still").body;
-        page.contains("<dd id=\"pending\">17</dd>").then_some(page)
+        page.contains("<dd id=\"pending\"><a href=\"/waiting\">17</a></dd>").then_some(page)
     })
     .await;
     assert!(!page.contains("http-equiv=\"refresh\""), "{page}");
-    assert!(page.contains("<dd id=\"published\">1000000</dd>"), "{page}");
+    assert!(page.contains("<dd id=\"published\">1,000,000</dd>"), "{page}");
     assert!(page.contains("<dd id=\"oldest\">1h 30m"), "{page}");
     assert!(page.contains("<dd id=\"dead\"><a href=\"/dead-letters\">1</a></dd>"), "{page}");
     let (_, rest) = page.split_once("<dd id=\"pace\">").unwrap();
     let per_second: f64 = rest.split_once('<').unwrap().0.parse().unwrap();
     assert!((10_000.0..1_000_000.0).contains(&per_second), "a million within the seconds between the looks: {page}");
     let rows: Vec<&str> = page.split("<tr>").filter(|row| row.contains("00000000-0000-7000")).collect();
-    assert!(rows[0].contains("working") && rows[0].contains("<td>1–3, 5, 7–16</td>"), "{}", rows[0]);
+    assert!(rows[0].contains("working") && rows[0].contains(">1–3, 5, 7–16</span>"), "{}", rows[0]);
     assert!(rows[1].contains("standing by") && rows[2].contains("silent"), "{page}");
     assert!(!page.contains("No relay is working"), "{page}");
 }

@@ -56,7 +56,7 @@ impl Browser {
             "browserName": "chrome",
             "goog:chromeOptions": {"args": arguments},
             // The implicit limit lets a search wait for an element of the next page.
-            "timeouts": {"implicit": 10_000, "pageLoad": 30_000},
+            "timeouts": {"implicit": 10_000, "pageLoad": 30_000, "script": 60_000},
         }}});
         let sessions = format!("http://127.0.0.1:{port}/session");
         let answer = call("POST", &sessions, Some(&capabilities));
@@ -94,6 +94,32 @@ impl Browser {
     /// The result of a script that the driver runs on the page. The page's own policy does not stop it.
     pub(crate) fn run(&self, script: &str) -> Value {
         self.post("execute/sync", &json!({"script": script, "args": []}))
+    }
+
+    /// The same for a script that calls its last argument with the result.
+    pub(crate) fn run_async(&self, script: &str) -> Value {
+        self.post("execute/async", &json!({"script": script, "args": []}))
+    }
+
+    /// Pages are laid out for a screen of this width, in the light or the dark scheme.
+    pub(crate) fn screen(&self, width: u32, scheme: &str) {
+        let metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        self.devtools("Emulation.setEmulatedMedia", &json!({"features": features}));
+    }
+
+    /// The page as a PNG in base64: whole, unless it is longer than a picture should be.
+    pub(crate) fn picture(&self, width: u32) -> String {
+        let height = self.run("return Math.min(document.documentElement.scrollHeight, 1600)");
+        let clip = json!({"x": 0, "y": 0, "width": width, "height": height, "scale": 1});
+        let parameters = json!({"captureBeyondViewport": true, "clip": clip});
+        let answer = self.devtools("Page.captureScreenshot", &parameters);
+        answer["data"].as_str().expect("a picture").to_owned()
+    }
+
+    fn devtools(&self, command: &str, parameters: &Value) -> Value {
+        self.post("goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
     }
 
     fn find(&self, strategy: &str, value: &str) -> String {

@@ -3,8 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
-    Extension,
-    extract::{ConnectInfo, Path, State},
+    extract::{ConnectInfo, Path},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{MethodRouter, get},
@@ -17,27 +16,27 @@ use uuid::Uuid;
 use super::{
     failure::{Failure, within},
     letter::{facts, gone},
+    outbox::Visit,
     page,
-    sessions::Session,
     state::Console,
 };
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Change {
+pub(super) enum Change {
     Requeue,
     Discard,
 }
 
 impl Change {
-    fn title(self) -> &'static str {
+    pub(super) fn title(self) -> &'static str {
         match self {
             Self::Requeue => "Requeue",
             Self::Discard => "Discard",
         }
     }
 
-    fn path(self) -> &'static str {
+    pub(super) fn path(self) -> &'static str {
         match self {
             Self::Requeue => "requeue",
             Self::Discard => "discard",
@@ -61,11 +60,16 @@ impl Change {
         }
     }
 
+    /// The class of a button that makes the change: red where it is for good.
+    pub(super) fn class(self) -> Option<&'static str> {
+        matches!(self, Self::Discard).then_some("danger")
+    }
+
     /// Returns the number of dead letters that were changed.
-    async fn make(self, repository: &OutboxRepository, id: Uuid) -> Result<u64, EventError> {
+    pub(super) async fn make(self, repository: &OutboxRepository, ids: &[Uuid]) -> Result<u64, EventError> {
         match self {
-            Self::Requeue => repository.requeue(&[id]).await,
-            Self::Discard => repository.discard(&[id]).await,
+            Self::Requeue => repository.requeue(ids).await,
+            Self::Discard => repository.discard(ids).await,
         }
     }
 }
@@ -80,41 +84,41 @@ pub(super) async fn refuse() -> Response {
     (StatusCode::FORBIDDEN, page::message("Read-only", says)).into_response()
 }
 
-async fn ask(
-    State(console): State<Arc<Console>>,
-    Extension(session): Extension<Session>,
-    Path((id, change)): Path<(Uuid, Change)>,
-) -> Result<Response, Failure> {
-    let Some(dead) = within(console.repository.dead_letter(id)).await? else { return Ok(gone(&console, &session)) };
+async fn ask(visit: Visit, Path((id, change)): Path<(Uuid, Change)>) -> Result<Response, Failure> {
+    let Some(dead) = within(visit.repository().dead_letter(id)).await? else { return Ok(gone(&visit)) };
+    if dead.redacted && matches!(change, Change::Requeue) {
+        return Ok(emptied(&visit));
+    }
+    let letter = format!("{}/dead-letters/{id}", visit.base());
     let body = html! {
         p { (change.question()) }
         (facts(&dead))
-        form method="post" action={ "/dead-letters/" (id) "/" (change.path()) } {
-            (page::form_token(&session))
-            button type="submit" { (change.title()) }
-            a href={ "/dead-letters/" (id) } { "Cancel" }
+        form method="post" action={ (letter) "/" (change.path()) } {
+            (page::form_token(&visit.session))
+            button.main.danger[change.class().is_some()] type="submit" { (change.title()) }
+            a href=(letter) { "Cancel" }
         }
     };
-    Ok(page::page(&console, &session, change.title(), None, &body).into_response())
+    Ok(page::page(&visit, change.title(), None, &body).into_response())
 }
 
 async fn make(
-    State(console): State<Arc<Console>>,
+    visit: Visit,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Extension(session): Extension<Session>,
     Path((id, change)): Path<(Uuid, Change)>,
 ) -> Response {
-    let name = session.name;
+    let (session, base) = (visit.session.name, visit.base());
     // A task of its own logs the change even if the browser goes away meanwhile.
     let made = tokio::spawn({
-        let console = console.clone();
+        let outbox = visit.outbox.clone();
         async move {
-            let made = change.make(&console.repository, id).await;
+            let made = change.make(&outbox.repository, &[id]).await;
+            let outbox = &outbox.name;
             match &made {
-                Ok(0) => tracing::info!(event_id = %id, ?change, session = %name, %peer, "found no such dead letter"),
-                Ok(_) => tracing::info!(event_id = %id, ?change, session = %name, %peer, "changed a dead letter"),
+                Ok(0) => tracing::info!(event_id = %id, ?change, outbox, %session, %peer, "found no such dead letter"),
+                Ok(_) => tracing::info!(event_id = %id, ?change, outbox, %session, %peer, "changed a dead letter"),
                 Err(error) => {
-                    tracing::warn!(event_id = %id, ?change, session = %name, %peer, ?error, "a change may have failed");
+                    tracing::warn!(event_id = %id, ?change, outbox, %session, %peer, ?error, "a change may have failed");
                 }
             }
             made
@@ -125,27 +129,33 @@ async fn make(
         Ok(1..) => {
             let body = html! {
                 p role="status" { (change.answer()) }
-                p { code { (id) } }
-                p { a href="/dead-letters" { "To the dead letters" } }
+                p { a href={ (base) "/events?q=" (id) } { code { (id) } } }
+                p { a href={ (base) "/dead-letters" } { "To the dead letters" } }
             };
-            page::page(&console, &session, "Done", None, &body).into_response()
+            page::page(&visit, "Done", None, &body).into_response()
         }
-        Ok(0) => match within(console.repository.dead_letter(id)).await {
-            Ok(Some(_)) => {
-                let says = "The payload of this event was emptied, so it cannot be requeued. It can be discarded.";
-                let body = html! { p.warning { (says) } p { a href="/dead-letters" { "To the dead letters" } } };
-                (StatusCode::CONFLICT, page::page(&console, &session, "Not done", None, &body)).into_response()
-            }
-            Ok(None) => gone(&console, &session),
+        Ok(0) => match within(visit.repository().dead_letter(id)).await {
+            Ok(Some(_)) => emptied(&visit),
+            Ok(None) => gone(&visit),
             Err(failure) => failure.into_response(),
         },
         Err(failure) => {
             failure.log();
             let body = html! {
                 p.warning role="alert" { (failure.says()) }
-                p { "The change may have been made or not. " a href={ "/dead-letters/" (id) } { "Check the dead letter" } }
+                p {
+                    "The change may have been made or not. "
+                    a href={ (base) "/dead-letters/" (id) } { "Check the dead letter" }
+                }
             };
-            (StatusCode::SERVICE_UNAVAILABLE, page::page(&console, &session, "Not known", None, &body)).into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, page::page(&visit, "Not known", None, &body)).into_response()
         }
     }
+}
+
+/// The answer where an event is to be requeued that has no payload any more.
+fn emptied(visit: &Visit) -> Response {
+    let says = "The payload of this event was emptied, so it cannot be requeued. It can be discarded.";
+    let body = html! { p.warning { (says) } p { a href={ (visit.base()) "/dead-letters" } { "To the dead letters" } } };
+    (StatusCode::CONFLICT, page::page(visit, "Not done", None, &body)).into_response()
 }

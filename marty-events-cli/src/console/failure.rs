@@ -15,16 +15,25 @@ const LIMIT: Duration = Duration::from_secs(5);
 const RETRY: u32 = 5;
 
 pub(super) enum Failure {
-    /// The database did not answer in time.
-    Silent,
+    /// The database did not answer within this time.
+    Silent(Duration),
     Outbox(EventError),
 }
 
-/// Waits for the database, up to the limit.
-pub(super) async fn within<T>(asked: impl Future<Output = Result<T, EventError>>) -> Result<T, Failure> {
-    match tokio::time::timeout(LIMIT, asked).await {
+/// Waits for the database, up to the limit. Boxed, since a request to any of three databases is a large future.
+pub(super) fn within<T>(
+    asked: impl Future<Output = Result<T, EventError>>,
+) -> impl Future<Output = Result<T, Failure>> {
+    within_time(LIMIT, Box::pin(asked))
+}
+
+pub(super) async fn within_time<T>(
+    limit: Duration,
+    asked: impl Future<Output = Result<T, EventError>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(limit, asked).await {
         Ok(answer) => answer.map_err(Failure::Outbox),
-        Err(_) => Err(Failure::Silent),
+        Err(_) => Err(Failure::Silent(limit)),
     }
 }
 
@@ -32,14 +41,14 @@ impl Failure {
     /// A text for people. The database's own message may name hosts and users, so it stays in the log.
     pub(super) fn says(&self) -> String {
         match self {
-            Self::Silent => format!("The database has not answered for {} s.", LIMIT.as_secs()),
+            Self::Silent(time) => format!("The database has not answered for {} s.", time.as_secs()),
             Self::Outbox(error) => format!("The database gave no answer: {error}."),
         }
     }
 
     pub(super) fn log(&self) {
         match self {
-            Self::Silent => tracing::warn!("the outbox database is silent"),
+            Self::Silent(_) => tracing::warn!("the outbox database is silent"),
             Self::Outbox(error) => tracing::warn!(?error, "the outbox database gave no answer"),
         }
     }

@@ -7,7 +7,11 @@ use axum::{
 use marty_events::outbox::DeadLetter;
 use maud::{Markup, html};
 
-use super::{page, sessions::Session, state::Console};
+use super::{
+    outbox::Visit,
+    page,
+    text::{grouped, time},
+};
 use crate::plain::plain;
 
 /// The fields of a dead letter. Headers and payload are left out, since they may hold personal data.
@@ -22,11 +26,12 @@ pub(super) fn facts(dead: &DeadLetter) -> Markup {
             dt { "Ordering key" } dd { @match &event.ordering_key { Some(key) => code { (plain(key)) }, None => "none" } }
             dt { "Reason" } dd.reason { bdi { (plain(&dead.reason)) } }
             dt { "Attempts" } dd { (event.attempts) }
-            dt { "Written" } dd { (page::time(event.created_at)) }
-            dt { "Given up" } dd { (page::time(dead.died_at)) }
+            dt { "Written" } dd { (time(event.created_at)) }
+            dt { "Given up" } dd { (time(dead.died_at)) }
             @if let Some(problem) = &dead.problem { dt { "Problem" } dd.reason { bdi { (unread(problem)) } } }
-            dt { "Payload" } dd { (event.payload_bytes) " bytes" }
+            dt { "Payload" } dd { @if dead.redacted { "emptied" } @else { (grouped(event.payload_bytes)) " bytes" } }
         }
+        @if dead.redacted { p.note { "Payload and headers were emptied, so this event cannot be requeued." } }
     }
 }
 
@@ -34,10 +39,10 @@ pub(super) fn unread(problem: &str) -> String {
     format!("This event cannot be read: {}", plain(problem))
 }
 
-pub(super) fn gone(console: &Console, session: &Session) -> Response {
+pub(super) fn gone(visit: &Visit) -> Response {
     let body = html! {
         p { "There is no dead letter with this id. It may have been requeued or discarded meanwhile." }
-        p { a href="/dead-letters" { "To the dead letters" } }
+        p { a href={ (visit.base()) "/dead-letters" } { "To the dead letters" } }
     };
-    (StatusCode::NOT_FOUND, page::page(console, session, "Not found", None, &body)).into_response()
+    (StatusCode::NOT_FOUND, page::page(visit, "Not found", None, &body)).into_response()
 }

@@ -1,35 +1,50 @@
-//! Web pages on the outbox: its backlog, its relays, and its dead letters, which can be requeued or discarded.
+//! Web pages on outboxes: their backlog, their relays, and their dead letters, which can be requeued or discarded.
 //!
 //! Every request passes two checks before a page is made: `guard` looks at the host and at the page of origin, and
 //! `admission` at the session. People sign in with a token (`token`, `sign_in`).
 
 mod admission;
 mod attempts;
+mod bulk;
 mod changes;
+mod chart;
+mod condition;
 mod cookie;
 mod dead_letters;
 mod failure;
+mod find;
+mod fleet;
 mod guard;
 mod headers;
+mod history;
 mod letter;
 mod origin;
+mod outbox;
 mod overview;
 mod page;
+mod selection;
 mod sessions;
 mod sign_in;
 mod state;
+mod text;
 mod token;
+mod waiting;
 mod watch;
 
-use std::{fmt, future::IntoFuture, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt, future::IntoFuture, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use axum::{Router, middleware, routing::get};
+use axum::{Extension, Router, middleware, routing::get};
 use clap::Args;
 use serde::Serialize;
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    time::{Instant, MissedTickBehavior},
+};
 
 use self::{
+    failure::within,
     origin::{Origins, PublicUrl},
+    outbox::ShownOutbox,
     state::Console,
     token::Token,
 };
@@ -58,6 +73,18 @@ pub(crate) struct ConsoleSettings {
     /// token.
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
+    /// The name of the environment, such as `production`, in the header of every page.
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+    /// One of several outboxes, as `NAME=URL#TABLE`; repeated, or several with blanks between in the variable. `#TABLE` may be left out.
+    #[arg(
+        long = "outbox",
+        env = "MARTY_EVENTS_CONSOLE_OUTBOXES",
+        hide_env_values = true,
+        value_name = "NAME=URL#TABLE",
+        value_delimiter = ' '
+    )]
+    outboxes: Vec<String>,
     /// Show pages without requeueing and discarding.
     #[arg(long)]
     read_only: bool,
@@ -77,7 +104,7 @@ impl fmt::Display for Listening {
 /// Serves until SIGINT or SIGTERM.
 pub(crate) async fn serve(settings: ConsoleSettings, shared: &Shared, output: Output) -> Result<Exit> {
     let failed = |problem: String| Failure::new(Exit::Failed, problem);
-    let repository = Outbox::of(shared)?.repository;
+    let outboxes = shown(&settings.outboxes, shared)?;
     let token = Token::given(settings.token_file.as_deref()).map_err(failed)?;
     if token.is_none() {
         refuse_strangers(&settings).map_err(failed)?;
@@ -91,9 +118,12 @@ pub(crate) async fn serve(settings: ConsoleSettings, shared: &Shared, output: Ou
         tracing::warn!(%address, "the token and the pages cross the network unencrypted; put a proxy with TLS in front");
     }
     let origins = Origins::new(address.ip(), settings.public_url);
-    let console = Arc::new(Console::new(repository, token, origins, settings.read_only, is_encrypted));
+    let console = Arc::new(Console::new(outboxes, settings.title, token, origins, settings.read_only, is_encrypted));
 
     let stop = stop::when_asked();
+    for outbox in &console.outboxes {
+        tokio::spawn(watch(outbox.clone()));
+    }
     output.answer(&Listening { listening: format!("http://{address}") })?;
     let service = routes(console).into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
@@ -103,6 +133,33 @@ pub(crate) async fn serve(settings: ConsoleSettings, shared: &Shared, output: Ou
         () = async { stop.cancelled().await; tokio::time::sleep(GRACE).await } => {}
     }
     Ok(Exit::Done)
+}
+
+/// The outboxes to show: those of `--outbox`, or that of the options that every command has.
+fn shown(named: &[String], shared: &Shared) -> Result<Vec<Arc<ShownOutbox>>> {
+    let texts = named.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+    let outboxes = texts.map(ShownOutbox::named).collect::<Result<Vec<_>>>()?;
+    let mut taken = HashSet::new();
+    if let Some(twice) = outboxes.iter().find(|outbox| !taken.insert(&outbox.name)) {
+        return Err(Failure::new(Exit::Usage, format!("two outboxes have the name {}", twice.name)));
+    }
+    if outboxes.is_empty() {
+        return Ok(vec![Arc::new(ShownOutbox::only(Outbox::of(shared)?))]);
+    }
+    Ok(outboxes.into_iter().map(Arc::new).collect())
+}
+
+/// Counts the outbox for the lines of the last hour, also while no page is open.
+async fn watch(outbox: Arc<ShownOutbox>) {
+    let mut ticks = tokio::time::interval_at(Instant::now() + history::STEP, history::STEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        // A page reports the failure to people. The line has a gap.
+        if within(outbox.watch.look(&outbox.repository)).await.is_err() {
+            tracing::debug!(outbox = outbox.name, "the outbox gave no counts");
+        }
+    }
 }
 
 /// Refuses an address that other machines reach: without a token everybody there could do everything.
@@ -126,14 +183,29 @@ fn is_loopback(address: SocketAddr) -> bool {
 
 /// The last layer sees a request first.
 fn routes(console: Arc<Console>) -> Router {
-    Router::new()
-        .route("/", get(overview::show))
+    let mut pages = Router::new();
+    for outbox in &console.outboxes {
+        let own = outbox_routes(console.is_read_only).layer(Extension(outbox.clone()));
+        pages = if outbox.base.is_empty() { pages.merge(own) } else { pages.nest(&outbox.base, own) };
+    }
+    if console.outboxes.iter().all(|outbox| !outbox.base.is_empty()) {
+        pages = pages.route("/", get(fleet::show));
+    }
+    pages
         .merge(sign_in::routes())
-        .merge(dead_letters::routes(console.is_read_only))
         .fallback(page::not_found)
         .layer(middleware::from_fn_with_state(console.clone(), admission::admit))
         .route("/style.css", get(page::style))
         .layer(middleware::from_fn_with_state(console.clone(), guard::guard))
         .layer(middleware::from_fn(headers::secure))
         .with_state(console)
+}
+
+/// The pages about one outbox.
+fn outbox_routes(is_read_only: bool) -> Router<Arc<Console>> {
+    Router::new()
+        .route("/", get(overview::show))
+        .route("/waiting", get(waiting::show))
+        .route("/events", get(find::show))
+        .merge(dead_letters::routes(is_read_only))
 }

@@ -1,24 +1,25 @@
-//! The first page: pending events, the pace of deliveries, the relays.
+//! The first page of an outbox: its state, its counts, the last hour, and its relays.
 
-use std::sync::Arc;
-
-use axum::{
-    Extension,
-    extract::{Query, State},
-};
+use axum::extract::Query;
 use marty_events::outbox::RelayStatus;
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{
+    chart::{Chart, Unit},
+    condition::Condition,
     failure::{Failure, within},
+    outbox::Visit,
     page::{self, Page},
-    sessions::Session,
-    state::Console,
+    text::{duration, grouped, time},
     watch::{Look, Pace},
 };
 
+use crate::plain::plain;
+
 const REFRESH: u32 = 5;
+/// The number of lanes (docs/decisions.md, "16 lanes").
+const LANES: i32 = 16;
 
 #[derive(Deserialize)]
 pub(super) struct View {
@@ -26,58 +27,85 @@ pub(super) struct View {
     still: Option<String>,
 }
 
-pub(super) async fn show(
-    State(console): State<Arc<Console>>,
-    Extension(session): Extension<Session>,
-    Query(view): Query<View>,
-) -> Result<Page, Failure> {
-    let look = within(console.watch.look(&console.repository)).await?;
-    let is_still = view.still.is_some();
-    let body = html! {
-        (figures(&look))
-        h2 { "Relays" }
-        (relays(&look.relays))
-        p.note {
-            @if is_still {
-                "This page does not refresh itself. " a href="/" { "Refresh every " (REFRESH) " s" }
-            } @else {
-                "This page refreshes itself every " (REFRESH) " s. " a href="/?still" { "Stop refreshing" }
-            }
-        }
-    };
-    Ok(page::page(&console, &session, "Overview", (!is_still).then_some(REFRESH), &body))
-}
+impl View {
+    pub(super) fn refresh(&self) -> Option<u32> {
+        self.still.is_none().then_some(REFRESH)
+    }
 
-fn figures(look: &Look) -> Markup {
-    let stats = look.stats;
-    html! {
-        dl.figures {
-            div { dt { "Waiting" } dd #pending { (stats.pending) } }
-            div {
-                dt { "Oldest has waited" }
-                dd #oldest { (stats.oldest_pending_age.map_or_else(|| "–".to_owned(), page::duration)) }
+    /// The note at the page's end, with the link to the other kind of page.
+    pub(super) fn note(&self, path: &str) -> Markup {
+        html! {
+            p.note {
+                @if self.still.is_some() {
+                    "This page does not refresh itself. " a href=(path) { "Refresh every " (REFRESH) " s" }
+                } @else {
+                    "This page refreshes itself every " (REFRESH) " s. " a href={ (path) "?still" } { "Stop refreshing" }
+                }
             }
-            div { dt { "Delivered a second" } dd #pace { (pace(look.pace)) } }
-            div { dt { "Delivered in all" } dd #published { (stats.published) } }
-            div { dt { "Dead letters" } dd #dead { a href="/dead-letters" { (stats.dead) } } }
         }
     }
 }
 
-fn pace(pace: Option<Pace>) -> Markup {
+pub(super) async fn show(visit: Visit, Query(view): Query<View>) -> Result<Page, Failure> {
+    let look = within(visit.outbox.watch.look(visit.repository())).await?;
+    let path = if visit.base().is_empty() { "/" } else { visit.base() };
+    let body = html! {
+        (Condition::of(&look).banner())
+        (figures(visit.base(), &look))
+        h2 { "The last hour" }
+        (lines(&look))
+        h2 { "Relays" }
+        (relays(&look.relays))
+        (view.note(path))
+    };
+    Ok(page::page(&visit, "Overview", view.refresh(), &body))
+}
+
+fn figures(base: &str, look: &Look) -> Markup {
+    let stats = look.stats;
+    html! {
+        dl.figures {
+            div { dt { "Waiting" } dd #pending { a href={ (base) "/waiting" } { (grouped(stats.pending)) } } }
+            div {
+                dt { "Oldest has waited" }
+                dd #oldest { (stats.oldest_pending_age.map_or_else(|| "–".to_owned(), duration)) }
+            }
+            div { dt { "Delivered a second" } dd #pace { (pace(look.pace)) } }
+            div { dt { "Delivered in all" } dd #published { (grouped(stats.published)) } }
+            div.bad[0 < stats.dead] {
+                dt { "Dead letters" } dd #dead { a href={ (base) "/dead-letters" } { (grouped(stats.dead)) } }
+            }
+        }
+    }
+}
+
+pub(super) fn pace(pace: Option<Pace>) -> Markup {
     html! {
         @match pace {
-            Some(pace) => { (format!("{:.1}", pace.per_second)) small { " over " (page::duration(pace.over)) } }
+            Some(pace) => { (format!("{:.1}", pace.per_second)) small { " over " (duration(pace.over)) } }
             None => { "–" small { " from the next refresh on" } }
         }
     }
 }
 
-fn relays(relays: &[RelayStatus]) -> Markup {
-    let is_carried = relays.iter().any(|relay| relay.is_alive && !relay.lanes.is_empty());
+fn lines(look: &Look) -> Markup {
+    let lines = &look.lines;
+    let chart = |name, points, unit, is_bad| Chart { name, points, span: lines.span, unit, is_bad }.figure();
     html! {
-        @if !is_carried { p.warning role="status" { "No relay is working: events wait." } }
-        @if !relays.is_empty() {
+        div.charts {
+            (chart("Delivered a second", &lines.delivered, Unit::Number, false))
+            (chart("Waiting", &lines.waiting, Unit::Number, false))
+            (chart("Age of the oldest", &lines.oldest, Unit::Seconds, false))
+            (chart("Dead letters", &lines.dead, Unit::Number, true))
+        }
+    }
+}
+
+fn relays(relays: &[RelayStatus]) -> Markup {
+    html! {
+        @if relays.is_empty() {
+            p { "No relay has reported within the last hour." }
+        } @else {
             div.wide tabindex="0" role="region" aria-label="Relays" {
                 table {
                     thead { tr {
@@ -85,10 +113,10 @@ fn relays(relays: &[RelayStatus]) -> Markup {
                         th scope="col" { "Lanes of 16" } th scope="col" { "Since" }
                     } }
                     tbody { @for relay in relays { tr {
-                        th scope="row" { code { (relay.relay) } }
-                        td { (state(relay)) }
-                        td { (lanes(&relay.lanes)) }
-                        td { (page::time(relay.started_at)) }
+                        th scope="row" data-label="Relay" { (name(relay)) code { (relay.relay) } }
+                        td data-label="State" { (state(relay)) }
+                        td data-label="Lanes" { (lane_bar(&relay.lanes)) span.lanes { (lanes(&relay.lanes)) } }
+                        td data-label="Since" { (time(relay.started_at)) }
                     } } }
                 }
             }
@@ -96,11 +124,29 @@ fn relays(relays: &[RelayStatus]) -> Markup {
     }
 }
 
-fn state(relay: &RelayStatus) -> &'static str {
+/// Host, process, service and version, as far as the relay wrote them down.
+fn name(relay: &RelayStatus) -> Markup {
+    let process = relay.process_id.map(|id| format!("process {id}"));
+    let version = relay.version.as_ref().map(|version| format!("version {}", plain(version)));
+    let rest: Vec<String> = [relay.service.as_deref().map(plain), process, version].into_iter().flatten().collect();
+    html! {
+        @if let Some(host) = &relay.host { strong { bdi { (plain(host)) } } br; }
+        @if !rest.is_empty() { small { bdi { (rest.join(", ")) } } br; }
+    }
+}
+
+pub(super) fn state(relay: &RelayStatus) -> &'static str {
     match (relay.is_alive, relay.lanes.is_empty()) {
         (true, false) => "working",
         (true, true) => "standing by",
         (false, _) => "silent",
+    }
+}
+
+/// The 16 lanes as a bar. The text beside it says the same.
+fn lane_bar(own: &[i32]) -> Markup {
+    html! {
+        span.lane-bar aria-hidden="true" { @for lane in 1..=LANES { i.own[own.contains(&lane)] {} } }
     }
 }
 

@@ -11,6 +11,8 @@ use marty_events::{
 };
 use tokio::sync::Mutex;
 
+use super::history::{History, Lines};
+
 /// The time over which deliveries are counted.
 const SPAN: Duration = Duration::from_mins(1);
 /// All pages share a look of this age or younger, since it reads the whole index of the backlog.
@@ -21,6 +23,8 @@ pub(super) struct Look {
     pub(super) stats: OutboxStats,
     pub(super) relays: Vec<RelayStatus>,
     pub(super) pace: Option<Pace>,
+    /// The last hour, as far as this process has seen it.
+    pub(super) lines: Lines,
 }
 
 /// Deliveries a second, over the time between two looks.
@@ -30,7 +34,7 @@ pub(super) struct Pace {
     pub(super) over: Duration,
 }
 
-/// The looks of the last minute. The database is asked only while a page is open.
+/// The looks of the last minute, and samples of the last hour.
 #[derive(Default)]
 pub(super) struct Watch(Mutex<Recent>);
 
@@ -38,6 +42,7 @@ pub(super) struct Watch(Mutex<Recent>);
 struct Recent {
     last: Option<(Instant, Look)>,
     counts: Counts,
+    history: History,
 }
 
 impl Watch {
@@ -50,7 +55,8 @@ impl Watch {
         let (stats, relays) = (repository.stats().await?, repository.relays().await?);
         let now = Instant::now();
         let pace = recent.counts.note(now, stats.published);
-        let look = Look { stats, relays, pace };
+        recent.history.note(now, stats.into());
+        let look = Look { stats, relays, pace, lines: recent.history.lines(now) };
         recent.last = Some((now, look.clone()));
         Ok(look)
     }

@@ -22,10 +22,10 @@ pub(crate) enum Value<'a> {
     Id(Uuid),
 }
 
-/// A [`DeadLetterQuery`], by its five parameters.
+/// A [`DeadLetterQuery`], by its six parameters.
 const MATCHES: &str = "
     coalesce(died_at < {ago}, TRUE) AND {topic} = coalesce($2, {topic}) AND {event_type} = coalesce($3, {event_type})
-    AND ($4, $5) < (seq, event_id)";
+    AND {reason} = coalesce($4, {reason}) AND ($5, $6) < (seq, event_id)";
 
 /// The time for which a silent relay is listed.
 const HOUR: Duration = Duration::from_hours(1);
@@ -44,7 +44,9 @@ pub(crate) const REVIVED: &str =
 /// | `{event}`, `{death}`, `{started_at}` | the columns of an event, those that a dead letter has besides, the start of a relay |
 /// | `{now}`, `{clock}` | the database's clock as its tables have times, and in microseconds since 1970 |
 /// | `{ago}` | the time `$1` milliseconds ago |
-/// | `{topic}`, `{event_type}` | the column, compared letter by letter |
+/// | `{topic}`, `{event_type}`, `{reason}`, `{record_key}`, `{ordering_key}` | the column, compared letter by letter |
+/// | `{wait}`, `{delivery}` | the columns of `{death}`, for an event that waits and for one that is delivered |
+/// | `{min_created_at}`, `{min_died_at}`, `{max_died_at}`, `{max_attempts}` | the lowest or highest of a group |
 /// | `{named}` | that a row is one of the ids that are the only parameter |
 pub(crate) trait Inspect: Sync {
     type Row: AnswerRow;
@@ -112,16 +114,16 @@ pub(crate) trait Inspect: Sync {
 
     async fn dead_letters(&self, query: &DeadLetterQuery) -> Result<Vec<DeadLetter>, EventError> {
         let columns = if query.without_payload { "{event_without_payload}" } else { "{event}" };
-        let sql = "SELECT {columns}, {death} FROM {dead} WHERE {matches} ORDER BY seq, event_id LIMIT $6"
+        let sql = "SELECT {columns}, {death} FROM {dead} WHERE {matches} ORDER BY seq, event_id LIMIT $7"
             .replace("{columns}", columns)
-            .replace("{matches}", MATCHES);
-        let [age, topic, event_type, seq, id] = parameters(query);
-        let values = [age, topic, event_type, seq, id, Value::Number(Some(query.limit.into()))];
+            .replace("{matches}", &matches(query));
+        let [age, topic, event_type, reason, seq, id] = parameters(query);
+        let values = [age, topic, event_type, reason, seq, id, Value::Number(Some(query.limit.into()))];
         self.look("list the dead letters", &sql, &values).await?.iter().map(AnswerRow::dead_letter).collect()
     }
 
     async fn count_dead(&self, query: &DeadLetterQuery) -> Result<u64, EventError> {
-        let sql = "SELECT count(*) FROM {dead} WHERE {matches}".replace("{matches}", MATCHES);
+        let sql = "SELECT count(*) FROM {dead} WHERE {matches}".replace("{matches}", &matches(query));
         let number = self.number("count the dead letters", &sql, &parameters(query)).await?;
         Ok(count(number.unwrap_or_default()))
     }
@@ -164,12 +166,18 @@ pub(crate) trait Inspect: Sync {
     }
 }
 
-fn parameters(query: &DeadLetterQuery) -> [Value<'_>; 5] {
+/// The condition that a query sets.
+pub(crate) fn matches(query: &DeadLetterQuery) -> String {
+    format!("{MATCHES}{}", if query.requeueable { " AND 0 < encoding" } else { "" })
+}
+
+pub(crate) fn parameters(query: &DeadLetterQuery) -> [Value<'_>; 6] {
     let after = query.after.unwrap_or(FIRST);
     [
         Value::Number(query.older_than.map(milliseconds)),
         Value::Text(query.topic.as_deref()),
         Value::Text(query.event_type.as_deref()),
+        Value::Text(query.reason.as_deref()),
         Value::Number(Some(after.seq)),
         Value::Id(after.event_id),
     ]

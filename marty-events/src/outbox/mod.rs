@@ -20,6 +20,7 @@ mod relays;
 mod repository;
 mod row;
 mod rows;
+mod search;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 #[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "a relay asks for it, and needs the Kafka client"))]
@@ -52,5 +53,6 @@ pub use relays::RelayStatus;
 pub use repository::OutboxRepository;
 pub(crate) use repository::on_store;
 pub use row::{DeadLetter, OutboxStats, PendingEvent};
+pub use search::{DeadLetterGroup, EventPlace, FoundEvent, WaitingKey};
 #[cfg(feature = "kafka")]
 pub(crate) use wake::{Wake, nudged};

@@ -20,6 +20,8 @@ use super::DeadLetter;
 pub struct DeadLetterQuery {
     pub(super) topic: Option<String>,
     pub(super) event_type: Option<String>,
+    pub(super) reason: Option<String>,
+    pub(super) requeueable: bool,
     pub(super) older_than: Option<Duration>,
     pub(super) after: Option<DeadLetterPlace>,
     pub(super) limit: u32,
@@ -28,8 +30,16 @@ pub struct DeadLetterQuery {
 
 impl Default for DeadLetterQuery {
     fn default() -> Self {
-        let (topic, event_type, older_than, after) = (None, None, None, None);
-        Self { topic, event_type, older_than, after, limit: 100, without_payload: false }
+        Self {
+            topic: None,
+            event_type: None,
+            reason: None,
+            requeueable: false,
+            older_than: None,
+            after: None,
+            limit: 100,
+            without_payload: false,
+        }
     }
 }
 
@@ -50,6 +60,18 @@ impl DeadLetterQuery {
     /// Selects the letters of this event type.
     pub fn event_type(mut self, event_type: impl Into<String>) -> Self {
         self.event_type = Some(event_type.into());
+        self
+    }
+
+    /// Selects the letters with this reason, which is compared as a whole.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// Leaves out the letters that were [redacted](crate::OutboxRepository::redact), since they cannot be requeued.
+    pub fn requeueable(mut self) -> Self {
+        self.requeueable = true;
         self
     }
 

@@ -199,7 +199,7 @@ fn in_seconds<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S:
 }
 
 /// The time, or the nearest one that there is and why.
-fn nearest(microseconds: i64) -> (Timestamp, Option<String>) {
+pub(crate) fn nearest(microseconds: i64) -> (Timestamp, Option<String>) {
     match timestamp(microseconds) {
         Ok(time) => (time, None),
         Err(problem) if microseconds < 0 => (Timestamp::MIN, Some(problem)),

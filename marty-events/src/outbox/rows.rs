@@ -15,6 +15,10 @@ pub(crate) trait AnswerRow: Send + Sync {
     /// The counts by their names; the oldest age in milliseconds.
     fn stats(&self) -> Result<OutboxStats, EventError>;
 
+    fn number(&self, column: &str) -> Result<Option<i64>, EventError>;
+
+    fn text(&self, column: &str) -> Result<Option<String>, EventError>;
+
     /// The number in the first column.
     fn first_number(&self) -> Result<Option<i64>, EventError>;
 
@@ -94,6 +98,14 @@ macro_rules! rows {
                 Ok(OutboxStats::new(number("pending")?, oldest_age, number("dead")?, number("published")?))
             }
 
+            fn number(&self, column: &str) -> Result<Option<i64>, EventError> {
+                self.try_get(column).map_err(read_error)
+            }
+
+            fn text(&self, column: &str) -> Result<Option<String>, EventError> {
+                self.try_get(column).map_err(read_error)
+            }
+
             fn first_number(&self) -> Result<Option<i64>, EventError> {
                 self.try_get(0).map_err(read_error)
             }
@@ -162,8 +174,14 @@ pub(super) const SIZE: &str = "(length(headers) + length(payload))";
 
 /// The parts of [`Inspect`](super::inspect::Inspect)'s statements there; `{now}` is left to the database.
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
-pub(super) const PARTS: [(&str, &str); 4] = [
+pub(super) const PARTS: [(&str, &str); 10] = [
     ("{death}", "length(payload) AS payload_bytes, reason, died_at"),
+    ("{wait}", "length(payload) AS payload_bytes, coalesce(last_error, '') AS reason, created_at AS died_at"),
+    ("{delivery}", "length(payload) AS payload_bytes, '' AS reason, published_at AS died_at"),
+    ("{min_created_at}", "min(created_at)"),
+    ("{min_died_at}", "min(died_at)"),
+    ("{max_died_at}", "max(died_at)"),
+    ("{max_attempts}", "max(attempts)"),
     ("{started_at}", "relays.started_at AS started_at"),
     ("{clock}", "{now}"),
     ("{ago}", "({now} - $1 * 1000)"),

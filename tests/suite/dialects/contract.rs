@@ -1,6 +1,7 @@
 //! The same promises on every database.
 
 mod inspection;
+mod search;
 mod terms;
 
 use std::{
@@ -295,6 +296,8 @@ macro_rules! promises {
             delivers_in_order_with_little_room
             keeps_and_repairs_dead_letters
             finds_dead_letters_in_pages
+            finds_events_and_the_keys_that_wait
+            groups_dead_letters
             lists_dead_letters_that_cannot_be_read
             shows_what_waits_and_forgets_in_steps
             says_what_is_missing_and_takes_many

@@ -14,8 +14,13 @@ use super::{
 use crate::EventError;
 
 /// The default collations take `a` for `A`, which Kafka does not.
-const COLUMNS: [(&str, &str); 2] =
-    [("{topic}", "CAST(topic AS BINARY)"), ("{event_type}", "CAST(event_type AS BINARY)")];
+const COLUMNS: [(&str, &str); 5] = [
+    ("{topic}", "CAST(topic AS BINARY)"),
+    ("{event_type}", "CAST(event_type AS BINARY)"),
+    ("{reason}", "CAST(reason AS BINARY)"),
+    ("{record_key}", "CAST(record_key AS BINARY)"),
+    ("{ordering_key}", "CAST(ordering_key AS BINARY)"),
+];
 
 impl Inspect for MySqlStore {
     type Row = MySqlRow;

@@ -15,7 +15,7 @@ const EVENT: &str = "
     seq, event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding,
     (extract(epoch FROM created_at) * 1000000)::bigint AS created_at, attempts";
 
-const PARTS: [(&str, &str); 8] = [
+const PARTS: [(&str, &str); 17] = [
     (
         "{death}",
         "length(payload)::bigint AS payload_bytes, reason, (extract(epoch FROM died_at) * 1000000)::bigint AS died_at",
@@ -26,6 +26,23 @@ const PARTS: [(&str, &str); 8] = [
     ("{now}", "clock_timestamp()"),
     ("{topic}", "topic"),
     ("{event_type}", "event_type"),
+    ("{reason}", "reason"),
+    ("{record_key}", "record_key"),
+    ("{ordering_key}", "ordering_key"),
+    (
+        "{wait}",
+        "length(payload)::bigint AS payload_bytes, coalesce(last_error, '') AS reason,
+            (extract(epoch FROM created_at) * 1000000)::bigint AS died_at",
+    ),
+    (
+        "{delivery}",
+        "length(payload)::bigint AS payload_bytes, ''::text AS reason,
+            (extract(epoch FROM published_at) * 1000000)::bigint AS died_at",
+    ),
+    ("{min_created_at}", "(extract(epoch FROM min(created_at)) * 1000000)::bigint"),
+    ("{min_died_at}", "(extract(epoch FROM min(died_at)) * 1000000)::bigint"),
+    ("{max_died_at}", "(extract(epoch FROM max(died_at)) * 1000000)::bigint"),
+    ("{max_attempts}", "max(attempts)::bigint"),
     ("{named}", "event_id = ANY($1)"),
 ];
 

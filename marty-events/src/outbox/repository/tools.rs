@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::{
-    super::{DeadLetterQuery, PendingEvent, inspect::Inspect, on_store, queue::Queue},
+    super::{
+        DeadLetterGroup, DeadLetterQuery, FoundEvent, PendingEvent, WaitingKey, inspect::Inspect, on_store,
+        queue::Queue, search::Search,
+    },
     OutboxRepository,
 };
 use crate::EventError;
@@ -41,6 +45,39 @@ impl OutboxRepository {
     /// The number of dead letters that a query means. Its limit does not count.
     pub async fn count_dead_letters(&self, query: &DeadLetterQuery) -> Result<u64, EventError> {
         on_store!(&self.pool, self.table, store => store.count_dead(query).await)
+    }
+
+    /// The dead letters that a query selects, grouped by topic, type and reason; the largest groups first. The query's limit is the number
+    /// of groups at the most. Reads all of the selected letters, without their payloads.
+    pub async fn dead_letter_groups(
+        &self,
+        query: impl Into<DeadLetterQuery>,
+    ) -> Result<Vec<DeadLetterGroup>, EventError> {
+        let query = query.into();
+        on_store!(&self.pool, self.table, store => store.dead_letter_groups(&query).await)
+    }
+
+    /// The oldest `among` events that wait, grouped by topic and ordering key: `limit` groups at the most, that of the oldest event first.
+    pub async fn waiting_keys(&self, among: u32, limit: u32) -> Result<Vec<WaitingKey>, EventError> {
+        on_store!(&self.pool, self.table, store => store.waiting_keys(among, limit).await)
+    }
+
+    /// The oldest `limit` events that wait behind the number `seq`, without headers and payload. An event that this version cannot read is
+    /// among them, with its problem.
+    pub async fn waiting_after(&self, seq: i64, limit: u32) -> Result<Vec<FoundEvent>, EventError> {
+        on_store!(&self.pool, self.table, store => store.waiting(seq, limit).await)
+    }
+
+    /// The event with this id, wherever it is: waiting, dead, or delivered and [kept](crate::OutboxRelayBuilder::keep_published). Searches
+    /// tables that have no index for it.
+    pub async fn find(&self, id: Uuid) -> Result<Vec<FoundEvent>, EventError> {
+        on_store!(&self.pool, self.table, store => store.find(id).await)
+    }
+
+    /// The events with this key or ordering key, wherever they are: the oldest `limit` of each place. Searches tables that have no index
+    /// for it.
+    pub async fn find_by_key(&self, key: &str, limit: u32) -> Result<Vec<FoundEvent>, EventError> {
+        on_store!(&self.pool, self.table, store => store.find_by_key(key, limit).await)
     }
 
     /// How many delivered events are [kept](crate::OutboxRelayBuilder::keep_published) that were delivered longer ago than `age`.

@@ -10,9 +10,12 @@ use super::{
 };
 use crate::EventError;
 
-const COLUMNS: [(&str, &str); 3] = [
+const COLUMNS: [(&str, &str); 6] = [
     ("{topic}", "topic"),
     ("{event_type}", "event_type"),
+    ("{reason}", "reason"),
+    ("{record_key}", "record_key"),
+    ("{ordering_key}", "ordering_key"),
     ("{named}", "event_id IN (SELECT value FROM json_each($1))"),
 ];
 

@@ -22,7 +22,7 @@ const BURY: [&str; 2] = [
 ];
 
 /// Copies the events as a relay does that keeps delivered ones.
-const KEEP: &str =
+pub(super) const KEEP: &str =
     "INSERT INTO event_outbox_published (event_id, seq, event_type, topic, record_key, ordering_key, key_hash,
         headers, payload, encoding, created_at, attempts)
     SELECT event_id, seq, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding, created_at,
@@ -33,7 +33,7 @@ where
     DB: Database<Connection: OutboxTransaction>,
     OutboxPool: for<'p> From<&'p Pool<DB>>,
 {
-    async fn bury(&self) {
+    pub(super) async fn bury(&self) {
         for sql in BURY {
             (self.execute)(self.pool.clone(), sql).await;
         }

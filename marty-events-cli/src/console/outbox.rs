@@ -1,0 +1,121 @@
+//! The outboxes that the console shows, and a request for a page about one of them.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    extract::FromRequestParts,
+    http::{StatusCode, request::Parts},
+};
+use marty_events::OutboxRepository;
+
+use super::{sessions::Session, state::Console, watch::Watch};
+use crate::{
+    database::{Outbox, place},
+    exit::Exit,
+    failure::{Failure, Result},
+};
+
+/// The longest name of an outbox. It stands in addresses and in the header of each page.
+const LONGEST_NAME: usize = 40;
+
+/// One outbox on the console.
+pub(super) struct ShownOutbox {
+    /// The name by which the console was told of it; empty for the only one.
+    pub(super) name: String,
+    /// The path before the paths of its pages; empty for the only one.
+    pub(super) base: String,
+    /// The database's product and place, without user and password.
+    pub(super) place: String,
+    pub(super) table: String,
+    pub(super) repository: OutboxRepository,
+    pub(super) watch: Watch,
+}
+
+impl ShownOutbox {
+    /// The only outbox, whose pages begin at the root.
+    pub(super) fn only(outbox: Outbox) -> Self {
+        Self {
+            name: String::new(),
+            base: String::new(),
+            place: place(&outbox.pool),
+            table: outbox.table.to_string(),
+            repository: outbox.repository,
+            watch: Watch::default(),
+        }
+    }
+
+    /// One of several, by the text `NAME=URL#TABLE`. No complaint has the URL, since it may have a password.
+    pub(super) fn named(text: &str) -> Result<Self> {
+        let usage = |problem: String| Failure::new(Exit::Usage, problem).advise("write --outbox NAME=URL#TABLE");
+        let (name, rest) = text.split_once('=').ok_or_else(|| usage("an --outbox has no name".to_owned()))?;
+        let is_name = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_' | b'.');
+        if name.is_empty() || LONGEST_NAME < name.len() || !name.bytes().all(is_name) || name.starts_with('.') {
+            let says = format!("the name of an --outbox has up to {LONGEST_NAME} letters, digits, dashes and dots");
+            return Err(usage(says));
+        }
+        let (url, table) = rest.rsplit_once('#').map_or((rest, None), |(url, table)| (url, Some(table)));
+        let outbox = Outbox::at(url, table).map_err(|failure| {
+            let error = format!("the outbox {name} of --outbox: {}", failure.error);
+            Failure { error, ..failure }.advise("write --outbox NAME=URL#TABLE")
+        })?;
+        Ok(Self { name: name.to_owned(), base: format!("/outbox/{name}"), ..Self::only(outbox) })
+    }
+}
+
+/// A request for a page about one outbox, by a person who may see it.
+pub(super) struct Visit {
+    pub(super) console: Arc<Console>,
+    pub(super) session: Session,
+    pub(super) outbox: Arc<ShownOutbox>,
+}
+
+impl Visit {
+    pub(super) fn repository(&self) -> &OutboxRepository {
+        &self.outbox.repository
+    }
+
+    pub(super) fn base(&self) -> &str {
+        &self.outbox.base
+    }
+}
+
+impl FromRequestParts<Arc<Console>> for Visit {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, StatusCode> {
+        let Ok(Extension(session)) = Extension::<Session>::from_request_parts(parts, console).await else {
+            return Err(StatusCode::INTERNAL_SERVER_ERROR);
+        };
+        let Ok(Extension(outbox)) = Extension::<Arc<ShownOutbox>>::from_request_parts(parts, console).await else {
+            return Err(StatusCode::INTERNAL_SERVER_ERROR);
+        };
+        Ok(Self { console: console.clone(), session, outbox })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_outbox_has_a_name_a_database_and_a_table_and_complaints_have_no_password() {
+        let told = |text: &str| ShownOutbox::named(text);
+        let outbox = told("bank=postgres://u:hunter2@db:5433/bank#app.events").expect("an outbox");
+        assert_eq!((outbox.name.as_str(), outbox.base.as_str()), ("bank", "/outbox/bank"));
+        assert_eq!((outbox.place.as_str(), outbox.table.as_str()), ("PostgreSQL db:5433/bank", "app.events"));
+        let usual = told("bank=postgres://db/bank").expect("an outbox");
+        assert_eq!(usual.table, "event_outbox");
+        for text in [
+            "postgres://u:hunter2@db/x",
+            "=hunter2",
+            "a b=hunter2",
+            "../x=hunter2",
+            "x=hunter2",
+            "x=postgres://u:hunter2@db#a.b.c.d",
+        ] {
+            let failure = told(text).err().unwrap_or_else(|| panic!("{text} is refused"));
+            assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
+        }
+    }
+}
