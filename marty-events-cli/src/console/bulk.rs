@@ -23,11 +23,11 @@ use uuid::Uuid;
 use super::{
     changes::Change,
     failure::{Failure, within},
-    outbox::Visit,
     page,
     selection::Selection,
     state::Console,
     text::{counted, grouped},
+    visit::Visit,
 };
 
 /// Dead letters a statement, as the command `dead-letters` has them.

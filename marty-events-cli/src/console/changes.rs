@@ -16,9 +16,9 @@ use uuid::Uuid;
 use super::{
     failure::{Failure, within},
     letter::{facts, gone},
-    outbox::Visit,
     page,
     state::Console,
+    visit::Visit,
 };
 
 #[derive(Debug, Clone, Copy, Deserialize)]

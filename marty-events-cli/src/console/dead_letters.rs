@@ -17,11 +17,11 @@ use super::{
     bulk, changes,
     failure::{Failure, within},
     letter::{facts, gone, unread},
-    outbox::Visit,
     page,
     selection::{Filter, Selection},
     state::Console,
     text::{address, grouped, time},
+    visit::Visit,
 };
 use crate::plain::{block, plain};
 

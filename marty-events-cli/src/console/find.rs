@@ -9,9 +9,9 @@ use uuid::Uuid;
 use super::{
     failure::{Failure, within},
     letter::unread,
-    outbox::Visit,
     page::{self, Page},
     text::{grouped, time},
+    visit::Visit,
 };
 use crate::plain::plain;
 

@@ -8,9 +8,9 @@ use marty_events::outbox::DeadLetter;
 use maud::{Markup, html};
 
 use super::{
-    outbox::Visit,
     page,
     text::{grouped, time},
+    visit::Visit,
 };
 use crate::plain::plain;
 

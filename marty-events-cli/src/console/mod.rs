@@ -28,6 +28,7 @@ mod sign_in;
 mod state;
 mod text;
 mod token;
+mod visit;
 mod waiting;
 mod watch;
 

@@ -1,15 +1,8 @@
-//! The outboxes that the console shows, and a request for a page about one of them.
+//! The outboxes that the console shows.
 
-use std::sync::Arc;
-
-use axum::{
-    Extension,
-    extract::FromRequestParts,
-    http::{StatusCode, request::Parts},
-};
 use marty_events::OutboxRepository;
 
-use super::{sessions::Session, state::Console, watch::Watch};
+use super::watch::Watch;
 use crate::{
     database::{Outbox, place},
     exit::Exit,
@@ -60,37 +53,6 @@ impl ShownOutbox {
             Failure { error, ..failure }.advise("write --outbox NAME=URL#TABLE")
         })?;
         Ok(Self { name: name.to_owned(), base: format!("/outbox/{name}"), ..Self::only(outbox) })
-    }
-}
-
-/// A request for a page about one outbox, by a person who may see it.
-pub(super) struct Visit {
-    pub(super) console: Arc<Console>,
-    pub(super) session: Session,
-    pub(super) outbox: Arc<ShownOutbox>,
-}
-
-impl Visit {
-    pub(super) fn repository(&self) -> &OutboxRepository {
-        &self.outbox.repository
-    }
-
-    pub(super) fn base(&self) -> &str {
-        &self.outbox.base
-    }
-}
-
-impl FromRequestParts<Arc<Console>> for Visit {
-    type Rejection = StatusCode;
-
-    async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, StatusCode> {
-        let Ok(Extension(session)) = Extension::<Session>::from_request_parts(parts, console).await else {
-            return Err(StatusCode::INTERNAL_SERVER_ERROR);
-        };
-        let Ok(Extension(outbox)) = Extension::<Arc<ShownOutbox>>::from_request_parts(parts, console).await else {
-            return Err(StatusCode::INTERNAL_SERVER_ERROR);
-        };
-        Ok(Self { console: console.clone(), session, outbox })
     }
 }
 

@@ -9,9 +9,9 @@ use super::{
     chart::{Chart, Unit},
     condition::Condition,
     failure::{Failure, within},
-    outbox::Visit,
     page::{self, Page},
     text::{duration, grouped, time},
+    visit::Visit,
     watch::{Look, Pace},
 };
 

@@ -6,11 +6,7 @@ use axum::{
 };
 use maud::{DOCTYPE, Markup, html};
 
-use super::{
-    outbox::{ShownOutbox, Visit},
-    sessions::Session,
-    state::Console,
-};
+use super::{outbox::ShownOutbox, sessions::Session, state::Console, visit::Visit};
 
 /// The path of signing out, which every page after the sign-in offers.
 pub(super) const SIGN_OUT: &str = "/sign-out";

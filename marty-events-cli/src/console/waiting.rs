@@ -8,9 +8,9 @@ use serde::Deserialize;
 use super::{
     failure::{Failure, within},
     letter::unread,
-    outbox::Visit,
     page::{self, Page},
     text::{address, counted, grouped, time},
+    visit::Visit,
 };
 use crate::plain::plain;
 

@@ -2,7 +2,7 @@
 
 pub use crate::event::typed::{EventBody, NoOlder, Older, TypedEvent, TypedEventKind};
 
-use crate::{CustomEvent, DomainEvent, event::Json};
+use crate::event::{CustomEvent, DomainEvent, Json};
 
 /// The builder of a domain event.
 pub fn domain<T: TypedEvent + EventBody>(event: &T) -> DomainEvent {
