@@ -31,8 +31,11 @@ async fn a_settlement_passes_over_a_row_that_stays_locked() {
         let rows = row_ids(&fixture).await;
         let locked = lock(&fixture, rows[2].seq).await;
         let begun = Instant::now();
-        let settled = fixture.store.settle(relay, &lanes, &rows, keep).await.unwrap();
-        assert_eq!(settled, Settled::Except(vec![rows[2].seq]));
+        // The first try of a settlement is broken off. The server says so before it gives back the locks of that try, which the second
+        // try may meet on another connection.
+        while fixture.store.settle(relay, &lanes, &rows, keep).await.unwrap() != Settled::Except(vec![rows[2].seq]) {
+            assert!(begun.elapsed() < Duration::from_mins(1), "one row stays locked, and the others do not");
+        }
         assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
         assert_eq!(row_ids(&fixture).await, [rows[2]]);
         locked.rollback().await.unwrap();
