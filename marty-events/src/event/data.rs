@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use serde::ser::{Error as _, Serialize};
+use serde::Serialize;
+#[cfg(feature = "_envelope")]
+use serde::ser::Error as _;
 #[cfg(feature = "_envelope")]
 use serde_json::value::RawValue;
 
@@ -24,7 +26,6 @@ enum Content {
     #[default]
     Empty,
     Text(String),
-    #[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
     Unwritable(Box<Fault>),
 }
 

@@ -9,7 +9,9 @@ use std::marker::PhantomData;
 #[cfg(feature = "_database")]
 use sqlx::{Connection, Database, Transaction, pool::PoolConnection};
 
-use super::tag::{ByReference, ByValue, Foreign, Other, Pooled};
+use super::tag::Other;
+#[cfg(feature = "_database")]
+use super::tag::{ByReference, ByValue, Foreign, Pooled};
 #[cfg(feature = "_database")]
 use crate::OutboxTransaction;
 
