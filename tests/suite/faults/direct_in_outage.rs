@@ -113,6 +113,32 @@ async fn a_publisher_finds_out_by_itself_and_whoever_waits_is_let_go() {
 }
 
 #[tokio::test]
+async fn a_publisher_without_a_relay_learns_by_asking_that_the_broker_is_back() {
+    let test = "a_publisher_without_a_relay_learns_by_asking_that_the_broker_is_back";
+    if servers::kafka(test).is_none() {
+        return;
+    }
+    let Some(database) = TestDatabase::create(test).await else { return };
+    let (broker, bootstrap) = tokio::task::spawn_blocking(Server::kafka).await.unwrap();
+    let prefix = prefix();
+    let config = EventConfig::builder().service_name("suite").brokers(&bootstrap).topic_prefix(&prefix);
+    let publisher = EventPublisher::new(&config.database_url(&database.url).build().unwrap()).unwrap();
+    publisher.publish(numbered("a-1", 0)).await.unwrap();
+    broker.kill();
+    wait::until("the outage to be known", || async { publisher.broker_away_since() }).await;
+    publisher.publish(numbered("a-2", 0)).await.unwrap();
+    let _broker = tokio::task::spawn_blocking(move || (broker.up(), broker)).await.unwrap();
+    wait::until("the outage to end", || async { publisher.broker_away_since().is_none().then_some(()) }).await;
+    publisher.publish(numbered("a-3", 0)).await.unwrap();
+    let records = Reader::start(&bootstrap, &prefix).events(2).await;
+    assert_eq!(
+        records.iter().filter_map(|record| record.key.as_deref()).collect::<HashSet<_>>(),
+        HashSet::from(["a-1", "a-3"])
+    );
+    assert_eq!(OutboxRepository::new(&database.pool).pending(9).await.unwrap().len(), 1, "it waits for a relay");
+}
+
+#[tokio::test]
 async fn a_topic_that_does_not_exist_is_told_as_one() {
     let test = "a_topic_that_does_not_exist_is_told_as_one";
     if servers::kafka(test).is_none() {
