@@ -2,14 +2,49 @@
 //!
 //! The bytes are those of `serde_json`. It looks at each byte of a text on its own, which would be two fifths of the work of an event.
 
+/// Serde's methods of numbers and their like. It stands before `key`, which uses it too.
+macro_rules! scalars {
+    ($of_integers:ident, $of_others:ident) => {
+        scalars! {
+            $of_integers:
+            serialize_i8: i8;
+            serialize_i16: i16;
+            serialize_i32: i32;
+            serialize_i64: i64;
+            serialize_i128: i128;
+            serialize_u8: u8;
+            serialize_u16: u16;
+            serialize_u32: u32;
+            serialize_u64: u64;
+            serialize_u128: u128;
+        }
+        scalars! {
+            $of_others:
+            serialize_bool: bool;
+            serialize_f32: f32;
+            serialize_f64: f64;
+            serialize_char: char;
+            serialize_bytes: &[u8];
+        }
+    };
+    ($write:ident: $($method:ident: $type:ty;)*) => {
+        $(fn $method(self, value: $type) -> Result<(), Error> {
+            self.$write(&value)
+        })*
+    };
+}
+
+mod key;
+
 use std::fmt::{Display, Write};
 
 use serde::ser::{
-    Error as _, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
-    SerializeTuple, SerializeTupleStruct, SerializeTupleVariant, Serializer,
+    Error as _, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 use serde_json::Error;
 
+use self::key::KeyWriter;
 use super::json::push_text;
 
 /// Appends the JSON of `value`.
@@ -18,9 +53,6 @@ pub(super) fn append<T: Serialize + ?Sized>(json: &mut String, value: &T) -> Res
 }
 
 struct Writer<'a>(&'a mut String);
-
-/// A key of an object.
-struct KeyWriter<'a>(&'a mut String);
 
 /// A list or an object, up to its end.
 struct Parts<'a> {
@@ -55,60 +87,6 @@ impl<'a> Writer<'a> {
     fn left_to_serde_json<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
         self.0.push_str(&serde_json::to_string(value)?);
         Ok(())
-    }
-}
-
-macro_rules! scalars {
-    ($of_integers:ident, $of_others:ident) => {
-        scalars! {
-            $of_integers:
-            serialize_i8: i8;
-            serialize_i16: i16;
-            serialize_i32: i32;
-            serialize_i64: i64;
-            serialize_i128: i128;
-            serialize_u8: u8;
-            serialize_u16: u16;
-            serialize_u32: u32;
-            serialize_u64: u64;
-            serialize_u128: u128;
-        }
-        scalars! {
-            $of_others:
-            serialize_bool: bool;
-            serialize_f32: f32;
-            serialize_f64: f64;
-            serialize_char: char;
-            serialize_bytes: &[u8];
-        }
-    };
-    ($write:ident: $($method:ident: $type:ty;)*) => {
-        $(fn $method(self, value: $type) -> Result<(), Error> {
-            self.$write(&value)
-        })*
-    };
-}
-
-impl KeyWriter<'_> {
-    /// `serde_json` has keys inside of an object only: `{"7":null}`.
-    fn scalar<T: Serialize>(self, key: &T) -> Result<(), Error> {
-        struct Object<'a, T>(&'a T);
-
-        impl<T: Serialize> Serialize for Object<'_, T> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_map([(self.0, ())])
-            }
-        }
-
-        let object = serde_json::to_string(&Object(key))?;
-        self.0.push_str(&object[1..object.len() - ":null}".len()]);
-        Ok(())
-    }
-
-    /// The error that `serde_json` has for a key that is not a text.
-    fn refused<T>(self) -> Result<T, Error> {
-        let refusal = self.scalar(&()).err();
-        Err(refusal.unwrap_or_else(|| Error::custom("key must be a string")))
     }
 }
 
@@ -213,100 +191,6 @@ impl<'a> Serializer for Writer<'a> {
     ) -> Result<Parts<'a>, Error> {
         self.variant(variant);
         Ok(self.parts('{', "}}"))
-    }
-}
-
-impl Serializer for KeyWriter<'_> {
-    type Ok = ();
-    type Error = Error;
-    type SerializeSeq = Impossible<(), Error>;
-    type SerializeTuple = Impossible<(), Error>;
-    type SerializeTupleStruct = Impossible<(), Error>;
-    type SerializeTupleVariant = Impossible<(), Error>;
-    type SerializeMap = Impossible<(), Error>;
-    type SerializeStruct = Impossible<(), Error>;
-    type SerializeStructVariant = Impossible<(), Error>;
-
-    scalars!(scalar, scalar);
-
-    fn serialize_str(self, text: &str) -> Result<(), Error> {
-        push_text(self.0, text);
-        Ok(())
-    }
-
-    fn serialize_none(self) -> Result<(), Error> {
-        self.refused()
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, key: &T) -> Result<(), Error> {
-        key.serialize(self)
-    }
-
-    fn serialize_unit(self) -> Result<(), Error> {
-        self.refused()
-    }
-
-    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
-        self.refused()
-    }
-
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Error> {
-        push_text(self.0, variant);
-        Ok(())
-    }
-
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, key: &T) -> Result<(), Error> {
-        key.serialize(self)
-    }
-
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Result<(), Error> {
-        self.refused()
-    }
-
-    fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, Error> {
-        self.refused()
-    }
-
-    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Error> {
-        self.refused()
-    }
-
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, Error> {
-        self.refused()
-    }
-
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleVariant, Error> {
-        self.refused()
-    }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Error> {
-        self.refused()
-    }
-
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, Error> {
-        self.refused()
-    }
-
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeStructVariant, Error> {
-        self.refused()
     }
 }
 
