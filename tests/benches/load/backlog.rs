@@ -5,7 +5,7 @@ use std::time::Instant;
 use marty_events_tests::process::Watched;
 
 use crate::{
-    Failure,
+    Failure, mebibytes,
     open::{self, open},
     order, rate,
     report::Sample,
@@ -24,7 +24,7 @@ pub(crate) async fn round(turn: usize, events: usize) -> Result<Vec<Sample>, Fai
         let relay = Watched::start(&mut command);
         stage.until_delivered(events).await;
         let rate = rate(events, begin.elapsed());
-        let peak = u32::try_from(relay.peak_memory() >> 10)?;
+        let peak = mebibytes(relay.peak_memory())?;
         drop(relay);
         let dead = stage.dead_rows(events).await?;
         drop(in_the_way);
@@ -32,7 +32,7 @@ pub(crate) async fn round(turn: usize, events: usize) -> Result<Vec<Sample>, Fai
         samples[place] = vec![
             Sample::new(format!("{name}, events/s"), rate),
             Sample::new(format!("{name}, dead rows"), dead),
-            Sample::new(format!("{name}, peak memory in MiB"), f64::from(peak) / 1024.0),
+            Sample::new(format!("{name}, peak memory in MiB"), peak),
         ];
     }
     Ok(samples.into_iter().flatten().collect())

@@ -136,6 +136,10 @@ fn rate(count: usize, time: std::time::Duration) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / time.as_secs_f64()
 }
 
+fn mebibytes(bytes: u64) -> Result<f64, Failure> {
+    Ok(f64::from(u32::try_from(bytes >> 10)?) / 1024.0)
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let arguments = Arguments::parse();

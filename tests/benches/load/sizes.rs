@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use marty_events_tests::{private_servers::Server, process::Watched};
 
-use crate::{Failure, order, peers, rate, report::Sample, slot, stage::Stage};
+use crate::{Failure, mebibytes, order, peers, rate, report::Sample, slot, stage::Stage};
 
 const SIZES: [usize; 5] = [1_000, 10_000, 50_000, 200_000, 1_000_000];
 
@@ -52,8 +52,4 @@ async fn log(stage: &Stage, events: usize) -> Result<Option<(f64, f64)>, Failure
     drop(reader);
     slot::close(pool).await;
     Ok(Some((rate(events, Duration::from_secs_f64(seconds)), memory)))
-}
-
-fn mebibytes(bytes: u64) -> Result<f64, Failure> {
-    Ok(f64::from(u32::try_from(bytes >> 10)?) / 1024.0)
 }
