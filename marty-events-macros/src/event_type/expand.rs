@@ -101,7 +101,7 @@ fn conversions(model: &Model, private: &TokenStream) -> TokenStream {
     }
 }
 
-/// The older version has a smaller number. With generics there is no type to ask.
+/// The older version has a smaller number. A generic event is not one type that could be asked.
 fn version_order(model: &Model, private: &TokenStream) -> Option<TokenStream> {
     let from = model.from.as_ref()?;
     if !model.generics.params.is_empty() {

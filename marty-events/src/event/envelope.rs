@@ -64,7 +64,7 @@ impl Message {
         }
     }
 
-    /// Messages with the same ordering key are delivered in order; without one there is no promise.
+    /// Messages with the same ordering key are delivered in order. A message without one is promised no order.
     #[cfg(feature = "_database")]
     pub(crate) fn ordering_key(&self) -> Option<&str> {
         match &self.key {

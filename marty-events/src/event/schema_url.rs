@@ -8,7 +8,7 @@ use crate::EventError;
 impl Source {
     /// Gives the payload its URL below `EVENT_SCHEMA_BASE_URL`, and answers the value of `ce_dataschema`. A URL that the event has already stays.
     ///
-    /// Without the variable the payload stays as it is, and there is no header.
+    /// Without the variable the payload stays as it is, and the record has no such header.
     pub(super) fn place_schema(&self, payload: &mut DomainPayload) -> Result<Option<String>, EventError> {
         let Some(base) = &self.schema_base_url else { return Ok(None) };
         let url = payload.schema_url.get_or_insert_with(|| {
