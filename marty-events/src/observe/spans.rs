@@ -100,7 +100,7 @@ impl SendSpans {
         }
         let Some(trace) = event.headers.trace().filter(TraceContext::is_sampled) else { return };
         // A trace of its own: the request that the event is of is over, and may be by hours.
-        let span = send_span!(Level::DEBUG, event.topic.as_str(), event.event_id, event.key.as_deref(), parent: None);
+        let span = send_span!(Level::DEBUG, &*event.topic, event.event_id, event.key.as_deref(), parent: None);
         trace.link_from(&span);
         self.under_way.insert(event.seq, span);
     }

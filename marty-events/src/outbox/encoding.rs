@@ -59,15 +59,23 @@ pub(crate) fn check_encoding(seq: i64, encoding: i16) -> Result<(), EventError> 
 /// A record's headers as the table has them, a JSON list of pairs of name and value. They are read where they are needed: as
 /// values of their own they would be the most of what a relay allocates.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct HeaderText(String);
+pub(crate) struct HeaderText {
+    text: Box<str>,
+    /// Written as this library writes headers, and without an escape: see [`PlainPairs`].
+    is_plain: bool,
+}
 
 #[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "a relay asks for it, and needs the Kafka client"))]
 impl HeaderText {
     /// Nothing but such a list is taken.
-    pub(crate) fn new(seq: i64, text: String) -> Result<Self, EventError> {
-        read(&text, (), |(), _, _| ())
-            .map_err(|error| EventError::UnreadableRow { seq, problem: no_headers(&error) })?;
-        Ok(Self(text))
+    pub(crate) fn new(seq: i64, text: impl Into<Box<str>>) -> Result<Self, EventError> {
+        let text = text.into();
+        let is_plain = PlainPairs::are_in(&text);
+        if !is_plain {
+            read(&text, (), |(), _, _| ())
+                .map_err(|error| EventError::UnreadableRow { seq, problem: no_headers(&error) })?;
+        }
+        Ok(Self { text, is_plain })
     }
 
     /// The span that the event was recorded in, by its headers.
@@ -82,16 +90,70 @@ impl HeaderText {
 
     /// The bytes of the list.
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.text.len()
     }
 
     /// Goes through the headers in their order.
-    pub(crate) fn fold<T>(&self, first: T, add: impl FnMut(T, &str, &str) -> T) -> T {
-        if self.0.is_empty() {
+    pub(crate) fn fold<T>(&self, first: T, mut add: impl FnMut(T, &str, &str) -> T) -> T {
+        if self.text.is_empty() {
             return first;
         }
-        read(&self.0, first, add).expect("the same text was read when this was made")
+        if self.is_plain {
+            return PlainPairs::of(&self.text).fold(first, |so_far, (name, value)| add(so_far, name, value));
+        }
+        read(&self.text, first, add).expect("the same text was read when this was made")
     }
+}
+
+/// The pairs of a list as this library writes it, `[["name","value"],["name","value"]]`, where no text has an escape: nearly all headers. A
+/// relay reads those of every row twice, and a JSON parser takes several times as long.
+struct PlainPairs<'a> {
+    rest: &'a str,
+}
+
+impl<'a> PlainPairs<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { rest: text.strip_prefix('[').unwrap_or(text) }
+    }
+
+    /// True if the text is such a list and nothing else. JSON permits no control character in a text.
+    fn are_in(text: &'a str) -> bool {
+        // Without a branch for each byte, so that many are looked at together.
+        let others = text.bytes().fold(0, |found, byte| found | u8::from(byte < b' ') | u8::from(byte == b'\\'));
+        if others != 0 {
+            return false;
+        }
+        let mut pairs = Self::of(text);
+        let has_pairs = 0 < pairs.by_ref().count();
+        has_pairs && pairs.rest.is_empty() || text == "[]"
+    }
+
+    /// A pair, and the text behind it and its comma, or behind the end of the list.
+    fn pair(rest: &'a str) -> Option<((&'a str, &'a str), &'a str)> {
+        let (name, rest) = until_quote(rest.strip_prefix("[\"")?)?;
+        let (value, rest) = until_quote(rest.strip_prefix(",\"")?)?;
+        let rest = rest.strip_prefix(']')?;
+        let rest = match rest.strip_prefix(',') {
+            Some(further) => Some(further).filter(|further| !further.is_empty()),
+            None => rest.strip_prefix(']').filter(|end| end.is_empty()),
+        };
+        Some(((name, value), rest?))
+    }
+}
+
+impl<'a> Iterator for PlainPairs<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (pair, rest) = Self::pair(self.rest)?;
+        self.rest = rest;
+        Some(pair)
+    }
+}
+
+fn until_quote(text: &str) -> Option<(&str, &str)> {
+    let end = text.bytes().position(|byte| byte == b'"')?;
+    Some((text.get(..end)?, text.get(end + 1..)?))
 }
 
 /// The fault of an encoding that this version does not know.
@@ -144,7 +206,7 @@ mod tests {
     use super::*;
 
     fn pairs(text: &str) -> Vec<(String, String)> {
-        let headers = HeaderText::new(1, text.to_owned()).expect("headers");
+        let headers = HeaderText::new(1, text).expect("headers");
         headers.fold(Vec::new(), |mut pairs, name, value| {
             pairs.push((name.to_owned(), value.to_owned()));
             pairs
@@ -193,11 +255,47 @@ mod tests {
     }
 
     #[test]
+    fn headers_without_escapes_are_read_without_the_parser_and_as_it_reads_them() {
+        let plain = ["[]", r#"[["a","b"]]"#, r#"[["",""],["€","],["],["a","b"]]"#, r#"[["a","b"],["a","]]"]]"#];
+        let others = [
+            r#"[["a","\n"]]"#,
+            r#"[["a", "b"]]"#,
+            r#" [["a","b"]]"#,
+            r#"[["a","b"]] "#,
+            r#"[["a","b"] ,["c","d"]]"#,
+            r#"["a","b"]"#,
+            r#"["a","b"]]"#,
+            r#"[["a","b"],]"#,
+            r#"[["a","b"],"#,
+            r#"[["a","b"],["#,
+            r#"[["a","b"]]]"#,
+            r#"[["a","b"]["c","d"]]"#,
+            r#"[["a","b","c"]]"#,
+            r#"[["a"]]"#,
+            r#"[["a",1]]"#,
+            r#"[["a","b]]"#,
+            "[[\"a\",\"\u{1}\"]]",
+            "[",
+            "[[",
+            "",
+            "]",
+        ];
+        for text in plain.into_iter().chain(others) {
+            assert_eq!(PlainPairs::are_in(text), plain.contains(&text), "{text}");
+            let parsed: Result<Vec<(String, String)>, _> = serde_json::from_str(text);
+            match parsed {
+                Ok(parsed) => assert_eq!(pairs(text), parsed, "{text}"),
+                Err(_) => assert!(HeaderText::new(1, text).is_err(), "{text}"),
+            }
+        }
+    }
+
+    #[test]
     fn what_is_no_list_of_pairs_is_not_taken() {
         for text in
             ["", "{}", "[1]", r#"[["a"]]"#, r#"[["a", 1]]"#, r#"[["a", "b", "c"]]"#, "[] []", "[[", r#""secret""#]
         {
-            let error = HeaderText::new(7, text.to_owned()).expect_err(text);
+            let error = HeaderText::new(7, text).expect_err(text);
             assert!(error.to_string().starts_with("outbox row 7 cannot be read: headers: "), "{text}: {error}");
             assert!(!error.to_string().contains("secret"), "{error}");
         }

@@ -12,8 +12,8 @@ pub(crate) struct QueuedRow {
     /// Its place in the outbox.
     pub(crate) seq: i64,
     pub(crate) event_id: Uuid,
-    pub(crate) topic: String,
-    pub(crate) key: Option<String>,
+    pub(crate) topic: Arc<str>,
+    pub(crate) key: Option<Arc<str>>,
     /// Records of the same ordering key keep their order.
     pub(crate) ordering_key: Option<Arc<str>>,
     pub(crate) lane: i32,

@@ -135,8 +135,8 @@ impl Columns {
         Ok(QueuedRow {
             seq,
             event_id: self.event_id,
-            topic: self.topic,
-            key: self.key,
+            topic: self.topic.into(),
+            key: self.key.map(Into::into),
             ordering_key: self.ordering_key.map(Into::into),
             lane: lane_of(self.key_hash),
             headers: HeaderText::new(seq, self.headers)?,

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use sqlx::{
     Postgres,
     error::BoxDynError,
@@ -33,13 +35,39 @@ const CREATED_AT: usize = 9;
 /// The place of the size, which comes after them.
 const SIZE: usize = 11;
 
+/// The names of topics that a page has had so far: few of them, and one after the other the same.
+#[derive(Debug, Default)]
+pub(super) struct Topics(Vec<Arc<str>>);
+
+/// The most names that are looked through.
+const MOST_TOPICS: usize = 32;
+
+impl Topics {
+    fn get(&mut self, name: &str) -> Arc<str> {
+        if let Some(topic) = self.0.iter().find(|topic| ***topic == *name) {
+            return topic.clone();
+        }
+        let topic: Arc<str> = name.into();
+        if self.0.len() < MOST_TOPICS {
+            self.0.push(topic.clone());
+        }
+        topic
+    }
+}
+
 /// Takes a record into a page, and answers its number; `first` is the place of its first column. Where headers and payload were left out,
 /// it is another relay's, or of one of `lanes`: then it is noted by its number, and loaded later.
-pub(super) fn take_in(page: &mut Page, row: &PgRow, first: usize, lanes: &[Lane]) -> Result<i64, sqlx::Error> {
+pub(super) fn take_in(
+    page: &mut Page,
+    topics: &mut Topics,
+    row: &PgRow,
+    first: usize,
+    lanes: &[Lane],
+) -> Result<i64, sqlx::Error> {
     let seq = row.try_get(first + SEQ)?;
     let ordering_key: Option<&str> = row.try_get(first + ORDERING_KEY)?;
     if let Some(headers) = row.try_get::<Option<&str>, _>(first + HEADERS)? {
-        page.add(seq, ordering_key, record(row, first, seq, ordering_key, headers));
+        page.add(seq, ordering_key, record(topics, row, first, seq, ordering_key, headers));
         return Ok(seq);
     }
     let lane = lane_of(row.try_get(first + KEY_HASH)?);
@@ -60,6 +88,7 @@ pub(super) fn take_in(page: &mut Page, row: &PgRow, first: usize, lanes: &[Lane]
 }
 
 fn record(
+    topics: &mut Topics,
     row: &PgRow,
     first: usize,
     seq: i64,
@@ -72,11 +101,11 @@ fn record(
     Ok(QueuedRow {
         seq,
         event_id: row.try_get(place(1)).map_err(read_error)?,
-        topic: row.try_get(place(2)).map_err(read_error)?,
-        key: row.try_get(place(3)).map_err(read_error)?,
+        topic: topics.get(row.try_get(place(TOPIC)).map_err(read_error)?),
+        key: row.try_get::<Option<&str>, _>(place(KEY)).map_err(read_error)?.map(Into::into),
         ordering_key: ordering_key.map(Into::into),
         lane: lane_of(row.try_get(place(KEY_HASH)).map_err(read_error)?),
-        headers: HeaderText::new(seq, headers.to_owned())?,
+        headers: HeaderText::new(seq, headers)?,
         payload: row.try_get(place(7)).map_err(read_error)?,
         created_at: timestamp(created_at.0).map_err(|problem| EventError::UnreadableRow { seq, problem })?,
         attempts: row.try_get(place(10)).map_err(read_error)?,

@@ -32,6 +32,11 @@ const MARK: &str = "marty_events.session";
 /// The value of that parameter. One server may have connections of several processes.
 static MARKED: LazyLock<Uuid> = LazyLock::new(Uuid::now_v7);
 
+/// Settings of such a connection. It prepares a statement once, and the server keeps the plan. In an outbox of a few rows that would be a walk over
+/// the whole table, and would stay so for a backlog until the next `ANALYZE`. A plan without a walk looks dear where there is no other, and a
+/// plan that looks dear is compiled, which takes longer than the statement.
+const PLANS: [(&str, &str); 2] = [("enable_seqscan", "off"), ("jit", "off")];
+
 /// True if a statement that runs alone cannot count on all that it needs. A statement that is shorter than 10 s in all sessions cuts reads off, since
 /// the relay's own limits begin there.
 const IS_UNUSUAL: &str = "
@@ -153,7 +158,7 @@ pub(super) fn is_spoilt(error: &sqlx::Error) -> bool {
 }
 
 fn mark(pool: &PgPool, unmarked: &PgConnectOptions) {
-    pool.set_connect_options(unmarked.clone().options([(MARK, *MARKED)]));
+    pool.set_connect_options(unmarked.clone().options([(MARK, *MARKED)]).options(PLANS));
 }
 
 /// By the simple protocol, which prepares nothing.

@@ -15,8 +15,8 @@ fn row(seq: i64) -> QueuedRow {
     QueuedRow {
         seq,
         event_id: Uuid::nil(),
-        topic: TOPIC.to_owned(),
-        key: Some(seq.to_string()),
+        topic: TOPIC.into(),
+        key: Some(seq.to_string().into()),
         ordering_key: Some(seq.to_string().into()),
         lane: 1,
         headers: HeaderText::default(),

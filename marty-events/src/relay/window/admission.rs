@@ -192,7 +192,7 @@ impl Window {
             attempts: attempts(&event),
             key: event.ordering_key.clone(),
             place,
-            record_key: event.key.as_deref().map(Into::into),
+            record_key: event.key.clone(),
             created_at: event.created_at,
             size: event.size(),
             // An earlier refusal may have been another row's: nobody knows any more.

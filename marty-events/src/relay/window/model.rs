@@ -45,8 +45,8 @@ impl Event {
         QueuedRow {
             seq: self.seq,
             event_id: Uuid::from_u128(u128::from(self.seq.cast_unsigned())),
-            topic: self.topic.to_owned(),
-            key: self.key.clone(),
+            topic: self.topic.into(),
+            key: self.key.as_deref().map(Into::into),
             ordering_key: self.key.as_deref().map(Into::into),
             lane: 1,
             headers: HeaderText::default(),

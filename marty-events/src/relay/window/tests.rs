@@ -14,8 +14,8 @@ fn row_for(topic: &str, seq: i64, key: Option<&str>) -> QueuedRow {
     QueuedRow {
         seq,
         event_id: Uuid::nil(),
-        topic: topic.to_owned(),
-        key: key.map(str::to_owned),
+        topic: topic.into(),
+        key: key.map(Into::into),
         ordering_key: key.map(Into::into),
         lane: 1,
         headers: HeaderText::default(),

@@ -192,9 +192,9 @@ impl Queue for PostgresStore {
     async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {
         let query = sqlx::query(self.sql.load.clone()).bind(seqs);
         let rows = self.rows(query).await.map_err(self.error("read the backlog"))?;
-        let mut page = Page::default();
+        let (mut page, mut topics) = (Page::default(), rows::Topics::default());
         for row in &rows {
-            rows::take_in(&mut page, row, 0, &[]).map_err(self.error("read a row"))?;
+            rows::take_in(&mut page, &mut topics, row, 0, &[]).map_err(self.error("read a row"))?;
         }
         Ok(page)
     }
