@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{Key, Noted, Row, State, Window, destinations::Place, left_behind::hash};
+use super::{ByNumber, Key, Noted, Row, State, Window, destinations::Place, left_behind::hash};
 use crate::outbox::{Number, QueuedRow};
 
 /// Why a row was read.
@@ -113,7 +113,7 @@ impl Window {
     /// The answer to the wish for the rows `wanted`, which are in ascending order where they have one key. A row that is not among
     /// `rows` is gone from the outbox.
     pub(in crate::relay) fn loaded(&mut self, wanted: &[i64], rows: Vec<QueuedRow>) {
-        let mut rows: HashMap<i64, QueuedRow> = rows.into_iter().map(|event| (event.seq, event)).collect();
+        let mut rows: ByNumber<QueuedRow> = rows.into_iter().map(|event| (event.seq, event)).collect();
         for seq in wanted {
             let event = rows.remove(seq);
             if self.due.remove(seq) {

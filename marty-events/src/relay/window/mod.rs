@@ -12,6 +12,7 @@ mod admission;
 mod destinations;
 mod key;
 mod left_behind;
+mod numbers;
 mod outcome;
 mod row;
 mod settling;
@@ -32,6 +33,7 @@ pub(super) use admission::Source;
 use destinations::{Destinations, Place};
 use key::{Key, Noted};
 use left_behind::LeftBehind;
+use numbers::ByNumber;
 use row::{Row, State};
 
 /// The limits of a window.
@@ -59,7 +61,7 @@ impl Limits {
 pub(super) struct Window {
     limits: Limits,
     partitioner: Partitioner,
-    rows: HashMap<i64, Row>,
+    rows: ByNumber<Row>,
     /// Rows that are here with their payloads, and the bytes of these.
     whole: usize,
     bytes: usize,
@@ -106,7 +108,7 @@ impl Window {
         Self {
             limits,
             partitioner,
-            rows: HashMap::new(),
+            rows: ByNumber::default(),
             whole: 0,
             bytes: 0,
             keys: HashMap::new(),

@@ -1,6 +1,6 @@
 //! The end of the rows that are sent.
 
-use std::time::Instant;
+use std::{collections::hash_map::Entry, time::Instant};
 
 use super::{Row, State, Window};
 use crate::outbox::QueuedRow;
@@ -194,11 +194,18 @@ impl Window {
     /// The first row of a key is done: the key goes on.
     pub(super) fn advance(&mut self, seq: i64) {
         let Some(name) = self.rows.get(&seq).and_then(|row| row.key.clone()) else { return };
-        let Some(key) = self.keys.get_mut(&name) else { return };
+        let Entry::Occupied(mut entry) = self.keys.entry(name.clone()) else { return };
+        let key = entry.get_mut();
         key.is_blocked = false;
         key.forget(seq);
         let next = key.whole.front().copied();
-        self.review(&name);
+        if key.is_empty() {
+            // As a review would, in one search: most keys have one row here.
+            entry.remove();
+            self.hungry.remove(&name);
+        } else {
+            self.review(&name);
+        }
         self.returns(&name);
         let Some(next) = next else { return };
         if self.rows.get(&next).is_some_and(|row| self.destinations.may_send(row.place)) {
