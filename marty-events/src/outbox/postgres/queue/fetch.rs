@@ -152,9 +152,8 @@ impl PostgresStore {
         let mut topics = rows::Topics::default();
         let mut page = Page { is_full: i64::try_from(rows.len()) == Ok(portion.rows), ..Page::default() };
         for row in &rows {
-            page.last = Some(
-                rows::take_in(&mut page, &mut topics, row, 0, portion.lanes).map_err(self.error("read a row"))?,
-            );
+            page.last =
+                Some(rows::take_in(&mut page, &mut topics, row, 0, portion.lanes).map_err(self.error("read a row"))?);
         }
         Ok(page)
     }

@@ -2,6 +2,7 @@
 
 mod leases;
 mod pages;
+mod plans;
 mod rows;
 
 use std::{fs::OpenOptions, io::Write, str::FromStr, sync::Arc, time::Duration};
