@@ -18,7 +18,6 @@ pub struct Batch {
 struct Entry {
     event: Event,
     /// Sent directly, even beside a handle.
-    #[cfg_attr(not(feature = "_database"), expect(dead_code, reason = "all events are sent directly"))]
     is_direct: bool,
     /// The method fails if the event, sent directly, is not published.
     is_strict: bool,

@@ -80,7 +80,6 @@ pub struct EventConfig {
     schema_base_url: Option<String>,
     #[cfg(feature = "_database")]
     outbox_table: OutboxTable,
-    #[cfg(feature = "_database")]
     outbox_name: Option<String>,
     database_url: Option<Secret>,
     use_outbox: bool,
@@ -141,9 +140,7 @@ impl EventConfig {
             topic_prefix: read::DEFAULT_PREFIX.to_owned(),
             domain_topic: TopicPattern::default(),
             schema_base_url: None,
-            #[cfg(feature = "_database")]
             outbox_table: OutboxTable::default(),
-            #[cfg(feature = "_database")]
             outbox_name: None,
             database_url: None,
             use_outbox: true,
@@ -194,13 +191,11 @@ impl EventConfig {
         &self.brokers
     }
 
-    #[cfg(feature = "_database")]
     pub(crate) fn database_url(&self) -> Option<&str> {
         self.database_url.as_ref().map(Secret::reveal)
     }
 
     /// If true, an event with a transaction goes through the outbox; otherwise it is sent before the commit.
-    #[cfg(all(feature = "kafka", feature = "_database"))]
     pub(crate) fn uses_outbox(&self) -> bool {
         self.use_outbox
     }
@@ -214,7 +209,6 @@ impl EventConfig {
     }
 
     /// If true, events carry the current trace, and sending them makes spans.
-    #[cfg(feature = "kafka")]
     pub(crate) fn traces(&self) -> bool {
         self.tracing
     }
@@ -231,7 +225,6 @@ impl EventConfig {
     }
 
     /// The client's authentication to the brokers, as librdkafka's properties.
-    #[cfg(feature = "kafka")]
     pub(crate) fn security_properties(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.security.iter().map(|(name, value)| (*name, value.reveal()))
     }
@@ -242,7 +235,6 @@ impl EventConfig {
     }
 
     /// Those of them that are about connections.
-    #[cfg(feature = "kafka")]
     pub(crate) fn connection_properties(&self) -> impl Iterator<Item = (&str, &str)> {
         self.producer_properties().filter(|(name, _)| producer::is_of_connections(name))
     }

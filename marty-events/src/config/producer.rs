@@ -12,7 +12,6 @@ type Refused = (String, String);
 
 /// The beginnings of the names of properties about connections, which concern every client of the brokers (librdkafka,
 /// CONFIGURATION.md).
-#[cfg(feature = "kafka")]
 const OF_CONNECTIONS: [&str; 10] = [
     "ssl.",
     "sasl.",
@@ -26,7 +25,6 @@ const OF_CONNECTIONS: [&str; 10] = [
     "connections.",
 ];
 
-#[cfg(feature = "kafka")]
 pub(super) fn is_of_connections(property: &str) -> bool {
     OF_CONNECTIONS.iter().any(|beginning| property.starts_with(beginning))
 }

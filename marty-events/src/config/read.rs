@@ -34,7 +34,6 @@ pub(super) fn read(values: &Values) -> Result<EventConfig, ConfigError> {
         schema_base_url: schema_base_url(reader),
         #[cfg(feature = "_database")]
         outbox_table: outbox_table(reader),
-        #[cfg(feature = "_database")]
         outbox_name: outbox_name(reader),
         database_url: database_url(reader),
         use_outbox: use_outbox(reader),
@@ -149,7 +148,6 @@ fn outbox_table(reader: &mut Reader<'_>) -> OutboxTable {
     })
 }
 
-#[cfg(feature = "_database")]
 fn outbox_name(reader: &mut Reader<'_>) -> Option<String> {
     let name = "EVENT_OUTBOX_NAME";
     let text = reader.optional(name)?;

@@ -1,4 +1,3 @@
-#[cfg(all(feature = "kafka", any(feature = "postgres", feature = "mysql")))]
 use std::time::Duration;
 
 #[cfg(feature = "sqlite")]
@@ -8,13 +7,11 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 #[cfg(feature = "postgres")]
 use sqlx::postgres::{PgConnectOptions, PgPool};
 
-#[cfg(feature = "kafka")]
 use super::OutboxTable;
 use crate::{EventError, error::OneLine};
 
 /// The number of connections that a relay has of its own: one for each kind of work that goes on at a time, so that none waits for another's.
 /// They are the heartbeat, a page, a pass, a settlement, a judgement, retention, the sweep and the count for the gauges.
-#[cfg(all(feature = "kafka", any(feature = "postgres", feature = "mysql")))]
 const OWN_CONNECTIONS: u32 = 8;
 
 /// A connection pool of any database that has an outbox; made from the pool itself.
@@ -151,7 +148,6 @@ fn own_options<DB: sqlx::Database>(given: sqlx::pool::PoolOptions<DB>) -> sqlx::
 }
 
 /// The address of a host in brackets, as a URL has it: with the brackets sqlx looks it up as a name.
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 fn ipv6(host: &str) -> Option<String> {
     host.strip_prefix('[')?.strip_suffix(']').map(str::to_owned)
 }

@@ -10,7 +10,6 @@ use super::OutboxTable;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quotes {
     /// PostgreSQL and SQLite, by the SQL standard.
-    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     Double,
     /// MySQL and MariaDB, in every `sql_mode`.
     #[cfg(feature = "mysql")]
@@ -20,7 +19,6 @@ pub(crate) enum Quotes {
 impl Quotes {
     fn mark(self) -> char {
         match self {
-            #[cfg(any(feature = "postgres", feature = "sqlite"))]
             Self::Double => '"',
             #[cfg(feature = "mysql")]
             Self::Backticks => '`',

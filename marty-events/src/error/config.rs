@@ -23,7 +23,6 @@ pub struct ConfigFault {
 }
 
 impl ConfigError {
-    #[cfg(feature = "_publisher")]
     pub(crate) fn new(faults: Vec<ConfigFault>) -> Self {
         Self { faults }
     }

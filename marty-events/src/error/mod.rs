@@ -278,7 +278,6 @@ impl fmt::Display for OneLine<'_> {
 }
 
 /// The cause of an error, for a field of its own in the log; empty if there is none.
-#[cfg(feature = "_envelope")]
 pub(crate) fn cause(error: &dyn std::error::Error) -> String {
     error.source().map(ToString::to_string).unwrap_or_default()
 }
@@ -301,7 +300,6 @@ impl fmt::Debug for EventError {
     }
 }
 
-#[cfg(all(feature = "kafka", feature = "_database"))]
 impl EventError {
     /// True if the database works and refuses the operation until somebody changes something.
     pub(crate) fn is_refusal(&self) -> bool {

@@ -25,24 +25,20 @@ impl Aggregate {
         Self { text, length }
     }
 
-    #[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
     pub(crate) fn aggregate_type(&self) -> &str {
         &self.text[..self.length]
     }
 
-    #[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
     pub(crate) fn id(&self) -> &str {
         &self.text[self.length + 1..]
     }
 
     /// Events of one ordering key are delivered in order.
-    #[cfg_attr(not(feature = "_database"), expect(dead_code, reason = "an outbox alone puts events in an order"))]
     pub(crate) fn ordering_key(&self) -> &str {
         &self.text
     }
 
     /// The same with another id.
-    #[cfg(feature = "_envelope")]
     pub(super) fn change_id(&mut self, change: impl FnOnce(&mut String)) {
         let mut id = self.text.split_off(self.length + 1);
         change(&mut id);

@@ -22,7 +22,6 @@ pub enum RiskLevel {
 
 impl RiskLevel {
     /// The word that stands on the wire.
-    #[cfg(feature = "_envelope")]
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Low => "low",
@@ -51,7 +50,6 @@ pub enum AuditOutcome {
 
 impl AuditOutcome {
     /// The word that stands on the wire.
-    #[cfg(feature = "_envelope")]
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -79,7 +77,6 @@ pub struct AuditEvent {
 }
 
 #[derive(Debug, Clone)]
-#[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
 pub(crate) struct AuditPayload {
     pub(crate) event_type: AuditEventType,
     pub(super) action: Cow<'static, str>,
@@ -164,13 +161,11 @@ impl AuditEvent {
         self
     }
 
-    #[cfg(feature = "_envelope")]
     pub(crate) fn with_previous_state(mut self, state: Json) -> Self {
         self.payload.previous_state = Some(state);
         self
     }
 
-    #[cfg(feature = "_envelope")]
     pub(crate) fn with_new_state(mut self, state: Json) -> Self {
         self.payload.new_state = Some(state);
         self

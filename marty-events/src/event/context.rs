@@ -7,9 +7,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-#[cfg(feature = "_envelope")]
 use super::Circumstances;
-#[cfg(feature = "_publisher")]
 use super::shortened;
 use super::trace::TraceContext;
 
@@ -163,7 +161,6 @@ impl EventContext {
     }
 
     /// The metadata of an event that has this trace.
-    #[cfg(feature = "_envelope")]
     pub(crate) fn circumstances<'a>(&'a self, trace: Option<&'a TraceContext>) -> Circumstances<'a> {
         let fields = &*self.0;
         let trace = trace.and_then(TraceContext::ids);
@@ -193,7 +190,6 @@ impl EventContext {
     }
 
     /// Every text cut to a length that any producer takes. Headers of the service's own are left out where they are long.
-    #[cfg(feature = "_publisher")]
     pub(crate) fn shortened(mut self) -> Self {
         let fields = self.fields();
         let texts = [

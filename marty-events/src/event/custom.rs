@@ -13,7 +13,6 @@ use super::{EventPriority, Json};
 /// ```
 #[derive(Debug, Clone)]
 pub struct CustomEvent {
-    #[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "read where the event is completed"))]
     pub(crate) topic: Cow<'static, str>,
     pub(crate) event_type: Cow<'static, str>,
     pub(crate) key: Option<String>,

@@ -6,15 +6,11 @@
 use std::fmt;
 
 use serde::Serialize;
-#[cfg(feature = "_envelope")]
 use serde::ser::Error as _;
-#[cfg(feature = "_envelope")]
 use serde_json::value::RawValue;
 
-#[cfg(feature = "_envelope")]
 use super::Event;
 use super::serializer;
-#[cfg(feature = "_envelope")]
 use crate::{EventError, error::OneLine};
 
 /// A part of a payload, written as JSON once and carried as text from then on; an empty object until it is set.
@@ -31,7 +27,6 @@ enum Content {
 
 /// The fault of a value that serde could not write. Events are `Clone` and serde's error is not, so its text is kept.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
 struct Fault {
     field: String,
     reason: String,
@@ -48,7 +43,6 @@ impl Json {
     }
 
     /// The JSON. A value that could not be written has none: it stands in for nothing, because its event is refused.
-    #[cfg(feature = "_envelope")]
     pub(crate) fn text(&self) -> &str {
         match &self.0 {
             Content::Text(text) => text,
@@ -69,7 +63,6 @@ impl Json {
     }
 }
 
-#[cfg(feature = "_envelope")]
 impl Event {
     /// The error of the first part of this event that serde could not write. It names the event too: in a batch, the part
     /// alone would not tell which event it belongs to.
@@ -106,7 +99,6 @@ impl From<Fault> for Json {
     }
 }
 
-#[cfg(feature = "_envelope")]
 impl From<Box<RawValue>> for Json {
     fn from(raw: Box<RawValue>) -> Self {
         Self(Content::Text(Box::<str>::from(raw).into()))
@@ -212,7 +204,6 @@ impl Data {
         self.text.push_str("\":");
     }
 
-    #[cfg(feature = "_envelope")]
     pub(crate) fn finish(mut self) -> Json {
         if let Some(fault) = self.fault {
             return fault.into();

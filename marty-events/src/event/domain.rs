@@ -21,7 +21,6 @@ pub struct DomainEvent {
 }
 
 #[derive(Debug, Clone)]
-#[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
 pub(crate) struct DomainPayload {
     pub(crate) aggregate: Aggregate,
     pub(crate) event_type: Cow<'static, str>,

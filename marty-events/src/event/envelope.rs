@@ -18,7 +18,6 @@ use crate::EventError;
 
 /// An event with its topic, key, headers and bytes.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(feature = "_publisher"), expect(dead_code, reason = "a test's recorder shows a part of it"))]
 pub(crate) struct Message {
     pub(crate) id: Uuid,
     pub(crate) kind: EventKind,
@@ -49,7 +48,6 @@ enum Key {
     Text(String),
     Aggregate {
         aggregate: Aggregate,
-        #[cfg_attr(not(feature = "_database"), expect(dead_code, reason = "an outbox alone puts events in an order"))]
         is_ordered: bool,
     },
 }
@@ -65,7 +63,6 @@ impl Message {
     }
 
     /// Messages with the same ordering key are delivered in order. A message without one is promised no order.
-    #[cfg(feature = "_database")]
     pub(crate) fn ordering_key(&self) -> Option<&str> {
         match &self.key {
             Key::Aggregate { aggregate, is_ordered: true } => Some(aggregate.ordering_key()),
@@ -90,7 +87,6 @@ impl Message {
     }
 
     /// The span that the event was recorded in.
-    #[cfg(feature = "kafka")]
     pub(crate) fn trace(&self) -> Option<&TraceContext> {
         self.trace.as_deref()
     }
@@ -134,7 +130,6 @@ impl Source {
     }
 
     /// The same with everything cut to a length that any producer takes.
-    #[cfg(feature = "_publisher")]
     pub(crate) fn shortened_message(&self, event: Event) -> Result<Message, EventError> {
         let context = EventContext::current().shortened();
         self.message_at(event.shortened(), Uuid::now_v7(), Timestamp::now(), context)

@@ -17,7 +17,6 @@ pub(crate) fn push_text(json: &mut String, text: &str) {
 }
 
 /// Appends a word that has nothing to escape, in quotes.
-#[cfg(feature = "_envelope")]
 pub(crate) fn push_word(json: &mut String, word: &'static str) {
     json.push('"');
     json.push_str(word);
@@ -25,7 +24,6 @@ pub(crate) fn push_word(json: &mut String, word: &'static str) {
 }
 
 /// Appends a text, or `null`.
-#[cfg(feature = "_envelope")]
 pub(crate) fn push_optional(json: &mut String, text: Option<&str>) {
     match text {
         Some(text) => push_text(json, text),
@@ -34,7 +32,6 @@ pub(crate) fn push_optional(json: &mut String, text: Option<&str>) {
 }
 
 /// Appends a list of texts.
-#[cfg(feature = "_envelope")]
 pub(crate) fn push_list(json: &mut String, texts: &[String]) {
     json.push('[');
     for (index, text) in texts.iter().enumerate() {
@@ -47,7 +44,6 @@ pub(crate) fn push_list(json: &mut String, texts: &[String]) {
 }
 
 /// Appends a number.
-#[cfg(feature = "_envelope")]
 pub(crate) fn push_number(json: &mut String, number: u32) {
     if 9 < number {
         push_number(json, number / 10);

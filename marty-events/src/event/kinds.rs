@@ -1,4 +1,3 @@
-#[cfg(feature = "_envelope")]
 use std::borrow::Cow;
 use std::fmt;
 
@@ -36,7 +35,6 @@ macro_rules! event_types {
             }
         }
 
-        #[cfg(feature = "_envelope")]
         impl From<$name> for Cow<'static, str> {
             fn from(kind: $name) -> Self {
                 match kind {

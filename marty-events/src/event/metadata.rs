@@ -60,7 +60,6 @@ pub struct EventMetadata {
 }
 
 /// The part of [`EventMetadata`] that a context decides, borrowed.
-#[cfg(feature = "_envelope")]
 pub(crate) struct Circumstances<'a> {
     pub(crate) correlation_id: Option<&'a str>,
     pub(crate) causation_id: Option<&'a str>,
@@ -76,7 +75,6 @@ pub(crate) struct Circumstances<'a> {
 
 impl EventPriority {
     /// The word that stands on the wire.
-    #[cfg(feature = "_envelope")]
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Low => "low",
@@ -91,7 +89,6 @@ impl EventPriority {
 const TIME: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 
 /// Appends a time as it stands on the wire.
-#[cfg(feature = "_envelope")]
 pub(super) fn push_time(text: &mut String, time: Timestamp) {
     TIME.print_timestamp(&time, text).expect("writing to a `String` does not fail");
 }

@@ -27,18 +27,12 @@ pub(crate) mod json;
 mod kinds;
 mod metadata;
 mod notification;
-#[cfg(feature = "_envelope")]
 mod payload;
-#[cfg(feature = "_envelope")]
 mod schema_url;
 mod serializer;
-#[cfg(feature = "_envelope")]
-#[cfg_attr(not(feature = "_publisher"), allow(dead_code, reason = "a test's recorder takes events of any length"))]
 pub(crate) mod shortened;
-#[cfg(feature = "_envelope")]
 pub(crate) mod source;
 pub(crate) mod texts;
-#[cfg(feature = "_envelope")]
 pub(crate) mod topic;
 pub(crate) mod trace;
 pub(crate) mod typed;
@@ -49,7 +43,6 @@ pub use custom::CustomEvent;
 pub use data::Json;
 pub use domain::DomainEvent;
 pub use kinds::{AuditEventType, NotificationEventType};
-#[cfg(feature = "_envelope")]
 pub(crate) use metadata::Circumstances;
 pub use metadata::{EventMetadata, EventPriority};
 pub use notification::NotificationEvent;
@@ -70,7 +63,6 @@ pub enum Event {
 }
 
 /// The kind of an event, for metrics by kind.
-#[cfg(feature = "_envelope")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EventKind {
     Audit,
@@ -79,7 +71,6 @@ pub(crate) enum EventKind {
     Custom,
 }
 
-#[cfg(feature = "_publisher")]
 impl EventKind {
     pub(crate) const ALL: [Self; 4] = [Self::Audit, Self::Domain, Self::Notification, Self::Custom];
 
@@ -95,7 +86,6 @@ impl EventKind {
 
 impl Event {
     /// The service that alone may publish the event, if its type names one.
-    #[cfg(feature = "_envelope")]
     pub(crate) fn service(&self) -> Option<&'static str> {
         match self {
             Self::Domain(event) => event.service,
@@ -104,7 +94,6 @@ impl Event {
         }
     }
 
-    #[cfg(feature = "_envelope")]
     pub(crate) fn kind(&self) -> EventKind {
         match self {
             Self::Audit(_) => EventKind::Audit,

@@ -18,7 +18,6 @@ pub struct NotificationEvent {
 }
 
 #[derive(Debug, Clone)]
-#[cfg_attr(not(feature = "_envelope"), expect(dead_code, reason = "nothing is published"))]
 pub(crate) struct NotificationPayload {
     pub(crate) event_type: NotificationEventType,
     pub(crate) recipient_type: String,

@@ -22,7 +22,6 @@ pub(crate) struct Source {
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) name: String,
-    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "the bytes are all that an envelope needs"))]
     pub(crate) version: String,
     pub(super) json: String,
 }

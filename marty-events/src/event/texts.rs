@@ -48,7 +48,6 @@ pub(crate) fn mark(length: usize) -> String {
 }
 
 /// The first character that an attribute of CloudEvents cannot have.
-#[cfg(feature = "_envelope")]
 pub(crate) fn forbidden(text: &str) -> Option<char> {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return None;
@@ -58,13 +57,11 @@ pub(crate) fn forbidden(text: &str) -> Option<char> {
 
 /// True for the characters that CloudEvents 1.0 forbids (section "Type System", String): control characters and Unicode's
 /// noncharacters. Surrogates are forbidden too, but cannot be in a `str`.
-#[cfg(feature = "_envelope")]
 fn is_forbidden(letter: char) -> bool {
     letter.is_control() || matches!(letter, '\u{fdd0}'..='\u{fdef}') || u32::from(letter) & 0xfffe == 0xfffe
 }
 
 /// Makes the text one that an attribute of CloudEvents can have: the UTF-8 bytes of a forbidden character become `%0A`.
-#[cfg(feature = "_envelope")]
 pub(crate) fn escape(text: &mut String) {
     if forbidden(text).is_none() {
         return;
@@ -122,7 +119,6 @@ mod tests {
         assert_eq!(bounded(&Fails, 40), "begun");
     }
 
-    #[cfg(feature = "_envelope")]
     #[test]
     fn forbidden_characters_are_those_of_the_specification() {
         let forbidden = ['\0', '\u{1f}', '\u{7f}', '\u{9f}', '\u{fdd0}', '\u{fdef}', '\u{fffe}', '\u{10ffff}'];

@@ -60,7 +60,6 @@ impl TopicPattern {
     }
 }
 
-#[cfg(feature = "_publisher")]
 impl std::str::FromStr for TopicPattern {
     /// The error says why the pattern is refused, and which patterns are accepted.
     type Err = String;
@@ -146,15 +145,12 @@ fn joined<'a>(prefix: &'a str, name: impl IntoIterator<Item = &'a str>) -> Resul
 }
 
 /// Why `part`, which stands between dots in a topic's name, does not suit there, if it does not.
-#[cfg(feature = "_publisher")]
 pub(crate) fn fault_of_part(part: &str) -> Option<String> {
     fault(part).or_else(|| has_gap(part).then(|| GAP.to_owned()))
 }
 
-#[cfg(feature = "_publisher")]
 const GAP: &str = "there is nothing before, between or after its dots";
 
-#[cfg(feature = "_publisher")]
 fn has_gap(part: &str) -> bool {
     part.split('.').any(str::is_empty)
 }

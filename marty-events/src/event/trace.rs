@@ -56,18 +56,15 @@ impl TraceContext {
     pub(crate) fn link_from(&self, _: &tracing::Span) {}
 
     /// Trace id and span id.
-    #[cfg(feature = "_envelope")]
     pub(crate) fn ids(&self) -> Option<(&str, &str)> {
         parts(&self.parent).map(|parts| (parts.trace_id, parts.span_id))
     }
 
     /// True if the service that began the trace records it: the flag `sampled` (section 3.2.2.5.1).
-    #[cfg(all(feature = "kafka", feature = "_database"))]
     pub(crate) fn is_sampled(&self) -> bool {
         parts(&self.parent).is_some_and(|parts| parts.flags & 1 == 1)
     }
 
-    #[cfg(feature = "_envelope")]
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let state = self.state.as_deref().map(|value| ("tracestate", value));
         [("traceparent", self.parent.as_str())].into_iter().chain(state)
@@ -289,7 +286,6 @@ mod tests {
         }
     }
 
-    #[cfg(all(feature = "kafka", feature = "_database"))]
     #[test]
     fn the_last_bit_of_the_flags_is_the_sampling() {
         for (flags, sampled) in [("00", false), ("01", true), ("02", false), ("03", true), ("ff", true)] {

@@ -96,7 +96,6 @@ pub(crate) struct Outage {
 
 impl Outage {
     /// No broker can be reached.
-    #[cfg(feature = "_database")]
     pub(crate) fn unreachable(complaint: &Complaint) -> Self {
         Self { what: "no broker can be reached".to_owned(), complaint: complaint.text() }
     }

@@ -26,15 +26,12 @@ pub(crate) use direct::{
     was_taken_back, was_too_large,
 };
 pub(crate) use limits::longest_message_of;
-#[cfg(feature = "_database")]
 pub(crate) use limits::longest_messages;
-#[cfg(feature = "_database")]
 pub(crate) use partition::Partitioner;
 pub(crate) use polled::PolledProducer;
 pub(crate) use reach::{Away, Reach};
 pub(crate) use settings::bootstrap;
 use settings::client_config;
-#[cfg(feature = "_database")]
 pub(crate) use verdict::{Verdict, is_final};
 pub(crate) use verdict::{is_lasting, is_permanent, is_too_large};
 

@@ -93,7 +93,6 @@ impl Reach {
     }
 
     /// They have answered.
-    #[cfg(any(feature = "_database", test))]
     pub(crate) fn answers(&self) {
         self.0.close();
     }

@@ -130,7 +130,6 @@ fn never_works(code: Code) -> bool {
 /// True if the broker's answer to this event alone stays the same until somebody changes the topic or the event. A second try is pointless
 /// then. A missing topic may be made, and rights may be given, within the time of a few tries. A record that was garbled on its way is
 /// sent anew.
-#[cfg(any(feature = "_database", test))]
 pub(crate) fn is_final(error: &KafkaError) -> bool {
     matches!(error, KafkaError::Nul(_))
         || is_too_large(error)

@@ -2,7 +2,6 @@ use std::{sync::Arc, time::Instant};
 
 use super::names;
 use crate::event::EventKind;
-#[cfg(feature = "_database")]
 use crate::event::envelope::Message;
 
 /// The end of a direct event.
@@ -61,7 +60,6 @@ impl PublisherMetrics {
     }
 
     /// Events of one insert.
-    #[cfg(feature = "_database")]
     pub(crate) fn inserted(&self, messages: &[Message], is_done: bool, begun: Instant) {
         if !self.enabled || messages.is_empty() {
             return;
@@ -77,7 +75,6 @@ impl PublisherMetrics {
     }
 
     /// As many publishers `more` of this process as before send no direct events, because the broker is away.
-    #[cfg(feature = "kafka")]
     pub(crate) fn show_away(&self, more: f64) {
         if self.enabled {
             self.show_direct_circuit(more);

@@ -5,7 +5,6 @@
 //! creation context, which is not modified, beside which there is no span of type `create`, and which the spans of type
 //! `send` link to; their kind is `CLIENT` then.
 
-#[cfg(all(feature = "kafka", feature = "_database"))]
 use std::collections::HashMap;
 
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode};
@@ -81,7 +80,6 @@ fn note(span: &Span, error: &KafkaError) {
 ///
 /// A span is made for an event whose trace is sampled, and only if a subscriber wants to see the level `DEBUG` of the target
 /// `marty_events::spans`: a relay carries many thousand events a second.
-#[cfg(all(feature = "kafka", feature = "_database"))]
 #[derive(Debug, Default)]
 pub(crate) struct SendSpans {
     enabled: bool,

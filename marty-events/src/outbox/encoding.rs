@@ -7,7 +7,6 @@ use serde::{
     de::{SeqAccess, Visitor},
 };
 
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 use crate::event::json::push_text;
 use crate::{
     EventError,
@@ -15,7 +14,6 @@ use crate::{
 };
 
 /// Room for the headers of most events.
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 const HEADERS_BYTES: usize = 512;
 
 /// The encoding of headers and payload that this version writes and reads.
@@ -24,7 +22,6 @@ pub(crate) const ENCODING: i16 = 1;
 pub(crate) const EMPTIED: i16 = 0;
 
 /// The CRC-32 (IEEE 802.3) of what the event is ordered by, or of its id where it is not.
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) fn key_hash(message: &Message) -> i64 {
     let hash = match message.ordering_key() {
         Some(key) => crc32fast::hash(key.as_bytes()),
@@ -34,7 +31,6 @@ pub(crate) fn key_hash(message: &Message) -> i64 {
 }
 
 /// The headers of an event: a JSON list of pairs of name and value.
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) fn headers_text(message: &Message) -> String {
     let mut json = String::with_capacity(HEADERS_BYTES);
     for (name, value) in message.headers() {
@@ -65,7 +61,6 @@ pub(crate) struct HeaderText {
     is_plain: bool,
 }
 
-#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "a relay asks for it, and needs the Kafka client"))]
 impl HeaderText {
     /// Nothing but such a list is taken.
     pub(crate) fn new(seq: i64, text: impl Into<Box<str>>) -> Result<Self, EventError> {
@@ -213,7 +208,6 @@ mod tests {
         })
     }
 
-    #[cfg(feature = "_database")]
     #[test]
     fn headers_are_written_as_serde_json_writes_a_list_of_pairs() {
         use jiff::Timestamp;

@@ -3,7 +3,6 @@
 /// The number of lanes: the most relays that can work side by side.
 pub(crate) const LANES: i64 = 16;
 
-#[cfg(any(feature = "mysql", feature = "sqlite"))]
 /// The lane of a row by its `key_hash`, in SQL.
 pub(crate) const LANE_OF: &str = "(1 + key_hash % 16)";
 
@@ -17,7 +16,6 @@ pub(crate) struct Lane {
 
 /// The portion of the backlog that one read brings.
 #[derive(Debug, Clone, Copy)]
-#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "a relay asks for it, and needs the Kafka client"))]
 pub(crate) struct Portion<'l> {
     pub(crate) lanes: &'l [Lane],
     /// The most rows.
@@ -26,20 +24,17 @@ pub(crate) struct Portion<'l> {
     pub(crate) bytes: i64,
 }
 
-#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "a relay asks for it, and needs the Kafka client"))]
 impl Portion<'_> {
     /// The longest row that is read whole.
     pub(crate) fn longest(self) -> i64 {
         self.bytes / self.rows.max(1)
     }
 
-    #[cfg(any(feature = "mysql", feature = "postgres"))]
     /// The longest row that is read whole where late rows come beside a [span](Self::span).
     pub(crate) fn longest_of_span(self) -> i64 {
         self.bytes / self.span().saturating_mul(2).max(1)
     }
 
-    #[cfg(any(feature = "mysql", feature = "postgres"))]
     /// The number of rows of all lanes to look at: other relays' rows are passed over, and are small.
     pub(crate) fn span(self) -> i64 {
         let own = i64::try_from(self.lanes.len()).unwrap_or(LANES).max(1);
@@ -53,7 +48,6 @@ pub(crate) fn lane_of(key_hash: i64) -> i32 {
     1 + i32::try_from(key_hash.rem_euclid(LANES)).unwrap_or_default()
 }
 
-#[cfg(any(feature = "mysql", feature = "sqlite"))]
 /// The number of lanes that a relay should have when `relays` of them are there.
 pub(crate) fn share(relays: i64) -> i64 {
     let relays = relays.max(1);

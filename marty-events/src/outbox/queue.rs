@@ -5,7 +5,6 @@ use std::{future::Future, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-#[cfg(any(feature = "mysql", feature = "sqlite"))]
 use super::row::Columns;
 use super::{
     Fault, OutboxStats,
@@ -134,7 +133,6 @@ impl Page {
         }
     }
 
-    #[cfg(any(feature = "mysql", feature = "sqlite"))]
     pub(crate) fn of(rows: Vec<Columns>, is_full: bool) -> Self {
         let mut page = Self { is_full, ..Self::default() };
         for columns in rows {

@@ -46,7 +46,6 @@ pub(crate) struct RowId {
 
 impl RowId {
     /// Numbers and events, each in the order of the rows: statements take them as two lists.
-    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
     pub(crate) fn lists(rows: impl IntoIterator<Item = Self>) -> (Vec<i64>, Vec<Uuid>) {
         rows.into_iter().map(|row| (row.seq, row.event_id)).unzip()
     }

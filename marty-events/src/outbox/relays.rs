@@ -44,7 +44,6 @@ impl RelayStatus {
 
 /// A relay's name for people, which it writes beside its lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "a relay has it, and needs the Kafka client"))]
 pub(crate) struct RelayName {
     pub(crate) service: String,
     pub(crate) host: Option<String>,

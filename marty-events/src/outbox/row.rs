@@ -10,7 +10,6 @@ use super::{
     encoding::{EMPTIED, ENCODING, newer, no_headers},
     lanes::lane_of,
 };
-#[cfg(any(feature = "mysql", feature = "sqlite"))]
 use super::{
     encoding::{HeaderText, check_encoding},
     queued_row::QueuedRow,
@@ -128,7 +127,6 @@ pub(crate) struct Columns {
 
 impl Columns {
     /// For a relay.
-    #[cfg(any(feature = "mysql", feature = "sqlite"))]
     pub(crate) fn record(self) -> Result<QueuedRow, EventError> {
         let seq = self.seq;
         check_encoding(seq, self.encoding)?;

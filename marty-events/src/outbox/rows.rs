@@ -118,7 +118,6 @@ macro_rules! rows {
 }
 
 /// The same for a database that keeps ids as texts, and for its relay.
-#[cfg(any(feature = "mysql", feature = "sqlite"))]
 macro_rules! text_rows {
     ($row:ty) => {
         $crate::outbox::rows::rows!($row, id);
@@ -164,16 +163,13 @@ macro_rules! text_rows {
 }
 
 /// The columns of an event where ids are texts and times are numbers.
-#[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(super) const EVENT: &str = "
     seq, event_id, event_type, topic, record_key, ordering_key, key_hash, headers, payload, encoding, created_at, attempts";
 
 /// The bytes of a row's headers and payload; in SQLite headers are ASCII, but for values that are not.
-#[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(super) const SIZE: &str = "(length(headers) + length(payload))";
 
 /// The parts of [`Inspect`](super::inspect::Inspect)'s statements there; `{now}` is left to the database.
-#[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(super) const PARTS: [(&str, &str); 10] = [
     ("{death}", "length(payload) AS payload_bytes, reason, died_at"),
     ("{wait}", "length(payload) AS payload_bytes, coalesce(last_error, '') AS reason, created_at AS died_at"),
@@ -187,7 +183,5 @@ pub(super) const PARTS: [(&str, &str); 10] = [
     ("{ago}", "({now} - $1 * 1000)"),
 ];
 
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(super) use rows;
-#[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub(super) use text_rows;

@@ -102,7 +102,6 @@ fn debug_tells_of_the_fault_and_not_its_text() {
     }
 }
 
-#[cfg(feature = "testing")]
 #[tokio::test]
 async fn a_recorder_and_an_outbox_refuse_as_the_publisher_does() {
     let recorder = crate::testing::EventRecorder::new();

@@ -10,7 +10,6 @@ use std::marker::PhantomData;
 use sqlx::{Connection, Database, Transaction, pool::PoolConnection};
 
 use super::tag::Other;
-#[cfg(feature = "_database")]
 use super::tag::{ByReference, ByValue, Foreign, Pooled};
 #[cfg(feature = "_database")]
 use crate::OutboxTransaction;

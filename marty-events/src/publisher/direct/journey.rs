@@ -16,7 +16,6 @@ pub(super) struct Journey {
     pub(super) direct: Arc<Direct>,
     pub(super) message: Arc<Message>,
     begun: Instant,
-    #[cfg(feature = "kafka")]
     pub(super) sending: Span,
     pub(super) surroundings: (Span, Dispatch),
     pub(super) waiter: Waiter,
@@ -41,7 +40,6 @@ impl Journey {
         let journey = Box::new(Self {
             direct: direct.clone(),
             begun: Instant::now(),
-            #[cfg(feature = "kafka")]
             sending: Span::none(),
             surroundings: (Span::current(), tracing::dispatcher::get_default(Dispatch::clone)),
             message,
