@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Circumstances, Event, EventContext, EventKind, EventOrdering, EventPriority,
     aggregate::Aggregate,
-    json::{push_optional, push_text, push_word},
+    json::{push_fields, push_optional, push_text, push_word},
     metadata::push_time,
     source::{Service, Source},
     texts, topic,
@@ -46,10 +46,7 @@ pub(crate) struct Message {
 enum Key {
     None,
     Text(String),
-    Aggregate {
-        aggregate: Aggregate,
-        is_ordered: bool,
-    },
+    Aggregate { aggregate: Aggregate, is_ordered: bool },
 }
 
 impl Message {
@@ -293,26 +290,19 @@ impl Draft<'_> {
 impl Circumstances<'_> {
     /// The metadata behind the service's version.
     fn push(&self, json: &mut String, priority: EventPriority) {
-        json.push_str(r#","correlation_id":"#);
-        push_optional(json, self.correlation_id);
-        json.push_str(r#","causation_id":"#);
-        push_optional(json, self.causation_id);
-        json.push_str(r#","user_id":"#);
-        push_optional(json, self.user_id);
-        json.push_str(r#","session_id":"#);
-        push_optional(json, self.session_id);
-        json.push_str(r#","trace_id":"#);
-        push_optional(json, self.trace_id);
-        json.push_str(r#","span_id":"#);
-        push_optional(json, self.span_id);
-        json.push_str(r#","request_id":"#);
-        push_optional(json, self.request_id);
-        json.push_str(r#","priority":"#);
-        push_word(json, priority.as_str());
-        json.push_str(r#","source_ip":"#);
-        push_optional(json, self.source_ip);
-        json.push_str(r#","user_agent":"#);
-        push_optional(json, self.user_agent);
+        push_fields! {
+            json, ",",
+            "correlation_id": push_optional(self.correlation_id),
+            "causation_id": push_optional(self.causation_id),
+            "user_id": push_optional(self.user_id),
+            "session_id": push_optional(self.session_id),
+            "trace_id": push_optional(self.trace_id),
+            "span_id": push_optional(self.span_id),
+            "request_id": push_optional(self.request_id),
+            "priority": push_word(priority.as_str()),
+            "source_ip": push_optional(self.source_ip),
+            "user_agent": push_optional(self.user_agent),
+        }
         json.push_str(r#","custom_headers":{"#);
         for (index, (name, value)) in self.custom_headers.iter().enumerate() {
             if 0 < index {

@@ -5,6 +5,25 @@
 
 use std::fmt::Write;
 
+/// Appends fields of an object, each by the function that writes its value. The text before the first name is given.
+macro_rules! push_fields {
+    ($json:expr, $before:literal, $first:literal: $push_first:ident($first_value:expr),
+        $($name:literal: $push:ident($value:expr),)*) => {
+        $json.push_str(concat!($before, "\"", $first, "\":"));
+        $push_first($json, $first_value);
+        $(
+            $json.push_str(concat!(",\"", $name, "\":"));
+            $push($json, $value);
+        )*
+    };
+}
+pub(super) use push_fields;
+
+/// Appends JSON as it is.
+pub(super) fn push_json(json: &mut String, text: &str) {
+    json.push_str(text);
+}
+
 /// Appends a text, in quotes.
 pub(crate) fn push_text(json: &mut String, text: &str) {
     json.push('"');

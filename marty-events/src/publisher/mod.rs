@@ -187,7 +187,6 @@ impl EventPublisher {
     #[cfg(feature = "kafka")]
     pub fn broker_away_since(&self) -> Option<jiff::Timestamp> {
         match &self.0 {
-            #[cfg(feature = "_publisher")]
             Sink::Live(live) => live.direct.away().map(|away| away.at),
             #[cfg(feature = "testing")]
             Sink::Recorder(_) => None,
@@ -236,7 +235,6 @@ impl EventPublisher {
     #[cfg(feature = "_database")]
     async fn append(&self, transaction: &mut dyn OutboxTransaction, messages: Vec<Message>) -> Result<(), EventError> {
         match &self.0 {
-            #[cfg(feature = "_publisher")]
             Sink::Live(live) => live.append(transaction, messages).await,
             #[cfg(feature = "testing")]
             Sink::Recorder(recorder) => {
@@ -249,7 +247,6 @@ impl EventPublisher {
     #[cfg(feature = "_publisher")]
     fn accept(&self, message: Message) -> Result<Accepted, EventError> {
         let place = match &self.0 {
-            #[cfg(feature = "_publisher")]
             Sink::Live(live) => Some(live.outstanding.accept().ok_or(EventError::ShutDown)?),
             #[cfg(feature = "testing")]
             Sink::Recorder(_) => None,

@@ -31,6 +31,15 @@ impl KeyWriter<'_> {
     }
 }
 
+/// The forms of a value that a key cannot have.
+macro_rules! refused {
+    ($($method:ident($($part:ty),*) -> $answer:ident;)*) => {
+        $(fn $method(self, $(_: $part),*) -> Result<Self::$answer, Error> {
+            self.refused()
+        })*
+    };
+}
+
 impl Serializer for KeyWriter<'_> {
     type Ok = ();
     type Error = Error;
@@ -49,20 +58,8 @@ impl Serializer for KeyWriter<'_> {
         Ok(())
     }
 
-    fn serialize_none(self) -> Result<(), Error> {
-        self.refused()
-    }
-
     fn serialize_some<T: Serialize + ?Sized>(self, key: &T) -> Result<(), Error> {
         key.serialize(self)
-    }
-
-    fn serialize_unit(self) -> Result<(), Error> {
-        self.refused()
-    }
-
-    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
-        self.refused()
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Error> {
@@ -84,43 +81,16 @@ impl Serializer for KeyWriter<'_> {
         self.refused()
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, Error> {
-        self.refused()
-    }
-
-    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Error> {
-        self.refused()
-    }
-
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, Error> {
-        self.refused()
-    }
-
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleVariant, Error> {
-        self.refused()
-    }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Error> {
-        self.refused()
-    }
-
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, Error> {
-        self.refused()
-    }
-
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeStructVariant, Error> {
-        self.refused()
+    refused! {
+        serialize_none() -> Ok;
+        serialize_unit() -> Ok;
+        serialize_unit_struct(&'static str) -> Ok;
+        serialize_seq(Option<usize>) -> SerializeSeq;
+        serialize_tuple(usize) -> SerializeTuple;
+        serialize_tuple_struct(&'static str, usize) -> SerializeTupleStruct;
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> SerializeTupleVariant;
+        serialize_map(Option<usize>) -> SerializeMap;
+        serialize_struct(&'static str, usize) -> SerializeStruct;
+        serialize_struct_variant(&'static str, u32, &'static str, usize) -> SerializeStructVariant;
     }
 }
