@@ -3,7 +3,7 @@
 // A build with fewer features has code that nothing in it asks for. The build with all of them refuses such code.
 #![cfg_attr(
     not(all(feature = "kafka", feature = "postgres", feature = "mysql", feature = "sqlite", feature = "testing")),
-    allow(dead_code, unused_imports)
+    allow(dead_code, unused_imports, unused_macros)
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Users name features of theirs, which imply the private ones.

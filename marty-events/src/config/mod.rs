@@ -64,13 +64,6 @@ const LONGEST_MESSAGE: usize = 1_000_000;
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
-#[cfg_attr(
-    not(all(feature = "kafka", feature = "_database")),
-    expect(
-        dead_code,
-        reason = "checked for all processes of an environment, and used where the build has a use for it"
-    )
-)]
 pub struct EventConfig {
     service_name: String,
     service_version: String,
@@ -140,6 +133,7 @@ impl EventConfig {
             topic_prefix: read::DEFAULT_PREFIX.to_owned(),
             domain_topic: TopicPattern::default(),
             schema_base_url: None,
+            #[cfg(feature = "_database")]
             outbox_table: OutboxTable::default(),
             outbox_name: None,
             database_url: None,

@@ -1,11 +1,5 @@
 //! Handles of transactions that an event can join.
 
-#[cfg(feature = "mysql")]
-use sqlx::MySqlConnection;
-#[cfg(feature = "postgres")]
-use sqlx::PgConnection;
-#[cfg(feature = "sqlite")]
-use sqlx::SqliteConnection;
 use sqlx::{Database, Transaction};
 
 /// A value through which an event can be written in the caller's own transaction.
@@ -42,34 +36,30 @@ pub trait OutboxTransaction: Send {
 pub enum OutboxConnection<'a> {
     /// A PostgreSQL connection.
     #[cfg(feature = "postgres")]
-    Postgres(&'a mut PgConnection),
+    Postgres(&'a mut sqlx::PgConnection),
     /// A MySQL or MariaDB connection.
     #[cfg(feature = "mysql")]
-    MySql(&'a mut MySqlConnection),
+    MySql(&'a mut sqlx::MySqlConnection),
     /// A SQLite connection.
     #[cfg(feature = "sqlite")]
-    Sqlite(&'a mut SqliteConnection),
+    Sqlite(&'a mut sqlx::SqliteConnection),
 }
 
-#[cfg(feature = "postgres")]
-impl OutboxTransaction for PgConnection {
-    fn connection(&mut self) -> OutboxConnection<'_> {
-        OutboxConnection::Postgres(self)
-    }
+macro_rules! connections {
+    ($($feature:literal: $connection:ty => $variant:ident;)*) => {
+        $(#[cfg(feature = $feature)]
+        impl OutboxTransaction for $connection {
+            fn connection(&mut self) -> OutboxConnection<'_> {
+                OutboxConnection::$variant(self)
+            }
+        })*
+    };
 }
 
-#[cfg(feature = "mysql")]
-impl OutboxTransaction for MySqlConnection {
-    fn connection(&mut self) -> OutboxConnection<'_> {
-        OutboxConnection::MySql(self)
-    }
-}
-
-#[cfg(feature = "sqlite")]
-impl OutboxTransaction for SqliteConnection {
-    fn connection(&mut self) -> OutboxConnection<'_> {
-        OutboxConnection::Sqlite(self)
-    }
+connections! {
+    "postgres": sqlx::PgConnection => Postgres;
+    "mysql": sqlx::MySqlConnection => MySql;
+    "sqlite": sqlx::SqliteConnection => Sqlite;
 }
 
 impl<DB> OutboxTransaction for Transaction<'_, DB>

@@ -45,19 +45,13 @@ impl OutboxPool {
             #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => {
                 let options: PgConnectOptions = url.parse().map_err(failed)?;
-                let options = match ipv6(options.get_host()) {
-                    Some(address) => options.host(&address),
-                    None => options,
-                };
+                let options = options.clone().host(address(options.get_host()));
                 Ok(Self::Postgres(PgPool::connect_lazy_with(plain(options))))
             }
             #[cfg(feature = "mysql")]
             "mysql" | "mariadb" => {
                 let options: MySqlConnectOptions = url.parse().map_err(failed)?;
-                let options = match ipv6(options.get_host()) {
-                    Some(address) => options.host(&address),
-                    None => options,
-                };
+                let options = options.clone().host(address(options.get_host()));
                 Ok(Self::MySql(committing().connect_lazy_with(options)))
             }
             #[cfg(not(feature = "mysql"))]
@@ -147,9 +141,9 @@ fn own_options<DB: sqlx::Database>(given: sqlx::pool::PoolOptions<DB>) -> sqlx::
         .idle_timeout(Duration::from_mins(1))
 }
 
-/// The address of a host in brackets, as a URL has it: with the brackets sqlx looks it up as a name.
-fn ipv6(host: &str) -> Option<String> {
-    host.strip_prefix('[')?.strip_suffix(']').map(str::to_owned)
+/// A host, without the brackets that the address of IPv6 has in a URL: with them sqlx looks it up as a name.
+fn address(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
 /// sqlx warns of parameters that it does not know, with their values; so of those that look like a secret, such as libpq's

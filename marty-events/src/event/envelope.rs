@@ -24,10 +24,6 @@ pub(crate) struct Message {
     pub(crate) topic: String,
     key: Key,
     /// The order is that of the commits, and not only that of the inserts.
-    #[cfg_attr(
-        not(any(feature = "postgres", feature = "mysql")),
-        expect(dead_code, reason = "the order of the commits is kept where transactions run side by side")
-    )]
     pub(crate) in_commit_order: bool,
     pub(crate) event_type: Cow<'static, str>,
     /// The record's value. Its id and its time are the headers' too, so those are read from it.

@@ -8,7 +8,6 @@ pub(crate) mod embedded;
 mod limits;
 #[cfg(test)]
 pub(crate) mod mock;
-#[cfg_attr(not(feature = "_database"), allow(dead_code, reason = "a relay asks for it, and needs an outbox"))]
 mod partition;
 mod polled;
 mod reach;

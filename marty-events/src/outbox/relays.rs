@@ -56,10 +56,6 @@ const LONGEST: usize = 255;
 
 impl RelayName {
     /// The name of a relay in this process.
-    #[cfg_attr(
-        not(any(feature = "kafka", test)),
-        allow(dead_code, reason = "a relay has it, and needs the Kafka client")
-    )]
     pub(crate) fn of_this_process(service: &str) -> Self {
         // A machine without a name is no reason to relay nothing.
         let host = hostname::get().ok().map(|host| short(&host.to_string_lossy())).filter(|host| !host.is_empty());

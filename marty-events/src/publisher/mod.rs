@@ -37,16 +37,10 @@ pub use registration::{EventsGuard, init, init_with};
 
 #[cfg(feature = "_database")]
 use crate::OutboxTransaction;
-#[cfg(feature = "_publisher")]
-use crate::config::EventConfig;
 use crate::{
     Event, EventError,
     event::{EventKind, envelope::Message},
 };
-#[cfg(feature = "_publisher")]
-use live::Live;
-#[cfg(feature = "_publisher")]
-use outstanding::Place;
 
 /// Publishes events; a cheap clone of the one that `init` registered.
 ///
@@ -67,7 +61,7 @@ pub struct EventPublisher(Sink);
 enum Sink {
     /// Kafka and the outbox.
     #[cfg(feature = "_publisher")]
-    Live(Arc<Live>),
+    Live(Arc<live::Live>),
     /// A test's recorder.
     #[cfg(feature = "testing")]
     Recorder(crate::testing::EventRecorder),
@@ -78,7 +72,7 @@ struct Accepted {
     message: Arc<Message>,
     /// Nothing in a test's scope.
     #[cfg(feature = "_publisher")]
-    place: Option<Place>,
+    place: Option<outstanding::Place>,
 }
 
 /// The registered publisher.
@@ -107,8 +101,8 @@ impl EventPublisher {
     ///
     /// [`EventError::Kafka`] when the client cannot be made.
     #[cfg(feature = "_publisher")]
-    pub fn new(config: &EventConfig) -> Result<Self, EventError> {
-        Ok(Self(Sink::Live(Arc::new(Live::new(config)?))))
+    pub fn new(config: &crate::EventConfig) -> Result<Self, EventError> {
+        Ok(Self(Sink::Live(Arc::new(live::Live::new(config)?))))
     }
 
     /// Sends one event to Kafka now, outside any transaction, and waits for the broker's acknowledgement; answers the event's id. With an

@@ -3,9 +3,7 @@
 mod journey;
 #[cfg(feature = "_database")]
 mod keeping;
-#[cfg(not(feature = "kafka"))]
-mod outbox_only;
-#[cfg(feature = "kafka")]
+#[cfg_attr(not(feature = "kafka"), path = "outbox_only.rs")]
 mod sending;
 
 use std::{sync::Arc, time::Duration};
@@ -15,15 +13,12 @@ use tokio::sync::Semaphore;
 use self::journey::{Journey, Waiter};
 #[cfg(feature = "_database")]
 pub(super) use self::keeping::Fallback;
-#[cfg(not(feature = "kafka"))]
-use self::outbox_only::{Why, abandoned, unanswered};
-#[cfg(all(feature = "kafka", feature = "_database"))]
-use self::sending::Why;
+use self::sending::{Why, abandoned, unanswered};
 #[cfg(all(feature = "kafka", feature = "_database"))]
 use super::kept_keys::KeptKeys;
 use super::{background::Background, outstanding::Place};
 #[cfg(feature = "kafka")]
-use crate::kafka::{self, DirectProducer, Reach, abandoned, unanswered};
+use crate::kafka::{self, DirectProducer, Reach};
 use crate::{EventError, config::EventConfig, event::envelope::Message, observe::PublisherMetrics};
 
 /// The most events without a waiting caller that are under way; one more is logged, counted and gone.

@@ -5,6 +5,7 @@ use std::{mem, sync::Arc};
 use tracing::Span;
 
 use super::Journey;
+pub(super) use crate::kafka::{abandoned, unanswered};
 use crate::{
     EventError,
     error::OneLine,
