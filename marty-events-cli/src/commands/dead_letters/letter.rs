@@ -20,6 +20,9 @@ pub(super) fn reason(letter: &DeadLetter) -> String {
     }
 }
 
+/// The reason for leaving an id alone.
+pub(super) const NOT_DEAD: &str = "there is no dead letter with this id";
+
 pub(super) fn no_such(id: Uuid) -> Failure {
     Failure::new(Exit::Failed, format!("there is no dead letter with the id {id}"))
         .advise("see `marty-events dead-letters list`")

@@ -1,6 +1,7 @@
 //! `dead-letters`: the events that the broker refused for good.
 
 mod bulk;
+mod chosen;
 mod letter;
 mod list;
 mod show;
@@ -52,6 +53,14 @@ pub(crate) struct Filter {
     /// Only dead letters that died longer ago than this, for example `720h`.
     #[arg(long, value_parser = duration, value_name = "AGE")]
     older_than: Option<Duration>,
+}
+
+impl Selection {
+    /// The parser demands ids, or a filter.
+    fn has_no_filter(&self) -> bool {
+        let Filter { topic, event_type, older_than } = &self.filter;
+        !self.all && topic.is_none() && event_type.is_none() && older_than.is_none()
+    }
 }
 
 impl Filter {
