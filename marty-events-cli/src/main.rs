@@ -25,6 +25,7 @@ mod failure;
 mod kafka;
 mod lanes;
 mod output;
+mod payload;
 mod plain;
 mod progress;
 mod serve;

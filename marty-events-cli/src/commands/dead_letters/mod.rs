@@ -12,8 +12,6 @@ use clap::{Args, Subcommand};
 use marty_events::outbox::DeadLetterQuery;
 use uuid::Uuid;
 
-pub(crate) use letter::value;
-
 use crate::{database::Outbox, exit::Exit, failure::Result, output::Output, shared::Shared, time::duration};
 
 #[derive(Debug, Subcommand)]

@@ -65,6 +65,26 @@ async fn dead_letters_are_listed_and_shown_without_what_is_in_them() {
     assert_eq!(whole["headers"][0], json!(["ce_specversion", "1.0"]));
     let shown = operator.text(&["dead-letters", "show", &first, "--payload"]);
     assert!(shown.contains("header     ce_type: user_created\n") && shown.contains("hunter2"), "{shown}");
+    let own_order = br#"{"z": 12345678901234567890.10, "payload": {"b": [], "a": null}}"#;
+    sqlx::query("UPDATE event_outbox_dead_letters SET payload = $1, headers = '[]' WHERE event_id = $2")
+        .bind(&own_order[..])
+        .bind(ids[0])
+        .execute(&database.pool)
+        .await
+        .unwrap();
+    let shown = operator.text(&["dead-letters", "show", &first, "--payload"]);
+    insta::assert_snapshot!(shown.split_once("\n\n").expect("the payload").1, @r#"
+    {
+      "z": 12345678901234567890.10,
+      "payload": {
+        "b": [],
+        "a": null
+      }
+    }
+    "#);
+    let line = operator.run(&["dead-letters", "show", &first, "--payload", "--json"]).text;
+    let expected = r#""payload":{"z":12345678901234567890.10,"payload":{"b":[],"a":null}}"#;
+    assert!(line.contains(expected) && line.lines().count() == 1, "{line}");
     let nobody = operator.run(&["dead-letters", "show", &uuid::Uuid::nil().to_string()]);
     assert_eq!(nobody.code, 1);
     assert!(nobody.complaint.contains("there is no dead letter with the id 00000000"), "{}", nobody.complaint);
