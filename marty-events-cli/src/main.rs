@@ -48,7 +48,7 @@ use output::Output;
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     output::log(log_level(&arguments));
-    let output = Output::new(arguments.json);
+    let output = Output::new(arguments.shared.json);
     match run(arguments, output).await {
         Ok(exit) => exit.into(),
         Err(failure) => {
