@@ -6,10 +6,10 @@
 //! main                                        parses the arguments, runs the command
 //! arguments                                   the command line and its help
 //! commands   console                          one file or folder each
-//! database   kafka   serve                    the outbox, the brokers, HTTP for a relay
+//! database   rights   kafka   serve           the outbox and rights on it, the brokers, HTTP for a relay
 //! shared   output   confirm   progress        options of every command; the dialogue with people and programs
 //! failure   stop   lanes                      errors with advice, signals, texts about lanes
-//! exit   plain   time                         exit codes, harmless texts, durations
+//! exit   payload   plain   time   variables   exit codes, records' values, harmless texts, durations, misspelt variables
 //! ```
 
 #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
@@ -28,6 +28,7 @@ mod output;
 mod payload;
 mod plain;
 mod progress;
+mod rights;
 mod serve;
 mod shared;
 mod stop;
@@ -49,9 +50,12 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     output::log(log_level(&arguments));
     let output = Output::new(arguments.shared.json);
+    let shared = arguments.shared.clone();
     match run(arguments, output).await {
         Ok(exit) => exit.into(),
         Err(failure) => {
+            let failure =
+                if failure.lacks_rights { database::lacking(&shared).await.unwrap_or(failure) } else { failure };
             output.failure(&failure);
             failure.exit.into()
         }

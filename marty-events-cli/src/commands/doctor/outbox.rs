@@ -8,7 +8,7 @@ use marty_events::{EventError, OutboxRepository};
 use super::report::{Check, Report};
 use crate::{
     database::{self, Outbox},
-    failure::chain,
+    failure::{chain, forbidden, granting},
     lanes::{ranges, unowned},
     time::in_words,
 };
@@ -36,13 +36,14 @@ pub(super) async fn check(outbox: &Outbox, max_age: Duration, report: &mut Repor
         Err(EventError::OutboxForbidden { .. }) => report.add(Check::ok("tables", "the tables exist")),
         Err(_) => {}
     }
+    if let Err(EventError::OutboxForbidden { user, grant }) = &checked {
+        report.add(Check::failed("privileges", forbidden(user), granting("tables", grant)));
+        return None;
+    }
     if let Err(error) = checked {
         let (check, advice) = match error {
             EventError::OutboxTableMissing { .. } => {
                 ("tables", "run `marty-events migrate`, with the same --table, as a user that may create tables")
-            }
-            EventError::OutboxForbidden { .. } => {
-                ("privileges", "let the tables' owner run the GRANT, or connect as another user")
             }
             EventError::OutboxUnfit { .. } => {
                 ("tables", "let the tables' owner change it, or connect as another user; events wait until then")
@@ -139,6 +140,6 @@ async fn events(outbox: &OutboxRepository, max_age: Duration, report: &mut Repor
 }
 
 /// An error and its causes on one line.
-pub(super) fn words(error: &dyn std::error::Error) -> String {
+pub(super) fn words(error: &(dyn std::error::Error + 'static)) -> String {
     chain(Some(error)).collect::<Vec<_>>().join(": ")
 }

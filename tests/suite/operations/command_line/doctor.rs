@@ -128,7 +128,7 @@ async fn a_database_that_cannot_be_used_is_explained() {
     }
     let name = database.url.rsplit_once('/').expect("a database").1;
     let report = doctor(&format!("postgres://{role}:hunter2@{server}/{name}"), &[]);
-    assert_check(&report, "privileges", "failed", "may not use the outbox; run `GRANT", "let the tables' owner");
+    assert_check(&report, "privileges", "failed", "may not use the outbox", "let the owner of the tables run");
     let nothing = Operator::new([broker.clone()]).run(&["doctor", "--json", "--timeout", "1s"]);
     assert_check(&nothing, "database", "failed", "no database is named", "set DATABASE_URL");
 }
