@@ -33,6 +33,7 @@ mod serve;
 mod shared;
 mod stop;
 mod time;
+mod variables;
 
 use std::process::ExitCode;
 
@@ -76,6 +77,7 @@ fn log_level(arguments: &Arguments) -> LevelFilter {
 
 async fn run(arguments: Arguments, output: Output) -> Result<Exit> {
     let shared = &arguments.shared;
+    tell_misspelt(&arguments.command, output);
     match arguments.command {
         Command::Migrate => migrate::run(shared, output).await,
         Command::Relay(relay) => relay::run(relay, shared, output).await,
@@ -89,5 +91,16 @@ async fn run(arguments: Arguments, output: Output) -> Result<Exit> {
         Command::Topics(command) => topics::run(command, shared, output).await,
         Command::Completions { shell } => completions::run(shell, Arguments::command()),
         Command::Man(manual) => manual::run(&manual, Arguments::command()),
+    }
+}
+
+/// Points out misspelt variables to the user of a command that reads the environment as a service does. `doctor` reports them itself.
+fn tell_misspelt(command: &Command, output: Output) {
+    for variable in variables::misspelt() {
+        match command {
+            Command::Relay(_) => tracing::warn!("{}", variable.in_words()),
+            Command::Tail(_) | Command::Topics(_) => output.remark(&variable.in_words()),
+            _ => return,
+        }
     }
 }
