@@ -14,13 +14,17 @@ use crate::{
 
 /// The outbox of marty-events: its tables, its relay, its dead letters.
 #[derive(Debug, Parser)]
-#[command(version, name = "marty-events", after_help = exit::TABLE)]
+#[command(
+    version,
+    name = "marty-events",
+    after_help = exit::TABLE,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    propagate_version = true
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
-    /// Answer in JSON: one object for an answer, one object a line for a list or a stream. Errors are JSON too, on standard error.
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -35,6 +39,7 @@ pub(crate) enum Command {
     /// Carry events to Kafka until SIGINT or SIGTERM, or until the outbox is empty; configured by the environment, as a
     /// service is.
     #[command(
+        override_usage = "marty-events relay [OPTIONS]\n       marty-events relay [OPTIONS] --drain [--within <TIME>]",
         after_help = "Examples:\n  KAFKA_BROKERS=kafka-1:9092 marty-events relay --keep-published 24h\n  marty-events relay --drain --within 10m"
     )]
     Relay(RelayArguments),
@@ -43,6 +48,7 @@ pub(crate) enum Command {
     Status,
     /// Follow published events: the records of Kafka topics, or the rows of the outbox.
     #[command(
+        override_usage = "marty-events tail [OPTIONS] [TOPIC]...\n       marty-events tail [OPTIONS] --outbox",
         after_help = "Examples:\n  marty-events tail marty.audit.events --from beginning --no-follow\n  marty-events tail '^marty\\.users\\.' --type user_created --payload\n  marty-events tail --outbox --limit 10"
     )]
     Tail(TailArguments),
@@ -53,7 +59,10 @@ pub(crate) enum Command {
     )]
     DeadLetters(DeadLetters),
     /// Delete old dead letters and old delivered events that were kept, in small steps.
-    #[command(after_help = "Example:\n  marty-events cleanup --dead-letters 720h --published 24h")]
+    #[command(
+        override_usage = "marty-events cleanup [OPTIONS] --dead-letters <AGE> [--published <AGE>]\n       marty-events cleanup [OPTIONS] --published <AGE>",
+        after_help = "Example:\n  marty-events cleanup --dead-letters 30d --published 24h"
+    )]
     Cleanup(CleanupArguments),
     /// Check configuration, database, broker and relays, and give advice on each fault.
     #[command(after_help = "Examples:\n  marty-events doctor\n  marty-events doctor --max-age 5m --strict --json")]
@@ -81,6 +90,7 @@ pub(crate) enum Command {
     },
     /// Print the manual page, or write the pages of all the commands into a directory.
     #[command(
+        override_usage = "marty-events man\n       marty-events man --to <DIRECTORY>",
         after_help = "Examples:\n  marty-events man | man -l -\n  marty-events man --to /usr/local/share/man/man1"
     )]
     Man(ManualArguments),

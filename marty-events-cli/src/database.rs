@@ -54,6 +54,13 @@ impl Outbox {
     }
 }
 
+/// The failure that names the missing rights, if a relay's rights are missing.
+pub(crate) async fn lacking(shared: &Shared) -> Option<Failure> {
+    let outbox = Outbox::of(shared).ok()?;
+    let failure = Failure::from(outbox.repository.validate().await.err()?);
+    failure.lacks_rights.then_some(failure)
+}
+
 /// Connects once, so that a failure has its own cause and not the pool's.
 pub(crate) async fn reach(pool: &OutboxPool) -> Result<(), sqlx::Error> {
     let connect = async {

@@ -19,14 +19,17 @@ pub(crate) struct Failure {
     /// The reader of standard output has gone, as `head` does. That is not a failure, and there is nobody to report it to.
     #[serde(skip)]
     pub(crate) is_silent: bool,
+    /// The database refused a statement for want of rights. A check of the tables names the missing ones.
+    #[serde(skip)]
+    pub(crate) lacks_rights: bool,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, error: impl Into<String>) -> Self {
-        Self { exit, error: error.into(), causes: Vec::new(), advice: None, is_silent: false }
+        Self { exit, error: error.into(), causes: Vec::new(), advice: None, is_silent: false, lacks_rights: false }
     }
 
-    pub(crate) fn because(mut self, error: &dyn Error) -> Self {
+    pub(crate) fn because(mut self, error: &(dyn Error + 'static)) -> Self {
         self.causes.extend(chain(Some(error)));
         self
     }
@@ -37,27 +40,34 @@ impl Failure {
     }
 }
 
-/// The texts of an error and of its causes.
-pub(crate) fn chain(error: Option<&dyn Error>) -> impl Iterator<Item = String> {
-    let mut causes = Vec::new();
+/// The texts of an error and of its causes, each once: many errors end with the text of their cause.
+pub(crate) fn chain(error: Option<&(dyn Error + 'static)>) -> impl Iterator<Item = String> {
+    let mut causes: Vec<String> = Vec::new();
     let mut next = error;
     while let Some(error) = next {
-        causes.push(error.to_string());
+        if let Some(sqlx::Error::Database(error)) = error.downcast_ref() {
+            // The driver's own text ends with a line of the server's source code.
+            causes.push(format!("error returned from database: {}", error.message()));
+            break;
+        }
+        let text = error.to_string();
+        if !causes.iter().any(|cause| cause.ends_with(&text)) {
+            causes.push(text);
+        }
         next = error.source();
     }
-    // Some errors repeat the text of their cause.
-    causes.dedup();
     causes.into_iter()
 }
 
 impl From<EventError> for Failure {
     fn from(error: EventError) -> Self {
+        if let EventError::OutboxForbidden { user, grant } = &error {
+            let failure = Self::new(Exit::Failed, forbidden(user)).advise(granting("tables", grant));
+            return Self { lacks_rights: true, ..failure };
+        }
         let exit = if matches!(error, EventError::Config(_)) { Exit::Usage } else { Exit::Failed };
         let advice = match &error {
             EventError::OutboxTableMissing { .. } => Some("run `marty-events migrate`, with the same --table"),
-            EventError::OutboxForbidden { .. } => {
-                Some("let the tables' owner run the GRANT, or connect as another user")
-            }
             EventError::CachedSequence { .. } => Some("let the tables' owner run the ALTER SEQUENCE"),
             EventError::UnsupportedDatabase { .. } => Some(
                 "write postgres://.., mysql://.. or sqlite://.., and build the command with that database's feature",
@@ -72,6 +82,17 @@ impl From<EventError> for Failure {
         let failure = Self::new(exit, error.to_string()).because_of_source(&error);
         advice.into_iter().fold(failure, Self::advise)
     }
+}
+
+/// The finding about a user without rights.
+pub(crate) fn forbidden(user: &str) -> String {
+    format!("the database user {user} may not use the outbox")
+}
+
+/// Advice on missing rights: each statement on a line of its own, to be pasted.
+pub(crate) fn granting(place: &str, grant: &str) -> String {
+    let statements = grant.replace("; ", ";\n");
+    format!("let the owner of the {place} run these statements, or connect as another user\n{statements};")
 }
 
 /// Advice on a migration that failed.
@@ -90,9 +111,9 @@ fn migrating(error: Option<&MigrateError>) -> &'static str {
 }
 
 impl Failure {
-    fn because_of_source(mut self, error: &dyn Error) -> Self {
+    fn because_of_source(mut self, error: &(dyn Error + 'static)) -> Self {
         self.causes.extend(chain(error.source()));
-        self.causes.retain(|cause| *cause != self.error);
+        self.causes.retain(|cause| !self.error.ends_with(cause));
         self
     }
 }
@@ -120,4 +141,35 @@ impl From<io::Error> for Failure {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn as_number<S: serde::Serializer>(exit: &Exit, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     serializer.serialize_u8(*exit as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Told(&'static str, Option<Box<Told>>);
+
+    impl std::fmt::Display for Told {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Told {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|cause| cause as &dyn Error)
+        }
+    }
+
+    #[test]
+    fn each_cause_is_told_once() {
+        let server = Told("relation \"x\" does not exist", None);
+        let driver = Told("error returned from database: relation \"x\" does not exist", Some(Box::new(server)));
+        let outbox = Told("the outbox table does not exist", Some(Box::new(driver)));
+        let causes: Vec<String> = chain(Some(&outbox)).collect();
+        let expected =
+            ["the outbox table does not exist", "error returned from database: relation \"x\" does not exist"];
+        assert_eq!(causes, expected);
+    }
 }

@@ -6,10 +6,10 @@
 //! main                                        parses the arguments, runs the command
 //! arguments                                   the command line and its help
 //! commands   console                          one file or folder each
-//! database   kafka   serve                    the outbox, the brokers, HTTP for a relay
+//! database   rights   kafka   serve           the outbox and rights on it, the brokers, HTTP for a relay
 //! shared   output   confirm   progress        options of every command; the dialogue with people and programs
 //! failure   stop   lanes                      errors with advice, signals, texts about lanes
-//! exit   plain   time                         exit codes, harmless texts, durations
+//! exit   payload   plain   time   variables   exit codes, records' values, harmless texts, durations, misspelt variables
 //! ```
 
 #[cfg(not(any(feature = "postgres", feature = "mysql", feature = "sqlite")))]
@@ -25,12 +25,15 @@ mod failure;
 mod kafka;
 mod lanes;
 mod output;
+mod payload;
 mod plain;
 mod progress;
+mod rights;
 mod serve;
 mod shared;
 mod stop;
 mod time;
+mod variables;
 
 use std::process::ExitCode;
 
@@ -47,10 +50,13 @@ use output::Output;
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     output::log(log_level(&arguments));
-    let output = Output::new(arguments.json);
+    let output = Output::new(arguments.shared.json);
+    let shared = arguments.shared.clone();
     match run(arguments, output).await {
         Ok(exit) => exit.into(),
         Err(failure) => {
+            let failure =
+                if failure.lacks_rights { database::lacking(&shared).await.unwrap_or(failure) } else { failure };
             output.failure(&failure);
             failure.exit.into()
         }
@@ -71,6 +77,7 @@ fn log_level(arguments: &Arguments) -> LevelFilter {
 
 async fn run(arguments: Arguments, output: Output) -> Result<Exit> {
     let shared = &arguments.shared;
+    tell_misspelt(&arguments.command, output);
     match arguments.command {
         Command::Migrate => migrate::run(shared, output).await,
         Command::Relay(relay) => relay::run(relay, shared, output).await,
@@ -84,5 +91,16 @@ async fn run(arguments: Arguments, output: Output) -> Result<Exit> {
         Command::Topics(command) => topics::run(command, shared, output).await,
         Command::Completions { shell } => completions::run(shell, Arguments::command()),
         Command::Man(manual) => manual::run(&manual, Arguments::command()),
+    }
+}
+
+/// Points out misspelt variables to the user of a command that reads the environment as a service does. `doctor` reports them itself.
+fn tell_misspelt(command: &Command, output: Output) {
+    for variable in variables::misspelt() {
+        match command {
+            Command::Relay(_) => tracing::warn!("{}", variable.in_words()),
+            Command::Tail(_) | Command::Topics(_) => output.remark(&variable.in_words()),
+            _ => return,
+        }
     }
 }

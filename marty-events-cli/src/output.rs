@@ -69,7 +69,11 @@ impl Output {
             eprintln!("  because: {}", plain::lines(cause).replace('\n', "\n    "));
         }
         if let Some(advice) = &failure.advice {
-            eprintln!("  {} {}", style("what to do:").for_stderr().bold(), plain::lines(advice));
+            eprintln!(
+                "  {} {}",
+                style("what to do:").for_stderr().bold(),
+                plain::lines(advice).replace('\n', "\n    ")
+            );
         }
     }
 }

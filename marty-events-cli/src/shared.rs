@@ -1,15 +1,28 @@
 //! The options that name the outbox. Every command has them.
 
-use clap::Args;
-/// The place of the outbox.
-#[derive(Debug, Args)]
+use clap::{ArgAction, Args};
+
+/// The heading of these options in every help.
+pub(crate) const GLOBAL: &str = "Global options";
+
+/// The place of the outbox, and the form of answers.
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Shared {
-    /// The outbox database: postgres://.., mysql://.. or sqlite://.. (those that are built in).
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, value_name = "URL")]
+    /// The outbox database: postgres://.., mysql://.. or sqlite://.. (those that are built in) [default: none].
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true, value_name = "URL", help_heading = GLOBAL)]
     database_url: Option<String>,
-    /// The outbox table, as table or schema.table; `event_outbox` unless set.
-    #[arg(long, env = "EVENT_OUTBOX_TABLE", global = true)]
+    #[arg(long, env = "EVENT_OUTBOX_TABLE", global = true, help_heading = GLOBAL,
+        help = "The outbox table, as table or schema.table [default: event_outbox]")]
     table: Option<String>,
+    /// Answer in JSON: one object for an answer, one object a line for a list or a stream. Errors are JSON too, on standard error.
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub(crate) json: bool,
+    /// Print this help.
+    #[arg(short, long, action = ArgAction::Help, global = true, help_heading = GLOBAL)]
+    help: Option<bool>,
+    /// Print the version.
+    #[arg(short = 'V', long, action = ArgAction::Version, global = true, help_heading = GLOBAL)]
+    version: Option<bool>,
 }
 
 impl Shared {

@@ -21,14 +21,14 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct CleanupArguments {
-    /// Delete events that died longer ago than this, for example `720h`.
+    /// Delete events that died longer ago than this, for example `30d` [default: no dead letters].
     #[arg(long, value_parser = duration, value_name = "AGE", required_unless_present = "published")]
     dead_letters: Option<Duration>,
-    /// Delete events that were delivered longer ago than this; `relay --keep-published` kept them.
+    /// Delete events that were delivered longer ago than this; `relay --keep-published` kept them [default: no delivered events].
     #[arg(long, value_parser = duration, value_name = "AGE")]
     published: Option<Duration>,
     /// The number of rows that one statement deletes.
-    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 1_000, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..))]
     batch_size: u32,
     /// Delete without a question.
     #[arg(long, short)]

@@ -10,7 +10,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct ManualArguments {
-    /// A directory for the pages of all commands: `marty-events.1`, `marty-events-relay.1` and so on.
+    /// A directory for the pages of all commands: `marty-events.1`, `marty-events-relay.1` and so on [default: standard output, and one page].
     #[arg(long, value_name = "DIRECTORY")]
     to: Option<PathBuf>,
 }

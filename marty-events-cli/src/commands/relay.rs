@@ -28,7 +28,7 @@ pub(crate) struct RelayArguments {
     /// End when the outbox is empty, and report how many events left it.
     #[arg(long)]
     drain: bool,
-    /// The longest time that --drain may take, for example `10m`; unlimited unless set.
+    /// The longest time that --drain may take, for example `10m` [default: no limit].
     #[arg(long, value_parser = duration, requires = "drain", value_name = "TIME")]
     within: Option<Duration>,
 }

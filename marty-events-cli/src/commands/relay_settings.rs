@@ -5,42 +5,42 @@ use marty_events::OutboxRelayBuilder;
 
 use crate::time::duration;
 
-/// Settings of the relay. A missing option has the library's default.
+/// Settings of the relay. The defaults are the library's.
 #[derive(Debug, Args)]
 pub(crate) struct RelaySettings {
     /// Serve metrics and health over HTTP at this address, for example `0.0.0.0:9464`: `/metrics`, `/health/live`,
-    /// `/health/ready`.
+    /// `/health/ready` [default: not served].
     #[arg(long, env = "MARTY_EVENTS_LISTEN", value_name = "ADDRESS")]
     listen: Option<String>,
-    /// The time after which other relays take over from a silent one, for example `4s`.
-    #[arg(long, value_parser = duration)]
-    lease_time: Option<Duration>,
-    /// The longest pause between two reads of an empty outbox, for example `1s 250ms`.
-    #[arg(long, value_parser = duration)]
-    idle_poll: Option<Duration>,
+    /// The time after which other relays take over from a silent one, for example `10s`.
+    #[arg(long, value_parser = duration, default_value = "4s", value_name = "TIME")]
+    lease_time: Duration,
+    /// The longest pause between two reads of an empty outbox.
+    #[arg(long, value_parser = duration, default_value = "1250ms", value_name = "TIME")]
+    idle_poll: Duration,
     /// Do not listen for notifications of other processes: for a database behind a pooler that does not pass them on.
     #[arg(long)]
     no_listen: bool,
     /// The number of rows that one statement reads.
-    #[arg(long)]
-    batch_size: Option<u32>,
+    #[arg(long, default_value_t = 1_000, value_name = "ROWS")]
+    batch_size: u32,
     /// The number of rows that are held in memory.
-    #[arg(long)]
-    in_flight: Option<u32>,
+    #[arg(long, default_value_t = 5_000, value_name = "ROWS")]
+    in_flight: u32,
     /// The number of bytes of events that are held in memory.
-    #[arg(long)]
-    in_flight_bytes: Option<usize>,
+    #[arg(long, default_value_t = 67_108_864, value_name = "BYTES")]
+    in_flight_bytes: usize,
     /// The number of refusals by the broker after which an event becomes a dead letter.
-    #[arg(long)]
-    max_attempts: Option<u32>,
+    #[arg(long, default_value_t = 5, value_name = "NUMBER")]
+    max_attempts: u32,
     /// Make no dead letters: a refused event stays in the outbox, and its ordering key waits.
     #[arg(long)]
     never_give_up: bool,
-    /// Keep delivered events for this long, for example `24h`, instead of deleting them.
-    #[arg(long, value_parser = duration)]
+    /// Keep delivered events for this long, for example `24h`, instead of deleting them [default: not kept].
+    #[arg(long, value_parser = duration, value_name = "AGE")]
     keep_published: Option<Duration>,
-    /// Delete dead letters that are older than this, for example `720h`.
-    #[arg(long, value_parser = duration)]
+    /// Delete dead letters that are older than this, for example `30d` [default: kept for ever].
+    #[arg(long, value_parser = duration, value_name = "AGE")]
     keep_dead_letters: Option<Duration>,
 }
 
@@ -51,25 +51,38 @@ impl RelaySettings {
     }
 
     pub(crate) fn apply(self, relay: OutboxRelayBuilder) -> OutboxRelayBuilder {
-        fn set<T>(
-            relay: OutboxRelayBuilder,
-            given: Option<T>,
-            set: fn(OutboxRelayBuilder, T) -> OutboxRelayBuilder,
-        ) -> OutboxRelayBuilder {
-            match given {
-                Some(value) => set(relay, value),
-                None => relay,
-            }
-        }
-        let relay = set(relay, self.lease_time, OutboxRelayBuilder::lease_time);
-        let relay = set(relay, self.idle_poll, OutboxRelayBuilder::idle_poll);
-        let relay = relay.listen(!self.no_listen);
-        let relay = relay.give_up(!self.never_give_up);
-        let relay = set(relay, self.batch_size, OutboxRelayBuilder::batch_size);
-        let relay = set(relay, self.in_flight, OutboxRelayBuilder::in_flight);
-        let relay = set(relay, self.in_flight_bytes, OutboxRelayBuilder::in_flight_bytes);
-        let relay = set(relay, self.max_attempts, OutboxRelayBuilder::max_attempts);
-        let relay = set(relay, self.keep_published, OutboxRelayBuilder::keep_published);
-        set(relay, self.keep_dead_letters, OutboxRelayBuilder::keep_dead_letters)
+        let relay = relay
+            .lease_time(self.lease_time)
+            .idle_poll(self.idle_poll)
+            .listen(!self.no_listen)
+            .give_up(!self.never_give_up)
+            .batch_size(self.batch_size)
+            .in_flight(self.in_flight)
+            .in_flight_bytes(self.in_flight_bytes)
+            .max_attempts(self.max_attempts);
+        let relay = self.keep_published.into_iter().fold(relay, OutboxRelayBuilder::keep_published);
+        self.keep_dead_letters.into_iter().fold(relay, OutboxRelayBuilder::keep_dead_letters)
+    }
+}
+
+#[cfg(all(test, feature = "postgres"))]
+mod tests {
+    use clap::Parser;
+    use marty_events::{OutboxRelay, outbox::OutboxPool};
+
+    use super::RelaySettings;
+
+    #[derive(Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        settings: RelaySettings,
+    }
+
+    #[tokio::test]
+    async fn the_defaults_are_those_of_the_library() {
+        let pool = OutboxPool::connect_lazy("postgres://app@localhost/app").expect("a pool");
+        let library = OutboxRelay::builder(&pool);
+        let of_help = Arguments::parse_from(["relay"]).settings.apply(OutboxRelay::builder(&pool));
+        assert_eq!(format!("{of_help:?}"), format!("{library:?}"));
     }
 }

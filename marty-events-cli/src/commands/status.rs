@@ -10,6 +10,7 @@ use crate::{
     lanes::{ranges, unowned},
     output::{Output, or_dash, table},
     shared::Shared,
+    time::stamp,
 };
 
 #[derive(Serialize)]
@@ -52,7 +53,7 @@ impl fmt::Display for Status {
                 or_dash(relay.host.as_deref()),
                 relay.process_id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
                 or_dash(relay.version.as_deref()),
-                relay.started_at.to_string(),
+                stamp(relay.started_at),
                 state.to_owned(),
                 ranges(&relay.lanes),
             ]

@@ -67,17 +67,18 @@ pub(crate) struct ConsoleSettings {
     /// The address to serve at. An address that other machines reach needs a token.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8787")]
     listen: SocketAddr,
-    /// A file with the token for signing in, instead of `MARTY_EVENTS_CONSOLE_TOKEN`.
+    /// A file with the token for signing in, instead of `MARTY_EVENTS_CONSOLE_TOKEN` [default: no token].
     #[arg(long, value_name = "PATH")]
     token_file: Option<PathBuf>,
-    /// The address by which people reach it through a reverse proxy, for example `https://events.example.com`. Needs a
-    /// token.
+    /// The address by which people reach it through a reverse proxy, for example `https://events.example.com`. It needs a
+    /// token [default: --listen].
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
-    /// The name of the environment, such as `production`, in the header of every page.
+    /// The name of the environment, such as `production`, in the header of every page [default: none].
     #[arg(long, value_name = "TEXT")]
     title: Option<String>,
-    /// One of several outboxes, as `NAME=URL#TABLE`; repeated, or several with blanks between in the variable. `#TABLE` may be left out.
+    /// One of several outboxes, as `NAME=URL#TABLE`; repeated, or several with blanks between in the variable. `#TABLE` may be left out
+    /// [default: the outbox of the global options].
     #[arg(
         long = "outbox",
         env = "MARTY_EVENTS_CONSOLE_OUTBOXES",

@@ -150,14 +150,13 @@ pub enum EventError {
     },
     /// The database user may not use the outbox's tables. To write events, it needs `INSERT` on the outbox; to relay them, all
     /// four rights on all the tables.
-    #[error(
-        "the database user {user} may not use the outbox; run `GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO ..`"
-    )]
+    #[error("the database user {user} may not use the outbox; run {grant}")]
     OutboxForbidden {
         /// The user without the rights.
         user: String,
-        /// The tables that are closed to this user.
-        tables: String,
+        /// The statements that give the missing rights, with `; ` between them. A check of the tables, as a relay makes at its start, names
+        /// the missing rights and the user. The error of a single statement has all rights of a role, and dots for the user.
+        grant: String,
     },
     /// The sequence of the outbox's numbers gives them out in batches, so that they are not in the order in which they are drawn: events
     /// would be delivered out of order or late.

@@ -16,6 +16,7 @@ mod queue;
 mod queued_row;
 mod relays;
 mod repository;
+mod rights;
 mod row;
 mod rows;
 mod search;

@@ -11,6 +11,7 @@ use super::{
     lanes::{Lane, Portion},
     queued_row::{QueuedRow, RowId},
     relays::RelayName,
+    rights::forbidden,
     wake::Wake,
 };
 use crate::EventError;
@@ -261,10 +262,7 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
 pub(crate) fn database_error(operation: &'static str, table: &super::OutboxTable, source: sqlx::Error) -> EventError {
     match Fault::of(&source) {
         Fault::Missing => EventError::OutboxTableMissing { table: table.to_string(), source: Box::new(source) },
-        Fault::Forbidden => {
-            let tables = format!("{table} and the tables named after it");
-            EventError::OutboxForbidden { user: "this user".to_owned(), tables }
-        }
+        Fault::Forbidden => forbidden(operation, table),
         Fault::Hidden => hidden(table.to_string()),
         Fault::Refused => EventError::OutboxRefused { operation, source: Box::new(source) },
         _ => EventError::Outbox { operation, source: Box::new(source) },

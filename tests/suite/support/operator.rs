@@ -52,7 +52,9 @@ impl Operator {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
         let mut command = Command::new(PROGRAM.get_or_init(command_line));
-        for foreign in ["DATABASE_URL", "KAFKA_BROKERS", "SERVICE_NAME", "EVENT_TOPIC_PREFIX", "RUST_LOG"] {
+        for foreign in
+            ["DATABASE_URL", "KAFKA_BROKERS", "SERVICE_NAME", "EVENT_TOPIC_PREFIX", "EVENT_OUTBOX_TABLE", "RUST_LOG"]
+        {
             command.env_remove(foreign);
         }
         command.args(arguments).envs(self.0.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());

@@ -2,15 +2,18 @@
 
 use std::fmt;
 
-use marty_events::{EventError, OutboxRepository};
+use marty_events::{EventError, OutboxRepository, outbox::DeadLetter};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Irreversible, Selection};
+use super::{
+    Irreversible, Selection,
+    chosen::{Chosen, Left},
+};
 use crate::{
     confirm::confirm,
     exit::Exit,
-    failure::Result,
+    failure::{Failure, Result},
     output::Output,
     progress::{Done, in_steps},
     stop,
@@ -26,6 +29,8 @@ struct Changed {
     count: Count,
     selected: u64,
     interrupted: bool,
+    /// The letters that were named and not changed.
+    left: Vec<Left>,
 }
 
 #[derive(Serialize)]
@@ -37,56 +42,48 @@ enum Count {
 }
 
 pub(super) async fn requeue(selection: Selection, outbox: &OutboxRepository, output: Output) -> Result<Exit> {
-    let selected = selected(&selection, outbox).await?;
-    let done = work("requeueing", selection, selected, outbox, async |ids| outbox.requeue(ids).await).await?;
-    let exit = answer(Count::Requeued(done.count), selected, done, output)?;
-    if done.count < selected && !done.is_interrupted {
-        output.remark("the others are not dead letters, or are redacted: a redacted one can only be discarded");
+    let refusal = |letter: &DeadLetter| letter.redacted.then_some("it is redacted, and can only be discarded");
+    let chosen = Chosen::of(selection, outbox, refusal).await?;
+    let done = work("requeueing", &chosen, outbox, async |ids| outbox.requeue(ids).await).await?;
+    if !chosen.is_named() && done.count < chosen.selected && !done.is_interrupted {
+        output.remark("the others are redacted, and can only be discarded");
     }
-    Ok(exit)
+    answer(Count::Requeued(done.count), chosen, done, output)
 }
 
 pub(super) async fn discard(arguments: Irreversible, outbox: &OutboxRepository, output: Output) -> Result<Exit> {
-    let selected = agreed("Delete", &arguments, outbox).await?;
-    let done = work("discarding", arguments.selection, selected, outbox, async |ids| outbox.discard(ids).await).await?;
-    answer(Count::Discarded(done.count), selected, done, output)
+    let chosen = agreed("Delete", arguments, outbox).await?;
+    let done = work("discarding", &chosen, outbox, async |ids| outbox.discard(ids).await).await?;
+    answer(Count::Discarded(done.count), chosen, done, output)
 }
 
 pub(super) async fn redact(arguments: Irreversible, outbox: &OutboxRepository, output: Output) -> Result<Exit> {
-    let selected = agreed("Empty", &arguments, outbox).await?;
-    let done = work("redacting", arguments.selection, selected, outbox, async |ids| outbox.redact(ids).await).await?;
-    answer(Count::Redacted(done.count), selected, done, output)
+    let chosen = agreed("Empty", arguments, outbox).await?;
+    let done = work("redacting", &chosen, outbox, async |ids| outbox.redact(ids).await).await?;
+    answer(Count::Redacted(done.count), chosen, done, output)
 }
 
-/// The number of selected dead letters, once the user has agreed.
-async fn agreed(verb: &str, arguments: &Irreversible, outbox: &OutboxRepository) -> Result<u64> {
-    let selection = &arguments.selection;
-    let selected = selected(selection, outbox).await?;
-    if 0 < selected {
-        let question = format!("{verb} {selected} dead letters for good?");
-        confirm(&question, arguments.yes, !selection.ids.is_empty())?;
+/// The chosen dead letters, once the user has agreed.
+async fn agreed(verb: &str, arguments: Irreversible, outbox: &OutboxRepository) -> Result<Chosen> {
+    let chosen = Chosen::of(arguments.selection, outbox, |_| None).await?;
+    let count = chosen.count();
+    if 0 < count {
+        confirm(&format!("{verb} {count} dead letters for good?"), arguments.yes, chosen.is_named())?;
     }
-    Ok(selected)
-}
-
-async fn selected(selection: &Selection, outbox: &OutboxRepository) -> Result<u64> {
-    if selection.ids.is_empty() {
-        return Ok(outbox.count_dead_letters(&selection.filter.to_query()).await?);
-    }
-    Ok(selection.ids.len() as u64)
+    Ok(chosen)
 }
 
 async fn work(
     doing: &'static str,
-    selection: Selection,
-    selected: u64,
+    chosen: &Chosen,
     outbox: &OutboxRepository,
     act: impl AsyncFn(&[Uuid]) -> Result<u64, EventError>,
 ) -> Result<Done> {
     let stop = stop::when_asked();
-    if !selection.ids.is_empty() {
+    let Chosen { selection, selected, .. } = chosen;
+    if chosen.is_named() {
         let mut steps = selection.ids.chunks(STEP);
-        return in_steps(doing, selected, &stop, async || match steps.next() {
+        return in_steps(doing, chosen.count(), &stop, async || match steps.next() {
             Some(ids) => Ok(Some(act(ids).await?)),
             None => Ok(None),
         })
@@ -94,8 +91,8 @@ async fn work(
     }
     let mut query = selection.filter.to_query().without_payload();
     // Letters that die while the command runs are left out. Otherwise a requeued poison event would come round for ever.
-    let mut left = selected;
-    in_steps(doing, selected, &stop, async || {
+    let mut left = *selected;
+    in_steps(doing, *selected, &stop, async || {
         let limit = u32::try_from(left.min(STEP as u64)).unwrap_or(u32::MAX);
         let letters = outbox.dead_letters(query.clone().limit(limit)).await?;
         let Some(last) = letters.last() else { return Ok(None) };
@@ -107,18 +104,43 @@ async fn work(
     .await
 }
 
-fn answer(count: Count, selected: u64, done: Done, output: Output) -> Result<Exit> {
-    output.answer(&Changed { count, selected, interrupted: done.is_interrupted })?;
-    Ok(if done.is_interrupted { Exit::Refused } else { Exit::Done })
+/// Answers, and fails if a letter was named and not changed.
+fn answer(count: Count, chosen: Chosen, done: Done, output: Output) -> Result<Exit> {
+    let unchanged = chosen.selected.saturating_sub(done.count);
+    let mut reasons: Vec<String> = chosen.left.iter().map(Left::in_words).collect();
+    if done.count < chosen.count() {
+        // Somebody else was quicker than this command.
+        reasons.push(format!("{} of the others were dead letters a moment ago", chosen.count() - done.count));
+    }
+    let is_named = chosen.is_named();
+    let changed = Changed { count, selected: chosen.selected, interrupted: done.is_interrupted, left: chosen.left };
+    output.answer(&changed)?;
+    if done.is_interrupted {
+        return Ok(Exit::Refused);
+    }
+    if !is_named || unchanged == 0 {
+        return Ok(Exit::Done);
+    }
+    let (verb, _) = changed.count.in_words();
+    let were = if unchanged == 1 { "was" } else { "were" };
+    let error = format!("{unchanged} of the {} named dead letters {were} not {verb}", changed.selected);
+    let failure = Failure::new(Exit::Failed, error).advise("see `marty-events dead-letters list`");
+    Err(Failure { causes: reasons, ..failure })
+}
+
+impl Count {
+    fn in_words(&self) -> (&'static str, u64) {
+        match self {
+            Self::Requeued(count) => ("requeued", *count),
+            Self::Discarded(count) => ("discarded", *count),
+            Self::Redacted(count) => ("redacted", *count),
+        }
+    }
 }
 
 impl fmt::Display for Changed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (verb, count) = match self.count {
-            Count::Requeued(count) => ("requeued", count),
-            Count::Discarded(count) => ("discarded", count),
-            Count::Redacted(count) => ("redacted", count),
-        };
+        let (verb, count) = self.count.in_words();
         write!(f, "{verb} {count} of {}", self.selected)?;
         if self.interrupted { f.write_str("; stopped before the end") } else { Ok(()) }
     }

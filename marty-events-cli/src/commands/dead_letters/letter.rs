@@ -1,15 +1,9 @@
 //! A dead letter as the commands show it.
 
 use marty_events::outbox::DeadLetter;
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{exit::Exit, failure::Failure, plain::plain};
-
-/// A record's value as JSON, or as text where it is not JSON.
-pub(crate) fn value(payload: &[u8]) -> Value {
-    serde_json::from_slice(payload).unwrap_or_else(|_| String::from_utf8_lossy(payload).into())
-}
 
 /// The reason of the refusal, and the part that cannot be read.
 pub(super) fn reason(letter: &DeadLetter) -> String {
@@ -19,6 +13,9 @@ pub(super) fn reason(letter: &DeadLetter) -> String {
         None => reason,
     }
 }
+
+/// The reason for leaving an id alone.
+pub(super) const NOT_DEAD: &str = "there is no dead letter with this id";
 
 pub(super) fn no_such(id: Uuid) -> Failure {
     Failure::new(Exit::Failed, format!("there is no dead letter with the id {id}"))

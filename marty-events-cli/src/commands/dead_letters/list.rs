@@ -9,6 +9,7 @@ use crate::{
     failure::Result,
     output::{self, Output, or_dash, table},
     plain::plain,
+    time::stamp,
 };
 
 /// One object a line for programs, and one table for people.
@@ -27,7 +28,7 @@ pub(super) async fn run(arguments: &ListArguments, outbox: &OutboxRepository, ou
         let rows = letters.iter().map(|letter| {
             [
                 letter.event.event_id.to_string(),
-                letter.died_at.to_string(),
+                stamp(letter.died_at),
                 plain(&letter.event.event_type),
                 plain(&letter.event.topic),
                 or_dash(letter.event.key.as_deref()),

@@ -1,6 +1,7 @@
 //! `dead-letters`: the events that the broker refused for good.
 
 mod bulk;
+mod chosen;
 mod letter;
 mod list;
 mod show;
@@ -10,8 +11,6 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use marty_events::outbox::DeadLetterQuery;
 use uuid::Uuid;
-
-pub(crate) use letter::value;
 
 use crate::{database::Outbox, exit::Exit, failure::Result, output::Output, shared::Shared, time::duration};
 
@@ -30,28 +29,45 @@ pub(crate) enum DeadLetters {
         payload: bool,
     },
     /// Put dead letters back at the end of the outbox, under their own ids.
-    #[command(after_help = "Example:\n  marty-events dead-letters requeue --topic marty.users.user.created")]
+    #[command(
+        override_usage = "marty-events dead-letters requeue [OPTIONS] <ID>...\n       marty-events dead-letters requeue [OPTIONS] --all\n       marty-events dead-letters requeue [OPTIONS] <--topic <TOPIC>|--type <TYPE>|--older-than <AGE>>...",
+        after_help = "Example:\n  marty-events dead-letters requeue --topic marty.users.user.created"
+    )]
     Requeue(Selection),
     /// Delete dead letters for good.
-    #[command(after_help = "Example:\n  marty-events dead-letters discard --older-than 720h --yes")]
+    #[command(
+        override_usage = "marty-events dead-letters discard [OPTIONS] <ID>...\n       marty-events dead-letters discard [OPTIONS] --all\n       marty-events dead-letters discard [OPTIONS] <--topic <TOPIC>|--type <TYPE>|--older-than <AGE>>...",
+        after_help = "Example:\n  marty-events dead-letters discard --older-than 30d --yes"
+    )]
     Discard(Irreversible),
     /// Empty payload and headers of dead letters, which may hold personal data. A redacted one cannot be requeued.
-    #[command(after_help = "Example:\n  marty-events dead-letters redact 0193f1a2-7c1e-7d3a-9b7e-2f6d0c1b8a55")]
+    #[command(
+        override_usage = "marty-events dead-letters redact [OPTIONS] <ID>...\n       marty-events dead-letters redact [OPTIONS] --all\n       marty-events dead-letters redact [OPTIONS] <--topic <TOPIC>|--type <TYPE>|--older-than <AGE>>...",
+        after_help = "Example:\n  marty-events dead-letters redact 0193f1a2-7c1e-7d3a-9b7e-2f6d0c1b8a55"
+    )]
     Redact(Irreversible),
 }
 
 /// A selection of dead letters by common properties.
 #[derive(Debug, Args)]
 pub(crate) struct Filter {
-    /// Only dead letters for this topic.
+    /// Only dead letters for this topic [default: every topic].
     #[arg(long)]
     topic: Option<String>,
-    /// Only dead letters of this event type.
+    /// Only dead letters of this event type [default: every type].
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
-    /// Only dead letters that died longer ago than this, for example `720h`.
+    /// Only dead letters that died longer ago than this, for example `30d` [default: every age].
     #[arg(long, value_parser = duration, value_name = "AGE")]
     older_than: Option<Duration>,
+}
+
+impl Selection {
+    /// The parser demands ids, or a filter.
+    fn has_no_filter(&self) -> bool {
+        let Filter { topic, event_type, older_than } = &self.filter;
+        !self.all && topic.is_none() && event_type.is_none() && older_than.is_none()
+    }
 }
 
 impl Filter {
@@ -77,7 +93,7 @@ pub(crate) struct ListArguments {
     /// The number of dead letters to show.
     #[arg(long, default_value_t = 100)]
     limit: u32,
-    /// Begin behind this event, the last one of the page before.
+    /// Begin behind this event, the last one of the page before [default: at the first].
     #[arg(long, value_name = "ID")]
     after: Option<Uuid>,
 }
@@ -86,7 +102,7 @@ pub(crate) struct ListArguments {
 #[derive(Debug, Args)]
 pub(crate) struct Selection {
     /// Ids of dead letters.
-    #[arg(required_unless_present_any = ["all", "topic", "event_type", "older_than"],
+    #[arg(value_name = "ID", required_unless_present_any = ["all", "topic", "event_type", "older_than"],
         conflicts_with_all = ["all", "topic", "event_type", "older_than"])]
     ids: Vec<Uuid>,
     /// All dead letters.

@@ -2,15 +2,16 @@ use std::fmt;
 
 use marty_events::{OutboxRepository, outbox::DeadLetter};
 use serde::Serialize;
-use serde_json::Value;
 use uuid::Uuid;
 
-use super::letter::{no_such, value};
+use super::letter::no_such;
 use crate::{
     exit::Exit,
     failure::Result,
     output::{Output, or_dash},
+    payload::Payload,
     plain::{self, plain},
+    time::stamp,
 };
 
 #[derive(Serialize)]
@@ -25,14 +26,13 @@ struct Whole {
 #[derive(Serialize)]
 struct Contents {
     headers: Vec<(String, String)>,
-    /// JSON where the value is JSON, else text.
-    payload: Value,
+    payload: Payload,
 }
 
 pub(super) async fn run(id: Uuid, payload: bool, outbox: &OutboxRepository, output: Output) -> Result<Exit> {
     let letter = outbox.dead_letter(id).await?.ok_or_else(|| no_such(id))?;
-    let contents =
-        payload.then(|| Contents { headers: letter.event.headers.clone(), payload: value(&letter.event.payload) });
+    let contents = payload
+        .then(|| Contents { headers: letter.event.headers.clone(), payload: Payload::of(&letter.event.payload) });
     output.answer(&Whole { letter, contents })?;
     Ok(Exit::Done)
 }
@@ -46,8 +46,8 @@ impl fmt::Display for Whole {
         writeln!(f, "key        {}", or_dash(event.key.as_deref()))?;
         writeln!(f, "ordering   {}, lane {}", or_dash(event.ordering_key.as_deref()), event.lane)?;
         writeln!(f, "number     {}", event.seq)?;
-        writeln!(f, "written    {}", event.created_at)?;
-        writeln!(f, "died       {died_at}, after {} attempts", event.attempts)?;
+        writeln!(f, "written    {}", stamp(event.created_at))?;
+        writeln!(f, "died       {}, after {} attempts", stamp(*died_at), event.attempts)?;
         writeln!(f, "reason     {}", plain(reason))?;
         if let Some(problem) = problem {
             writeln!(f, "problem    {}", plain(problem))?;
@@ -61,9 +61,8 @@ impl fmt::Display for Whole {
             writeln!(f, "header     {}: {}", plain(name), plain(value))?;
         }
         match payload {
-            Value::String(text) => writeln!(f, "\n{}", plain(text)),
-            // The alternate form is indented.
-            json => writeln!(f, "\n{}", plain::json(&format!("{json:#}"))),
+            Payload::Text(text) => writeln!(f, "\n{}", plain(text)),
+            json @ Payload::Json(_) => writeln!(f, "\n{}", plain::json(&json.indented().unwrap_or_default())),
         }
     }
 }

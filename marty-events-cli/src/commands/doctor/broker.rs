@@ -11,6 +11,7 @@ use rdkafka::{
 use tokio::net::TcpStream;
 
 use super::{
+    prefix,
     report::{Check, Report},
     topics,
 };
@@ -66,11 +67,12 @@ pub(super) async fn check(
     report
         .add(Check::ok("broker", format!("{} answers; brokers: {}", metadata.orig_broker_name(), brokers.join(", "))));
     advertised_addresses(&brokers, report).await;
+    let existing = names(&metadata);
+    report.add(prefix::check(config.topic_prefix(), &existing, &waiting));
     let admin: AdminClient<DefaultClientContext> = match settings.create() {
         Ok(admin) => admin,
         Err(_) => return Ok(()),
     };
-    let existing = names(&metadata);
     // The first connection answers before the client knows the broker's number. A request to broker -1 would fail.
     let answered = metadata.orig_broker_id();
     let broker = if answered < 0 { metadata.brokers().first().map_or(answered, MetadataBroker::id) } else { answered };

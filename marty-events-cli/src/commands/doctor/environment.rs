@@ -1,11 +1,22 @@
 use marty_events::{ConfigFault, EventConfig};
 
 use super::report::{Check, Report};
-use crate::{kafka, plain::plain, shared::Shared};
+use crate::{
+    kafka,
+    plain::plain,
+    shared::Shared,
+    variables::{self, Misspelt},
+};
 
 /// Reports every fault of the environment's variables in one check.
 pub(super) fn check(shared: &Shared, report: &mut Report) -> Option<EventConfig> {
     let name = "configuration";
+    let misspelt = variables::misspelt();
+    if !misspelt.is_empty() {
+        let found = plain_lines(misspelt.iter().map(Misspelt::in_words));
+        let advice = "rename the variables, unless they belong to another program";
+        report.add(Check::warning("variables", found, advice));
+    }
     match kafka::config(shared) {
         Ok(config) => {
             let prefix = if config.topic_prefix().is_empty() { "none" } else { config.topic_prefix() };

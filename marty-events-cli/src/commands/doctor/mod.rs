@@ -3,6 +3,7 @@
 mod broker;
 mod environment;
 mod outbox;
+mod prefix;
 mod report;
 mod topics;
 

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use crate::{exit::Exit, plain::lines};
 
-/// The names of all checks, in the order in which they run. Scripts may rely on them.
-const CHECKS: [&str; 13] = [
+/// The names of all checks that run always, in this order. Scripts may rely on them.
+const CHECKS: [&str; 14] = [
     "configuration",
     "database",
     "tables",
@@ -18,6 +18,7 @@ const CHECKS: [&str; 13] = [
     "dead-letters",
     "broker",
     "advertised-addresses",
+    "prefix",
     "topics",
     "message-size",
 ];
@@ -28,6 +29,16 @@ pub(super) struct Report {
     /// No check failed.
     ok: bool,
     checks: Vec<Check>,
+    sum: Sum,
+}
+
+/// The number of checks in each state.
+#[derive(Debug, Default, Serialize)]
+struct Sum {
+    ok: usize,
+    warning: usize,
+    failed: usize,
+    skipped: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -82,6 +93,13 @@ impl Report {
         let place = |check: &Check| CHECKS.iter().position(|name| *name == check.name);
         self.checks.sort_by_key(place);
         self.ok = !self.has(State::Failed);
+        let count = |state| self.checks.iter().filter(|check| check.state == state).count();
+        self.sum = Sum {
+            ok: count(State::Ok),
+            warning: count(State::Warning),
+            failed: count(State::Failed),
+            skipped: count(State::Skipped),
+        };
     }
 
     pub(super) fn exit(&self, strict: bool) -> Exit {
@@ -110,6 +128,17 @@ impl fmt::Display for Report {
                 writeln!(f, "{}what to do: {}", &indent[1..], lines(advice).replace('\n', &indent))?;
             }
         }
-        Ok(())
+        write!(f, "\n{}", self.sum)
+    }
+}
+
+/// `11 ok, 1 warning, 1 failed, 2 skipped`
+impl fmt::Display for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ok, warning, failed, skipped } = *self;
+        let warnings = if warning == 1 { "warning" } else { "warnings" };
+        let parts = [(ok, "ok"), (warning, warnings), (failed, "failed"), (skipped, "skipped")];
+        let parts = parts.iter().filter(|(count, _)| 0 < *count).map(|(count, name)| format!("{count} {name}"));
+        writeln!(f, "{}", parts.collect::<Vec<_>>().join(", "))
     }
 }

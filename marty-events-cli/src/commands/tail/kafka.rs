@@ -40,6 +40,8 @@ pub(super) fn follow(
     let missing = topics.missing(&reading.known());
     if !missing.is_empty() {
         show.output.remark(&format!("there is no topic {} yet", missing.join(", ")));
+    } else if reading.partitions.is_empty() {
+        show.output.remark("there is no such topic yet; `marty-events doctor` checks EVENT_TOPIC_PREFIX");
     }
     if no_follow {
         reading.measure(&consumer).map_err(|error| failed(&error))?;

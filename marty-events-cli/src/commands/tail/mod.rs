@@ -13,21 +13,21 @@ use topics::Topics;
 
 #[derive(Debug, Args)]
 pub(crate) struct TailArguments {
-    /// Names of topics, or regular expressions that begin with `^`; all topics of `EVENT_TOPIC_PREFIX` unless given.
-    #[arg(conflicts_with = "outbox")]
+    /// Names of topics, or regular expressions that begin with `^` [default: all topics of `EVENT_TOPIC_PREFIX`].
+    #[arg(conflicts_with = "outbox", value_name = "TOPIC")]
     topics: Vec<String>,
     /// Follow the outbox instead of Kafka. The command reads it four times a second, so it misses events that are delivered
     /// sooner.
     #[arg(long)]
     outbox: bool,
-    /// The place to begin at: `end` unless set, and `beginning` with --no-follow.
-    #[arg(long, value_enum)]
+    /// The place to begin at: the present events, or those to come [default: end, and beginning with --no-follow].
+    #[arg(long, value_enum, value_name = "PLACE")]
     from: Option<Start>,
     /// End once all present events were read, instead of waiting for more.
     #[arg(long)]
     no_follow: bool,
-    /// End after this number of events.
-    #[arg(long)]
+    /// End after this number of events [default: no limit].
+    #[arg(long, value_name = "NUMBER")]
     limit: Option<u64>,
     #[command(flatten)]
     filter: Filter,
@@ -38,19 +38,18 @@ pub(crate) struct TailArguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Start {
-    /// Present events first, then new ones.
+    // A doc comment would turn the whole help into its long form.
     Beginning,
-    /// New events alone.
     End,
 }
 
 /// A choice of events.
 #[derive(Debug, Args)]
 struct Filter {
-    /// Only events of this type; may be given several times.
+    /// Only events of this type; may be given several times [default: every type].
     #[arg(long = "type", value_name = "TYPE")]
     types: Vec<String>,
-    /// Only events with this key; may be given several times.
+    /// Only events with this key; may be given several times [default: every key].
     #[arg(long = "key", value_name = "KEY")]
     keys: Vec<String>,
 }

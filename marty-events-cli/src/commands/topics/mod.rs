@@ -27,13 +27,13 @@ pub(crate) enum TopicsCommand {
 pub(crate) struct TopicsArguments {
     /// A file of events, as `catalogue` reads it, or a file of topics.
     file: PathBuf,
-    /// Partitions of a topic for which the file has no number; the broker's default unless set.
+    /// Partitions of a topic for which the file has no number [default: the broker's].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..), value_name = "NUMBER")]
     partitions: Option<u16>,
-    /// Copies of a partition for which the file has no number; the broker's default unless set.
+    /// Copies of a partition for which the file has no number [default: the broker's].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..), value_name = "NUMBER")]
     replication: Option<u16>,
-    /// A setting of each topic that the file does not set, such as min.insync.replicas=2. May be repeated.
+    /// A setting of each topic that the file does not set, such as min.insync.replicas=2; may be repeated [default: the broker's settings].
     #[arg(long, value_parser = setting, value_name = "NAME=VALUE")]
     config: Vec<(String, String)>,
     /// Add partitions to topics that have too few. Keys move to other partitions, so events of one key may be read out of order.

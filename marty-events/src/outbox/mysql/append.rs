@@ -5,6 +5,7 @@ use super::{
         OutboxTable, Quotes,
         encoding::{headers_text, key_hash},
         queue::{database_error, not_kept},
+        rights::WRITE,
     },
     number,
 };
@@ -75,7 +76,7 @@ impl Append {
         });
         let insert = insert.build().persistent(messages.len() <= USUAL_ROWS);
         let written = insert.execute(connection).await;
-        let written = written.map_err(|error| database_error("write the event", &self.table, error))?;
+        let written = written.map_err(|error| database_error(WRITE, &self.table, error))?;
         not_kept(&self.table, written.rows_affected(), messages.len())
     }
 

@@ -11,6 +11,7 @@ mod inspect;
 mod position;
 mod queue;
 mod reading;
+mod rights;
 mod rows;
 mod server;
 mod settling;

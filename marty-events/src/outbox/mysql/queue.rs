@@ -70,7 +70,9 @@ impl Queue for MySqlStore {
     async fn validate(&self) -> Result<(), EventError> {
         self.fits().await?;
         let checked = work::rows(&self.pool, statement(VALIDATE, &self.table)).await;
-        checked.map_err(self.error("be looked at"))?;
+        if let Err(error) = checked.map_err(self.error("be looked at")) {
+            return Err(self.with_grant(error).await);
+        }
         self.has_lanes().await?;
         server::warn(&self.pool).await;
         Ok(())

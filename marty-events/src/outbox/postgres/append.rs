@@ -8,6 +8,7 @@ use super::{
         OutboxTable, Quotes,
         encoding::{headers_text, key_hash},
         queue::{database_error, not_kept},
+        rights::WRITE,
     },
     listen::{Announcements, channel},
 };
@@ -99,7 +100,7 @@ impl Append {
             if !buckets.is_empty() && matches!(code.as_deref(), Some("40P01" | "55P03")) {
                 return EventError::OrderingConflict { source: Box::new(source) };
             }
-            database_error("write the event", &self.table, source)
+            database_error(WRITE, &self.table, source)
         })?;
         not_kept(&self.table, written, messages.len())
     }

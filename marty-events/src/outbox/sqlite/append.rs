@@ -4,6 +4,7 @@ use super::super::{
     OutboxTable, Quotes,
     encoding::{headers_text, key_hash},
     queue::{database_error, not_kept},
+    rights::WRITE,
 };
 use crate::{EventError, event::envelope::Message};
 
@@ -55,7 +56,7 @@ impl Append {
         if code.is_some_and(|code| BUSY.contains(&&*code)) {
             return EventError::WriteConflict { source: Box::new(source) };
         }
-        database_error("write the event", &self.table, source)
+        database_error(WRITE, &self.table, source)
     }
 
     /// A connection that commits every statement by itself would separate the event from the work it is about.

@@ -22,7 +22,7 @@ async fn four_dead(test: &str) -> Option<(TestDatabase, Operator, Vec<uuid::Uuid
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_are_listed_and_shown_without_what_is_in_them() {
     let test = "dead_letters_are_listed_and_shown_without_what_is_in_them";
-    let Some((_database, operator, ids)) = four_dead(test).await else { return };
+    let Some((database, operator, ids)) = four_dead(test).await else { return };
     insta::assert_snapshot!(steady(&operator.text(&["dead-letters", "list"])), @r"
     EVENT DIED TYPE TOPIC KEY ATTEMPTS REASON
     [id] [time] user_created p.suite.user.user_created u-1 5 MessageSizeTooLarge \u{1b}[31m(red)
@@ -65,6 +65,26 @@ async fn dead_letters_are_listed_and_shown_without_what_is_in_them() {
     assert_eq!(whole["headers"][0], json!(["ce_specversion", "1.0"]));
     let shown = operator.text(&["dead-letters", "show", &first, "--payload"]);
     assert!(shown.contains("header     ce_type: user_created\n") && shown.contains("hunter2"), "{shown}");
+    let own_order = br#"{"z": 12345678901234567890.10, "payload": {"b": [], "a": null}}"#;
+    sqlx::query("UPDATE event_outbox_dead_letters SET payload = $1, headers = '[]' WHERE event_id = $2")
+        .bind(&own_order[..])
+        .bind(ids[0])
+        .execute(&database.pool)
+        .await
+        .unwrap();
+    let shown = operator.text(&["dead-letters", "show", &first, "--payload"]);
+    insta::assert_snapshot!(shown.split_once("\n\n").expect("the payload").1, @r#"
+    {
+      "z": 12345678901234567890.10,
+      "payload": {
+        "b": [],
+        "a": null
+      }
+    }
+    "#);
+    let line = operator.run(&["dead-letters", "show", &first, "--payload", "--json"]).text;
+    let expected = r#""payload":{"z":12345678901234567890.10,"payload":{"b":[],"a":null}}"#;
+    assert!(line.contains(expected) && line.lines().count() == 1, "{line}");
     let nobody = operator.run(&["dead-letters", "show", &uuid::Uuid::nil().to_string()]);
     assert_eq!(nobody.code, 1);
     assert!(nobody.complaint.contains("there is no dead letter with the id 00000000"), "{}", nobody.complaint);
@@ -73,27 +93,44 @@ async fn dead_letters_are_listed_and_shown_without_what_is_in_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_are_requeued_redacted_and_discarded() {
     let test = "dead_letters_are_requeued_redacted_and_discarded";
-    let Some((_database, operator, ids)) = four_dead(test).await else { return };
+    let Some((database, operator, ids)) = four_dead(test).await else { return };
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
     let redacted = operator.json(&["dead-letters", "redact", &ids[0]]);
-    assert_eq!(redacted, [json!({"redacted": 1, "selected": 1, "interrupted": false})]);
+    assert_eq!(redacted, [json!({"redacted": 1, "selected": 1, "interrupted": false, "left": []})]);
     assert!(operator.text(&["dead-letters", "show", &ids[0]]).contains("payload    redacted\n"));
-    let requeued = operator.run(&["dead-letters", "requeue", &ids[0], &ids[1]]);
-    assert_eq!((requeued.code, requeued.text.as_str()), (0, "requeued 1 of 2\n"));
-    assert!(requeued.complaint.contains("a redacted one can only be discarded"), "{}", requeued.complaint);
+    let nobody = uuid::Uuid::nil().to_string();
+    // An id that is named twice counts once.
+    let requeued = operator.run(&["dead-letters", "requeue", &ids[0], &ids[1], &nobody, &ids[1]]);
+    assert_eq!((requeued.code, requeued.text.as_str()), (1, "requeued 1 of 3\n"));
+    insta::assert_snapshot!(requeued.complaint.replace(&ids[0], "[first]"), @r"
+    error: 2 of the 3 named dead letters were not requeued
+      because: [first]: it is redacted, and can only be discarded
+      because: 00000000-0000-0000-0000-000000000000: there is no dead letter with this id
+      what to do: see `marty-events dead-letters list`
+    ");
+    for verb in ["requeue", "discard", "redact"] {
+        let left = operator.run(&["dead-letters", verb, &ids[1], "--json"]);
+        let expected = json!([{"event_id": ids[1], "reason": "there is no dead letter with this id"}]);
+        assert_eq!((left.code, &read(&left.text)["left"]), (1, &expected), "{left:?}");
+        assert_eq!(read(&left.complaint)["causes"].as_array().map(Vec::len), Some(1), "{left:?}");
+    }
+    let rest = operator.run(&["dead-letters", "requeue", "--type", "user_created", "--older-than", "0s"]);
+    assert_eq!((rest.code, rest.text.as_str()), (0, "requeued 1 of 2\n"));
+    assert_eq!(rest.complaint, "the others are redacted, and can only be discarded\n");
     let requeued = operator.json(&["dead-letters", "requeue", "--type", "user_moved"]);
-    assert_eq!(requeued, [json!({"requeued": 1, "selected": 1, "interrupted": false})]);
+    assert_eq!(requeued, [json!({"requeued": 1, "selected": 1, "interrupted": false, "left": []})]);
     let status = operator.json(&["status"]).remove(0);
-    assert_eq!((&status["pending"], &status["dead"]), (&json!(2), &json!(2)));
+    assert_eq!((&status["pending"], &status["dead"]), (&json!(3), &json!(1)));
+    bury(&database, "again").await;
 
     // Nobody can be asked here, so only the letters that were named go.
     let refused = operator.run(&["dead-letters", "discard", "--all"]);
     assert_eq!(refused.code, 4, "{refused:?}");
-    assert!(refused.complaint.contains("Delete 2 dead letters for good?"), "{}", refused.complaint);
+    assert!(refused.complaint.contains("Delete 4 dead letters for good?"), "{}", refused.complaint);
     let refused = operator.run(&["dead-letters", "redact", "--older-than", "0s", "--json"]);
     assert_eq!((refused.code, &read(&refused.complaint)["exit_code"]), (4, &json!(4)));
     assert_eq!(operator.text(&["dead-letters", "discard", "--older-than", "1h"]), "discarded 0 of 0\n");
-    assert_eq!(operator.text(&["dead-letters", "discard", "--all", "--yes"]), "discarded 2 of 2\n");
+    assert_eq!(operator.text(&["dead-letters", "discard", "--all", "--yes"]), "discarded 4 of 4\n");
     assert_eq!(operator.text(&["dead-letters", "list"]), "");
 
     let neither = operator.run(&["dead-letters", "requeue"]);

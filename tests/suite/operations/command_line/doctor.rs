@@ -30,15 +30,18 @@ async fn a_healthy_outbox_is_found_healthy_and_an_unhealthy_one_is_not() {
     ok database PostgreSQL [address]/[database] answers
     ok tables the tables exist, and have this version
     ok privileges the user has every right that a relay needs
-    ok clock the database's clock is [duration] beside this machine's
+    ok clock the database's clock is [duration] beside this machine's, give or take [duration]
     ok relay 1 working or standing by
     ok lanes every lane has an owner
     ok backlog no event waits
     ok dead-letters none
     ok broker [address] answers; brokers: [address]
     ok advertised-addresses every address can be reached
+    ok prefix topics that begin with `[prefix].`: 1
     ok topics 0 exist; the broker creates the others when they are needed
     ok message-size the producer takes [size], and no broker or topic has a lower limit
+
+    14 ok
     ");
     relay.stop().await;
 
@@ -53,6 +56,7 @@ async fn a_healthy_outbox_is_found_healthy_and_an_unhealthy_one_is_not() {
         .unwrap();
     let report = operator.run(&["doctor", "--json"]);
     assert_eq!((report.code, &read(&report.text)["ok"]), (3, &json!(false)));
+    assert_eq!(read(&report.text)["sum"], json!({"ok": 9, "warning": 1, "failed": 3, "skipped": 1}));
     assert_check(&report, "relay", "failed", "no relay runs, and 1 events wait", "start `marty-events relay`");
     assert_check(&report, "lanes", "skipped", "", "");
     assert_check(
@@ -65,6 +69,17 @@ async fn a_healthy_outbox_is_found_healthy_and_an_unhealthy_one_is_not() {
     assert_check(&report, "dead-letters", "failed", "refused 1 events", "`marty-events dead-letters list`");
     let found = format!("the producer takes 1000000 bytes, but {topic} takes 2000");
     assert_check(&report, "message-size", "warning", &found, "raise max.message.bytes");
+
+    // A prefix of nobody, with and without events of another one in the outbox.
+    let elsewhere = Operator::of(&service).with("EVENT_TOPIC_PREFIX", "elsewhere");
+    let report = elsewhere.run(&["doctor", "--json"]);
+    let found =
+        format!("no event in the outbox is for a topic of `elsewhere.`; they are for `{}.suite", service.prefix);
+    assert_check(&report, "prefix", "warning", &found, "set EVENT_TOPIC_PREFIX here to the services' value");
+    elsewhere.text(&["migrate", "--table", "empty_outbox"]);
+    let report = elsewhere.run(&["doctor", "--json", "--table", "empty_outbox"]);
+    let found = "nobody has written to a topic of `elsewhere.`; services write with the prefix `";
+    assert_check(&report, "prefix", "warning", found, "unless no service has published an event yet");
 
     let patient = operator.run(&["doctor", "--json", "--max-age", "1h"]);
     assert_check(&patient, "backlog", "ok", "the oldest for 5 min", "");
@@ -128,7 +143,7 @@ async fn a_database_that_cannot_be_used_is_explained() {
     }
     let name = database.url.rsplit_once('/').expect("a database").1;
     let report = doctor(&format!("postgres://{role}:hunter2@{server}/{name}"), &[]);
-    assert_check(&report, "privileges", "failed", "may not use the outbox; run `GRANT", "let the tables' owner");
+    assert_check(&report, "privileges", "failed", "may not use the outbox", "let the owner of the tables run");
     let nothing = Operator::new([broker.clone()]).run(&["doctor", "--json", "--timeout", "1s"]);
     assert_check(&nothing, "database", "failed", "no database is named", "set DATABASE_URL");
 }
@@ -145,6 +160,44 @@ fn every_fault_of_the_environment_is_listed() {
      what to do: KAFKA_BROKERS: write host:port, several separated by commas, or embedded
      EVENT_TOPIC_PREFIX: write letters, digits, `.`, `_` or `-`, or nothing
     ");
+}
+
+#[test]
+fn misspelt_variables_are_pointed_out() {
+    let operator = Operator::new([
+        ("KAFKA_BROKER", "kafka-1:9092".to_owned()),
+        ("KAFKA_BROKERS_SERVICE_HOST", "10.0.0.1".to_owned()),
+        ("EVENT_TOPIC_PERFIX", "prod".to_owned()),
+    ]);
+    let report = operator.run(&["doctor", "--json", "--timeout", "0s"]);
+    let found = "EVENT_TOPIC_PERFIX is not read: did you mean EVENT_TOPIC_PREFIX?\n\
+        KAFKA_BROKER is not read: did you mean KAFKA_BROKERS?";
+    assert_check(&report, "variables", "warning", found, "rename the variables, unless they belong to another program");
+    let operator = operator.with("KAFKA_BROKERS", "127.0.0.1:1");
+    for command in [&["tail", "--no-follow"][..], &["relay"]] {
+        let answer = operator.run(command);
+        assert!(answer.complaint.contains("did you mean EVENT_TOPIC_PREFIX?"), "{answer:?}");
+        assert!(!answer.complaint.contains("KAFKA_BROKER is"), "the right one is set: {answer:?}");
+    }
+    let report = Operator::new([]).run(&["doctor", "--json", "--timeout", "0s"]);
+    assert!(!report.text.contains("variables"), "{report:?}");
+
+    // Each variable of the documented table, without its last letter.
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).expect("the page");
+    let names = readme.lines().filter(|line| line.starts_with("| `")).flat_map(|line| line.split('|').nth(1));
+    let names = names.flat_map(|names| names.split('`')).filter(|name| {
+        ["KAFKA_", "EVENT_", "ENABLE_EVENT_"].iter().any(|begin| name.starts_with(begin)) && !name.contains('<')
+    });
+    let names: Vec<&str> = names.collect();
+    assert!(10 < names.len(), "{names:?}");
+    for name in names {
+        let report = Operator::new([])
+            .command(&["doctor", "--json", "--timeout", "0s"])
+            .env(&name[..name.len() - 1], "x")
+            .output();
+        let report = String::from_utf8(report.expect("an answer").stdout).expect("UTF-8");
+        assert!(report.contains(&format!("did you mean {name}?")), "{name}: {report}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,11 +56,34 @@ fn every_command_has_an_example_and_is_in_the_document() {
         }
     }
     let commands = operator.text(&["--help"]);
-    let listed =
-        commands.split("Commands:").nth(1).and_then(|rest| rest.split("Options:").next()).expect("the commands");
+    let listed = commands.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("the commands");
     for line in listed.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   ")) {
         let name = line.split_whitespace().next().expect("a name");
         assert!(name == "help" || COMMANDS.iter().any(|command| command[0] == name), "{name} is not tested here");
+    }
+}
+
+/// The help is read by people: its form is a promise.
+#[test]
+fn every_help_names_every_way_every_default_and_the_global_options_once() {
+    let operator = Operator::new([]);
+    let long_and_short = |command: &[&str]| {
+        let long = operator.text(&[command, &["--help"]].concat());
+        assert_eq!(operator.text(&[command, &["-h"]].concat()), long, "{command:?}");
+        long
+    };
+    for command in COMMANDS.into_iter().chain([&[][..]]) {
+        let help = long_and_short(command);
+        let (own, global) = help.split_once("\nGlobal options:\n").expect("a section of the global options");
+        for option in ["--database-url", "--table", "--json", "--help", "--version"] {
+            assert!(global.contains(option) && !own.contains(&format!(" {option}")), "{option} of {command:?}: {help}");
+        }
+        let is_option = |line: &&str| line.trim_start().starts_with('-') && line.contains('<');
+        for option in help.lines().skip_while(|line| !line.ends_with("ptions:")).filter(is_option) {
+            assert!(option.contains("[default: "), "{command:?} does not tell a default: {option}");
+        }
+        let name = if command.is_empty() { "all".to_owned() } else { command.join("-") };
+        insta::assert_snapshot!(format!("help_of_{name}"), help);
     }
 }
 

@@ -7,6 +7,7 @@ mod dead_letters;
 mod doctor;
 mod help;
 mod relay;
+mod rights;
 mod secured;
 mod tail;
 mod terminal;

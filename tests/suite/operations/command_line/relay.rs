@@ -13,9 +13,11 @@ async fn an_operator_migrates_relays_and_looks() {
     let operator = Operator::of(&service).with("EVENT_OUTBOX_TABLE", "operated");
     let missing = operator.run(&["status"]);
     assert_eq!(missing.code, 1);
-    let complaint = "the outbox table `operated` does not exist, or is of an earlier version; run";
-    assert!(missing.complaint.contains(complaint), "{}", missing.complaint);
-    assert!(missing.complaint.contains("what to do: run `marty-events migrate`"), "{}", missing.complaint);
+    insta::assert_snapshot!(missing.complaint, @r#"
+    error: the outbox table `operated` does not exist, or is of an earlier version; run `marty_events::outbox::migrate` or apply the shipped SQL
+      because: error returned from database: relation "operated" does not exist
+      what to do: run `marty-events migrate`, with the same --table
+    "#);
     assert_eq!(operator.text(&["migrate"]), "the outbox `operated` is up to date\n");
     assert_eq!(operator.json(&["migrate"]), [json!({"table": "operated", "migrated": true})]);
 

@@ -29,6 +29,8 @@ async fn topics_are_followed_without_what_is_in_the_events() {
     assert!(seen.get("payload").is_none() && seen["partition"].is_number(), "{seen}");
     let whole = operator.text(&["tail", "--no-follow", "--type", "user_created", "--payload", "--limit", "1"]);
     assert!(whole.lines().count() == 2 && whole.contains("hunter2@example.com"), "{whole}");
+    let nobody = Operator::of(&service).with("EVENT_TOPIC_PREFIX", "nobody-writes-here").run(&["tail", "--no-follow"]);
+    assert_eq!(nobody.complaint, "there is no such topic yet; `marty-events doctor` checks EVENT_TOPIC_PREFIX\n");
     let none = operator.run(&["tail", "no.such.topic", "--no-follow"]);
     assert_eq!((none.code, none.text.as_str()), (0, ""));
     assert!(none.complaint.contains("there is no topic no.such.topic yet"), "{}", none.complaint);

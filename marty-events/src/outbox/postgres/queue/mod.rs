@@ -31,6 +31,7 @@ use crate::{
         Link, OutboxStats, OutboxTable, Quotes, RowId,
         lanes::{Lane, Portion},
         queue::{Heartbeat, Holding, Page, Queue, Refused, Settled, database_error, milliseconds},
+        rights::{Lacking, grants},
         row::count,
         rows::AnswerRow,
         wake::Wake,
@@ -50,11 +51,17 @@ pub(crate) struct PostgresStore {
 /// The suffixes of the tables that a relay uses.
 const TABLES: [&str; 5] = ["", "_dead_letters", "_published", "_relays", "_lanes"];
 
-/// The user, if it lacks any of the rights that a relay needs.
+/// The user, and its missing rights on each table that a relay needs.
 const FORBIDDEN: &str = "
-    SELECT current_user::text
-    FROM unnest($1::text[]) AS of (name), unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS needed (privilege)
-    WHERE NOT has_table_privilege(name, privilege) LIMIT 1";
+    SELECT quote_ident(current_user), name, string_agg(privilege, ', ' ORDER BY number)
+    FROM unnest($1::text[]) WITH ORDINALITY AS of (name, place),
+        unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) WITH ORDINALITY AS needed (privilege, number)
+    WHERE NOT has_table_privilege(name, privilege) GROUP BY name, place ORDER BY place";
+
+/// The user, if the schema is closed to it: then the database tells nothing about the tables.
+const CLOSED: &str = "
+    SELECT quote_ident(current_user), quote_ident(nspname) FROM pg_namespace
+    WHERE nspname = $1 AND NOT has_schema_privilege(oid, 'USAGE')";
 
 impl PostgresStore {
     pub(crate) fn new(pool: PgPool, table: OutboxTable) -> Self {
@@ -65,6 +72,33 @@ impl PostgresStore {
     /// The names of the tables that a relay uses.
     pub(super) fn tables(&self) -> Vec<String> {
         TABLES.iter().map(|suffix| Quotes::Double.quoted(&self.table, suffix)).collect()
+    }
+
+    /// The user and the statements that give it its missing rights.
+    async fn missing_rights(&self, tables: &[String]) -> Result<Option<(String, String)>, sqlx::Error> {
+        if let Some(schema) = self.table.schema()
+            && let Some(closed) = self.rows(sqlx::query(CLOSED).bind(schema)).await?.first()
+        {
+            let (user, schema): (String, String) = (closed.try_get(0)?, closed.try_get(1)?);
+            let rights = "SELECT, INSERT, UPDATE, DELETE".to_owned();
+            let all = grants(&[Lacking { table: tables.join(", "), rights }], &user);
+            let grant = format!("GRANT USAGE ON SCHEMA {schema} TO {user}; {all}");
+            return Ok(Some((user, grant)));
+        }
+        let mut found: Vec<Lacking> = Vec::new();
+        let rows = self.rows(sqlx::query(FORBIDDEN).bind(tables)).await?;
+        for row in &rows {
+            let (table, rights): (String, String) = (row.try_get(1)?, row.try_get(2)?);
+            match found.last_mut() {
+                // One statement takes all tables with the same rights.
+                Some(last) if last.rights == rights => last.table.extend([", ", &table]),
+                _ => found.push(Lacking { table, rights }),
+            }
+        }
+        let Some(row) = rows.first() else { return Ok(None) };
+        let user: String = row.try_get(0)?;
+        let grant = grants(&found, &user);
+        Ok(Some((user, grant)))
     }
 
     /// The lanes of the last heartbeat that was answered: what the relay's mark is true of.
@@ -142,13 +176,11 @@ impl Queue for PostgresStore {
     async fn validate(&self) -> Result<(), EventError> {
         let operation = "be looked at";
         self.session.look(&self.pool).await.map_err(self.error(operation))?;
-        self.rows(sqlx::query(self.sql.columns.clone())).await.map_err(self.error(operation))?;
         let tables = self.tables();
-        let missing = self.rows(sqlx::query(FORBIDDEN).bind(&tables)).await.map_err(self.error(operation))?;
-        if let Some(row) = missing.first() {
-            let user = row.try_get(0).map_err(self.error(operation))?;
-            return Err(EventError::OutboxForbidden { user, tables: tables.join(", ") });
+        if let Some((user, grant)) = self.missing_rights(&tables).await.map_err(self.error(operation))? {
+            return Err(EventError::OutboxForbidden { user, grant });
         }
+        self.rows(sqlx::query(self.sql.columns.clone())).await.map_err(self.error(operation))?;
         let cached = self.rows(sqlx::query(self.sql.sequences.clone())).await.map_err(self.error(operation))?;
         if let Some(row) = cached.first() {
             let sequence = row.try_get(0).map_err(self.error(operation))?;
