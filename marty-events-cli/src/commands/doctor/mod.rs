@@ -2,15 +2,18 @@
 
 mod broker;
 mod environment;
+mod explanation;
 mod outbox;
+mod relays;
 mod report;
 mod topics;
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, builder::PossibleValuesParser};
 
 use crate::{database::Outbox, exit::Exit, failure::Result, output::Output, shared::Shared, time::duration};
+use explanation::{Alone, Explanation};
 use report::{Check, Report};
 
 #[derive(Debug, Args)]
@@ -24,9 +27,18 @@ pub(crate) struct DoctorArguments {
     /// Exit with code 3 for a warning too.
     #[arg(long)]
     strict: bool,
+    /// Say with each check why it matters and what to do; with the name of a check, say it of that one and ask no server.
+    #[arg(long, value_name = "CHECK", num_args = 0..=1, value_parser = PossibleValuesParser::new(Explanation::names()))]
+    explain: Option<Option<String>>,
 }
 
 pub(crate) async fn run(arguments: &DoctorArguments, shared: &Shared, output: Output) -> Result<Exit> {
+    if let Some(Some(name)) = &arguments.explain
+        && let Some(explanation) = Explanation::of(name)
+    {
+        output.answer(&Alone::from(explanation))?;
+        return Ok(Exit::Done);
+    }
     let mut report = Report::default();
     let config = environment::check(shared, &mut report);
     let outbox = match Outbox::of(shared) {
@@ -44,6 +56,9 @@ pub(crate) async fn run(arguments: &DoctorArguments, shared: &Shared, output: Ou
         broker::check(config, waiting, arguments.timeout, &mut report).await?;
     }
     report.skip_the_rest();
+    if arguments.explain.is_some() {
+        report.explain();
+    }
     let exit = report.exit(arguments.strict);
     output.answer(&report)?;
     Ok(exit)

@@ -3,6 +3,7 @@ use std::fmt;
 use console::style;
 use serde::Serialize;
 
+use super::explanation::{Explanation, paragraph};
 use crate::{exit::Exit, plain::lines};
 
 /// The names of all checks, in the order in which they run. Scripts may rely on them.
@@ -37,6 +38,8 @@ pub(super) struct Check {
     pub(super) found: String,
     /// The cure of a failure or of a warning.
     pub(super) advice: Option<String>,
+    #[serde(flatten)]
+    explanation: Option<&'static Explanation>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -54,15 +57,15 @@ pub(super) enum State {
 
 impl Check {
     pub(super) fn ok(name: &'static str, found: impl Into<String>) -> Self {
-        Self { name, state: State::Ok, found: found.into(), advice: None }
+        Self { name, state: State::Ok, found: found.into(), advice: None, explanation: None }
     }
 
     pub(super) fn warning(name: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { name, state: State::Warning, found: found.into(), advice: Some(advice.into()) }
+        Self { name, state: State::Warning, found: found.into(), advice: Some(advice.into()), explanation: None }
     }
 
     pub(super) fn failed(name: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { name, state: State::Failed, found: found.into(), advice: Some(advice.into()) }
+        Self { name, state: State::Failed, found: found.into(), advice: Some(advice.into()), explanation: None }
     }
 }
 
@@ -76,12 +79,19 @@ impl Report {
         for name in CHECKS {
             if !self.checks.iter().any(|check| check.name == name) {
                 let found = "another check must succeed first".to_owned();
-                self.checks.push(Check { name, state: State::Skipped, found, advice: None });
+                self.checks.push(Check { name, state: State::Skipped, found, advice: None, explanation: None });
             }
         }
         let place = |check: &Check| CHECKS.iter().position(|name| *name == check.name);
         self.checks.sort_by_key(place);
         self.ok = !self.has(State::Failed);
+    }
+
+    /// Adds to each check the reason why it matters.
+    pub(super) fn explain(&mut self) {
+        for check in &mut self.checks {
+            check.explanation = Explanation::of(check.name);
+        }
     }
 
     pub(super) fn exit(&self, strict: bool) -> Exit {
@@ -97,7 +107,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = CHECKS.iter().map(|name| name.len()).max().unwrap_or_default();
-        for Check { name, state, found, advice } in &self.checks {
+        for Check { name, state, found, advice, explanation } in &self.checks {
             let state = match state {
                 State::Ok => style("ok     ").green(),
                 State::Warning => style("warning").yellow().bold(),
@@ -109,7 +119,26 @@ impl fmt::Display for Report {
             if let Some(advice) = advice {
                 writeln!(f, "{}what to do: {}", &indent[1..], lines(advice).replace('\n', &indent))?;
             }
+            if let Some(explanation) = explanation {
+                paragraph(f, 9, "why it matters", explanation.why)?;
+                if advice.is_some() {
+                    paragraph(f, 9, "in more detail", explanation.what_to_do)?;
+                }
+                writeln!(f)?;
+            }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_check_is_explained() {
+        for name in CHECKS {
+            assert!(Explanation::of(name).is_some(), "{name}");
+        }
     }
 }
