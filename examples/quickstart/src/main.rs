@@ -33,21 +33,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let service = Service { pool: pool.clone() };
     // A pipe gets plain text, and so does a terminal with NO_COLOR.
-    let step = |text| style(text).bold();
-    println!("{} ada is created, with an audit and a domain event.", step("1. A transaction that commits:"));
+    let title = |text| style(text).bold();
+    println!("{} ada is created, with an audit and a domain event.", title("1. A transaction that commits:"));
     let ada = service.sign_up("ada", "ada@example.com").await?;
     println!(
         "{} bob's e-mail address is refused, so there is no event of him.",
-        step("2. A transaction that rolls back:")
+        title("2. A transaction that rolls back:")
     );
     match service.sign_up("bob", "nowhere").await {
         Err(AppError::Refused(reason)) => println!("   {} {reason}", style("refused:").red()),
         other => return Err(format!("expected a refusal, got {other:?}").into()),
     }
-    println!("{} an audit event that goes to the broker directly.\n", step("3. No transaction:"));
+    println!("{} an audit event that goes to the broker directly.\n", title("3. No transaction:"));
     service.export(&ada).await?;
 
-    println!("{}\n", step("What a consumer reads from the broker:"));
+    println!("{}\n", title("What a consumer reads from the broker:"));
     let printed = consumer::print(&bootstrap, 3, Duration::from_secs(30)).await?;
 
     stop.cancel();

@@ -16,6 +16,9 @@ use crate::{database::Outbox, exit::Exit, failure::Result, output::Output, share
 use explanation::{Alone, Explanation};
 use report::{Check, Report};
 
+/// The value of `--explain` without the name of a check.
+const ALL: &str = "all";
+
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArguments {
     /// The longest time that the oldest event may have waited.
@@ -28,14 +31,12 @@ pub(crate) struct DoctorArguments {
     #[arg(long)]
     strict: bool,
     /// Say with each check why it matters and what to do; with the name of a check, say it of that one and ask no server.
-    #[arg(long, value_name = "CHECK", num_args = 0..=1, value_parser = PossibleValuesParser::new(Explanation::names()))]
-    explain: Option<Option<String>>,
+    #[arg(long, value_name = "CHECK", num_args = 0..=1, default_missing_value = ALL, value_parser = checks())]
+    explain: Option<String>,
 }
 
 pub(crate) async fn run(arguments: &DoctorArguments, shared: &Shared, output: Output) -> Result<Exit> {
-    if let Some(Some(name)) = &arguments.explain
-        && let Some(explanation) = Explanation::of(name)
-    {
+    if let Some(explanation) = arguments.explain.as_deref().and_then(Explanation::of) {
         output.answer(&Alone::from(explanation))?;
         return Ok(Exit::Done);
     }
@@ -62,4 +63,9 @@ pub(crate) async fn run(arguments: &DoctorArguments, shared: &Shared, output: Ou
     let exit = report.exit(arguments.strict);
     output.answer(&report)?;
     Ok(exit)
+}
+
+/// The values of `--explain`.
+fn checks() -> PossibleValuesParser {
+    PossibleValuesParser::new(std::iter::once(ALL).chain(Explanation::names()))
 }
