@@ -18,7 +18,7 @@ pub(super) struct Explanation {
 }
 
 /// One for each check, in the order in which they run, and for those that are listed with a finding alone.
-pub(super) const EXPLANATIONS: [Explanation; 15] = [
+pub(super) const EXPLANATIONS: [Explanation; 16] = [
     Explanation {
         name: "configuration",
         why: "Services and relays read these variables at their start. One faulty variable stops the start, so every fault is listed here.",
@@ -101,6 +101,12 @@ pub(super) const EXPLANATIONS: [Explanation; 15] = [
               reached, the first connection works and nothing is delivered.",
         what_to_do: "Set the brokers' advertised.listeners to names and ports that this machine can reach. Containers and port \
                      forwarding are the usual cause: a broker that advertises localhost serves its own machine alone.",
+    },
+    Explanation {
+        name: "prefix",
+        why: "Services write to topics that begin with EVENT_TOPIC_PREFIX. With another prefix here, this command looks at topics that \
+              nobody uses.",
+        what_to_do: "Give this command the services' own EVENT_TOPIC_PREFIX. Waiting events keep the topics that they were written for.",
     },
     Explanation {
         name: "topics",

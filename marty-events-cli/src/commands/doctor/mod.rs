@@ -4,7 +4,6 @@ mod broker;
 mod environment;
 mod explanation;
 mod outbox;
-mod relays;
 mod report;
 mod topics;
 

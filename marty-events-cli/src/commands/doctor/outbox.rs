@@ -1,17 +1,17 @@
 //! Checks that ask the outbox database.
 
+mod relays;
+
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use marty_events::{EventError, OutboxRepository};
 
-use super::{
-    relays,
-    report::{Check, Report},
-};
+use super::report::{Check, Report};
 use crate::{
     database::{self, Outbox},
     failure::chain,
+    lanes::{ranges, unowned},
     time::in_words,
 };
 
@@ -102,7 +102,16 @@ async fn clock(outbox: &OutboxRepository, report: &mut Report) {
 
 async fn events(outbox: &OutboxRepository, max_age: Duration, report: &mut Report) -> Result<(), EventError> {
     let (stats, relays) = (outbox.stats().await?, outbox.relays().await?);
-    relays::check(&relays, stats.pending, report);
+    if relays::check(&relays, stats.pending, report) {
+        let free = unowned(&relays);
+        report.add(if free.is_empty() {
+            Check::ok("lanes", "every lane has an owner")
+        } else {
+            let found = format!("no relay owns {}", ranges(&free));
+            let advice = "wait for the lease time (4 s) and look again; if they stay free, read the relays' logs";
+            Check::warning("lanes", found, advice)
+        });
+    }
     let oldest = stats.oldest_pending_age.unwrap_or_default();
     let found = match stats.pending {
         0 => "no event waits".to_owned(),

@@ -75,7 +75,6 @@ fn a_check_is_explained_without_a_server() {
     let help = operator.text(&["doctor", "--help"]);
     let names = help.split("possible values: ").nth(1).and_then(|rest| rest.split(']').next()).expect("the checks");
     let names: Vec<&str> = names.split(',').map(str::trim).filter(|name| *name != "all").collect();
-    assert_eq!(names.len(), 15, "{names:?}");
     let texts: Vec<String> = names.iter().map(|name| operator.text(&["doctor", "--explain", name])).collect();
     insta::assert_snapshot!("explanations", texts.join("\n"));
 

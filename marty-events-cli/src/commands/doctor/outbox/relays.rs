@@ -1,12 +1,12 @@
-//! Checks of the relays: their number, names, versions and lanes.
+//! The check of the relays: their number, names and versions.
 
 use std::collections::BTreeSet;
 
 use marty_events::outbox::RelayStatus;
 
-use super::report::{Check, Report};
 use crate::{
-    lanes::{ranges, unowned},
+    commands::doctor::report::{Check, Report},
+    lanes::ranges,
     output::or_dash,
     plain::plain,
 };
@@ -14,17 +14,16 @@ use crate::{
 const START: &str = "start `marty-events relay`, or a service with an OutboxRelay; if one should run, read its log";
 const ROLL_OUT: &str =
     "nothing while a release is rolled out; afterwards find the relays that were left behind, and restart them";
-const WAIT: &str = "wait for the lease time (4 s) and look again; if they stay free, read the relays' logs";
 
-/// Checks the relays while `pending` events wait.
-pub(super) fn check(relays: &[RelayStatus], pending: u64, report: &mut Report) {
+/// Checks the relays while `pending` events wait. True if one of them is alive.
+pub(super) fn check(relays: &[RelayStatus], pending: u64, report: &mut Report) -> bool {
     let alive: Vec<&RelayStatus> = relays.iter().filter(|relay| relay.is_alive).collect();
     if alive.is_empty() {
         report.add(match pending {
             0 => Check::warning("relay", "no relay runs; no event waits at the moment", START),
             pending => Check::failed("relay", format!("no relay runs, and {pending} events wait"), START),
         });
-        return;
+        return false;
     }
     let mut found = format!("{} working or standing by", alive.len());
     for relay in &alive {
@@ -39,12 +38,7 @@ pub(super) fn check(relays: &[RelayStatus], pending: u64, report: &mut Report) {
     } else {
         Check::ok("relay", found)
     });
-    let free = unowned(relays);
-    report.add(if free.is_empty() {
-        Check::ok("lanes", "every lane has an owner")
-    } else {
-        Check::warning("lanes", format!("no relay owns {}", ranges(&free)), WAIT)
-    });
+    true
 }
 
 /// A relay as a person finds it: its service, machine and process, then its version and lanes.
