@@ -35,11 +35,11 @@ pub(crate) struct DoctorArguments {
 }
 
 pub(crate) async fn run(arguments: &DoctorArguments, shared: &Shared, output: Output) -> Result<Exit> {
+    let mut report = Report::default();
     if let Some(explanation) = arguments.explain.as_deref().and_then(Explanation::of) {
         output.answer(&Alone::from(explanation))?;
         return Ok(Exit::Done);
     }
-    let mut report = Report::default();
     let config = environment::check(shared, &mut report);
     let outbox = match Outbox::of(shared) {
         Ok(outbox) => outbox::check(&outbox, arguments.max_age, &mut report).await,
@@ -56,10 +56,10 @@ pub(crate) async fn run(arguments: &DoctorArguments, shared: &Shared, output: Ou
         broker::check(config, waiting, arguments.timeout, &mut report).await?;
     }
     report.skip_the_rest();
+    let exit = report.exit(arguments.strict);
     if arguments.explain.is_some() {
         report.explain();
     }
-    let exit = report.exit(arguments.strict);
     output.answer(&report)?;
     Ok(exit)
 }
