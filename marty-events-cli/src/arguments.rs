@@ -65,7 +65,9 @@ pub(crate) enum Command {
     )]
     Cleanup(CleanupArguments),
     /// Check configuration, database, broker and relays, and give advice on each fault.
-    #[command(after_help = "Examples:\n  marty-events doctor\n  marty-events doctor --max-age 5m --strict --json")]
+    #[command(
+        after_help = "Examples:\n  marty-events doctor\n  marty-events doctor --max-age 5m --strict --json\n  marty-events doctor --explain lanes"
+    )]
     Doctor(DoctorArguments),
     /// Serve web pages on the outbox until SIGINT or SIGTERM: backlog, relays and dead letters.
     #[command(after_help = "Example:\n  marty-events console --listen 127.0.0.1:8787 --read-only")]

@@ -1,6 +1,7 @@
 //! The console, as browsers, curl and attackers meet it.
 
 mod admission;
+mod album;
 mod browser;
 mod changes;
 mod fixture;

@@ -111,7 +111,10 @@ impl Browser {
 
     /// The page as a PNG in base64: whole, unless it is longer than a picture should be.
     pub(crate) fn picture(&self, width: u32) -> String {
-        let height = self.run("return Math.min(document.documentElement.scrollHeight, 1600)");
+        // A narrow page is long: the overview's relays stand below its lines.
+        let most = if width < 700 { 2600 } else { 1600 };
+        let height =
+            self.run(&format!("return Math.min(Math.ceil(document.body.getBoundingClientRect().bottom), {most})"));
         let clip = json!({"x": 0, "y": 0, "width": width, "height": height, "scale": 1});
         let parameters = json!({"captureBeyondViewport": true, "clip": clip});
         let answer = self.devtools("Page.captureScreenshot", &parameters);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use console::style;
 use rdkafka::{
     ClientConfig, Message,
     consumer::{Consumer, StreamConsumer},
@@ -32,11 +33,13 @@ pub(crate) async fn print(bootstrap: &str, count: usize, limit: Duration) -> Res
 
 fn show(message: &impl Message) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    println!("topic   {}", message.topic());
-    println!("key     {}", message.key().map(text).unwrap_or_default());
+    let label = |label| style(label).dim();
+    println!("{}   {}", label("topic"), style(message.topic()).cyan().bold());
+    println!("{}     {}", label("key"), style(message.key().map(text).unwrap_or_default()).yellow());
     for header in message.headers().into_iter().flat_map(Headers::iter) {
-        println!("header  {}: {}", header.key, header.value.map(text).unwrap_or_default());
+        println!("{}  {}: {}", label("header"), header.key, header.value.map(text).unwrap_or_default());
     }
     let value: serde_json::Value = serde_json::from_slice(message.payload().unwrap_or_default()).unwrap_or_default();
-    println!("value   {}\n", serde_json::to_string_pretty(&value).unwrap_or_default().replace('\n', "\n        "));
+    let value = serde_json::to_string_pretty(&value).unwrap_or_default().replace('\n', "\n        ");
+    println!("{}   {value}\n", label("value"));
 }

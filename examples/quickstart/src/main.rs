@@ -6,6 +6,7 @@ mod service;
 
 use std::time::Duration;
 
+use console::style;
 use marty_events::{CancellationToken, EventConfig, OutboxRelay, OutboxRepository};
 use service::{AppError, Service};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
@@ -31,24 +32,30 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let relay = tokio::spawn(OutboxRelay::builder(&pool).config(config).build()?.run(stop.clone()));
 
     let service = Service { pool: pool.clone() };
-    println!("1. A transaction that commits: ada is created, with an audit and a domain event.");
+    // A pipe gets plain text, and so does a terminal with NO_COLOR.
+    let title = |text| style(text).bold();
+    println!("{} ada is created, with an audit and a domain event.", title("1. A transaction that commits:"));
     let ada = service.sign_up("ada", "ada@example.com").await?;
-    println!("2. A transaction that rolls back: bob's e-mail address is refused, so there is no event of him.");
+    println!(
+        "{} bob's e-mail address is refused, so there is no event of him.",
+        title("2. A transaction that rolls back:")
+    );
     match service.sign_up("bob", "nowhere").await {
-        Err(AppError::Refused(reason)) => println!("   refused: {reason}"),
+        Err(AppError::Refused(reason)) => println!("   {} {reason}", style("refused:").red()),
         other => return Err(format!("expected a refusal, got {other:?}").into()),
     }
-    println!("3. No transaction: an audit event that goes to the broker directly.\n");
+    println!("{} an audit event that goes to the broker directly.\n", title("3. No transaction:"));
     service.export(&ada).await?;
 
-    println!("What a consumer reads from the broker:\n");
+    println!("{}\n", title("What a consumer reads from the broker:"));
     let printed = consumer::print(&bootstrap, 3, Duration::from_secs(30)).await?;
 
     stop.cancel();
     relay.await??;
     // A relay counts with its heartbeats, and once more when it stops.
     let stats = OutboxRepository::new(&pool).stats().await?;
-    println!("{printed} events were read, {} of them by way of the outbox; none of bob.", stats.published);
+    let summary = format!("{printed} events were read, {} of them by way of the outbox; none of bob.", stats.published);
+    println!("{}", style(summary).green().bold());
     events.shutdown().await?;
     println!(
         "\nTry next:\n  \

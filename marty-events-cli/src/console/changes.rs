@@ -91,7 +91,7 @@ async fn ask(visit: Visit, Path((id, change)): Path<(Uuid, Change)>) -> Result<R
     }
     let letter = format!("{}/dead-letters/{id}", visit.base());
     let body = html! {
-        p { (change.question()) }
+        p.question { (change.question()) }
         (facts(&dead))
         form method="post" action={ (letter) "/" (change.path()) } {
             (page::form_token(&visit.session))

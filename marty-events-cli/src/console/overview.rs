@@ -102,6 +102,8 @@ fn lines(look: &Look) -> Markup {
 }
 
 fn relays(relays: &[RelayStatus]) -> Markup {
+    // A silent relay has nothing to do any more, so it stands last.
+    let (alive, silent): (Vec<_>, Vec<_>) = relays.iter().partition(|relay| relay.is_alive);
     html! {
         @if relays.is_empty() {
             p { "No relay has reported within the last hour." }
@@ -112,9 +114,9 @@ fn relays(relays: &[RelayStatus]) -> Markup {
                         th scope="col" { "Relay" } th scope="col" { "State" }
                         th scope="col" { "Lanes of 16" } th scope="col" { "Since" }
                     } }
-                    tbody { @for relay in relays { tr {
+                    tbody { @for relay in alive.into_iter().chain(silent) { tr {
                         th scope="row" data-label="Relay" { (name(relay)) code { (relay.relay) } }
-                        td data-label="State" { (state(relay)) }
+                        td data-label="State" { span.state.waiting[!relay.is_alive] { (state(relay)) } }
                         td data-label="Lanes" { (lane_bar(&relay.lanes)) span.lanes { (lanes(&relay.lanes)) } }
                         td data-label="Since" { (time(relay.started_at)) }
                     } } }

@@ -1,5 +1,7 @@
 //! The chart, and the manifests that are made from it. `tests/chart` renders with Helm's own engine and reads each object strictly as the
-//! type that Kubernetes has for it. A server's own checks of the values need a cluster, and are not made.
+//! type that Kubernetes has for it. A server's further checks need a cluster, and are not made.
+
+mod schemas;
 
 use std::{
     env, fs,

@@ -99,6 +99,7 @@ pub(crate) fn steady(text: &str) -> String {
         (r"\d+(\.\d+)? (ms|s)\b", "[duration]"),
         (r"\d+ (B|bytes)\b", "[size]"),
         (r"(ahead of|behind) this", "beside this"),
+        (r" on \S+, process \d+, version [0-9.]+", " on [host], process [number], version [version]"),
         (r" {2,}", " "),
     ];
     varying.iter().fold(text.to_owned(), |text, (pattern, name)| {

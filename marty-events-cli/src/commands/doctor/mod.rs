@@ -2,6 +2,7 @@
 
 mod broker;
 mod environment;
+mod explanation;
 mod outbox;
 mod prefix;
 mod report;
@@ -9,10 +10,14 @@ mod topics;
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, builder::PossibleValuesParser};
 
 use crate::{database::Outbox, exit::Exit, failure::Result, output::Output, shared::Shared, time::duration};
+use explanation::{Alone, Explanation};
 use report::{Check, Report};
+
+/// The value of `--explain` without the name of a check.
+const ALL: &str = "all";
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArguments {
@@ -25,10 +30,17 @@ pub(crate) struct DoctorArguments {
     /// Exit with code 3 for a warning too.
     #[arg(long)]
     strict: bool,
+    /// Say with each check why it matters and what to do; with the name of a check, say it of that one and ask no server.
+    #[arg(long, value_name = "CHECK", num_args = 0..=1, default_missing_value = ALL, value_parser = checks())]
+    explain: Option<String>,
 }
 
 pub(crate) async fn run(arguments: &DoctorArguments, shared: &Shared, output: Output) -> Result<Exit> {
     let mut report = Report::default();
+    if let Some(explanation) = arguments.explain.as_deref().and_then(Explanation::of) {
+        output.answer(&Alone::from(explanation))?;
+        return Ok(Exit::Done);
+    }
     let config = environment::check(shared, &mut report);
     let outbox = match Outbox::of(shared) {
         Ok(outbox) => outbox::check(&outbox, arguments.max_age, &mut report).await,
@@ -46,6 +58,14 @@ pub(crate) async fn run(arguments: &DoctorArguments, shared: &Shared, output: Ou
     }
     report.skip_the_rest();
     let exit = report.exit(arguments.strict);
+    if arguments.explain.is_some() {
+        report.explain();
+    }
     output.answer(&report)?;
     Ok(exit)
+}
+
+/// The values of `--explain`.
+fn checks() -> PossibleValuesParser {
+    PossibleValuesParser::new(std::iter::once(ALL).chain(Explanation::names()))
 }

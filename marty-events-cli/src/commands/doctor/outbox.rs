@@ -1,5 +1,7 @@
 //! Checks that ask the outbox database.
 
+mod relays;
+
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -131,22 +133,15 @@ impl Skew {
 
 async fn events(outbox: &OutboxRepository, max_age: Duration, report: &mut Report) -> Result<(), EventError> {
     let (stats, relays) = (outbox.stats().await?, outbox.relays().await?);
-    let alive = relays.iter().filter(|relay| relay.is_alive).count();
-    let start = "start `marty-events relay`, or a service with an OutboxRelay; if one should run, read its log";
-    match (alive, stats.pending) {
-        (0, 0) => report.add(Check::warning("relay", "no relay runs; no event waits at the moment", start)),
-        (0, pending) => report.add(Check::failed("relay", format!("no relay runs, and {pending} events wait"), start)),
-        (alive, _) => {
-            report.add(Check::ok("relay", format!("{alive} working or standing by")));
-            let free = unowned(&relays);
-            report.add(if free.is_empty() {
-                Check::ok("lanes", "every lane has an owner")
-            } else {
-                let found = format!("no relay owns {}", ranges(&free));
-                let advice = "wait for the lease time (4 s) and look again; if they stay free, read the relays' logs";
-                Check::warning("lanes", found, advice)
-            });
-        }
+    if relays::check(&relays, stats.pending, report) {
+        let free = unowned(&relays);
+        report.add(if free.is_empty() {
+            Check::ok("lanes", "every lane has an owner")
+        } else {
+            let found = format!("no relay owns {}", ranges(&free));
+            let advice = "wait for the lease time (4 s) and look again; if they stay free, read the relays' logs";
+            Check::warning("lanes", found, advice)
+        });
     }
     let oldest = stats.oldest_pending_age.unwrap_or_default();
     let found = match stats.pending {

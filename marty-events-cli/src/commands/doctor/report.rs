@@ -3,6 +3,7 @@ use std::fmt;
 use console::style;
 use serde::Serialize;
 
+use super::explanation::{Explanation, paragraph};
 use crate::{exit::Exit, plain::lines};
 
 /// The names of all checks that run always, in this order. Scripts may rely on them.
@@ -48,6 +49,8 @@ pub(super) struct Check {
     pub(super) found: String,
     /// The cure of a failure or of a warning.
     pub(super) advice: Option<String>,
+    #[serde(flatten)]
+    explanation: Option<&'static Explanation>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -65,15 +68,15 @@ pub(super) enum State {
 
 impl Check {
     pub(super) fn ok(name: &'static str, found: impl Into<String>) -> Self {
-        Self { name, state: State::Ok, found: found.into(), advice: None }
+        Self { name, state: State::Ok, found: found.into(), advice: None, explanation: None }
     }
 
     pub(super) fn warning(name: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { name, state: State::Warning, found: found.into(), advice: Some(advice.into()) }
+        Self { name, state: State::Warning, found: found.into(), advice: Some(advice.into()), explanation: None }
     }
 
     pub(super) fn failed(name: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { name, state: State::Failed, found: found.into(), advice: Some(advice.into()) }
+        Self { name, state: State::Failed, found: found.into(), advice: Some(advice.into()), explanation: None }
     }
 }
 
@@ -87,7 +90,7 @@ impl Report {
         for name in CHECKS {
             if !self.checks.iter().any(|check| check.name == name) {
                 let found = "another check must succeed first".to_owned();
-                self.checks.push(Check { name, state: State::Skipped, found, advice: None });
+                self.checks.push(Check { name, state: State::Skipped, found, advice: None, explanation: None });
             }
         }
         let place = |check: &Check| CHECKS.iter().position(|name| *name == check.name);
@@ -100,6 +103,13 @@ impl Report {
             failed: count(State::Failed),
             skipped: count(State::Skipped),
         };
+    }
+
+    /// Adds to each check the reason why it matters.
+    pub(super) fn explain(&mut self) {
+        for check in &mut self.checks {
+            check.explanation = Explanation::of(check.name);
+        }
     }
 
     pub(super) fn exit(&self, strict: bool) -> Exit {
@@ -115,7 +125,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = CHECKS.iter().map(|name| name.len()).max().unwrap_or_default();
-        for Check { name, state, found, advice } in &self.checks {
+        for Check { name, state, found, advice, explanation } in &self.checks {
             let state = match state {
                 State::Ok => style("ok     ").green(),
                 State::Warning => style("warning").yellow().bold(),
@@ -126,6 +136,13 @@ impl fmt::Display for Report {
             writeln!(f, "{state}  {name:width$}  {}", lines(found).replace('\n', &indent))?;
             if let Some(advice) = advice {
                 writeln!(f, "{}what to do: {}", &indent[1..], lines(advice).replace('\n', &indent))?;
+            }
+            if let Some(explanation) = explanation {
+                paragraph(f, 9, "why it matters", explanation.why)?;
+                if advice.is_some() {
+                    paragraph(f, 9, "in more detail", explanation.what_to_do)?;
+                }
+                writeln!(f)?;
             }
         }
         write!(f, "\n{}", self.sum)
@@ -140,5 +157,17 @@ impl fmt::Display for Sum {
         let parts = [(ok, "ok"), (warning, warnings), (failed, "failed"), (skipped, "skipped")];
         let parts = parts.iter().filter(|(count, _)| 0 < *count).map(|(count, name)| format!("{count} {name}"));
         writeln!(f, "{}", parts.collect::<Vec<_>>().join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_check_is_explained() {
+        for name in CHECKS {
+            assert!(Explanation::of(name).is_some(), "{name}");
+        }
     }
 }

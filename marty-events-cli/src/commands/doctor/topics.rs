@@ -105,7 +105,11 @@ fn presence(
         return Check::ok(name, format!("all {} known topics exist", there.len()));
     }
     let list = missing.iter().map(|topic| topic.as_str()).collect::<Vec<_>>().join(", ");
-    let create = format!("create them, for example with `kafka-topics.sh --create --topic {}`", missing[0]);
+    let create = format!(
+        "create them: `marty-events topics plan FILE` shows the steps for the service's file of events or topics, and \
+         `marty-events topics apply FILE` makes them; or `kafka-topics.sh --create --topic {}`",
+        missing[0]
+    );
     match settings.of_broker("auto.create.topics.enable") {
         Some("true") => {
             Check::ok(name, format!("{} exist; the broker creates the others when they are needed", there.len()))

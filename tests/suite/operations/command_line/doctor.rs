@@ -32,6 +32,7 @@ async fn a_healthy_outbox_is_found_healthy_and_an_unhealthy_one_is_not() {
     ok privileges the user has every right that a relay needs
     ok clock the database's clock is [duration] beside this machine's, give or take [duration]
     ok relay 1 working or standing by
+     suite on [host], process [number], version [version], lanes 1-16
     ok lanes every lane has an owner
     ok backlog no event waits
     ok dead-letters none

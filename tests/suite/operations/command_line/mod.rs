@@ -5,6 +5,7 @@ mod cleanup;
 mod control_characters;
 mod dead_letters;
 mod doctor;
+mod doctor_explains;
 mod help;
 mod relay;
 mod rights;
