@@ -91,8 +91,8 @@ fn every_document_is_read_by_the_official_parser() {
         kept(&root.join(folder), &mut files);
     }
     for file in files {
-        let text = fs::read_to_string(&file).expect("a file");
-        catalogues.push((file.display().to_string(), Catalogue::from_json(&text).expect("a catalogue")));
+        let content = fs::read_to_string(&file).expect("a file");
+        catalogues.push((file.display().to_string(), Catalogue::from_json(&content).expect("a catalogue")));
     }
     for (name, catalogue) in catalogues {
         let read = parsed(&modules, &catalogue.to_asyncapi());
