@@ -1,6 +1,7 @@
 //! `doctor`: checks, with advice on each fault.
 
 mod broker;
+mod direct;
 mod environment;
 mod explanation;
 mod outbox;
@@ -8,7 +9,7 @@ mod prefix;
 mod report;
 mod topics;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, builder::PossibleValuesParser};
 
@@ -27,6 +28,9 @@ pub(crate) struct DoctorArguments {
     /// The longest time that the broker may take to answer.
     #[arg(long, value_parser = duration, default_value = "10s", value_name = "TIME")]
     timeout: Duration,
+    /// A service's catalogue, whose domain events without a transaction are listed.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Option<PathBuf>,
     /// Exit with code 3 for a warning too.
     #[arg(long)]
     strict: bool,
@@ -36,6 +40,7 @@ pub(crate) struct DoctorArguments {
 }
 
 pub(crate) async fn run(arguments: &DoctorArguments, shared: &Shared, output: Output) -> Result<Exit> {
+    let catalogue = arguments.catalogue.as_deref().map(super::catalogue::read).transpose()?;
     let mut report = Report::default();
     if let Some(explanation) = arguments.explain.as_deref().and_then(Explanation::of) {
         output.answer(&Alone::from(explanation))?;
@@ -57,6 +62,9 @@ pub(crate) async fn run(arguments: &DoctorArguments, shared: &Shared, output: Ou
         broker::check(config, waiting, arguments.timeout, &mut report).await?;
     }
     report.skip_the_rest();
+    if let Some(catalogue) = catalogue {
+        report.add(direct::check(&catalogue));
+    }
     let exit = report.exit(arguments.strict);
     if arguments.explain.is_some() {
         report.explain();
