@@ -6,6 +6,7 @@
 //! lib                       the attributes and derives: one function each
 //! event_type                derives of typed events
 //!   expand                    code for a type without mistakes
+//!     describe                  its description for the catalogue
 //!   validate                  rules; all mistakes of a type are collected
 //!   keys   model              `#[event(..)]` as it was written; a type without mistakes
 //! method                    event attributes on async functions
@@ -17,7 +18,7 @@
 //! syntax                    shared with macros on other items
 //!   args                      `key = value`, `key(..)`, and slips in their form
 //!   expression   path         expressions and paths in a value
-//!   crate_path  identifier  kind  mistakes  suggest  topic
+//!   crate_path  documentation  identifier  kind  mistakes  suggest  topic
 //! ```
 //!
 //! One annotated method goes through them in this order:

@@ -45,21 +45,39 @@ provide_pgbouncer() {
   have pgbouncer || install_packages pgbouncer || say "pgbouncer is missing ($WHY); tests behind a pooler will be skipped"
 }
 
-# The rules of accessibility that the console's pages are checked by, in the version that tests/console/package-lock.json names.
-provide_axe() {
-  local folder=${CARGO_TARGET_DIR:-target}/axe log
-  [[ -z ${MARTY_EVENTS_AXE:-} ]] || return 0
+# npm_packages FOLDER NAME: installs the packages that FOLDER/package-lock.json names below the target directory, and leaves their place in
+# NODE_MODULES; or fails with the reason in WHY.
+npm_packages() {
+  local source=$1 folder=${CARGO_TARGET_DIR:-target}/$2 log
   mkdir -p -- "$folder"
   folder=$(cd -- "$folder" && pwd)
-  cp -- tests/console/package.json tests/console/package-lock.json "$folder"
+  cp -- "$source/package.json" "$source/package-lock.json" "$folder"
   log=$folder/npm.log
-  if { have npm || install_packages npm; } && { (cd -- "$folder" && npm ci --no-audit --no-fund) >"$log" 2>&1 || {
-    WHY="npm could not install axe-core: $(tail -n 1 "$log")"
-    false
-  }; }; then
-    export MARTY_EVENTS_AXE=$folder/node_modules/axe-core/axe.min.js
+  have npm || install_packages npm || return 1
+  (cd -- "$folder" && npm ci --no-audit --no-fund) >"$log" 2>&1 || {
+    WHY="npm could not install $2: $(tail -n 1 "$log")"
+    return 1
+  }
+  NODE_MODULES=$folder/node_modules
+}
+
+# The rules of accessibility that the console's pages are checked by, in the version that tests/console/package-lock.json names.
+provide_axe() {
+  [[ -z ${MARTY_EVENTS_AXE:-} ]] || return 0
+  if npm_packages tests/console axe; then
+    export MARTY_EVENTS_AXE=$NODE_MODULES/axe-core/axe.min.js
   else
     say "axe-core is missing ($WHY); the test of the console's accessibility will be skipped"
+  fi
+}
+
+# A reader of AsyncAPI documents that is not ours, in the version that tests/asyncapi/package-lock.json names.
+provide_asyncapi_parser() {
+  [[ -z ${MARTY_EVENTS_ASYNCAPI:-} ]] || return 0
+  if npm_packages tests/asyncapi asyncapi; then
+    export MARTY_EVENTS_ASYNCAPI=$NODE_MODULES
+  else
+    say "@asyncapi/parser is missing ($WHY); the test that reads the catalogue's documents by it will be skipped"
   fi
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Keys {
     pub(super) topic: Option<LitStr>,
     pub(super) event_type: Option<LitStr>,
     pub(super) version: Option<LitInt>,
+    pub(super) schema_version: Option<LitStr>,
+    pub(super) schema_url: Option<LitStr>,
     pub(super) from: Option<Type>,
     pub(super) krate: Option<Path>,
     pub(super) id: Option<Span>,
@@ -138,6 +140,8 @@ impl Keys {
                     "service" => self.service = text,
                     "aggregate_type" => self.aggregate_type = text,
                     "topic" => self.topic = text,
+                    "schema_version" => self.schema_version = text,
+                    "schema_url" => self.schema_url = text,
                     _ => self.event_type = text,
                 }
             }
@@ -150,10 +154,20 @@ impl Place {
     fn known(self, kind: Kind) -> &'static [&'static str] {
         match (self, kind) {
             (Self::Struct, Kind::Custom) => &["service", "topic", "event_type", "crate"],
-            (Self::Struct, _) => &["service", "aggregate_type", "event_type", "event_version", "from", "crate"],
+            (Self::Struct, _) => &[
+                "service",
+                "aggregate_type",
+                "event_type",
+                "event_version",
+                "from",
+                "schema_version",
+                "schema_url",
+                "crate",
+            ],
             (Self::Enum, Kind::Custom) => &["service", "topic", "crate"],
-            (Self::Enum, _) => &["service", "aggregate_type", "event_version", "from", "crate"],
-            (Self::Variant, _) => &["event_type"],
+            (Self::Enum, _) => &["service", "aggregate_type", "event_version", "from", "schema_version", "crate"],
+            (Self::Variant, Kind::Custom) => &["event_type"],
+            (Self::Variant, _) => &["event_type", "schema_url"],
             (Self::Field, _) => &["id"],
         }
     }
@@ -183,6 +197,13 @@ fn unknown(kind: Kind, place: Place, key: &Ident, known: &[&str]) -> syn::Error 
             format!(
                 "a `{derive}` has no version on the wire, so `{key}` cannot be read; leave it out, or derive `DomainEvent`"
             )
+        }
+        (Place::Struct | Place::Enum | Place::Variant, "schema_version" | "schema_url") if kind == Kind::Custom => {
+            format!("a `{derive}` has no `{key}` on the wire; leave it out, or derive `DomainEvent`")
+        }
+        (Place::Enum, "schema_url") => {
+            "each variant of an enum has a schema of its own; write `#[event(schema_url = \"..\")]` on the variants"
+                .to_owned()
         }
         (Place::Enum, "event_type") => {
             "each variant of an enum is a type of its own; write `#[event(event_type = \"..\")]` on the variants"

@@ -15,6 +15,9 @@ pub(crate) struct Model {
     /// `None` stands for 1.
     pub(crate) version: Option<LitInt>,
     pub(crate) from: Option<Type>,
+    pub(crate) schema_version: Option<LitStr>,
+    /// The first paragraph of the doc comment.
+    pub(crate) documentation: String,
     /// One for a struct, else one a variant.
     pub(crate) shapes: Vec<Shape>,
 }
@@ -24,6 +27,9 @@ pub(crate) struct Shape {
     /// `None` for a struct.
     pub(crate) variant: Option<Ident>,
     pub(crate) event_type: LitStr,
+    pub(crate) schema_url: Option<LitStr>,
     /// The field with the id. A custom event may have none.
     pub(crate) id: Option<Ident>,
+    /// The first paragraph of the variant's doc comment.
+    pub(crate) documentation: String,
 }

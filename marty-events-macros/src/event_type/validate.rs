@@ -7,7 +7,7 @@ use super::{
     model::{Model, Shape},
     name,
 };
-use crate::syntax::{kind::Kind, mistakes::Mistakes, topic::topic_part};
+use crate::syntax::{documentation::documentation, kind::Kind, mistakes::Mistakes, topic::topic_part};
 
 pub(super) fn model(kind: Kind, input: DeriveInput) -> syn::Result<Model> {
     let mut mistakes = Mistakes::default();
@@ -16,8 +16,11 @@ pub(super) fn model(kind: Kind, input: DeriveInput) -> syn::Result<Model> {
     let shapes = match &input.data {
         Data::Struct(data) => {
             let id = id(kind, &input.ident, &data.fields, Place::Struct, &mut mistakes);
-            let event_type = keys.event_type.take();
-            event_type.map(|event_type| Shape { variant: None, event_type, id }).into_iter().collect()
+            let (event_type, schema_url) = (keys.event_type.take(), keys.schema_url.take());
+            event_type
+                .map(|event_type| Shape { variant: None, event_type, schema_url, id, documentation: String::new() })
+                .into_iter()
+                .collect()
         }
         Data::Enum(data) => variants(kind, &input.ident, data, &mut mistakes),
         Data::Union(data) => {
@@ -33,9 +36,15 @@ pub(super) fn model(kind: Kind, input: DeriveInput) -> syn::Result<Model> {
     }
     for shape in &shapes {
         mistakes.ok(event_type(kind, &shape.event_type));
+        if let Some(url) = &shape.schema_url {
+            mistakes.ok(named("schema_url", url));
+        }
     }
     if let Some(service) = &keys.service {
         mistakes.ok(named("service", service));
+    }
+    if let Some(version) = &keys.schema_version {
+        mistakes.ok(named("schema_version", version));
     }
     if let (Some(from), None) = (&keys.from, keys.version.as_ref().filter(|version| version.base10_digits() != "1")) {
         // A mistake in the version itself was reported.
@@ -58,6 +67,8 @@ pub(super) fn model(kind: Kind, input: DeriveInput) -> syn::Result<Model> {
         subject,
         version: keys.version,
         from: keys.from,
+        schema_version: keys.schema_version,
+        documentation: documentation(&input.attrs),
         shapes,
     })
 }
@@ -80,7 +91,14 @@ fn variants(kind: Kind, ident: &Ident, data: &syn::DataEnum, mistakes: &mut Mist
                     );
                     mistakes.push(syn::Error::new(event_type.span(), message));
                 }
-                shapes.push(Shape { variant: Some(variant.ident.clone()), event_type, id });
+                let documentation = documentation(&variant.attrs);
+                shapes.push(Shape {
+                    variant: Some(variant.ident.clone()),
+                    event_type,
+                    schema_url: keys.schema_url,
+                    id,
+                    documentation,
+                });
             }
             None if keys.has("event_type") => {}
             None => {
@@ -167,7 +185,11 @@ fn named(key: &str, text: &LitStr) -> syn::Result<()> {
     if !text.value().is_empty() {
         return Ok(());
     }
-    let line =
-        if key == "service" { "write the publishing service's `SERVICE_NAME`, or leave it out" } else { "name it" };
+    let line = match key {
+        "service" => "write the publishing service's `SERVICE_NAME`, or leave it out",
+        "schema_version" => "write `schema_version = \"1.0\"`, or leave it out",
+        "schema_url" => "write the URL of the schema, or leave it out",
+        _ => "name it",
+    };
     Err(syn::Error::new(text.span(), format!("`{key}` is empty; {line}")))
 }

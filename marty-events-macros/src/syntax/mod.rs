@@ -4,6 +4,7 @@
 
 pub(crate) mod args;
 pub(crate) mod crate_path;
+pub(crate) mod documentation;
 pub(crate) mod expression;
 pub(crate) mod identifier;
 pub(crate) mod kind;

@@ -65,7 +65,7 @@ pub use outcome::Answer;
 pub use inventory;
 
 #[cfg(feature = "catalogue")]
-pub use crate::event::catalogue::{Description, Published};
+pub use crate::event::catalogue::{Description, Published, SchemaOf, TypeDescription, Use, WithoutSchema};
 pub use crate::event::data::{Data, EventData};
 pub use crate::event::{
     AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventOrdering, EventPriority, Json, NotificationEvent,

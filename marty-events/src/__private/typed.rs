@@ -84,6 +84,11 @@ fn written(data: Json) -> Json {
     data.written().unwrap_or_default()
 }
 
+/// The versions before `T` that a reader of `T` converts.
+pub fn older_versions<T: TypedEvent>() -> Vec<u32> {
+    <T::Older as Older<T>>::versions()
+}
+
 /// True if `Old` is an earlier version of the event that `New` is.
 pub const fn is_earlier<Old: TypedEvent, New: TypedEvent>() -> bool {
     Old::EVENT_VERSION < New::EVENT_VERSION

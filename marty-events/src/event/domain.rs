@@ -4,6 +4,9 @@ use serde::Serialize;
 
 use super::{EventOrdering, EventPriority, Json, aggregate::Aggregate};
 
+/// The `schema_version` of an event that names none.
+pub(super) const SCHEMA_VERSION: &str = "1.0";
+
 /// A change of an aggregate, on the topic `{prefix}.{service}.{aggregate}.{event_type}`.
 ///
 /// ```
@@ -53,7 +56,7 @@ impl DomainEvent {
                 event_version: 1,
                 event_data: Json::default(),
                 business_context: Json::default(),
-                schema_version: "1.0".into(),
+                schema_version: SCHEMA_VERSION.into(),
                 schema_url: None,
             },
             ordering: EventOrdering::Key,

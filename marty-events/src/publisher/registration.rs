@@ -40,7 +40,18 @@ pub async fn init_with(config: EventConfig) -> Result<EventsGuard, EventError> {
     }
     let live = Arc::new(Live::new(&config)?);
     REGISTERED.set(live.clone()).map_err(|_| EventError::AlreadyInitialized)?;
+    #[cfg(feature = "catalogue")]
+    tell_direct_domain_events(config.service_name());
     Ok(EventsGuard::of(live, config.shutdown_timeout()))
+}
+
+/// Says once which domain events may get lost between the database and Kafka.
+#[cfg(feature = "catalogue")]
+fn tell_direct_domain_events(service: &str) {
+    let events = crate::event::catalogue::direct_domain_events(service);
+    if !events.is_empty() {
+        tracing::info!(events = events.join(", "), "domain events that are published without a transaction");
+    }
 }
 
 pub(crate) fn current() -> Result<EventPublisher, EventError> {

@@ -2,17 +2,21 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
-use syn::{Attribute, Expr, ExprLit, Lit, Meta, Path};
+use syn::{Expr, ExprLit, Lit, Path};
 
 use crate::{
     method::model::{Event, Handle, Model, Moment, Value},
-    syntax::{args::On, kind::Kind},
+    syntax::{args::On, documentation::documentation, kind::Kind},
 };
 
 /// Statements for each event. They name no argument and no generic type, because each stands in an item of its own.
 pub(super) fn describe(model: &Model, private: &TokenStream) -> TokenStream {
     let documentation = documentation(&model.method.attributes);
-    model.events.iter().map(|event| one(model, event, &documentation, private)).collect()
+    let one = |event: &Event| match &event.typed {
+        Some(field) => typed(model, event, &field.value, private),
+        None => one(model, event, &documentation, private),
+    };
+    model.events.iter().map(one).collect()
 }
 
 /// The parts of a description that depend on the outcome.
@@ -73,6 +77,42 @@ fn one(model: &Model, event: &Event, documentation: &str, private: &TokenStream)
     published.into_iter().map(describe).collect()
 }
 
+/// The type describes its event; the attribute adds its route, and the record of a failure. An expression that does not name its type adds nothing.
+fn typed(model: &Model, event: &Event, value: &Expr, private: &TokenStream) -> TokenStream {
+    let path = type_path(value);
+    if path.is_empty() {
+        return TokenStream::new();
+    }
+    let kind = if event.kind == Kind::Custom { "custom" } else { "domain" };
+    let route = event.on.success().then(|| route(model, event)).map(|route| quote!(.on_success(#route)));
+    let failure = event.on.failure().then(|| quote!(.on_failure()));
+    let ordering = ordering(event);
+    quote_spanned! {Span::mixed_site()=>
+        #private::describe! { use Use::new(#kind, &[#(#path),*]) #route #failure #ordering }
+    }
+}
+
+/// The names of a path to the type: `events::Revoked { .. }`, `Lifecycle::Issued { .. }`, `Revoked::new(..)`.
+fn type_path(value: &Expr) -> Vec<String> {
+    let names = |path: &Path| path.segments.iter().map(|segment| segment.ident.to_string()).collect::<Vec<_>>();
+    match value {
+        Expr::Struct(literal) => names(&literal.path),
+        Expr::Call(call) => match &*call.func {
+            Expr::Path(function) => {
+                let mut names = names(&function.path);
+                names.pop();
+                names
+            }
+            _ => Vec::new(),
+        },
+        Expr::MethodCall(call) => type_path(&call.receiver),
+        Expr::Reference(reference) => type_path(&reference.expr),
+        Expr::Paren(inner) => type_path(&inner.expr),
+        Expr::Group(inner) => type_path(&inner.expr),
+        _ => Vec::new(),
+    }
+}
+
 /// Parts that do not depend on the outcome.
 fn shared(event: &Event, documentation: &str) -> TokenStream {
     let mut calls = TokenStream::new();
@@ -84,16 +124,18 @@ fn shared(event: &Event, documentation: &str) -> TokenStream {
         let version = number(&value.expression).unwrap_or(UNKNOWN_VERSION);
         calls.extend(quote!(.version(#version)));
     }
-    if let Some(value) = argument(event, "ordering")
-        && let Some(TokenTree::Ident(word)) = value.expression.clone().into_iter().last()
-    {
-        let word = word.to_string().to_ascii_lowercase();
-        calls.extend(quote!(.ordering(#word)));
-    }
+    calls.extend(ordering(event));
     if !documentation.is_empty() {
         calls.extend(quote!(.documentation(#documentation)));
     }
     calls
+}
+
+fn ordering(event: &Event) -> Option<TokenStream> {
+    let value = argument(event, "ordering")?;
+    let Some(TokenTree::Ident(word)) = value.expression.clone().into_iter().last() else { return None };
+    let word = word.to_string().to_ascii_lowercase();
+    Some(quote!(.ordering(#word)))
 }
 
 /// The word of a variant that is named by its enumeration: `AuditEventType::DataCreated` is `data.created`. The variant itself is not named, or a
@@ -161,16 +203,4 @@ fn number(expression: &TokenStream) -> Option<u32> {
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_parse().ok(),
         _ => None,
     }
-}
-
-/// The first paragraph of the doc comment.
-fn documentation(attributes: &[Attribute]) -> String {
-    let lines = attributes.iter().filter_map(|attribute| match &attribute.meta {
-        Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value().trim().to_owned()),
-            _ => None,
-        },
-        _ => None,
-    });
-    lines.skip_while(String::is_empty).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }

@@ -4,6 +4,7 @@ use proc_macro2::Span;
 use syn::{Expr, Ident, LitStr, spanned::Spanned};
 
 use super::{
+    manifest,
     path::path as dotted,
     scope::{Scope, not_an_argument},
     success::success,
@@ -85,7 +86,12 @@ fn data(args: &Args, scope: &Scope<'_>, mistakes: &mut Mistakes) -> (Vec<Field>,
 
 /// The event in first place is taken as data is. A failure event has its type and its id too, before there is a result.
 fn typed(args: &Args, scope: &Scope<'_>, mistakes: &mut Mistakes) -> Option<Field> {
-    let value = args.typed.as_ref()?;
+    let Some(value) = &args.typed else {
+        if args.kind == Kind::Domain && manifest::requires_types() {
+            mistakes.push(untyped(args.span));
+        }
+        return None;
+    };
     let late = names(value, "result").or_else(|| names(value, "error").filter(|_| args.on().failure()));
     let when = match late {
         Some(name) if args.on().failure() => {
@@ -98,6 +104,12 @@ fn typed(args: &Args, scope: &Scope<'_>, mistakes: &mut Mistakes) -> Option<Fiel
         _ => mistakes.ok(when(value, args, scope)).unwrap_or(When::Before),
     };
     Some(Field { name: "event".to_owned(), value: value.clone(), span: value.span(), when })
+}
+
+/// A domain event without a type of its own, in a crate that demands one.
+fn untyped(span: Span) -> syn::Error {
+    let message = "this crate's manifest has `typed-events = true`, and this event has no type; write a struct with `#[derive(DomainEvent)]`, and name it first: `#[domain_event(UserCreated { user_id })]`";
+    syn::Error::new(span, message)
 }
 
 /// An expression that names `result` or `error` is evaluated after the body, every other one before it.

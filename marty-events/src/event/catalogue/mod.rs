@@ -1,6 +1,6 @@
 //! The events of a binary: descriptions, documents made from them, and a check of changes.
 //!
-//! Each attribute leaves a description at link time. [`catalogue`] collects them.
+//! Each attribute and each typed event leaves a description at link time. [`catalogue`] collects them.
 //!
 //! ```
 //! use marty_events::catalogue::{Catalogue, Published};
@@ -20,9 +20,17 @@ mod json;
 mod markdown;
 mod model;
 mod registered;
+mod schema;
+mod typed;
 
 pub use check::{assert_compatible, assert_handles};
 pub use compatibility::{Change, Verdict, compare, unreadable};
 pub use error::CatalogueError;
 pub use model::{Catalogue, Handled, Published};
+#[cfg(feature = "_publisher")]
+pub(crate) use registered::direct_domain_events;
 pub use registered::{Description, catalogue};
+#[doc(hidden)]
+pub use schema::{SchemaOf, WithoutSchema};
+#[doc(hidden)]
+pub use typed::{TypeDescription, Use};

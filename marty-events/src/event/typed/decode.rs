@@ -115,6 +115,10 @@ pub trait Older<New> {
     /// `None` for a version that this one does not know either.
     #[doc(hidden)]
     fn decode(event_version: u32, data: &[u8]) -> Option<Result<New, DecodeError>>;
+
+    /// This version and those before it.
+    #[doc(hidden)]
+    fn versions() -> Vec<u32>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -127,6 +131,12 @@ impl<New: From<Old>, Old: TypedEvent + DeserializeOwned> Older<New> for Old {
             Ordering::Less => Old::Older::decode(event_version, data).map(|older| older.map(New::from)),
         }
     }
+
+    fn versions() -> Vec<u32> {
+        let mut versions = <Old::Older as Older<Old>>::versions();
+        versions.push(Old::EVENT_VERSION);
+        versions
+    }
 }
 
 /// The event has no version before this one.
@@ -136,6 +146,10 @@ pub enum NoOlder {}
 impl<New> Older<New> for NoOlder {
     fn decode(_: u32, _: &[u8]) -> Option<Result<New, DecodeError>> {
         None
+    }
+
+    fn versions() -> Vec<u32> {
+        Vec::new()
     }
 }
 

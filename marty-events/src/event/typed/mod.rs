@@ -9,7 +9,7 @@ pub use decode::{NoOlder, Older, decode, decode_envelope};
 
 use serde::Serialize;
 
-use super::{CustomEvent, DomainEvent, Event, Json, aggregate::Aggregate};
+use super::{CustomEvent, DomainEvent, Event, Json, aggregate::Aggregate, domain};
 
 /// An event with a type of its own, which `#[derive(DomainEvent)]` or `#[derive(CustomEvent)]` implements.
 ///
@@ -49,12 +49,19 @@ pub trait TypedEvent: Sized {
     const EVENT_TYPES: &'static [&'static str];
     /// The version of the data. A custom event has no version on the wire, and 1 here.
     const EVENT_VERSION: u32;
+    /// The version of the schema of a domain event's data, for consumers. It is not read here: [`EVENT_VERSION`](Self::EVENT_VERSION) decides.
+    const SCHEMA_VERSION: &'static str = domain::SCHEMA_VERSION;
 
     /// The type of this value, one of [`EVENT_TYPES`](Self::EVENT_TYPES).
     fn event_type(&self) -> &'static str;
 
     /// The aggregate's id, or the key of a custom event.
     fn event_key(&self) -> Option<String>;
+
+    /// The URL of the schema of a domain event's data, if the type names it. Without it, `EVENT_SCHEMA_BASE_URL` gives one.
+    fn schema_url(&self) -> Option<&'static str> {
+        None
+    }
 
     /// The builder with the data of this event.
     fn to_builder(&self) -> Self::Builder;
@@ -104,6 +111,8 @@ impl DomainEvent {
         let aggregate = Aggregate::new(aggregate_type, event.event_key().unwrap_or_default());
         let mut domain = Self::of(aggregate, event.event_type().into()).event_version(T::EVENT_VERSION);
         domain.service = T::SERVICE;
+        domain.payload.schema_version = T::SCHEMA_VERSION.into();
+        domain.payload.schema_url = event.schema_url().map(str::to_owned);
         domain.payload.event_data = event.body("event_data");
         domain
     }

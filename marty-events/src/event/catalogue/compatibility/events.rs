@@ -16,7 +16,7 @@ pub fn compare(old: &Catalogue, new: &Catalogue) -> Vec<Change> {
     let mut left: Vec<&Published> = new.publishes.iter().collect();
     let mut gone = Vec::new();
     for event in &old.publishes {
-        match left.iter().position(|other| other.topic == event.topic && other.event_type == event.event_type) {
+        match left.iter().position(|other| is_same_topic(event, other) && other.event_type == event.event_type) {
             Some(index) => pair(event, left.remove(index), &mut changes),
             None => gone.push(event),
         }
@@ -67,7 +67,7 @@ pub fn unreadable(reader: &Catalogue, producer: &Catalogue) -> Vec<Change> {
 }
 
 fn pair(old: &Published, new: &Published, changes: &mut Vec<Change>) {
-    if old.topic != new.topic {
+    if !is_same_topic(old, new) {
         changes.push(change(old, "topic changed", Breaks, Breaks));
     }
     if old.kind != new.kind {
@@ -114,6 +114,16 @@ fn pair(old: &Published, new: &Published, changes: &mut Vec<Change>) {
         (None, Some(_)) => changes.push(change(old, "schema added", Reads, Breaks)),
         (None, None) => {}
     }
+}
+
+/// A typed event may name its service, and `{service}` stands for the same one: no other service can publish the event.
+fn is_same_topic(old: &Published, new: &Published) -> bool {
+    let names_it = |template: &str, topic: &str| {
+        let rest = template.strip_prefix("{service}.");
+        rest.is_some_and(|rest| topic.split_once('.').is_some_and(|(_, after)| after == rest))
+    };
+    let (old, new) = (&old.topic, &new.topic);
+    old == new || names_it(old, new) || names_it(new, old)
 }
 
 fn change(event: &Published, kind: &'static str, old_readers: Verdict, new_readers: Verdict) -> Change {

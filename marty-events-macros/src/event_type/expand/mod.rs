@@ -1,5 +1,7 @@
 //! From the model to code. Generated code names nothing but the crate's `__private` module and `::core`, `::std`.
 
+mod describe;
+
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Ident, LitStr, spanned::Spanned};
@@ -12,7 +14,8 @@ pub(super) fn expand(model: &Model) -> TokenStream {
     let private = quote!(#krate::__private);
     let (implementation, conversions) = (implementation(model, &private), conversions(model, &private));
     let order = version_order(model, &private);
-    quote!(#implementation #conversions #order)
+    let description = describe::describe(model, &private);
+    quote!(#implementation #conversions #order #description)
 }
 
 fn implementation(model: &Model, private: &TokenStream) -> TokenStream {
@@ -35,6 +38,9 @@ fn implementation(model: &Model, private: &TokenStream) -> TokenStream {
         let (pattern, event_type) = (any(shape), &shape.event_type);
         quote!(#pattern => #event_type,)
     });
+    let schema_version =
+        model.schema_version.as_ref().map(|version| quote!(const SCHEMA_VERSION: &'static str = #version;));
+    let schema_url = schema_url(model);
     let key_arms = model.shapes.iter().map(|shape| key(shape, private));
     // At the type's name: that is where a missing `Serialize` is shown.
     let at_name = ident.span().resolved_at(mixed);
@@ -48,6 +54,7 @@ fn implementation(model: &Model, private: &TokenStream) -> TokenStream {
             const SERVICE: ::core::option::Option<&'static str> = #service;
             const EVENT_TYPES: &'static [&'static str] = &[#(#types),*];
             const EVENT_VERSION: u32 = #version;
+            #schema_version
 
             fn event_type(&self) -> &'static str {
                 match self { #(#type_arms)* }
@@ -56,12 +63,32 @@ fn implementation(model: &Model, private: &TokenStream) -> TokenStream {
             fn event_key(&self) -> ::core::option::Option<::std::string::String> {
                 match self { #(#key_arms)* }
             }
+            #schema_url
 
             fn to_builder(&self) -> #private::#builder {
                 #build
             }
         }
     }
+}
+
+/// The trait's own method answers for a type that names no URL.
+fn schema_url(model: &Model) -> Option<TokenStream> {
+    if model.shapes.iter().all(|shape| shape.schema_url.is_none()) {
+        return None;
+    }
+    let arms = model.shapes.iter().map(|shape| {
+        let pattern = any(shape);
+        match &shape.schema_url {
+            Some(url) => quote!(#pattern => ::core::option::Option::Some(#url),),
+            None => quote!(#pattern => ::core::option::Option::None,),
+        }
+    });
+    Some(quote_spanned! {Span::mixed_site()=>
+        fn schema_url(&self) -> ::core::option::Option<&'static str> {
+            match self { #(#arms)* }
+        }
+    })
 }
 
 /// The event becomes a builder, and any event, by value and by reference: so it is taken wherever a builder is.

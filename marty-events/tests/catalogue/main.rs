@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
+mod typed;
+
 use std::collections::BTreeSet;
 
 use marty_events::{
@@ -59,7 +61,8 @@ fn attributes_leave_their_descriptions() {
     let required = |event: &Published| event.schema.as_ref().map(|schema| schema["required"].clone());
     assert_eq!(required(&closed), Some(json!(["balance", "reason"])), "a field without a value is `null`");
     assert_eq!(required(&failed), Some(json!(["balance", "reason", "outcome", "error_message"])));
-    assert_eq!(catalogue.publishes.len(), 5);
+    let untyped = catalogue.publishes.iter().filter(|event| !event.topic.contains("certificate"));
+    assert_eq!(untyped.count(), 5);
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn rich() -> Catalogue {
 
 #[test]
 fn the_asyncapi_document_follows_the_official_schema() {
-    let official: Value = serde_json::from_str(include_str!("asyncapi/3.0.0.json")).expect("JSON");
+    let official: Value = serde_json::from_str(include_str!("../asyncapi/3.0.0.json")).expect("JSON");
     let validator = jsonschema::options().offline().build(&official).expect("a schema");
     for catalogue in [rich(), catalogue().expect("descriptions")] {
         let document: Value = serde_json::from_str(&catalogue.to_asyncapi()).expect("JSON");
@@ -157,7 +160,7 @@ fn example(cell: &str) -> Catalogue {
 
 #[test]
 fn the_documented_changes_have_their_verdicts() {
-    let page = include_str!("../../docs/catalogue.md");
+    let page = include_str!("../../../docs/catalogue.md");
     let rows = page.lines().skip_while(|line| !line.starts_with("| change | before")).skip(2);
     let mut kinds = BTreeSet::new();
     let mut wrong = Vec::new();
