@@ -15,7 +15,7 @@ pub(crate) enum AppError {
     Event(#[from] EventError),
 }
 
-/// The event, defined once. rustc checks each place that publishes it.
+/// A user has an account. rustc checks each place that publishes the event.
 #[derive(Debug, Serialize, DomainEvent)]
 #[event(aggregate_type = "user", event_type = "user_created")]
 struct UserCreated<'a> {

@@ -19,7 +19,7 @@ pub enum AppError {
     Event(#[from] EventError),
 }
 
-/// The event of a new user, defined once.
+/// A user has an account.
 #[derive(Debug, Serialize, DomainEvent)]
 #[event(aggregate_type = "user", event_type = "user_created")]
 pub struct UserCreated<'a> {

@@ -32,7 +32,7 @@ pub(crate) struct User {
     pub(crate) email: String,
 }
 
-/// The event of a new user.
+/// A user has an account.
 #[derive(Debug, Serialize, DomainEvent)]
 #[event(service = "user-service", aggregate_type = "user", event_type = "user_created")]
 struct UserCreated<'a> {
