@@ -107,15 +107,15 @@ fn every_document_is_read_by_the_official_parser() {
 }
 
 fn parsed(modules: &std::ffi::OsStr, document: &str) -> Value {
-    let mut parser = Command::new("node")
+    let mut node = Command::new("node")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("asyncapi/read.js"))
         .env("NODE_PATH", modules)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("node runs");
-    parser.stdin.take().expect("a pipe").write_all(document.as_bytes()).expect("it reads");
-    let output = parser.wait_with_output().expect("an end");
+    node.stdin.take().expect("a pipe").write_all(document.as_bytes()).expect("it reads");
+    let output = node.wait_with_output().expect("an end");
     assert!(output.status.success(), "node failed");
     serde_json::from_slice(&output.stdout).expect("JSON")
 }

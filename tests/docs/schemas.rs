@@ -1,39 +1,17 @@
 //! The JSON Schemas of docs/schemas, held against published events.
 
-use jsonschema::{Draft, Validator};
+use jsonschema::Validator;
 use marty_events::{
     AuditEvent, AuditEventType, AuditOutcome, CustomEvent, DomainEvent, Event, EventConfig, EventContext,
     EventPublisher, NotificationEvent, NotificationEventType, OutboxRepository,
 };
+use marty_events_tests::schemas::{closed as closed_schema, published as schema, validator};
 use serde_json::{Value, json};
 use sqlx::SqlitePool;
 
 use super::{files, read, root};
 
 const KINDS: [&str; 4] = ["audit", "custom", "domain", "notification"];
-
-fn schema(name: &str) -> Value {
-    serde_json::from_str(&read(&root().join(format!("docs/schemas/{name}.json")))).expect("a schema is JSON")
-}
-
-/// The published schemas let consumers read fields of later versions. The library writes no field that they do not name, so the tests close them.
-fn closed_schema(name: &str) -> Value {
-    let mut schema = schema(name);
-    close(&mut schema);
-    schema
-}
-
-fn close(schema: &mut Value) {
-    // An object without named properties is a map, whose keys the service chooses.
-    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
-    properties.values_mut().for_each(close);
-    schema["additionalProperties"] = json!(false);
-}
-
-fn validator(schema: &Value) -> Validator {
-    let options = jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true);
-    options.build(schema).expect("a schema")
-}
 
 /// A schema that refers to ours by their names.
 pub(super) fn with_ours(schema: &Value) -> Validator {

@@ -1,6 +1,8 @@
 //! The one publisher of a process, from before `init` to after `shutdown`; a process of its own, so one test.
 
 use marty_events::{AuditEvent, AuditEventType, EventConfig, EventError, domain_event, init_with, publisher};
+use marty_events_tests::logs::Lines;
+use tracing::{instrument::WithSubscriber, level_filters::LevelFilter};
 
 fn login() -> AuditEvent {
     AuditEvent::new(AuditEventType::UserLogin, "login", "account").resource_id("a-1")
@@ -16,7 +18,11 @@ async fn a_publisher_is_registered_once_and_shut_down_once() {
     assert!(matches!(publisher(), Err(EventError::NotInitialized)));
     assert!(matches!(open(1).await, Err(EventError::NotInitialized)));
 
-    let events = init_with(EventConfig::embedded()).await.unwrap();
+    let lines = Lines::default();
+    let events = init_with(EventConfig::embedded()).with_subscriber(lines.of(LevelFilter::INFO)).await.unwrap();
+    let told = lines.text();
+    let line = r#"domain events that are published without a transaction events="account.opened""#;
+    assert_eq!(told.matches(line).count(), 1, "{told}");
     assert!(matches!(init_with(EventConfig::embedded()).await, Err(EventError::AlreadyInitialized)));
     let early = publisher().unwrap();
     early.publish(login()).await.unwrap();

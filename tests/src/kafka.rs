@@ -15,7 +15,7 @@ use rdkafka::{
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::wait;
+use crate::{schemas, wait};
 
 /// A topic prefix that no other test has.
 #[must_use]
@@ -52,10 +52,12 @@ impl Record {
     }
 }
 
-/// A consumer of every topic of one prefix, from the beginning, and the records that it has read.
+/// A consumer of every topic of one prefix, from the beginning, and the records that it has read. Each event is held against its schemas.
 #[derive(Debug)]
 struct Collector<R> {
     records: Arc<Mutex<Vec<R>>>,
+    /// Events that a schema refuses.
+    invalid: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
 }
 
@@ -70,23 +72,29 @@ impl<R: Clone + Send + 'static> Collector<R> {
             .create()
             .expect("a consumer");
         consumer.subscribe(&[&format!("^{prefix}\\..*")]).expect("a subscription");
-        let records = Arc::new(Mutex::new(Vec::new()));
+        let (records, invalid) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let task = tokio::spawn({
-            let records = records.clone();
+            let (records, invalid) = (records.clone(), invalid.clone());
             async move {
                 loop {
                     match consumer.recv().await {
-                        Ok(message) => records.lock().unwrap_or_else(PoisonError::into_inner).push(read(&message)),
+                        Ok(message) => {
+                            invalid.lock().unwrap_or_else(PoisonError::into_inner).extend(fault(&message));
+                            records.lock().unwrap_or_else(PoisonError::into_inner).push(read(&message));
+                        }
                         // A topic or group that is not there yet.
                         Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
                     }
                 }
             }
         });
-        Self { records, task }
+        Self { records, invalid, task }
     }
 
     fn records(&self) -> Vec<R> {
+        let invalid = self.invalid.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(invalid.is_empty(), "events that their schemas refuse:\n{}", invalid.join("\n"));
+        drop(invalid);
         self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -190,6 +198,15 @@ impl RawReader {
         records.retain(|record| read.insert((record.topic.clone(), record.partition, record.offset)));
         records
     }
+}
+
+/// The faults of an event. A record without `ce_id` was not made by the library.
+fn fault(message: &BorrowedMessage<'_>) -> Option<String> {
+    let mut headers = message.headers()?.iter();
+    headers.find(|header| header.key == "ce_id")?;
+    let value: serde_json::Value = serde_json::from_slice(message.payload().unwrap_or_default()).unwrap_or_default();
+    let faults = schemas::faults_of(message.topic(), &value);
+    (!faults.is_empty()).then(|| format!("{}: {}\n{value:#}", message.topic(), faults.join("; ")))
 }
 
 fn raw(message: &BorrowedMessage<'_>) -> Raw {

@@ -16,6 +16,7 @@ pub mod ports;
 pub mod printed;
 pub mod private_servers;
 pub mod process;
+pub mod schemas;
 pub mod secured_kafka;
 pub mod servers;
 pub mod topics;

@@ -75,7 +75,7 @@ pub(crate) fn run(command: &CatalogueCommand, output: Output) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn read(file: &Path) -> Result<Catalogue> {
+pub(super) fn read(file: &Path) -> Result<Catalogue> {
     let name = file.display();
     let text = fs::read_to_string(file)
         .map_err(|error| Failure::new(Exit::Usage, format!("the file `{name}` cannot be read")).because(&error))?;

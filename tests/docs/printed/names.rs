@@ -103,11 +103,16 @@ fn assert_dependencies(page: &str) {
 /// The key that the attributes' page shows is the one that the macros look for.
 #[test]
 fn the_manifest_key_that_is_shown_is_read() {
-    let shown = printed::only("marty-events/src/attributes/keys.md", "toml");
-    assert_eq!(shown, "[package.metadata.marty-events]\nrequire-delivery = true\n");
+    for (page, key) in [
+        ("marty-events/src/attributes/keys.md", "require-delivery"),
+        ("marty-events/src/attributes/derive_domain_event.md", "typed-events"),
+        ("docs/guide/typed-events.md", "typed-events"),
+    ] {
+        assert_eq!(printed::only(page, "toml"), format!("[package.metadata.marty-events]\n{key} = true\n"), "{page}");
+    }
     let reader =
         fs::read_to_string(Path::new(&root()).join("marty-events-macros/src/method/validate/manifest.rs")).unwrap();
-    for word in ["marty-events", "require-delivery"] {
+    for word in ["marty-events", "require-delivery", "typed-events"] {
         assert!(reader.contains(word), "the macros read {word}");
     }
 }

@@ -1,12 +1,13 @@
 //! `doctor`: checks, with advice on each fault.
 
 mod broker;
+mod direct;
 mod environment;
 mod outbox;
 mod report;
 mod topics;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
@@ -21,12 +22,16 @@ pub(crate) struct DoctorArguments {
     /// The longest time that the broker may take to answer.
     #[arg(long, value_parser = duration, default_value = "10s", value_name = "TIME")]
     timeout: Duration,
+    /// A service's catalogue, whose domain events without a transaction are listed.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Option<PathBuf>,
     /// Exit with code 3 for a warning too.
     #[arg(long)]
     strict: bool,
 }
 
 pub(crate) async fn run(arguments: &DoctorArguments, shared: &Shared, output: Output) -> Result<Exit> {
+    let catalogue = arguments.catalogue.as_deref().map(super::catalogue::read).transpose()?;
     let mut report = Report::default();
     let config = environment::check(shared, &mut report);
     let outbox = match Outbox::of(shared) {
@@ -44,6 +49,9 @@ pub(crate) async fn run(arguments: &DoctorArguments, shared: &Shared, output: Ou
         broker::check(config, waiting, arguments.timeout, &mut report).await?;
     }
     report.skip_the_rest();
+    if let Some(catalogue) = catalogue {
+        report.add(direct::check(&catalogue));
+    }
     let exit = report.exit(arguments.strict);
     output.answer(&report)?;
     Ok(exit)

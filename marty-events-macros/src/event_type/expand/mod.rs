@@ -79,10 +79,11 @@ fn schema_url(model: &Model) -> Option<TokenStream> {
     }
     let arms = model.shapes.iter().map(|shape| {
         let pattern = any(shape);
-        match &shape.schema_url {
-            Some(url) => quote!(#pattern => ::core::option::Option::Some(#url),),
-            None => quote!(#pattern => ::core::option::Option::None,),
-        }
+        let url = shape
+            .schema_url
+            .as_ref()
+            .map_or_else(|| quote!(::core::option::Option::None), |url| quote!(::core::option::Option::Some(#url)));
+        quote!(#pattern => #url,)
     });
     Some(quote_spanned! {Span::mixed_site()=>
         fn schema_url(&self) -> ::core::option::Option<&'static str> {

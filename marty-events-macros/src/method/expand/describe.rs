@@ -176,9 +176,14 @@ fn route(model: &Model, event: &Event) -> &'static str {
         Handle::None => "direct",
         Handle::Argument { .. } | Handle::Place(_) => "outbox",
         Handle::ByType { arguments, .. } => {
-            let is_outbox =
-                model.outbox_demanded.is_some() || arguments.iter().any(|argument| argument.resembles_handle);
-            if is_outbox { "outbox" } else { "signature" }
+            if model.outbox_demanded.is_some() || arguments.iter().any(|argument| argument.resembles_handle) {
+                "outbox"
+            } else if arguments.iter().any(|argument| argument.is_mut_ref) {
+                "signature"
+            } else {
+                // A handle that is not written as `&mut ..` does not compile.
+                "direct"
+            }
         }
     }
 }

@@ -104,6 +104,10 @@ impl Descriptions {
             }
             let uses = self.uses.iter().filter(|(package, of)| of.target(package, &self.types) == Some(index));
             let uses: Vec<&Use> = uses.map(|(_, of)| of).collect();
+            // An older version that a reader converts is kept to be read.
+            if uses.is_empty() && self.types.iter().any(|(_, newer)| newer.converts(description)) {
+                continue;
+            }
             published.extend(of_type(description, &uses));
         }
         published

@@ -15,14 +15,14 @@ pub struct TypeDescription {
     version: u32,
     service: Option<&'static str>,
     documentation: &'static str,
-    events: Vec<Event>,
+    events: Vec<Shape>,
     older: Vec<u32>,
     schema: fn() -> Option<Value>,
 }
 
 /// A struct, or a variant of an enum.
 #[derive(Debug)]
-struct Event {
+struct Shape {
     /// The variant's name; empty for a struct.
     variant: &'static str,
     event_type: &'static str,
@@ -58,7 +58,7 @@ impl TypeDescription {
         key: &'static str,
         documentation: &'static str,
     ) -> Self {
-        self.events.push(Event { variant, event_type, key, documentation });
+        self.events.push(Shape { variant, event_type, key, documentation });
         self
     }
 
@@ -83,6 +83,14 @@ impl TypeDescription {
     /// True if a process of this service cannot publish the event.
     pub(super) fn is_of_another_service(&self, service: &str) -> bool {
         self.service.is_some_and(|own| own != service)
+    }
+
+    /// True if a reader of this type reads `other` too, as an older version.
+    pub(super) fn converts(&self, other: &Self) -> bool {
+        let is_same = |event: &Shape| other.events.iter().any(|older| older.event_type == event.event_type);
+        (self.kind, self.subject) == (other.kind, other.subject)
+            && self.older.contains(&other.version)
+            && self.events.iter().any(is_same)
     }
 
     /// The type's events, with the routes of the attributes that name it.
@@ -119,7 +127,7 @@ impl TypeDescription {
     }
 
     /// The record of a failure: a domain event has a type of its own then. Its data has the outcome besides.
-    fn failure(&self, schema: Option<Value>, event: &Event, of: &Use) -> Published {
+    fn failure(&self, schema: Option<Value>, event: &Shape, of: &Use) -> Published {
         let mut schema = schema.filter(|schema| schema["properties"].is_object());
         let is_always = self.kind == "domain" || of.on_success.is_none();
         for name in ["outcome", "error_message"] {
@@ -135,7 +143,7 @@ impl TypeDescription {
         self.described(event_type, event, schema).route("direct")
     }
 
-    fn described(&self, event_type: &str, event: &Event, schema: Option<Value>) -> Published {
+    fn described(&self, event_type: &str, event: &Shape, schema: Option<Value>) -> Published {
         let topic = if self.kind == "domain" {
             let service = self.service.unwrap_or("{service}");
             format!("{service}.{}.{event_type}", self.subject).to_ascii_lowercase()

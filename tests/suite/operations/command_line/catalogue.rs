@@ -80,6 +80,28 @@ fn files_of_events_are_compared() {
 }
 
 #[test]
+fn doctor_lists_the_domain_events_without_a_transaction() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut direct = events(&fields(&[], &[]));
+    direct["publishes"][0]["route"] = json!("direct");
+    let operator = Operator::new([]);
+    let found = |content: &Value| {
+        let path = file(folder.path(), "events.json", content);
+        let report = read(&operator.run(&["doctor", "--json", "--timeout", "0s", "--catalogue", &path]).text);
+        let checks = report["checks"].as_array().expect("checks").iter();
+        let mut of_name = checks.filter(|check| check["name"] == "direct-events");
+        let check = of_name.next().expect("the check ran").clone();
+        assert_eq!(check["state"], "ok");
+        check["found"].as_str().expect("a text").to_owned()
+    };
+    assert_eq!(found(&direct), "published without a transaction: users.user.user_created");
+    let none = "no domain event is published without a transaction by its attribute";
+    assert_eq!(found(&events(&fields(&[], &[]))), none, "an audit event is not listed");
+    let without = read(&operator.run(&["doctor", "--json", "--timeout", "0s"]).text);
+    assert!(!without.to_string().contains("direct-events"));
+}
+
+#[test]
 fn other_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut newer = events(&fields(&[], &[]));
@@ -96,6 +118,7 @@ fn other_files_are_refused() {
             assert!(answer.complaint.contains(words), "{}", answer.complaint);
         }
         assert_eq!(operator.run(&["catalogue", "diff", &path, &path]).code, 2);
+        assert_eq!(operator.run(&["doctor", "--catalogue", &path]).code, 2);
     }
     assert_eq!(operator.run(&["catalogue", "show"]).code, 2, "a file is required");
 }

@@ -1,0 +1,105 @@
+//! The published JSON Schemas, and those of the catalogue, as a judge of every record that a test reads.
+
+use std::{collections::BTreeMap, fs, path::Path, sync::OnceLock};
+
+use jsonschema::{Draft, Validator};
+use marty_events::catalogue::catalogue;
+use serde_json::{Value, json};
+
+/// A schema in `docs/schemas`.
+///
+/// # Panics
+///
+/// If there is none.
+#[must_use]
+pub fn published(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/schemas/{name}.json"));
+    serde_json::from_str(&fs::read_to_string(path).expect("a schema")).expect("JSON")
+}
+
+/// The published schemas let consumers read fields of later versions. The library writes no field that they do not name, so the tests close them.
+#[must_use]
+pub fn closed(name: &str) -> Value {
+    let mut schema = published(name);
+    close(&mut schema);
+    schema
+}
+
+fn close(schema: &mut Value) {
+    // An object without named properties is a map, whose keys the service chooses.
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    properties.values_mut().for_each(close);
+    schema["additionalProperties"] = json!(false);
+}
+
+/// The validator of a schema of draft 2020-12.
+///
+/// # Panics
+///
+/// If it is not a schema.
+#[must_use]
+pub fn validator(schema: &Value) -> Validator {
+    let options = jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true);
+    options.build(schema).expect("a schema")
+}
+
+/// The schemas, compiled once in a process.
+struct Schemas {
+    envelope: Validator,
+    payloads: BTreeMap<&'static str, Validator>,
+    /// By the end of the topic, behind prefix and service, and by the type.
+    data: BTreeMap<(String, String), Validator>,
+}
+
+impl Schemas {
+    fn read() -> Self {
+        let kinds = ["audit", "custom", "domain", "notification"];
+        // A test binary without events has no catalogue.
+        let events = catalogue().map(|catalogue| catalogue.publishes).unwrap_or_default();
+        let described = events.into_iter().filter(|event| event.kind == "domain" && event.event_type != "*");
+        let data = described.filter_map(|event| {
+            let (_, topic) = event.topic.split_once('.')?;
+            Some(((topic.to_owned(), event.event_type), validator(&event.schema?)))
+        });
+        Self {
+            envelope: validator(&closed("envelope")),
+            payloads: kinds.map(|kind| (kind, validator(&closed(kind)))).into(),
+            data: data.collect(),
+        }
+    }
+
+    fn faults(&self, topic: &str, value: &Value) -> Vec<String> {
+        let payload = &value["payload"];
+        let kind = if topic.ends_with(".audit.events") {
+            "audit"
+        } else if topic.ends_with(".notification.events") {
+            "notification"
+        } else if payload["aggregate_type"].is_string() {
+            "domain"
+        } else {
+            "custom"
+        };
+        let mut faults = faults("envelope", &self.envelope, value);
+        faults.extend(self::faults(kind, &self.payloads[kind], payload));
+        if kind == "domain" {
+            let text = |field: &str| payload[field].as_str().unwrap_or_default().to_owned();
+            let event_type = text("event_type");
+            let place = format!("{}.{event_type}", text("aggregate_type")).to_ascii_lowercase();
+            if let Some(schema) = self.data.get(&(place, event_type)) {
+                faults.extend(self::faults("catalogue", schema, &payload["event_data"]));
+            }
+        }
+        faults
+    }
+}
+
+fn faults(name: &str, validator: &Validator, value: &Value) -> Vec<String> {
+    validator.iter_errors(value).map(|error| format!("{name}{}: {error}", error.instance_path())).collect()
+}
+
+/// The faults of a record's value, by the schemas for its kind and its event. A record without the library's headers is none of its events.
+#[must_use]
+pub fn faults_of(topic: &str, value: &Value) -> Vec<String> {
+    static SCHEMAS: OnceLock<Schemas> = OnceLock::new();
+    SCHEMAS.get_or_init(Schemas::read).faults(topic, value)
+}
