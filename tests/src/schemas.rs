@@ -103,3 +103,43 @@ pub fn faults_of(topic: &str, value: &Value) -> Vec<String> {
     static SCHEMAS: OnceLock<Schemas> = OnceLock::new();
     SCHEMAS.get_or_init(Schemas::read).faults(topic, value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The value of a golden record.
+    fn golden(name: &str) -> Value {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../marty-events/src/event/golden/{name}.golden"));
+        let text = fs::read_to_string(path).expect("a golden file");
+        let value = text.lines().find_map(|line| line.strip_prefix("value: ")).expect("a value");
+        serde_json::from_str(value).expect("JSON")
+    }
+
+    #[derive(serde::Serialize, schemars::JsonSchema, marty_events::DomainEvent)]
+    #[event(aggregate_type = "parcel", event_type = "parcel_sent")]
+    struct ParcelSent {
+        #[event(id)]
+        parcel: u64,
+        weight: u32,
+    }
+
+    #[test]
+    fn a_record_is_held_against_the_schemas_of_its_kind_and_its_event() {
+        _ = |parcel| ParcelSent { parcel, weight: 1 };
+        let topic = "t.s.parcel.parcel_sent";
+        let mut value = golden("domain-minimal");
+        assert_eq!(faults_of(topic, &value), [""; 0]);
+        value["payload"]["aggregate_type"] = json!("parcel");
+        value["payload"]["event_type"] = json!("parcel_sent");
+        value["payload"]["event_data"] = json!({"parcel": 7, "weight": "heavy"});
+        let faults = faults_of(topic, &value);
+        assert!(faults.len() == 1 && faults[0].starts_with("catalogue/weight: "), "{faults:?}");
+        value["payload"]["event_data"] = json!({"parcel": 7, "weight": 5});
+        assert_eq!(faults_of(topic, &value), [""; 0]);
+        value["metadata"]["priority"] = json!("urgent");
+        value["payload"]["unknown"] = json!(1);
+        assert_eq!(faults_of(topic, &value).len(), 2);
+    }
+}

@@ -90,6 +90,22 @@ enum Lifecycle<T: Serialize> {
     },
 }
 
+#[derive(Serialize, DomainEvent)]
+#[event(crate = crate, aggregate_type = "user", schema_version = "2.1")]
+#[serde(untagged)]
+enum User {
+    #[event(event_type = "created", schema_url = "https://schemas.example.com/created.json")]
+    Created {
+        #[event(id)]
+        id: u64,
+    },
+    #[event(event_type = "renamed")]
+    Renamed {
+        #[event(id)]
+        id: u64,
+    },
+}
+
 fn source() -> Source {
     Source {
         service: Service::new("certificates", "1.2.3"),
@@ -154,6 +170,27 @@ fn the_constants_are_the_words_of_the_derive() {
     assert_eq!(Lifecycle::<String>::EVENT_TYPES, ["issued", "expired"]);
     assert_eq!((Lifecycle::<String>::SERVICE, Lifecycle::<String>::EVENT_VERSION), (None, 1));
     assert_eq!(EntryPosted::KIND, TypedEventKind::Custom { topic: "billing.ledger" });
+}
+
+#[test]
+fn the_type_names_its_schema() {
+    let twin = |event_type: &str, url: Option<&str>| {
+        DomainEvent::new("user", 7, event_type).schema("2.1", url.map(str::to_owned)).data(&json!({"id": 7}))
+    };
+    let url = "https://schemas.example.com/created.json";
+    assert_eq!(on_the_wire(User::Created { id: 7 }), on_the_wire(twin("created", Some(url))));
+    assert_eq!(on_the_wire(User::Renamed { id: 7 }), on_the_wire(twin("renamed", None)));
+    assert_eq!((User::SCHEMA_VERSION, Revoked::SCHEMA_VERSION), ("2.1", "1.0"));
+
+    let base = Source { schema_base_url: Some("https://base.example.com".to_owned()), ..source() };
+    let of = |event: User| {
+        let message = message(&base, event).expect("a message");
+        let schema = message.headers().find(|(name, _)| *name == "ce_dataschema");
+        schema.map(|(_, url)| url.to_owned())
+    };
+    assert_eq!(of(User::Created { id: 7 }).as_deref(), Some(url));
+    let by_base = "https://base.example.com/certificates/user.renamed/v1.json";
+    assert_eq!(of(User::Renamed { id: 7 }).as_deref(), Some(by_base));
 }
 
 #[test]
