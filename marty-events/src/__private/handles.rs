@@ -11,7 +11,8 @@ macro_rules! __marty_events_handles {
             $crate::__private::Description::Handles(::core::env!("CARGO_PKG_NAME"), || {
                 #[allow(unused_imports)]
                 use $crate::__private::WithoutSchema as _;
-                $crate::__private::handled::<$event>($group, $crate::__private::SchemaOf::<$event>::ask().read())
+                let schema = $crate::__private::SchemaOf::<$event>::ask().read();
+                $crate::__private::handled::<$event>($group, schema.as_ref())
             })
         }
     };

@@ -61,6 +61,8 @@ const RULES: &[(&str, &str, Runner)] = &[
     ("docs/guide/opentelemetry.md", "toml", Test("the_dependencies_that_are_shown_are_those_of_the_workspace")),
     ("README.md", "toml", Test("the_dependencies_that_are_shown_are_those_of_the_workspace")),
     ("marty-events/src/attributes/keys.md", "toml", Test("the_manifest_key_that_is_shown_is_read")),
+    ("marty-events/src/attributes/derive_domain_event.md", "toml", Test("the_manifest_key_that_is_shown_is_read")),
+    ("docs/guide/typed-events.md", "toml", Test("the_manifest_key_that_is_shown_is_read")),
     ("", "sh", Test("every_command_is_one")),
     ("docs/guide/troubleshooting.md", "text", Test("the_page_has_every_text_of_the_errors")),
     ("docs/command-line.md", "text", Test("every_command_is_one")),

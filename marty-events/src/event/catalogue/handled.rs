@@ -8,17 +8,17 @@ use crate::event::typed::{Older, TypedEvent, TypedEventKind};
 /// One description for each type of the event. `schema` is that of the JSON which the newest version reads.
 #[doc(hidden)]
 #[must_use]
-pub fn handled<T: TypedEvent>(group: &str, schema: Option<Value>) -> Vec<Handled> {
+pub fn handled<T: TypedEvent>(group: &str, schema: Option<&Value>) -> Vec<Handled> {
     let count = T::EVENT_TYPES.len();
     let describe = |(index, event_type): (usize, &&str)| {
         let mut handled = Handled::new(group, String::new(), *event_type);
-        handled.schema = schema.as_ref().map(|whole| {
+        handled.schema = schema.map(|whole| {
             // A struct has its fields at the top.
             if whole["properties"].is_object() { whole.clone() } else { schema::of_event(whole, index, count) }
         });
         match T::KIND {
             // It has no version on the wire, so its type reads all.
-            TypedEventKind::Custom { topic } => handled.topic = topic.to_owned(),
+            TypedEventKind::Custom { topic } => topic.clone_into(&mut handled.topic),
             TypedEventKind::Domain { aggregate_type } => {
                 let service = T::SERVICE.unwrap_or_default();
                 handled.topic = format!("{service}.{aggregate_type}.{event_type}").to_ascii_lowercase();
