@@ -1,4 +1,4 @@
-//! The attributes and derives. `attributes` documents the keys and rules that the attributes share.
+//! The attributes, derives and macros. `attributes` documents the keys and rules that the attributes share.
 
 /// Doctests take the pages only with the features that their examples need.
 macro_rules! attribute {
@@ -18,3 +18,34 @@ attribute!(notification_event, "attributes/notification_event.md");
 pub use marty_events_macros::CustomEvent;
 #[cfg_attr(any(not(doctest), feature = "testing"), doc = include_str!("attributes/derive_domain_event.md"))]
 pub use marty_events_macros::DomainEvent;
+
+/// Names typed events that a consumer group reads by hand, for the [catalogue](crate::catalogue).
+///
+/// [`assert_handles`](crate::catalogue::assert_handles) holds them against the file of a producer, with each version that
+/// [`decode_envelope`](crate::decode_envelope) reads. A type without `Deserialize` does not compile, nor does a domain event without `service`.
+/// Without the feature `catalogue` the binary has nothing of it.
+///
+/// ```
+/// use marty_events::{DecodeError, DomainEvent, decode_envelope};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, DomainEvent)]
+/// #[event(service = "certificates", aggregate_type = "certificate", event_type = "certificate_revoked")]
+/// struct CertificateRevoked {
+///     #[event(id)]
+///     serial: u64,
+/// }
+///
+/// marty_events::handles!("status-list", CertificateRevoked);
+///
+/// fn serial(value: &[u8]) -> Result<u64, DecodeError> {
+///     Ok(decode_envelope::<CertificateRevoked>(value)?.serial)
+/// }
+/// # let _ = serial;
+/// ```
+#[macro_export]
+macro_rules! handles {
+    ($group:expr, $($event:ty),+ $(,)?) => {
+        $($crate::__private::handles!($group, $event);)+
+    };
+}

@@ -1,5 +1,6 @@
 //! The documentation and its subjects: links, schemas, error messages, packaged files.
 
+mod catalogue;
 mod compatibility;
 mod consumers;
 mod event_types;

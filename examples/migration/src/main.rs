@@ -79,3 +79,11 @@ fn show(events: &[Received]) {
 fn what(event: &Received) -> (&str, &str, &str, &serde_json::Value) {
     (&event.topic, &event.key, event.event_type(), event.payload())
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn events_stay_compatible() {
+        marty_events::catalogue::assert_compatible("events.json");
+    }
+}

@@ -59,9 +59,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     events.shutdown().await?;
     println!(
         "\nTry next:\n  \
-         - examples/quickstart/src/service.rs: the annotated methods. Misspell an id field and compile.\n  \
+         - examples/quickstart/src/service.rs: the annotated methods. Misspell a field of the event and compile.\n  \
          - cargo run -p user-service: the same over HTTP, on PostgreSQL and Apache Kafka (see its README).\n  \
          - scripts/test: everything this project promises, shown on real servers."
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn events_stay_compatible() {
+        marty_events::catalogue::assert_compatible("events.json");
+    }
 }

@@ -1,6 +1,7 @@
 //! A service as its author writes it: the attributes name the events, and the transaction decides if there are any.
 
-use marty_events::{AuditEventType, EventError, audit_event, domain_event};
+use marty_events::{AuditEventType, DomainEvent, EventError, audit_event, domain_event};
+use serde::Serialize;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +13,15 @@ pub(crate) enum AppError {
     // A method with a transaction needs this: its event could not be written, so the caller rolls back.
     #[error(transparent)]
     Event(#[from] EventError),
+}
+
+/// A user has an account. rustc checks each place that publishes the event.
+#[derive(Debug, Serialize, DomainEvent)]
+#[event(aggregate_type = "user", event_type = "user_created")]
+struct UserCreated<'a> {
+    #[event(id)]
+    user_id: &'a str,
+    email: &'a str,
 }
 
 pub(crate) struct Service {
@@ -38,7 +48,7 @@ impl Service {
         resource_type = "user",
         resource_id_field = "user_id"
     )]
-    #[domain_event(aggregate_type = "user", event_type = "user_created", aggregate_id_field = "user_id", data(email))]
+    #[domain_event(UserCreated { user_id, email })]
     async fn create_user(&self, tx: &mut Transaction<'_, Sqlite>, user_id: &str, email: &str) -> Result<(), AppError> {
         sqlx::query("INSERT INTO users (id, email) VALUES (?, ?)").bind(user_id).bind(email).execute(&mut **tx).await?;
         Ok(())

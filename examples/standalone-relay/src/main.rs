@@ -55,3 +55,11 @@ async fn lanes(outbox: &OutboxRepository, relays: usize) -> Result<Vec<usize>, E
     }
     Err("the lanes were not shared in 30 s".into())
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn events_stay_compatible() {
+        marty_events::catalogue::assert_compatible("events.json");
+    }
+}

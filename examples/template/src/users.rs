@@ -1,6 +1,7 @@
 //! Users, and the events of their changes.
 
-use marty_events::{AuditEventType, EventError, audit_event, domain_event};
+use marty_events::{AuditEventType, DomainEvent, EventError, audit_event, domain_event};
+use serde::Serialize;
 use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
@@ -16,6 +17,17 @@ pub enum AppError {
     /// An event was not written, and the transaction is rolled back.
     #[error(transparent)]
     Event(#[from] EventError),
+}
+
+/// A user has an account.
+#[derive(Debug, Serialize, DomainEvent)]
+#[event(aggregate_type = "user", event_type = "user_created")]
+pub struct UserCreated<'a> {
+    /// The user.
+    #[event(id)]
+    pub user_id: Uuid,
+    /// The address at that time.
+    pub email: &'a str,
 }
 
 /// Makes a user: the row and both events, or nothing.
@@ -37,7 +49,7 @@ pub async fn sign_up(pool: &PgPool, email: &str) -> Result<Uuid, AppError> {
     resource_type = "user",
     resource_id_field = "id"
 )]
-#[domain_event(aggregate_type = "user", event_type = "user_created", aggregate_id_field = "id", data(email))]
+#[domain_event(UserCreated { user_id: id, email })]
 async fn create(tx: &mut Transaction<'_, Postgres>, id: Uuid, email: &str) -> Result<(), AppError> {
     let insert = sqlx::query("INSERT INTO users (id, email) VALUES ($1, $2)").bind(id).bind(email);
     insert.execute(&mut **tx).await?;

@@ -56,3 +56,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     events.shutdown().await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn events_stay_compatible() {
+        marty_events::catalogue::assert_compatible("events.json");
+    }
+}

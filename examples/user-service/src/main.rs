@@ -47,3 +47,11 @@ async fn asked_to_stop() {
         Err(_) => drop(interrupted.await),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn events_stay_compatible() {
+        marty_events::catalogue::assert_compatible("events.json");
+    }
+}

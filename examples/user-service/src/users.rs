@@ -1,6 +1,8 @@
 //! The service's work, and its events.
 
-use marty_events::{AuditEventType, EventError, NotificationEventType, audit_event, domain_event, notification_event};
+use marty_events::{
+    AuditEventType, DomainEvent, EventError, NotificationEventType, audit_event, domain_event, notification_event,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
@@ -30,6 +32,16 @@ pub(crate) struct User {
     pub(crate) email: String,
 }
 
+/// A user has an account.
+#[derive(Debug, Serialize, DomainEvent)]
+#[event(service = "user-service", aggregate_type = "user", event_type = "user_created")]
+struct UserCreated<'a> {
+    #[event(id)]
+    user_id: Uuid,
+    name: &'a str,
+    email: &'a str,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Users {
     pub(crate) pool: PgPool,
@@ -54,12 +66,7 @@ impl Users {
         resource_type = "user",
         resource_id_field = "result.id"
     )]
-    #[domain_event(
-        aggregate_type = "user",
-        event_type = "user_created",
-        aggregate_id_field = "result.id",
-        data(name = new_user.name, email = new_user.email)
-    )]
+    #[domain_event(UserCreated { user_id: result.id, name: &result.name, email: &result.email })]
     async fn create(&self, tx: &mut Transaction<'_, Postgres>, new_user: NewUser) -> Result<User, UserError> {
         let user = User { id: Uuid::now_v7(), name: new_user.name, email: new_user.email };
         sqlx::query("INSERT INTO users (id, name, email) VALUES ($1, $2, $3)")

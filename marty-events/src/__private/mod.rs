@@ -46,11 +46,13 @@ mod failures;
 mod hand_over;
 #[cfg(feature = "_envelope")]
 pub mod handle;
+mod handles;
 #[cfg(feature = "_envelope")]
 pub mod outcome;
 pub mod typed;
 
 pub use crate::__marty_events_describe as describe;
+pub use crate::__marty_events_handles as handles;
 #[cfg(feature = "_envelope")]
 pub use batch::{Batch, Builder};
 pub use capture::{ErrorText, EventId, EventText, error_text, failure_text, id, text};
@@ -65,7 +67,7 @@ pub use outcome::Answer;
 pub use inventory;
 
 #[cfg(feature = "catalogue")]
-pub use crate::event::catalogue::{Description, Published, SchemaOf, TypeDescription, Use, WithoutSchema};
+pub use crate::event::catalogue::{Description, Published, SchemaOf, TypeDescription, Use, WithoutSchema, handled};
 pub use crate::event::data::{Data, EventData};
 pub use crate::event::{
     AuditEvent, AuditEventType, CustomEvent, DomainEvent, Event, EventOrdering, EventPriority, Json, NotificationEvent,

@@ -2,6 +2,8 @@
 
 pub use crate::event::typed::{EventBody, NoOlder, Older, TypedEvent, TypedEventKind};
 
+use serde::de::DeserializeOwned;
+
 use crate::event::{CustomEvent, DomainEvent, Json};
 
 /// The builder of a domain event.
@@ -82,6 +84,14 @@ impl Kept for CustomEvent {
 
 fn written(data: Json) -> Json {
     data.written().unwrap_or_default()
+}
+
+/// Holds at compile time that a handler of the event can be described: its data can be read, and its topic is known.
+pub const fn can_be_handled<T: TypedEvent + DeserializeOwned>() {
+    assert!(
+        T::SERVICE.is_some() || matches!(T::KIND, TypedEventKind::Custom { .. }),
+        "the topic of the event begins with its service; write `service = \"..\"` in its `#[event(..)]`"
+    );
 }
 
 /// The versions before `T` that a reader of `T` converts.

@@ -1,24 +1,50 @@
 //! Pictures, and shown code that is not compiled by itself.
 
+use std::collections::BTreeSet;
+
 use marty_events_tests::printed;
 use serde_json::Value;
 
 use super::{blocks_of, root};
 use crate::schemas;
 
-/// State diagrams of Mermaid: each line is an arrow between two states, with or without words.
+/// State diagrams and flowcharts of Mermaid.
 #[test]
 fn every_diagram_is_whole() {
     for block in blocks_of("mermaid") {
-        let mut lines = block.text.lines();
-        assert_eq!(lines.next(), Some("stateDiagram-v2"), "{}:{}", block.page, block.line);
-        for line in lines {
-            let (arrow, words) = line.split_once(": ").unwrap_or((line, "-"));
-            let (from, to) = arrow.split_once(" --> ").unwrap_or_else(|| panic!("{}: {line}", block.page));
-            let is_state = |name: &str| name == "[*]" || name.chars().all(char::is_alphanumeric) && !name.is_empty();
-            assert!(is_state(from.trim()) && is_state(to.trim()), "{}: {line}", block.page);
-            // A semicolon ends a statement.
-            assert!(!words.is_empty() && !words.contains([';', '#']), "{}: {line}", block.page);
+        let place = format!("{}:{}", block.page, block.line);
+        let (kind, lines) = block.text.split_once('\n').expect("a first line");
+        match kind {
+            "stateDiagram-v2" => assert_states(&place, lines),
+            "flowchart LR" => assert_flow(&place, lines),
+            other => panic!("{place}: `{other}` is not known here"),
+        }
+    }
+}
+
+/// Each line is an arrow between two states, with or without words.
+fn assert_states(place: &str, lines: &str) {
+    for line in lines.lines() {
+        let (arrow, words) = line.split_once(": ").unwrap_or((line, "-"));
+        let (from, to) = arrow.split_once(" --> ").unwrap_or_else(|| panic!("{place}: {line}"));
+        let is_state = |name: &str| name == "[*]" || name.chars().all(char::is_alphanumeric) && !name.is_empty();
+        assert!(is_state(from.trim()) && is_state(to.trim()), "{place}: {line}");
+        // A semicolon ends a statement.
+        assert!(!words.is_empty() && !words.contains([';', '#']), "{place}: {line}");
+    }
+}
+
+/// The catalogue's picture: each line is a node with its text, or an arrow with words between two nodes of the lines before.
+fn assert_flow(place: &str, lines: &str) {
+    let mut nodes = BTreeSet::new();
+    for line in lines.lines().map(str::trim) {
+        if let Some((from, rest)) = line.split_once(" -- \"") {
+            let (_, to) = rest.split_once("\" --> ").unwrap_or_else(|| panic!("{place}: {line}"));
+            assert!(nodes.contains(from) && nodes.contains(to), "{place}: {line}");
+        } else {
+            let end = line.find(['[', '(']).unwrap_or_else(|| panic!("{place}: {line}"));
+            assert!(line.matches('"').count() == 2, "{place}: {line}");
+            nodes.insert(&line[..end]);
         }
     }
 }

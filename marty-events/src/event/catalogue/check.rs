@@ -37,21 +37,35 @@ pub fn assert_compatible(path: impl AsRef<Path>) {
     }
 }
 
-/// Checks that the handlers of this binary read the events in a producer's file.
+/// Checks that the handlers of this binary read the events in a producer's file. [`handles!`](crate::handles) names the events that are read by hand.
 ///
 /// # Panics
 ///
-/// If a handler cannot read a published event, if there are no descriptions, or if the file cannot be used.
+/// If a handler cannot read a published event, if no handler reads an event of this producer, or if the file cannot be used.
 #[track_caller]
 pub fn assert_handles(path: impl AsRef<Path>) {
     let path = path.as_ref();
-    match catalogue().and_then(|reader| Ok(unreadable(&reader, &read(path)?))) {
-        Ok(changes) if changes.is_empty() => {}
-        Ok(changes) => {
-            panic!("handlers cannot read the events of `{}`:\n{}", path.display(), lines(changes.iter()));
-        }
+    match catalogue().and_then(|reader| Ok(problem_of(path, &reader, &read(path)?))) {
+        Ok(None) => {}
+        Ok(Some(problem)) => panic!("{problem}"),
         Err(error) => panic!("{}", described(&error)),
     }
+}
+
+/// The problem of a reader, if there is one. A binary without a handler would pass each time.
+fn problem_of(path: &Path, reader: &Catalogue, producer: &Catalogue) -> Option<String> {
+    let file = path.display();
+    let changes = unreadable(reader, producer);
+    if !changes.is_empty() {
+        return Some(format!("handlers cannot read the events of `{file}`:\n{}", lines(changes.iter())));
+    }
+    let is_published = |topic: &str| producer.publishes.iter().any(|event| producer.topic_of(event) == topic);
+    let has_handler = reader.handles.iter().any(|handled| is_published(&handled.topic));
+    (!has_handler).then(|| {
+        format!(
+            "no handler of this binary reads an event of `{file}`; name the events with `marty_events::handles!`, and link their package: `use the_crate as _;`"
+        )
+    })
 }
 
 /// The problem, if there is one.

@@ -16,6 +16,7 @@ mod asyncapi;
 mod check;
 mod compatibility;
 mod error;
+mod handled;
 mod json;
 mod markdown;
 mod model;
@@ -26,6 +27,7 @@ mod typed;
 pub use check::{assert_compatible, assert_handles};
 pub use compatibility::{Change, Verdict, compare, unreadable};
 pub use error::CatalogueError;
+pub use handled::handled;
 pub use model::{Catalogue, Handled, Published};
 #[cfg(feature = "_publisher")]
 pub(crate) use registered::direct_domain_events;

@@ -18,8 +18,8 @@ pub enum Description {
     Defines(&'static str, fn() -> TypeDescription),
     /// A package publishes a typed event by an attribute.
     Uses(&'static str, fn() -> Use),
-    /// A package handles an event.
-    Handles(&'static str, fn() -> Handled),
+    /// A package handles an event, which may have several types.
+    Handles(&'static str, fn() -> Vec<Handled>),
 }
 
 inventory::collect!(Description);
@@ -82,7 +82,7 @@ impl Descriptions {
         for description in inventory::iter::<Description> {
             match *description {
                 Description::Publishes(_, event) => all.published.push(event()),
-                Description::Handles(_, event) => all.handled.push(event()),
+                Description::Handles(_, events) => all.handled.extend(events()),
                 Description::Defines(package, event) => all.types.push((package, event())),
                 Description::Uses(package, event) => all.uses.push((package, event())),
             }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::model::Published;
+use super::{model::Published, schema};
 
 /// The description of a type, as its derive leaves it.
 #[doc(hidden)]
@@ -160,19 +160,10 @@ impl TypeDescription {
         self.older.iter().fold(published, |published, version| published.from_version(*version))
     }
 
-    /// The schema of an enum has an alternative for each variant, in their order. If it has another number of them, the whole schema stands for each.
     fn schema_of(&self, schema: Option<&Value>, index: usize) -> Option<Value> {
-        let schema = schema?;
-        let alternatives = ["oneOf", "anyOf"].iter().find_map(|keyword| schema[keyword].as_array());
         let is_enum = self.events.iter().any(|event| !event.variant.is_empty());
-        let Some(alternatives) = alternatives.filter(|list| is_enum && list.len() == self.events.len()) else {
-            return Some(schema.clone());
-        };
-        let mut chosen = alternatives[index].clone();
-        if let (Some(fields), Some(definitions)) = (chosen.as_object_mut(), schema.get("$defs")) {
-            fields.insert("$defs".to_owned(), definitions.clone());
-        }
-        Some(chosen)
+        let of_event = |schema| schema::of_event(schema, index, self.events.len());
+        schema.map(|schema| if is_enum { of_event(schema) } else { schema.clone() })
     }
 }
 

@@ -5,6 +5,7 @@
 use std::{fmt::Write, fs, path::PathBuf};
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -151,6 +152,37 @@ fn custom() {
         .priority(EventPriority::High);
     check("custom", &message(full, &context()));
     check("custom-minimal", &message(CustomEvent::new("billing.ledger", "closed"), &EventContext::new()));
+}
+
+#[derive(Serialize, DomainEvent)]
+#[event(crate = crate, service = "users", aggregate_type = "User", event_type = "user_moved", event_version = 2)]
+struct UserMoved<'a> {
+    city: Option<&'a str>,
+    #[event(id)]
+    user_id: u64,
+}
+
+#[derive(Serialize, CustomEvent)]
+#[event(crate = crate, topic = "billing.ledger", event_type = "entry_posted")]
+struct EntryPosted {
+    #[event(id)]
+    account: String,
+    cents: u64,
+}
+
+/// A typed event and its untyped twin have one golden file: the derive adds nothing to the wire.
+#[test]
+fn typed() {
+    let twin =
+        DomainEvent::new("User", 7, "user_moved").event_version(2).data(&json!({"city": "Tallinn", "user_id": 7}));
+    check("domain-typed", &message(twin, &context()));
+    check("domain-typed", &message(UserMoved { city: Some("Tallinn"), user_id: 7 }, &context()));
+
+    let twin = CustomEvent::new("billing.ledger", "entry_posted")
+        .key("acct-9")
+        .data(&json!({"account": "acct-9", "cents": 1250}));
+    check("custom-typed", &message(twin, &context()));
+    check("custom-typed", &message(EntryPosted { account: "acct-9".to_owned(), cents: 1250 }, &context()));
 }
 
 #[test]

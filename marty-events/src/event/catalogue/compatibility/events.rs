@@ -52,7 +52,11 @@ pub fn unreadable(reader: &Catalogue, producer: &Catalogue) -> Vec<Change> {
         };
         if !handled.versions.is_empty() && !handled.versions.contains(&event.version) {
             changes.push(of("version not read"));
-        } else if let (Some(written), Some(read)) = (&event.schema, &handled.schema) {
+            continue;
+        }
+        // The schema is that of the newest version; an older one is read as a type of its own.
+        let has_newest = handled.versions.iter().max().is_none_or(|newest| *newest == event.version);
+        if let (true, Some(written), Some(read)) = (has_newest, &event.schema, &handled.schema) {
             let found = schema::compare(written, read);
             changes.extend(found.into_iter().filter(|found| found.new == Breaks).map(|found| Change {
                 event: name.clone(),
