@@ -12,10 +12,14 @@ pub mod attributes;
 #[cfg(feature = "_publisher")]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "kafka", feature = "postgres", feature = "mysql", feature = "sqlite"))))]
 pub mod config;
+#[cfg(all(feature = "consumer", feature = "_database"))]
+mod consumer;
 #[cfg(feature = "_database")]
 mod database;
 mod error;
 mod event;
+#[cfg(all(feature = "consumer", feature = "_database"))]
+mod inbox;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod macros;
@@ -36,6 +40,8 @@ pub mod tower;
 
 #[cfg(feature = "_publisher")]
 pub use config::{EventConfig, EventConfigBuilder};
+#[cfg(all(feature = "consumer", feature = "_database"))]
+pub use consumer::{EventHandlers, GiveUp, Received};
 pub use error::{ConfigError, ConfigFault, DecodeError, EventError};
 #[cfg(feature = "catalogue")]
 pub use event::catalogue;

@@ -1,0 +1,111 @@
+use std::{future::Future, pin::Pin, time::Duration};
+
+use sqlx::{Database, Transaction};
+
+use super::{Delivery, HandlerFailure};
+use crate::{TypedEventKind, outbox::OutboxTransaction};
+
+/// The future of a call of a handler.
+pub type HandlerFuture<'a> = Pin<Box<dyn Future<Output = Result<(), HandlerFailure>> + Send + 'a>>;
+
+/// The handlers of a type, which `#[event_handlers]` implements.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no event handlers for this database",
+    label = "does not handle events in a transaction of `{DB}`",
+    note = "put `#[marty_events::event_handlers]` on an `impl` block of `{Self}` whose handlers take `&mut Transaction<'_, {DB}>`"
+)]
+pub trait EventHandlers<DB: Database>: Send + Sync + 'static {
+    #[doc(hidden)]
+    const HANDLERS: &'static [HandlerDescription];
+
+    /// Calls the handler at `index` of [`HANDLERS`](Self::HANDLERS) for one record. A handler of a batch has all of a batch, others one.
+    #[doc(hidden)]
+    fn call<'a>(&'a self, index: usize, unit: &'a mut Unit<DB>, deliveries: Vec<Delivery>) -> HandlerFuture<'a>;
+}
+
+/// A handler as the attribute describes it.
+#[derive(Debug, Clone, Copy)]
+pub struct HandlerDescription {
+    /// The method's name.
+    pub name: &'static str,
+    pub events: EventSelection,
+    /// The number of failures after which the event is a dead letter; the consumer's own where it is not set.
+    pub attempts: Option<u32>,
+    pub timeout: Option<Duration>,
+    /// False for `inbox = none`: the handler has no transaction, and may run more than once for a record.
+    pub has_inbox: bool,
+    /// It takes `Vec<Received<T>>`.
+    pub is_batch: bool,
+    /// False for `envelope = none`: the record's value is the payload, and its type is not asked for.
+    pub has_envelope: bool,
+}
+
+/// The events that a handler is for.
+#[derive(Debug, Clone, Copy)]
+pub enum EventSelection {
+    /// A typed event: its topic follows from the kind.
+    Typed { kind: TypedEventKind, event_types: &'static [&'static str] },
+    /// By topic (without the prefix) and types; every type where the list is empty.
+    Named { topic: &'static str, event_types: &'static [&'static str] },
+}
+
+/// The unit of work of a call: the transaction in which the inbox has the event's row.
+#[derive(Debug)]
+pub struct Unit<DB: Database> {
+    transaction: Transaction<'static, DB>,
+}
+
+impl<DB: Database> Unit<DB> {
+    pub(crate) fn new(transaction: Transaction<'static, DB>) -> Self {
+        Self { transaction }
+    }
+
+    pub(crate) fn into_transaction(self) -> Transaction<'static, DB> {
+        self.transaction
+    }
+
+    /// The handle that a handler's argument asks for by its type.
+    pub fn handle<H: HandlerHandle<DB> + ?Sized>(&mut self) -> &mut H {
+        H::of(&mut self.transaction)
+    }
+}
+
+/// A type that can be a handler's transaction: `Transaction<'_, DB>` and the connections.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a transaction of the handlers' database",
+    label = "expected `&mut sqlx::Transaction<'_, {DB}>`, or `&mut` of its connection"
+)]
+pub trait HandlerHandle<DB: Database>: OutboxTransaction {
+    #[doc(hidden)]
+    fn of<'a>(transaction: &'a mut Transaction<'static, DB>) -> &'a mut Self;
+}
+
+impl<DB: Database> HandlerHandle<DB> for Transaction<'static, DB>
+where
+    DB::Connection: OutboxTransaction,
+{
+    fn of<'a>(transaction: &'a mut Transaction<'static, DB>) -> &'a mut Self {
+        transaction
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl HandlerHandle<sqlx::Postgres> for sqlx::PgConnection {
+    fn of<'a>(transaction: &'a mut Transaction<'static, sqlx::Postgres>) -> &'a mut Self {
+        &mut *transaction
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl HandlerHandle<sqlx::MySql> for sqlx::MySqlConnection {
+    fn of<'a>(transaction: &'a mut Transaction<'static, sqlx::MySql>) -> &'a mut Self {
+        &mut *transaction
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl HandlerHandle<sqlx::Sqlite> for sqlx::SqliteConnection {
+    fn of<'a>(transaction: &'a mut Transaction<'static, sqlx::Sqlite>) -> &'a mut Self {
+        &mut *transaction
+    }
+}

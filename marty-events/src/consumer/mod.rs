@@ -1,0 +1,11 @@
+//! Handlers of events: each record has its effect once, a key keeps its order, and a key that fails waits alone.
+
+mod failure;
+mod handler;
+mod received;
+mod record;
+
+pub use failure::{GiveUp, HandlerFailure};
+pub use handler::{EventHandlers, EventSelection, HandlerDescription, HandlerFuture, HandlerHandle, Unit};
+pub use received::Received;
+pub use record::Delivery;
