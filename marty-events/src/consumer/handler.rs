@@ -43,8 +43,9 @@ pub struct HandlerDescription {
 /// The events that a handler is for.
 #[derive(Debug, Clone, Copy)]
 pub enum EventSelection {
-    /// A typed event: its topic follows from the kind.
-    Typed { kind: TypedEventKind, event_types: &'static [&'static str] },
+    /// A typed event: its topic follows from the kind, and for a domain event from the publishing service. A type that names no service is
+    /// the consuming service's own.
+    Typed { kind: TypedEventKind, service: Option<&'static str>, event_types: &'static [&'static str] },
     /// By topic (without the prefix) and types; every type where the list is empty.
     Named { topic: &'static str, event_types: &'static [&'static str] },
 }

@@ -3,9 +3,8 @@
 mod failure;
 mod handler;
 mod received;
-mod record;
 
 pub use failure::{GiveUp, HandlerFailure};
 pub use handler::{EventHandlers, EventSelection, HandlerDescription, HandlerFuture, HandlerHandle, Unit};
 pub use received::Received;
-pub use record::Delivery;
+pub use crate::inbox::Delivery;

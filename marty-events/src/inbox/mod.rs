@@ -2,12 +2,16 @@
 //!
 //! An event is taken by one row for group and id, in the transaction of its effect. The effect is the handler's writes, or the row of a parked event.
 
+mod delivery;
+
 use std::{future::Future, time::Duration};
 
 use jiff::Timestamp;
 use sqlx::{Database, Pool, Transaction};
 
-use crate::{EventError, consumer::Delivery};
+pub use delivery::Delivery;
+
+use crate::EventError;
 
 /// A database whose transactions can have an inbox. Implemented for `sqlx::Postgres`, `sqlx::MySql` and `sqlx::Sqlite`, and sealed.
 pub trait InboxDatabase: Database {
