@@ -26,7 +26,8 @@ impl Block {
         let mut item = match syn::parse2::<Item>(item)? {
             Item::Impl(item) => item,
             other => {
-                let message = "`event_handlers` stands on an `impl` block; write it above the block that has the handlers";
+                let message =
+                    "`event_handlers` stands on an `impl` block; write it above the block that has the handlers";
                 return Err(syn::Error::new_spanned(head(&other), message));
             }
         };

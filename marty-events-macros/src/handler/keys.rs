@@ -216,10 +216,7 @@ fn none(key: &Ident, value: &Expr) -> syn::Result<Span> {
             } else {
                 "can be `none` alone"
             };
-            Err(syn::Error::new_spanned(
-                other,
-                format!("`{key}` {problem}; write `{key} = none`, or leave it out"),
-            ))
+            Err(syn::Error::new_spanned(other, format!("`{key}` {problem}; write `{key} = none`, or leave it out")))
         }
     }
 }

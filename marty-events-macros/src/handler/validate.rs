@@ -3,8 +3,8 @@
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::{
-    FnArg, GenericArgument, GenericParam, LitStr, PathArguments, ReceiverKind, ReturnType, Signature, Type, parse_quote,
-    spanned::Spanned,
+    FnArg, GenericArgument, GenericParam, LitStr, PathArguments, ReceiverKind, ReturnType, Signature, Type,
+    parse_quote, spanned::Spanned,
 };
 
 use super::{
@@ -175,7 +175,9 @@ fn argument(ty: &Type) -> syn::Result<Argument> {
                 Some(name) if name.ends_with("Pool") || name == "Pool" => {
                     "a pool has transactions of its own, and the event could have its effect twice; take the handler's: `tx: &mut Transaction<'_, Postgres>`"
                 }
-                _ => "a handler takes the event, `Received<T>`, and its transaction, `&mut Transaction<'_, Postgres>`; keep anything else in `self`",
+                _ => {
+                    "a handler takes the event, `Received<T>`, and its transaction, `&mut Transaction<'_, Postgres>`; keep anything else in `self`"
+                }
             };
             Err(syn::Error::new_spanned(ty, message))
         }
@@ -189,7 +191,8 @@ fn argument(ty: &Type) -> syn::Result<Argument> {
                 Err(syn::Error::new_spanned(ty, message))
             }
             Some("Transaction") => {
-                let message = "the transaction is the consumer's, which commits it; write `&mut Transaction<'_, Postgres>`";
+                let message =
+                    "the transaction is the consumer's, which commits it; write `&mut Transaction<'_, Postgres>`";
                 Err(syn::Error::new_spanned(ty, message))
             }
             _ => Ok(Argument::Event(ty.clone())),

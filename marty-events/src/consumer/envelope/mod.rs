@@ -4,9 +4,9 @@
 //! binary mode (headers `ce_*`), one in structured mode (`application/cloudevents+json`), and plain JSON, which tells nothing of itself.
 
 mod opened;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::borrow::Cow;
 
@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-use self::text::Text;
 pub(super) use self::opened::{Opened, open};
+use self::text::Text;
 use crate::{DecodeError, event::trace::TraceContext, inbox::Delivery};
 
 /// A record's event, borrowed from the record.
