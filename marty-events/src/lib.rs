@@ -41,7 +41,9 @@ pub mod tower;
 #[cfg(feature = "_publisher")]
 pub use config::{EventConfig, EventConfigBuilder};
 #[cfg(all(feature = "consumer", feature = "_database"))]
-pub use consumer::{EventHandlers, GiveUp, Received};
+pub use consumer::{
+    ConsumerHealth, ConsumerState, EventConsumer, EventConsumerBuilder, EventHandlers, GiveUp, Received,
+};
 pub use error::{ConfigError, ConfigFault, DecodeError, EventError};
 #[cfg(feature = "catalogue")]
 pub use event::catalogue;
@@ -50,6 +52,8 @@ pub use event::{
     EventOrdering, EventPriority, NotificationEvent, NotificationEventType, RiskLevel, TypedEvent, TypedEventKind,
     decode, decode_envelope,
 };
+#[cfg(all(feature = "consumer", feature = "_database"))]
+pub use kafka::{GroupProtocol, StartAt};
 pub use macros::{CustomEvent, DomainEvent};
 #[cfg(feature = "_envelope")]
 pub use macros::{audit_event, custom_event, domain_event, notification_event};

@@ -1,0 +1,97 @@
+//! Parked events: the first one of a key is tried again when its time has come.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    calls::Verdict,
+    routes::Work,
+    running::{Patience, Running, commit, roll_back},
+};
+use crate::{
+    EventError,
+    inbox::{Due, Failure, Fate, Inbox, InboxDatabase, Parked},
+};
+
+/// The longest pause between two looks for parked events: other processes park some too.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// Tries parked events again until it is stopped, between two of them.
+pub(super) async fn work<DB: InboxDatabase>(running: &Running<DB>, stop: &CancellationToken) {
+    let mut patience = Patience::new(&running.health);
+    while !stop.is_cancelled() {
+        match attempt(running).await {
+            Ok(None) => patience.works(),
+            Ok(Some(pause)) => {
+                patience.works();
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = running.parked.notified() => {}
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+            Err(error) => {
+                stop.run_until_cancelled(patience.wait(&error)).await;
+            }
+        }
+    }
+}
+
+/// Tries one event. Answers how long to wait before the next.
+async fn attempt<DB: InboxDatabase>(running: &Running<DB>) -> Result<Option<Duration>, EventError> {
+    let Running { inbox, .. } = running;
+    let mut transaction = inbox.begin().await?;
+    let parked = match inbox.next_due(&mut transaction).await? {
+        Due::Now(parked) => *parked,
+        Due::After(pause) => {
+            roll_back(transaction).await;
+            return Ok(Some(pause.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)));
+        }
+    };
+    let Parked { id, identity, delivery } = parked;
+    let attempts = delivery.attempt;
+    // Another version of the program may have had a handler for it.
+    let Some(Work { handler, delivery, opened }) = running.routes.find(delivery) else {
+        tracing::warn!(
+            group = &*running.group,
+            event_id = identity.event_id,
+            "a parked event has no handler any more, and is dropped"
+        );
+        inbox.unpark(&mut transaction, id).await?;
+        commit(transaction).await?;
+        return Ok(None);
+    };
+    let failure = match running.handle(transaction, handler, opened.context, vec![delivery]).await? {
+        Ok(mut transaction) => {
+            inbox.unpark(&mut transaction, id).await?;
+            commit(transaction).await?;
+            return Ok(None);
+        }
+        Err(failure) => failure,
+    };
+    let verdict = failure.verdict();
+    // The database was in the way, and answers now: no attempt is used up, and the keys behind this one go first.
+    let is_passing = verdict == Verdict::Passing;
+    let attempts = if is_passing { attempts - 1 } else { attempts };
+    let fate = if is_passing {
+        Fate::Retry(running.settings.retry_delay)
+    } else {
+        running.fate(handler, attempts, verdict == Verdict::Final, &identity.event_id)
+    };
+    let failure = Failure { attempts, reason: failure.reason(), fate };
+    if inbox.fail(id, &failure).await? {
+        let handler = running.routes.route(handler).description.name;
+        let reason = &failure.reason;
+        tracing::warn!(
+            group = &*running.group,
+            handler,
+            event_id = identity.event_id,
+            attempts,
+            reason,
+            ?fate,
+            "a parked event failed again"
+        );
+    }
+    Ok(None)
+}
