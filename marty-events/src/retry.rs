@@ -19,7 +19,9 @@ impl EventError {
             #[cfg(feature = "kafka")]
             Self::Delivery { source, .. } | Self::Kafka(source) => !crate::kafka::is_lasting(&**source),
             #[cfg(feature = "_database")]
-            Self::Outbox { source, .. } => Fault::behind(&**source).is_some_and(Fault::is_passing),
+            Self::Outbox { source, .. } | Self::Inbox { source, .. } => {
+                Fault::behind(&**source).is_some_and(Fault::is_passing)
+            }
             Self::OrderingConflict { .. } | Self::WriteConflict { .. } => true,
             _ => false,
         }
@@ -28,7 +30,7 @@ impl EventError {
     /// Another transaction came first, and nothing is wrong with the database.
     #[cfg(all(feature = "kafka", feature = "_database"))]
     pub(crate) fn is_conflict(&self) -> bool {
-        matches!(self, Self::Outbox { source, .. } if Fault::behind(&**source) == Some(Fault::Conflict))
+        matches!(self, Self::Outbox { source, .. } | Self::Inbox { source, .. } if Fault::behind(&**source) == Some(Fault::Conflict))
     }
 }
 
