@@ -61,6 +61,11 @@ pub use hand_over::{CanFail, Direct, FromEventError, HandOver, HandingOver, IsSi
 #[cfg(feature = "_envelope")]
 pub use outcome::Answer;
 
+#[cfg(all(feature = "consumer", feature = "_database"))]
+pub use crate::consumer::{
+    Delivery, EventSelection, HandlerDescription, HandlerFailure, HandlerFuture, HandlerHandle, Unit,
+};
+
 #[cfg(feature = "catalogue")]
 pub use inventory;
 

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use sqlx::Pool;
 
@@ -9,7 +9,7 @@ use super::{
 use crate::{
     EventError,
     config::EventConfig,
-    inbox::InboxDatabase,
+    inbox::{InboxDatabase, InboxTable},
     kafka::{GroupProtocol, MemberSettings, StartAt, refused_property},
     outbox::LONGEST_TIME,
 };
@@ -24,6 +24,7 @@ const LONGEST_GROUP: usize = 249;
 #[must_use = "nothing is handled until it is built and run"]
 pub struct EventConsumerBuilder<DB: InboxDatabase> {
     pool: Pool<DB>,
+    table: InboxTable,
     config: Option<EventConfig>,
     group: Option<String>,
     objects: Vec<(Box<dyn AnyHandlers<DB>>, &'static [HandlerDescription])>,
@@ -33,10 +34,21 @@ pub struct EventConsumerBuilder<DB: InboxDatabase> {
     properties: Vec<(String, String)>,
 }
 
+impl<DB: InboxDatabase> fmt::Debug for EventConsumerBuilder<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A property may be a secret.
+        f.debug_struct("EventConsumerBuilder")
+            .field("group", &self.group)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<DB: InboxDatabase> EventConsumerBuilder<DB> {
     pub(super) fn new(pool: Pool<DB>) -> Self {
         Self {
             pool,
+            table: InboxTable::default(),
             config: None,
             group: None,
             objects: Vec::new(),
@@ -56,6 +68,12 @@ impl<DB: InboxDatabase> EventConsumerBuilder<DB> {
     /// The consumer group. Each group handles every event once, and all processes of a service share one.
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.group = Some(group.into());
+        self
+    }
+
+    /// The table of the inbox, also `schema.table`; `event_inbox` unless set.
+    pub fn inbox_table(mut self, table: InboxTable) -> Self {
+        self.table = table;
         self
     }
 
@@ -210,6 +228,7 @@ impl<DB: InboxDatabase> EventConsumerBuilder<DB> {
         };
         Ok(EventConsumer {
             pool: self.pool,
+            table: self.table,
             config,
             group: group.into(),
             handlers,

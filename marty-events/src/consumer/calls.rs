@@ -14,6 +14,9 @@ use sqlx::Database;
 use super::{EventHandlers, GiveUp, HandlerFailure, HandlerFuture, Unit};
 use crate::{EventError, database::Fault, error::OneLine, inbox::Delivery};
 
+/// The number of calls in a row that the database may get in the way of before that counts as a failure of the event: a handler may be at
+/// fault for its deadlocks.
+pub(super) const MOST_PASSING: u32 = 5;
 /// The longest reason of a failure, in bytes.
 const LONGEST_REASON: usize = 2_000;
 /// The most causes of an error that are looked at.
@@ -129,7 +132,7 @@ fn is_passing(error: Cause<'_>) -> bool {
     }
     match error.downcast_ref::<EventError>() {
         Some(EventError::OrderingConflict { .. } | EventError::WriteConflict { .. }) => true,
-        Some(error @ EventError::Outbox { .. }) => error.is_retryable(),
+        Some(error @ (EventError::Outbox { .. } | EventError::Inbox { .. })) => error.is_retryable(),
         _ => false,
     }
 }

@@ -1,7 +1,7 @@
 //! The work on records as they are read: take, handle, commit; or park.
 
 use super::{
-    calls::{CallFailure, Verdict},
+    calls::{CallFailure, MOST_PASSING, Verdict},
     routes::Work,
     running::{Patience, Running, commit, roll_back},
     work::{Desk, Taken, Ticket},
@@ -10,10 +10,6 @@ use crate::{
     EventContext, EventError,
     inbox::{Claim, Failure, Inbox, InboxDatabase},
 };
-
-/// The number of calls in a row that the database may get in the way of before that counts as a failure of the event: a handler may be at
-/// fault for its deadlocks.
-const MOST_PASSING: u32 = 5;
 
 /// The end of a record's way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,23 +5,27 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    calls::Verdict,
+    calls::{MOST_PASSING, Verdict},
     routes::Work,
     running::{Patience, Running, commit, roll_back},
 };
 use crate::{
     EventError,
-    inbox::{Due, Failure, Fate, Inbox, InboxDatabase, Parked},
+    inbox::{Due, Failure, Inbox, InboxDatabase, Parked},
 };
 
 /// The longest pause between two looks for parked events: other processes park some too.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// The pause before a handler that the database got in the way of is called again.
+const PASSING_PAUSE: Duration = Duration::from_millis(200);
+
 /// Tries parked events again until it is stopped, between two of them.
 pub(super) async fn work<DB: InboxDatabase>(running: &Running<DB>, stop: &CancellationToken) {
     let mut patience = Patience::new(&running.health);
+    let mut in_the_way = None;
     while !stop.is_cancelled() {
-        match attempt(running).await {
+        match attempt(running, &mut in_the_way).await {
             Ok(None) => patience.works(),
             Ok(Some(pause)) => {
                 patience.works();
@@ -38,8 +42,11 @@ pub(super) async fn work<DB: InboxDatabase>(running: &Running<DB>, stop: &Cancel
     }
 }
 
-/// Tries one event. Answers how long to wait before the next.
-async fn attempt<DB: InboxDatabase>(running: &Running<DB>) -> Result<Option<Duration>, EventError> {
+/// Tries one event. Answers how long to wait before the next. `in_the_way` counts the calls of an event that the database got in the way of.
+async fn attempt<DB: InboxDatabase>(
+    running: &Running<DB>,
+    in_the_way: &mut Option<(i64, u32)>,
+) -> Result<Option<Duration>, EventError> {
     let Running { inbox, .. } = running;
     let mut transaction = inbox.begin().await?;
     let parked = match inbox.next_due(&mut transaction).await? {
@@ -71,14 +78,14 @@ async fn attempt<DB: InboxDatabase>(running: &Running<DB>) -> Result<Option<Dura
         Err(failure) => failure,
     };
     let verdict = failure.verdict();
-    // The database was in the way, and answers now: no attempt is used up, and the keys behind this one go first.
-    let is_passing = verdict == Verdict::Passing;
-    let attempts = if is_passing { attempts - 1 } else { attempts };
-    let fate = if is_passing {
-        Fate::Retry(running.settings.retry_delay)
-    } else {
-        running.fate(handler, attempts, verdict == Verdict::Final, &identity.event_id)
-    };
+    if verdict == Verdict::Passing {
+        let before = in_the_way.filter(|(event, _)| *event == id).map_or(0, |(_, calls)| calls);
+        *in_the_way = Some((id, before + 1));
+        if before < MOST_PASSING {
+            return Ok(Some(PASSING_PAUSE));
+        }
+    }
+    let fate = running.fate(handler, attempts, verdict == Verdict::Final, &identity.event_id);
     let failure = Failure { attempts, reason: failure.reason(), fate };
     if inbox.fail(id, &failure).await? {
         let handler = running.routes.route(handler).description.name;

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     EventError,
     config::EventConfig,
-    inbox::{Inbox, InboxDatabase},
+    inbox::{Inbox, InboxDatabase, InboxTable},
     kafka::{GroupMember, MemberSettings},
 };
 
@@ -45,6 +45,7 @@ const LEAVE_TIME: Duration = Duration::from_secs(5);
 /// ```
 pub struct EventConsumer<DB: InboxDatabase> {
     pub(super) pool: Pool<DB>,
+    pub(super) table: InboxTable,
     pub(super) config: EventConfig,
     pub(super) group: Arc<str>,
     pub(super) handlers: Handlers<DB>,
@@ -89,10 +90,10 @@ impl<DB: InboxDatabase> EventConsumer<DB> {
     /// At the start, the inbox's tables that are missing or closed to this user, and a Kafka client that cannot be made
     /// ([`EventError::Kafka`], [`EventError::Background`]). Later, a client that cannot go on ([`EventError::Kafka`]): start again.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EventError> {
-        let Self { pool, config, group, handlers, routes, settings, member, health } = self;
+        let Self { pool, table, config, group, handlers, routes, settings, member, health } = self;
         let _ending = Ending(health.clone());
         let pool = own_pool(&pool, settings.concurrency + RETRIES + 2);
-        let inbox = DB::inbox(pool.clone(), Arc::clone(&group));
+        let inbox = DB::inbox(pool.clone(), table, Arc::clone(&group));
         if stop.run_until_cancelled(validate(&inbox, &health)).await.transpose()?.is_none() {
             return Ok(());
         }

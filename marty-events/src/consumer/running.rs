@@ -54,14 +54,14 @@ impl<DB: InboxDatabase> Running<DB> {
         let mut unit = Unit::new(transaction);
         let called = call(&*self.handlers[route.object], route.index, &mut unit, deliveries, limit);
         let called = context.scope(called).await;
-        let transaction = unit.into_transaction();
-        match called {
-            Ok(()) => Ok(Ok(transaction)),
-            Err(failure) => {
-                roll_back(transaction).await;
-                Ok(Err(failure))
-            }
-        }
+        let mut transaction = unit.into_transaction();
+        let failure = match called {
+            Ok(()) if self.inbox.is_open(&mut transaction).await? => return Ok(Ok(transaction)),
+            Ok(()) => CallFailure::Undone,
+            Err(failure) => failure,
+        };
+        roll_back(transaction).await;
+        Ok(Err(failure))
     }
 
     /// The next step for an event of this handler after so many failed attempts.
@@ -86,7 +86,7 @@ pub(super) async fn commit<DB: sqlx::Database>(transaction: Transaction<'static,
     transaction
         .commit()
         .await
-        .map_err(|source| EventError::Outbox { operation: "commit a handled event", source: Box::new(source) })
+        .map_err(|source| EventError::Inbox { operation: "commit a handled event", source: Box::new(source) })
 }
 
 /// The patience of one task with the database.

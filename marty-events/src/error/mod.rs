@@ -357,13 +357,20 @@ impl fmt::Debug for EventError {
 impl EventError {
     /// True if the database works and refuses the operation until somebody changes something.
     pub(crate) fn is_refusal(&self) -> bool {
-        use EventError::{CachedSequence, OutboxForbidden, OutboxRefused, OutboxTableMissing, OutboxUnfit};
+        use EventError::{
+            CachedSequence, InboxForbidden, InboxRefused, InboxTableMissing, InboxUnfit, OutboxForbidden, OutboxRefused,
+            OutboxTableMissing, OutboxUnfit,
+        };
         matches!(
             self,
             OutboxTableMissing { .. }
                 | OutboxForbidden { .. }
                 | OutboxUnfit { .. }
                 | OutboxRefused { .. }
+                | InboxTableMissing { .. }
+                | InboxForbidden { .. }
+                | InboxUnfit { .. }
+                | InboxRefused { .. }
                 | CachedSequence { .. }
         )
     }

@@ -119,6 +119,13 @@ pub trait Inbox: Clone + Send + Sync + 'static {
         events: &[(&Delivery, &Identity)],
     ) -> impl Future<Output = Result<Vec<Claim>, EventError>> + Send;
 
+    /// True if the transaction is still the one that [`begin`](Self::begin) began. A database may have rolled it back at an error that the
+    /// handler passed over, and then the commit does nothing and says nothing.
+    fn is_open(
+        &self,
+        connection: &mut <Self::Database as Database>::Connection,
+    ) -> impl Future<Output = Result<bool, EventError>> + Send;
+
     /// Writes the row of an event that waits, in the transaction that has taken it. `None` for one that waits behind others of its key.
     fn park(
         &self,
