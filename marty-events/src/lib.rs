@@ -19,7 +19,11 @@ mod database;
 mod error;
 mod event;
 #[cfg(all(feature = "consumer", feature = "_database"))]
-mod inbox;
+#[cfg_attr(
+    docsrs,
+    doc(cfg(all(feature = "consumer", any(feature = "postgres", feature = "mysql", feature = "sqlite"))))
+)]
+pub mod inbox;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod macros;
@@ -41,7 +45,9 @@ pub mod tower;
 #[cfg(feature = "_publisher")]
 pub use config::{EventConfig, EventConfigBuilder};
 #[cfg(all(feature = "consumer", feature = "_database"))]
-pub use consumer::{EventHandlers, GiveUp, Received};
+pub use consumer::{
+    ConsumerHealth, ConsumerState, EventConsumer, EventConsumerBuilder, EventHandlers, GiveUp, Received,
+};
 pub use error::{ConfigError, ConfigFault, DecodeError, EventError};
 #[cfg(feature = "catalogue")]
 pub use event::catalogue;
@@ -50,6 +56,8 @@ pub use event::{
     EventOrdering, EventPriority, NotificationEvent, NotificationEventType, RiskLevel, TypedEvent, TypedEventKind,
     decode, decode_envelope,
 };
+#[cfg(all(feature = "consumer", feature = "_database"))]
+pub use kafka::{GroupProtocol, StartAt};
 pub use macros::{CustomEvent, DomainEvent};
 #[cfg(feature = "_envelope")]
 pub use macros::{audit_event, custom_event, domain_event, notification_event};

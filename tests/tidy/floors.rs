@@ -9,7 +9,7 @@ const FLOORS: [&[&str]; 9] = [
     &["error"],
     &["event"],
     &["database"],
-    &["outbox", "testing", "tower"],
+    &["inbox", "outbox", "testing", "tower"],
     &["config", "observe"],
     &["kafka"],
     &["retry"],

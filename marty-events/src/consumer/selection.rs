@@ -3,7 +3,7 @@
 use super::{HandlerDescription, envelope::Opened};
 use crate::{
     EventError, TypedEvent, TypedEventKind,
-    event::topic::{self, TopicPattern},
+    event::{source::Source, topic},
 };
 
 /// The events that a handler is for.
@@ -27,15 +27,6 @@ pub enum EventSelection {
     },
 }
 
-/// The names that topics are made of.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct TopicNames<'a> {
-    pub(super) prefix: &'a str,
-    pub(super) pattern: &'a TopicPattern,
-    /// The consumer's own service, for typed events that name none.
-    pub(super) service: &'a str,
-}
-
 impl EventSelection {
     /// The selection of a typed event.
     #[doc(hidden)]
@@ -44,14 +35,15 @@ impl EventSelection {
         Self::Typed { kind: T::KIND, service: T::SERVICE, event_types: T::EVENT_TYPES }
     }
 
-    /// The topics of these events, with their prefix and without doubles.
-    pub(super) fn topics(&self, names: TopicNames<'_>) -> Result<Vec<String>, EventError> {
+    /// The topics of these events, with their prefix and without doubles. The source is the consuming service.
+    pub(super) fn topics(&self, source: &Source) -> Result<Vec<String>, EventError> {
+        let prefix = &source.topic_prefix;
         let mut topics = match *self {
-            Self::Named { topic, .. } => vec![topic::prefixed(names.prefix, topic)?],
-            Self::Typed { kind: TypedEventKind::Custom { topic }, .. } => vec![topic::custom(names.prefix, topic)?],
+            Self::Named { topic, .. } => vec![topic::prefixed(prefix, topic)?],
+            Self::Typed { kind: TypedEventKind::Custom { topic }, .. } => vec![topic::custom(prefix, topic)?],
             Self::Typed { kind: TypedEventKind::Domain { aggregate_type }, service, event_types } => {
-                let service = service.unwrap_or(names.service);
-                let topic = |name: &&str| names.pattern.domain(names.prefix, service, aggregate_type, name);
+                let service = service.unwrap_or(&source.service.name);
+                let topic = |name: &&str| source.domain_topic.domain(prefix, service, aggregate_type, name);
                 event_types.iter().map(topic).collect::<Result<_, _>>()?
             }
         };

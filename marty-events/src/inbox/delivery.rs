@@ -7,15 +7,26 @@ use jiff::Timestamp;
 pub struct Delivery {
     /// The topic with its prefix.
     pub topic: Arc<str>,
+    /// The partition of the record.
     pub partition: i32,
+    /// Its offset in the partition.
     pub offset: i64,
+    /// Its key.
     pub key: Option<Vec<u8>>,
-    /// In their order, as Kafka has them.
+    /// The headers in their order, as Kafka has them.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// `None` for a tombstone.
+    /// The value, `None` for a tombstone.
     pub value: Option<Vec<u8>>,
     /// The broker's or the producer's time of the record.
     pub timestamp: Option<Timestamp>,
-    /// 1 for the first call of the handler.
+    /// The number of this call: 1 for the first call of the handler.
     pub attempt: u32,
+}
+
+impl Delivery {
+    /// The bytes that it has in memory.
+    pub(crate) fn size(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        headers + self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len)
+    }
 }

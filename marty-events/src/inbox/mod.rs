@@ -1,15 +1,26 @@
 //! The inbox: the events that a group of consumers has taken, and the rows of keys that wait.
 //!
-//! An event is taken by one row for group and id, in the transaction of its effect. The effect is the handler's writes, or the row of a parked event.
+//! An event is taken by one row for group and id, in the transaction of its effect: the handler's writes, or the row of a parked event.
+//! [`migrate`] makes the tables.
 
 mod delivery;
+mod encoding;
+mod fault;
+mod migrations;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod row;
+mod table;
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use sqlx::{Database, Pool, Transaction};
 
+#[doc(hidden)]
 pub use delivery::Delivery;
+pub use migrations::{migrate, migrate_table};
+pub use table::InboxTable;
 
 use crate::EventError;
 
@@ -19,9 +30,10 @@ pub trait InboxDatabase: Database {
     type Inbox: Inbox<Database = Self>;
 
     #[doc(hidden)]
-    fn inbox(pool: Pool<Self>, group: std::sync::Arc<str>) -> Self::Inbox;
+    fn inbox(pool: Pool<Self>, table: InboxTable, group: Arc<str>) -> Self::Inbox;
 }
 
+#[doc(hidden)]
 /// The identity of an event in a group, and the key whose order it keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -31,6 +43,7 @@ pub struct Identity {
     pub key: Vec<u8>,
 }
 
+#[doc(hidden)]
 /// The answer to an event that would be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
@@ -42,16 +55,19 @@ pub enum Claim {
     Behind,
 }
 
+#[doc(hidden)]
 /// An event of a key that waits.
 #[derive(Debug, Clone)]
 pub struct Parked {
     /// Its number in the table.
     pub id: i64,
+    /// Its id and the key of its order.
     pub identity: Identity,
     /// `attempt` is the number of the next call.
     pub delivery: Delivery,
 }
 
+#[doc(hidden)]
 /// The next step for a parked event that failed once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
@@ -63,17 +79,22 @@ pub enum Fate {
     Hold,
 }
 
+#[doc(hidden)]
 /// Why an event is parked: nothing for one that waits behind others of its key.
 #[derive(Debug, Clone)]
 pub struct Failure {
     /// The number of calls that failed.
     pub attempts: u32,
+    /// The error's text.
     pub reason: String,
+    /// The next step.
     pub fate: Fate,
 }
 
+#[doc(hidden)]
 /// The inbox of one group in one database.
 pub trait Inbox: Clone + Send + Sync + 'static {
+    /// The database of its transactions.
     type Database: Database;
 
     /// Fails unless the tables are there, of this version, and open to this user.
@@ -98,6 +119,13 @@ pub trait Inbox: Clone + Send + Sync + 'static {
         events: &[(&Delivery, &Identity)],
     ) -> impl Future<Output = Result<Vec<Claim>, EventError>> + Send;
 
+    /// True if the transaction is still the one that [`begin`](Self::begin) began. A database may have rolled it back at an error that the
+    /// handler passed over, and then the commit does nothing and says nothing.
+    fn is_open(
+        &self,
+        connection: &mut <Self::Database as Database>::Connection,
+    ) -> impl Future<Output = Result<bool, EventError>> + Send;
+
     /// Writes the row of an event that waits, in the transaction that has taken it. `None` for one that waits behind others of its key.
     fn park(
         &self,
@@ -114,25 +142,29 @@ pub trait Inbox: Clone + Send + Sync + 'static {
         connection: &mut <Self::Database as Database>::Connection,
     ) -> impl Future<Output = Result<Due, EventError>> + Send;
 
-    /// Deletes the row of a parked event whose handler has succeeded, in the handler's transaction.
+    /// Deletes the row of a parked event whose handler has succeeded, in the transaction in which [`next_due`](Self::next_due) has locked it.
+    /// The next event of the key is due at once.
     fn unpark(
         &self,
         connection: &mut <Self::Database as Database>::Connection,
         id: i64,
     ) -> impl Future<Output = Result<(), EventError>> + Send;
 
-    /// Writes a failure of a parked event down, in a transaction of its own. False where the row is gone, or has more attempts than before.
+    /// Writes a failure of a parked event down, in a transaction of its own. False where the row is gone, or has as many attempts already.
     fn fail(&self, id: i64, failure: &Failure) -> impl Future<Output = Result<bool, EventError>> + Send;
 
     /// Deletes, `limit` at the most, the rows of events that were taken longer ago than `age` and are not parked.
     fn forget(&self, age: Duration, limit: u32) -> impl Future<Output = Result<u64, EventError>> + Send;
 
+    /// Counts the group's events.
     fn stats(&self) -> impl Future<Output = Result<InboxStats, EventError>> + Send;
 }
 
+#[doc(hidden)]
 /// The answer of [`Inbox::next_due`].
 #[derive(Debug, Clone)]
 pub enum Due {
+    /// This event is locked, and can be tried.
     Now(Box<Parked>),
     /// The next one is due after this time; `None` where nothing waits.
     After(Option<Duration>),
@@ -143,9 +175,10 @@ pub enum Due {
 pub struct InboxStats {
     /// Events that wait, without dead letters.
     pub parked: u64,
-    /// The keys that they have.
+    /// The keys that wait: they have events that wait, or a dead letter that holds them.
     pub parked_keys: u64,
+    /// Dead letters, with those whose keys wait.
     pub dead_letters: u64,
-    /// When the first of the parked events was parked.
+    /// When the first of the events that wait was parked.
     pub oldest_parked: Option<Timestamp>,
 }

@@ -64,7 +64,7 @@ impl<'a> Envelope<'a> {
             },
         };
         // Headers go first: every reader of CloudEvents knows the event by them.
-        let mut prefer = |own: &mut Option<Cow<'a, str>>, name: &str| {
+        let prefer = |own: &mut Option<Cow<'a, str>>, name: &str| {
             if let Some(value) = header(name) {
                 *own = Some(value);
             }

@@ -13,7 +13,6 @@ pub use self::deliverable::{Deliverable, RawRecord};
 use super::{
     EventHandlers, HandlerDescription, HandlerFailure, Unit,
     envelope::{Opened, open},
-    selection::TopicNames,
 };
 use crate::{EventContext, EventError, inbox::Delivery, testing::EventRecorder};
 
@@ -306,11 +305,9 @@ impl<P> Rehearsal<P> {
         opened: &Opened,
     ) -> Result<(usize, &'static HandlerDescription), RehearsalError> {
         let source = self.recorder.source();
-        let names =
-            TopicNames { prefix: &source.topic_prefix, pattern: &source.domain_topic, service: &source.service.name };
         let mut read = Vec::new();
         for (index, handler) in handlers.iter().enumerate() {
-            let topics = handler.events.topics(names)?;
+            let topics = handler.events.topics(source)?;
             if topics.iter().any(|topic| **topic == *delivery.topic)
                 && handler.events.takes(opened, handler.has_envelope)
             {
