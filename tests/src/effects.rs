@@ -3,8 +3,8 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use marty_events::{
-    EventHandlers,
     __private::{Delivery, EventSelection, HandlerDescription, HandlerFailure, HandlerFuture, Unit},
+    EventHandlers,
 };
 use sqlx::{PgPool, Postgres, Transaction};
 
@@ -119,7 +119,8 @@ fn entry(delivery: &Delivery) -> Entry {
 ///
 /// When the server refuses.
 pub async fn make_table(pool: &PgPool) {
-    let sql = "CREATE TABLE effects (place bigint GENERATED ALWAYS AS IDENTITY, key text NOT NULL, number bigint NOT NULL,
+    let sql =
+        "CREATE TABLE effects (place bigint GENERATED ALWAYS AS IDENTITY, key text NOT NULL, number bigint NOT NULL,
         process text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())";
     sqlx::query(sql).execute(pool).await.expect("the table");
 }

@@ -358,8 +358,8 @@ impl EventError {
     /// True if the database works and refuses the operation until somebody changes something.
     pub(crate) fn is_refusal(&self) -> bool {
         use EventError::{
-            CachedSequence, InboxForbidden, InboxRefused, InboxTableMissing, InboxUnfit, OutboxForbidden, OutboxRefused,
-            OutboxTableMissing, OutboxUnfit,
+            CachedSequence, InboxForbidden, InboxRefused, InboxTableMissing, InboxUnfit, OutboxForbidden,
+            OutboxRefused, OutboxTableMissing, OutboxUnfit,
         };
         matches!(
             self,

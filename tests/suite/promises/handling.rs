@@ -115,12 +115,11 @@ async fn an_event_is_a_dead_letter_after_its_attempts_or_at_once_and_its_key_goe
         assert_eq!(numbers, [0, 1, 3, 4, 5], "{key}");
     }
     assert_eq!(calls.load(Ordering::SeqCst), 3 + 1 + 3 + 3);
-    let reasons: Vec<(String, i32)> = sqlx::query_as(
-        "SELECT reason, attempts FROM event_inbox_parked ORDER BY convert_from(record_key, 'UTF8')",
-    )
-    .fetch_all(&topic.database.pool)
-    .await
-    .unwrap();
+    let reasons: Vec<(String, i32)> =
+        sqlx::query_as("SELECT reason, attempts FROM event_inbox_parked ORDER BY convert_from(record_key, 'UTF8')")
+            .fetch_all(&topic.database.pool)
+            .await
+            .unwrap();
     let expected = [
         ("the account is closed", 3),
         ("there is no such account", 1),
