@@ -19,7 +19,10 @@ mod database;
 mod error;
 mod event;
 #[cfg(all(feature = "consumer", feature = "_database"))]
-#[cfg_attr(docsrs, doc(cfg(all(feature = "consumer", any(feature = "postgres", feature = "mysql", feature = "sqlite")))))]
+#[cfg_attr(
+    docsrs,
+    doc(cfg(all(feature = "consumer", any(feature = "postgres", feature = "mysql", feature = "sqlite"))))
+)]
 pub mod inbox;
 #[cfg(feature = "kafka")]
 mod kafka;

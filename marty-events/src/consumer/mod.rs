@@ -4,7 +4,7 @@ mod failure;
 mod handler;
 mod received;
 
+pub use crate::inbox::Delivery;
 pub use failure::{GiveUp, HandlerFailure};
 pub use handler::{EventHandlers, EventSelection, HandlerDescription, HandlerFuture, HandlerHandle, Unit};
 pub use received::Received;
-pub use crate::inbox::Delivery;

@@ -47,7 +47,14 @@ impl Version {
     }
 
     /// Line ends are not part of a version: a checkout may have changed them.
-    fn migration(&self, number: i64, quotes: Quotes, schema: &Schema, table: &OutboxTable, line_end: &str) -> Migration {
+    fn migration(
+        &self,
+        number: i64,
+        quotes: Quotes,
+        schema: &Schema,
+        table: &OutboxTable,
+        line_end: &str,
+    ) -> Migration {
         let text = self.sql.replace("\r\n", "\n").replace('\n', line_end);
         let template = schema.names.iter().fold(text, |text, (name, placeholder)| text.replace(name, placeholder));
         let sql = (schema.statement)(quotes, &template, table);
@@ -92,7 +99,8 @@ async fn apply<C: Tables>(connection: &mut C, schema: &Schema, table: &OutboxTab
         let migration = version.migration(number, C::QUOTES, schema, table, "\n");
         match applied.iter().find(|applied| applied.version == number) {
             Some(applied) if applied.checksum == migration.checksum => {}
-            Some(applied) if applied.checksum == version.migration(number, C::QUOTES, schema, table, "\r\n").checksum => {}
+            Some(applied)
+                if applied.checksum == version.migration(number, C::QUOTES, schema, table, "\r\n").checksum => {}
             Some(_) => return Err(MigrateError::VersionMismatch(number)),
             None if connection.has(table, version.sign).await? => connection.skip(&name, &migration).await?,
             None => drop(connection.apply(&name, &migration).await?),
@@ -124,17 +132,12 @@ mod postgres {
         WHERE columns.attrelid = to_regclass($1) AND columns.attname = $2 AND NOT columns.attisdropped
             AND tables.relnamespace = to_regnamespace(coalesce($3, quote_ident(current_schema()))))";
 
-
     /// A pooler in transaction mode gives connections on which others have prepared statements under the same names.
     const FORGET: &str = "DEALLOCATE ALL";
 
     /// All in one transaction, under a lock that ends with it: behind a pooler, a lock of the session would stay on a connection of
     /// others. The lock is the one that sqlx takes, so migrations of the service's own wait for these.
-    pub(crate) async fn run(
-        pool: &PgPool,
-        schema: &Schema,
-        table: &OutboxTable,
-    ) -> Result<(), MigrateError> {
+    pub(crate) async fn run(pool: &PgPool, schema: &Schema, table: &OutboxTable) -> Result<(), MigrateError> {
         match run_on(pool, schema, table, false).await {
             Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _))
                 if Fault::of(&error) == Fault::Pooled =>
@@ -145,12 +148,7 @@ mod postgres {
         }
     }
 
-    async fn run_on(
-        pool: &PgPool,
-        schema: &Schema,
-        table: &OutboxTable,
-        is_shared: bool,
-    ) -> Result<(), MigrateError> {
+    async fn run_on(pool: &PgPool, schema: &Schema, table: &OutboxTable, is_shared: bool) -> Result<(), MigrateError> {
         let mut link = Link::take(pool).await?;
         let mut transaction = link.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
         if is_shared {
@@ -201,13 +199,8 @@ mod sqlite {
 
     use super::{MigrateError, OutboxTable, Quotes, Schema, Tables, apply};
 
-
     /// All in one transaction that has the write lock from its beginning, so that two of them take turns.
-    pub(crate) async fn run(
-        pool: &SqlitePool,
-        schema: &Schema,
-        table: &OutboxTable,
-    ) -> Result<(), MigrateError> {
+    pub(crate) async fn run(pool: &SqlitePool, schema: &Schema, table: &OutboxTable) -> Result<(), MigrateError> {
         let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
         apply(&mut *transaction, schema, table).await?;
         transaction.commit().await.map_err(Into::into)
@@ -249,11 +242,7 @@ mod mysql {
 
     /// Each statement is committed by itself, so what broke off is run again. The lock is the session's: the connection is closed
     /// where this future is dropped, and where the database refuses.
-    pub(crate) async fn run(
-        pool: &MySqlPool,
-        schema: &Schema,
-        table: &OutboxTable,
-    ) -> Result<(), MigrateError> {
+    pub(crate) async fn run(pool: &MySqlPool, schema: &Schema, table: &OutboxTable) -> Result<(), MigrateError> {
         let mut link = Link::take(pool).await?;
         link.lock().await?;
         apply(&mut *link, schema, table).await?;
@@ -302,7 +291,12 @@ mod tests {
         let table = OutboxTable::default();
         let unix = Version::new("d", "CREATE TABLE event_outbox (\n  seq bigint\n);\n", ("", "seq"));
         let windows = Version { sql: "CREATE TABLE event_outbox (\r\n  seq bigint\r\n);\r\n", ..unix };
-        let schema = Schema { versions: &[], names: &[], statement: |quotes, sql, table| quotes.statement(sql, table), fill: None };
+        let schema = Schema {
+            versions: &[],
+            names: &[],
+            statement: |quotes, sql, table| quotes.statement(sql, table),
+            fill: None,
+        };
         let checksum =
             |version: &Version, line_end| version.migration(1, Quotes::Double, &schema, &table, line_end).checksum;
         assert_eq!(checksum(&unix, "\n"), checksum(&windows, "\n"));

@@ -12,12 +12,15 @@ const POSTGRES_FILL: Fill = Fill {
     statements: &["INSERT INTO {lanes} (lane) SELECT generate_series(1, 16) ON CONFLICT DO NOTHING"],
 };
 #[cfg(feature = "postgres")]
-const POSTGRES: Schema = schema(&[
-    Version::new("outbox", include_str!("../../migrations/postgres/0001_outbox.sql"), ("_lanes", "lane")),
-    Version::new("lanes", include_str!("../../migrations/postgres/0002_lanes.sql"), ("_relays", "relay")),
-    Version::new("marks", include_str!("../../migrations/postgres/0003_marks.sql"), ("_lanes", "mark")),
-    Version::new("names", include_str!("../../migrations/postgres/0004_names.sql"), ("_relays", "service")),
-], POSTGRES_FILL);
+const POSTGRES: Schema = schema(
+    &[
+        Version::new("outbox", include_str!("../../migrations/postgres/0001_outbox.sql"), ("_lanes", "lane")),
+        Version::new("lanes", include_str!("../../migrations/postgres/0002_lanes.sql"), ("_relays", "relay")),
+        Version::new("marks", include_str!("../../migrations/postgres/0003_marks.sql"), ("_lanes", "mark")),
+        Version::new("names", include_str!("../../migrations/postgres/0004_names.sql"), ("_relays", "service")),
+    ],
+    POSTGRES_FILL,
+);
 #[cfg(feature = "sqlite")]
 const SQLITE_FILL: Fill = Fill {
     missing: "SELECT count(*) FROM {lanes} HAVING count(*) < 16",
@@ -25,27 +28,35 @@ const SQLITE_FILL: Fill = Fill {
         INSERT INTO {lanes} (lane) SELECT lane FROM numbers WHERE lane NOT IN (SELECT lane FROM {lanes})"],
 };
 #[cfg(feature = "sqlite")]
-const SQLITE: Schema = schema(&[
-    Version::new("outbox", include_str!("../../migrations/sqlite/0001_outbox.sql"), ("_lanes", "lane")),
-    Version::new("lanes", include_str!("../../migrations/sqlite/0002_lanes.sql"), ("_relays", "relay")),
-    Version::new("leases", include_str!("../../migrations/sqlite/0003_leases.sql"), ("_lanes", "mark")),
-    Version::new("names", include_str!("../../migrations/sqlite/0004_names.sql"), ("_relays", "service")),
-], SQLITE_FILL);
+const SQLITE: Schema = schema(
+    &[
+        Version::new("outbox", include_str!("../../migrations/sqlite/0001_outbox.sql"), ("_lanes", "lane")),
+        Version::new("lanes", include_str!("../../migrations/sqlite/0002_lanes.sql"), ("_relays", "relay")),
+        Version::new("leases", include_str!("../../migrations/sqlite/0003_leases.sql"), ("_lanes", "mark")),
+        Version::new("names", include_str!("../../migrations/sqlite/0004_names.sql"), ("_relays", "service")),
+    ],
+    SQLITE_FILL,
+);
 
 #[cfg(feature = "mysql")]
 const MYSQL_FILL: Fill = Fill {
     missing: "SELECT 1 FROM DUAL WHERE (SELECT count(*) FROM {lanes}) < 16 OR (SELECT count(*) FROM {order_locks}) < 256",
-    statements: &["INSERT IGNORE INTO {lanes} (lane)
+    statements: &[
+        "INSERT IGNORE INTO {lanes} (lane)
             VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14), (15), (16)",
         "INSERT IGNORE INTO {order_locks} (bucket) SELECT 16 * (high.lane - 1) + low.lane - 1
-            FROM {lanes} AS high, {lanes} AS low WHERE high.lane BETWEEN 1 AND 16 AND low.lane BETWEEN 1 AND 16"],
+            FROM {lanes} AS high, {lanes} AS low WHERE high.lane BETWEEN 1 AND 16 AND low.lane BETWEEN 1 AND 16",
+    ],
 };
 #[cfg(feature = "mysql")]
-const MYSQL: Schema = schema(&[
-    Version::new("outbox", include_str!("../../migrations/mysql/0001_outbox.sql"), ("_order_locks", "bucket")),
-    Version::new("leases", include_str!("../../migrations/mysql/0002_leases.sql"), ("_lanes", "mark")),
-    Version::new("names", include_str!("../../migrations/mysql/0003_names.sql"), ("_relays", "service")),
-], MYSQL_FILL);
+const MYSQL: Schema = schema(
+    &[
+        Version::new("outbox", include_str!("../../migrations/mysql/0001_outbox.sql"), ("_order_locks", "bucket")),
+        Version::new("leases", include_str!("../../migrations/mysql/0002_leases.sql"), ("_lanes", "mark")),
+        Version::new("names", include_str!("../../migrations/mysql/0003_names.sql"), ("_relays", "service")),
+    ],
+    MYSQL_FILL,
+);
 
 /// The names in the shipped text, the longer ones first.
 const NAMES: [(&str, &str); 7] = [

@@ -58,7 +58,11 @@ impl PostgresInbox {
             let is = |column: &str| row.try_get::<bool, _>(column).map_err(self.error(OPERATION));
             if is("has_trigger")? {
                 let problem = "a trigger runs before its rows are written, and could leave them out";
-                return Err(unfit(table, problem, "let its owner run `DROP TRIGGER`, or make it one that runs `AFTER`"));
+                return Err(unfit(
+                    table,
+                    problem,
+                    "let its owner run `DROP TRIGGER`, or make it one that runs `AFTER`",
+                ));
             }
             if is("is_unlogged")? {
                 let advice = format!("run `ALTER TABLE {table} SET LOGGED`");

@@ -16,6 +16,9 @@ use super::{
 };
 use crate::{EventError, database::Quotes};
 
+/// At a higher level, a claim that has waited for another one fails instead of seeing its outcome.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
 impl InboxDatabase for Postgres {
     type Inbox = PostgresInbox;
 
@@ -82,10 +85,8 @@ impl Inbox for PostgresInbox {
         self.fits().await
     }
 
-    /// At a higher level, a claim that has waited for another one fails instead of seeing its outcome.
     async fn begin(&self) -> Result<Transaction<'static, Postgres>, EventError> {
-        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-        self.pool.begin_with(begin).await.map_err(self.error("begin a transaction"))
+        self.pool.begin_with(BEGIN).await.map_err(self.error("begin a transaction"))
     }
 
     async fn claim(
