@@ -3,7 +3,7 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use marty_events::{
-    __private::{Delivery, EventSelection, HandlerDescription, HandlerFailure, HandlerFuture, Unit},
+    __private::handler::{Delivery, EventSelection, HandlerDescription, HandlerFailure, HandlerFuture, Unit},
     EventHandlers,
 };
 use sqlx::{PgPool, Postgres, Transaction};
@@ -88,7 +88,7 @@ impl EventHandlers<Postgres> for Effects {
     fn call<'a>(&'a self, _: usize, unit: &'a mut Unit<Postgres>, deliveries: Vec<Delivery>) -> HandlerFuture<'a> {
         Box::pin(async move {
             for delivery in deliveries {
-                self.run(unit.handle(), delivery).await?;
+                self.run(unit.handle()?, delivery).await?;
             }
             Ok(())
         })

@@ -11,7 +11,7 @@ use std::{
 
 use sqlx::Database;
 
-use super::{EventHandlers, GiveUp, HandlerFailure, HandlerFuture, Unit};
+use super::{EventHandlers, HandlerFailure, HandlerFuture, Unit};
 use crate::{EventError, database::Fault, error::OneLine, inbox::Delivery};
 
 /// The number of calls in a row that the database may get in the way of before that counts as a failure of the event: a handler may be at
@@ -73,10 +73,7 @@ pub(super) async fn call<DB: Database>(
 impl CallFailure {
     pub(super) fn verdict(&self) -> Verdict {
         match self {
-            Self::Handler(HandlerFailure::Unreadable(_)) => Verdict::Final,
-            Self::Handler(HandlerFailure::Failed(error)) if causes(&**error).any(|cause| cause.is::<GiveUp>()) => {
-                Verdict::Final
-            }
+            Self::Handler(failure) if failure.is_final() => Verdict::Final,
             Self::Handler(HandlerFailure::Failed(error)) if causes(&**error).any(is_passing) => Verdict::Passing,
             _ => Verdict::Counted,
         }
@@ -86,7 +83,8 @@ impl CallFailure {
     pub(super) fn reason(&self) -> String {
         let mut reason = match self {
             Self::Handler(HandlerFailure::Failed(error)) => texts(&**error),
-            Self::Handler(HandlerFailure::Unreadable(error)) => texts(error),
+            // The causes are JSON's, which quote the value.
+            Self::Handler(failure) => failure.to_string(),
             Self::Panicked(text) => format!("the handler panicked: {text}"),
             Self::TimedOut(limit) => format!("the handler took longer than {limit:?}"),
             Self::Undone => {
@@ -157,6 +155,7 @@ mod tests {
     use std::fmt;
 
     use super::*;
+    use crate::GiveUp;
 
     #[derive(Debug)]
     struct Wrapped<E>(E);

@@ -75,7 +75,7 @@ async fn attempt<DB: InboxDatabase>(
         }
         Claim::Taken => {}
     }
-    let context = work.opened.context.clone();
+    let context = work.opened.context();
     let (transaction, failure) =
         running.handle(transaction, work.handler, context, vec![work.delivery.clone()]).await?;
     let Some(failure) = failure else {

@@ -72,7 +72,7 @@ async fn attempt<DB: InboxDatabase>(
         commit(transaction).await?;
         return Ok(None);
     };
-    let (mut transaction, failure) = running.handle(transaction, handler, opened.context, vec![delivery]).await?;
+    let (mut transaction, failure) = running.handle(transaction, handler, opened.context(), vec![delivery]).await?;
     let Some(failure) = failure else {
         inbox.unpark(&mut transaction, id).await?;
         commit(transaction).await?;

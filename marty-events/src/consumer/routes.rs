@@ -7,12 +7,11 @@ use std::{
 
 use super::{
     EventSelection, HandlerDescription,
-    opened::{Opened, open},
+    envelope::{Opened, open},
 };
 use crate::{
-    EventError, TypedEventKind,
+    EventError,
     config::EventConfig,
-    event::topic,
     inbox::{Delivery, Identity},
 };
 
@@ -48,8 +47,9 @@ impl Routes {
         descriptions: &'static [HandlerDescription],
         config: &EventConfig,
     ) -> Result<(), EventError> {
+        let source = config.source();
         for (index, description) in descriptions.iter().enumerate() {
-            for topic in topics(description, config)? {
+            for topic in description.events.topics(&source)? {
                 let others = self.by_topic.entry(topic.clone()).or_default();
                 for other in others.iter() {
                     let other = self.handlers[*other].description;
@@ -84,15 +84,7 @@ impl Routes {
         let opened = open(&delivery);
         let handler = handlers.iter().copied().find(|handler| {
             let description = self.handlers[*handler].description;
-            let types = event_types(description);
-            types.is_empty()
-                || !description.has_envelope
-                || opened.event_type.as_deref().is_some_and(|event_type| types.contains(&event_type))
-        });
-        // A value that cannot be read is somebody's: it becomes a dead letter, and is not passed over in silence.
-        let handler = handler.or_else(|| {
-            let is_unreadable = opened.event_type.is_none() && delivery.value.is_some();
-            handlers.first().copied().filter(|_| is_unreadable)
+            description.events.takes(&opened, description.has_envelope)
         })?;
         Some(Work { handler, delivery, opened })
     }
@@ -132,21 +124,4 @@ fn shared(one: &HandlerDescription, other: &HandlerDescription) -> Option<String
         return Some("events".to_owned());
     }
     one.iter().find(|event_type| other.contains(event_type)).map(|event_type| format!("`{event_type}`"))
-}
-
-fn topics(description: &HandlerDescription, config: &EventConfig) -> Result<Vec<String>, EventError> {
-    let source = config.source();
-    let prefix = &source.topic_prefix;
-    match description.events {
-        EventSelection::Typed { kind: TypedEventKind::Domain { aggregate_type }, service, event_types } => {
-            let service = service.unwrap_or(config.service_name());
-            let topic = |event_type: &&str| source.domain_topic.domain(prefix, service, aggregate_type, event_type);
-            let mut topics = event_types.iter().map(topic).collect::<Result<Vec<_>, _>>()?;
-            topics.sort_unstable();
-            topics.dedup();
-            Ok(topics)
-        }
-        EventSelection::Typed { kind: TypedEventKind::Custom { topic }, .. } => Ok(vec![topic::custom(prefix, topic)?]),
-        EventSelection::Named { topic, .. } => Ok(vec![topic::prefixed(prefix, topic)?]),
-    }
 }

@@ -57,7 +57,8 @@ impl<DB: InboxDatabase> Running<DB> {
         let mut unit = Unit::new(transaction);
         let called = call(&*self.handlers[route.object], route.index, &mut unit, deliveries, limit);
         let called = context.scope(called).await;
-        let mut transaction = unit.into_transaction();
+        // The unit was made with one.
+        let Some(mut transaction) = unit.into_transaction() else { return Err(EventError::NotInTransaction) };
         let failure = match called {
             Ok(()) if self.inbox.is_open(&mut transaction).await? => None,
             Ok(()) => Some(CallFailure::Undone),
