@@ -76,13 +76,13 @@ async fn attempt<DB: InboxDatabase>(
         Claim::Taken => {}
     }
     let context = work.opened.context();
-    let failure = match running.handle(transaction, work.handler, context, vec![work.delivery.clone()]).await? {
-        Ok(transaction) => {
-            commit(transaction).await?;
-            return Ok(Some(End::Handled));
-        }
-        Err(failure) => failure,
+    let (transaction, failure) =
+        running.handle(transaction, work.handler, context, vec![work.delivery.clone()]).await?;
+    let Some(failure) = failure else {
+        commit(transaction).await?;
+        return Ok(Some(End::Handled));
     };
+    roll_back(transaction).await;
     if failure.verdict() == Verdict::Passing && *passing < MOST_PASSING {
         *passing += 1;
         tracing::debug!(event_id = work.identity().event_id, reason = failure.reason(), "the database was in the way");
@@ -166,12 +166,12 @@ async fn attempt_batch<DB: InboxDatabase>(
         .collect();
     if !deliveries.is_empty() {
         // Many events have no cause in common.
-        match running.handle(transaction, first.handler, EventContext::new(), deliveries).await? {
-            Ok(handled) => transaction = handled,
-            Err(failure) => {
-                tracing::debug!(reason = failure.reason(), "a batch is handled one by one");
-                return Ok(None);
-            }
+        let handled = running.handle(transaction, first.handler, EventContext::new(), deliveries).await?;
+        transaction = handled.0;
+        if let Some(failure) = handled.1 {
+            roll_back(transaction).await;
+            tracing::debug!(reason = failure.reason(), "a batch is handled one by one");
+            return Ok(None);
         }
     }
     commit(transaction).await?;

@@ -49,7 +49,10 @@ async fn attempt<DB: InboxDatabase>(
 ) -> Result<Option<Duration>, EventError> {
     let Running { inbox, .. } = running;
     let mut transaction = inbox.begin().await?;
-    let parked = match inbox.next_due(&mut transaction).await? {
+    let choice = running.choice.lock().await;
+    let due = inbox.next_due(&mut transaction).await?;
+    drop(choice);
+    let parked = match due {
         Due::Now(parked) => *parked,
         Due::After(pause) => {
             roll_back(transaction).await;
@@ -69,14 +72,14 @@ async fn attempt<DB: InboxDatabase>(
         commit(transaction).await?;
         return Ok(None);
     };
-    let failure = match running.handle(transaction, handler, opened.context(), vec![delivery]).await? {
-        Ok(mut transaction) => {
-            inbox.unpark(&mut transaction, id).await?;
-            commit(transaction).await?;
-            return Ok(None);
-        }
-        Err(failure) => failure,
+    let (mut transaction, failure) = running.handle(transaction, handler, opened.context(), vec![delivery]).await?;
+    let Some(failure) = failure else {
+        inbox.unpark(&mut transaction, id).await?;
+        commit(transaction).await?;
+        return Ok(None);
     };
+    let _choice = running.choice.lock().await;
+    roll_back(transaction).await;
     let verdict = failure.verdict();
     if verdict == Verdict::Passing {
         let before = in_the_way.filter(|(event, _)| *event == id).map_or(0, |(_, calls)| calls);

@@ -3,7 +3,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use sqlx::Pool;
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::{
+    sync::{Mutex, Notify},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -102,7 +105,16 @@ impl<DB: InboxDatabase> EventConsumer<DB> {
         let topics = routes.topics();
         let mut member = GroupMember::start(&config, &member, topics.clone(), Arc::clone(&desk))?;
         tracing::info!(group = &*group, ?topics, "consumer started");
-        let running = Arc::new(Running { inbox, handlers, routes, settings, group, health, parked: Notify::new() });
+        let running = Arc::new(Running {
+            inbox,
+            handlers,
+            routes,
+            settings,
+            group,
+            health,
+            parked: Notify::new(),
+            choice: Mutex::default(),
+        });
         // Dropped with this future, and their transactions with them.
         let mut workers = JoinSet::new();
         for _ in 0..settings.concurrency {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sqlx::Transaction;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use super::{
     Unit,
@@ -38,31 +38,33 @@ pub(super) struct Running<DB: InboxDatabase> {
     pub(super) health: HealthCell,
     /// An event was parked.
     pub(super) parked: Notify,
+    /// Held while a parked event is chosen, and from a failure's rollback until it is written down: between these two the event would be
+    /// chosen once more.
+    pub(super) choice: Mutex<()>,
 }
 
 impl<DB: InboxDatabase> Running<DB> {
-    /// Calls the handler in this transaction, which is rolled back after a failure.
+    /// Calls the handler in this transaction. The failure stands beside the transaction, which has to be rolled back then.
     pub(super) async fn handle(
         &self,
         transaction: Transaction<'static, DB>,
         handler: usize,
         context: EventContext,
         deliveries: Vec<Delivery>,
-    ) -> Result<Result<Transaction<'static, DB>, CallFailure>, EventError> {
+    ) -> Result<(Transaction<'static, DB>, Option<CallFailure>), EventError> {
         let route = self.routes.route(handler);
         let limit = route.description.timeout.unwrap_or(self.settings.handler_timeout);
         let mut unit = Unit::new(transaction);
         let called = call(&*self.handlers[route.object], route.index, &mut unit, deliveries, limit);
         let called = context.scope(called).await;
         // The unit was made with one.
-        let Some(mut transaction) = unit.into_transaction() else { return Ok(Err(CallFailure::Undone)) };
+        let Some(mut transaction) = unit.into_transaction() else { return Err(EventError::NotInTransaction) };
         let failure = match called {
-            Ok(()) if self.inbox.is_open(&mut transaction).await? => return Ok(Ok(transaction)),
-            Ok(()) => CallFailure::Undone,
-            Err(failure) => failure,
+            Ok(()) if self.inbox.is_open(&mut transaction).await? => None,
+            Ok(()) => Some(CallFailure::Undone),
+            Err(failure) => Some(failure),
         };
-        roll_back(transaction).await;
-        Ok(Err(failure))
+        Ok((transaction, failure))
     }
 
     /// The next step for an event of this handler after so many failed attempts.
