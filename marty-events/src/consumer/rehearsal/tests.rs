@@ -64,7 +64,7 @@ impl StatusList {
 
     #[crate::event_handler(topic = "audit.events", event_type = ["user.login.failed", "user.login"])]
     async fn login(
-        self: &Self,
+        &self,
         tx: &mut Tx<'_>,
         event: Received<Value>,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
