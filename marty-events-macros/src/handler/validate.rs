@@ -15,6 +15,9 @@ use super::{
 };
 use crate::syntax::{mistakes::Mistakes, topic::topic_part};
 
+/// The mistake of an argument that is a pool, or a connection of one.
+const POOL: &str = "a pool has transactions of its own, and the event could have its effect twice; take the handler's: `tx: &mut Transaction<'_, Postgres>`";
+
 pub(super) fn model(args: TokenStream, block: &mut Block) -> syn::Result<Model> {
     let mut mistakes = Mistakes::default();
     let krate = keys::krate(args, &mut mistakes);
@@ -167,14 +170,13 @@ fn argument(ty: &Type) -> syn::Result<Argument> {
                 let message = "nobody names the type of this transaction; write it: `&mut Transaction<'_, Postgres>`";
                 Err(syn::Error::new_spanned(&reference.elem, message))
             }
+            elem if is_pool(elem) => Err(syn::Error::new_spanned(ty, POOL)),
             elem => Ok(Argument::Handle(elem.clone())),
         },
         Type::Reference(reference) => {
             let message = match last(&reference.elem).as_deref() {
                 Some("Received") => "the event is the handler's own; write `Received<T>` without `&`",
-                Some(name) if name.ends_with("Pool") || name == "Pool" => {
-                    "a pool has transactions of its own, and the event could have its effect twice; take the handler's: `tx: &mut Transaction<'_, Postgres>`"
-                }
+                _ if is_pool(&reference.elem) => POOL,
                 _ => {
                     "a handler takes the event, `Received<T>`, and its transaction, `&mut Transaction<'_, Postgres>`; keep anything else in `self`"
                 }
@@ -186,10 +188,7 @@ fn argument(ty: &Type) -> syn::Result<Argument> {
             Err(syn::Error::new_spanned(ty, message))
         }
         own => match last(own).as_deref() {
-            Some(name) if name.ends_with("Pool") => {
-                let message = "a pool has transactions of its own, and the event could have its effect twice; take the handler's: `tx: &mut Transaction<'_, Postgres>`";
-                Err(syn::Error::new_spanned(ty, message))
-            }
+            _ if is_pool(own) => Err(syn::Error::new_spanned(ty, POOL)),
             Some("Transaction") => {
                 let message =
                     "the transaction is the consumer's, which commits it; write `&mut Transaction<'_, Postgres>`";
@@ -283,6 +282,11 @@ fn payload(ty: &Type) -> &Type {
         Some(GenericArgument::Type(inner)) => payload(inner),
         _ => ty,
     }
+}
+
+/// `PgPool`, `Pool<Postgres>`, `PoolConnection<Postgres>`
+fn is_pool(ty: &Type) -> bool {
+    last(ty).is_some_and(|name| name.ends_with("Pool") || name == "PoolConnection")
 }
 
 /// The last name of a path.
