@@ -75,8 +75,7 @@ async fn attempt<DB: InboxDatabase>(
         }
         Claim::Taken => {}
     }
-    let (transaction, failure) =
-        running.handle(transaction, work.handler, &[(&work.delivery, &work.opened)]).await?;
+    let (transaction, failure) = running.handle(transaction, work.handler, &[(&work.delivery, &work.opened)]).await?;
     let Some(failure) = failure else {
         commit(transaction).await?;
         return Ok(Some(End::Handled));

@@ -91,22 +91,12 @@ const METRICS: [Metric; 30] = [
     metric(HANDLER_DURATION, Kind::Histogram, Unit::Seconds, "How long calls of handlers take."),
     metric(HANDLER_RETRIES, Kind::Counter, Unit::Count, "Calls of handlers for events that were parked."),
     metric(HANDLER_BURIED, Kind::Counter, Unit::Count, "Events that became dead letters of the group."),
-    metric(
-        HANDLING_AGE,
-        Kind::Histogram,
-        Unit::Seconds,
-        "From the record's time to the commit of its handler.",
-    ),
+    metric(HANDLING_AGE, Kind::Histogram, Unit::Seconds, "From the record's time to the commit of its handler."),
     metric(DUPLICATES, Kind::Counter, Unit::Count, "Records dropped because the group had taken their events before."),
     metric(PARKED, Kind::Counter, Unit::Count, "Events parked because they failed or because their key waits."),
     metric(CONSUMER_LAG, Kind::Gauge, Unit::Count, "Records of a partition that the group has not finished."),
     metric(WAITING, Kind::Gauge, Unit::Count, "Events that wait in the inbox of a group."),
-    metric(
-        OLDEST_PARKED,
-        Kind::Gauge,
-        Unit::Seconds,
-        "How long the oldest of them has waited; 0 where none does.",
-    ),
+    metric(OLDEST_PARKED, Kind::Gauge, Unit::Seconds, "How long the oldest of them has waited; 0 where none does."),
     metric(GROUP_DEAD, Kind::Gauge, Unit::Count, "Dead letters of a group."),
 ];
 

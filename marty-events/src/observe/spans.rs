@@ -11,9 +11,9 @@ use std::collections::HashMap;
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode};
 use tracing::{Level, Span};
 
-use crate::{EventError, event::envelope::Message};
 #[cfg(all(feature = "consumer", feature = "_database"))]
 use crate::inbox::Delivery;
+use crate::{EventError, event::envelope::Message};
 #[cfg(all(feature = "kafka", feature = "_database"))]
 use crate::{event::trace::TraceContext, outbox::QueuedRow};
 

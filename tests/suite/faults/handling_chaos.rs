@@ -92,13 +92,7 @@ struct Processes<'a> {
     running: Vec<Watched>,
 }
 
-async fn inject(
-    fault: Fault,
-    processes: &mut Processes<'_>,
-    broker: &Arc<Server>,
-    pool: &PgPool,
-    chance: &mut StdRng,
-) {
+async fn inject(fault: Fault, processes: &mut Processes<'_>, broker: &Arc<Server>, pool: &PgPool, chance: &mut StdRng) {
     let place = chance.random_range(0..processes.running.len());
     match fault {
         // Dropping it is `kill -9`.

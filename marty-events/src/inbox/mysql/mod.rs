@@ -100,7 +100,9 @@ impl Inbox for MySqlInbox {
         match sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").execute(connection).await {
             Ok(_) => Ok(false),
             Err(sqlx::Error::Database(error))
-                if error.try_downcast_ref().is_some_and(|error: &MySqlDatabaseError| error.number() == IN_TRANSACTION) =>
+                if error
+                    .try_downcast_ref()
+                    .is_some_and(|error: &MySqlDatabaseError| error.number() == IN_TRANSACTION) =>
             {
                 Ok(true)
             }
