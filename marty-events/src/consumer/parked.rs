@@ -72,10 +72,12 @@ async fn attempt<DB: InboxDatabase>(
         commit(transaction).await?;
         return Ok(None);
     };
-    let (mut transaction, failure) = running.handle(transaction, handler, opened.context(), vec![delivery]).await?;
+    running.metrics.tries_again();
+    let (mut transaction, failure) = running.handle(transaction, handler, &[(&delivery, &opened)]).await?;
     let Some(failure) = failure else {
         inbox.unpark(&mut transaction, id).await?;
         commit(transaction).await?;
+        running.metrics.handled(running.routes.route(handler).description.name, delivery.timestamp);
         return Ok(None);
     };
     let _choice = running.choice.lock().await;
@@ -91,6 +93,9 @@ async fn attempt<DB: InboxDatabase>(
     let fate = running.fate(handler, attempts, verdict == Verdict::Final, &identity.event_id);
     let failure = Failure { attempts, reason: failure.reason(), fate };
     if inbox.fail(id, &failure).await? {
+        if fate.is_last() {
+            running.metrics.buried();
+        }
         let handler = running.routes.route(handler).description.name;
         let reason = &failure.reason;
         tracing::warn!(

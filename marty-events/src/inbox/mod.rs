@@ -88,6 +88,13 @@ pub enum Fate {
     Hold,
 }
 
+impl Fate {
+    /// True if the event is a dead letter now.
+    pub(crate) fn is_last(self) -> bool {
+        matches!(self, Self::Bury | Self::Hold)
+    }
+}
+
 #[doc(hidden)]
 /// Why an event is parked: nothing for one that waits behind others of its key.
 #[derive(Debug, Clone)]

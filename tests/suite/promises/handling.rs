@@ -8,13 +8,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use marty_events::{GiveUp, GroupProtocol};
+use marty_events::{EventConsumer, EventConsumerBuilder, GiveUp, GroupProtocol};
 use marty_events_tests::{
     effects::{BatchEffects, Effects},
     wait,
 };
 
-use crate::support::handling::{RunningConsumer, Topic};
+use sqlx::Postgres;
+
+use crate::support::{
+    handling::{RunningConsumer, Topic},
+    service::config,
+};
 
 const KEYS: [&str; 8] = ["k-0", "k-1", "k-2", "k-3", "k-4", "k-5", "k-6", "k-7"];
 
@@ -167,6 +172,21 @@ async fn a_batch_with_a_failing_event_falls_back_and_only_its_key_waits() {
     for (key, numbers) in effects {
         assert_eq!(numbers, (0..10).collect::<Vec<i64>>(), "{key}");
     }
+}
+
+#[tokio::test]
+async fn a_consumer_that_cannot_be_built_says_what_to_write() {
+    let pool = sqlx::PgPool::connect_lazy("postgres://127.0.0.1:1/none").unwrap();
+    let builder = || EventConsumer::builder(&pool).config(config("127.0.0.1:1", "t"));
+    let problem =
+        |builder: EventConsumerBuilder<Postgres>| builder.build().expect_err("it cannot be built").to_string();
+    assert!(problem(builder().handlers(quick())).contains("call `group(\"..\")`"));
+    assert!(problem(builder().group("a".repeat(250)).handlers(quick())).contains("249 are allowed"));
+    assert!(problem(builder().group("g")).contains("call `handlers(..)`"));
+    let doubled = problem(builder().group("g").handlers(quick()).handlers(quick()));
+    assert!(doubled.contains("both handle `entry_posted` of the topic `t.entries`"), "{doubled}");
+    let refused = problem(builder().group("g").handlers(quick()).client_property("enable.auto.offset.store", "true"));
+    assert!(refused.contains("would count as handled"), "{refused}");
 }
 
 async fn partitions_move_between_consumers(test: &str, protocol: GroupProtocol) {

@@ -21,8 +21,8 @@ const FIRST: &str = "
 
 const PARK: &str = "
     INSERT INTO {parked} (consumer_group, event_id, topic, ordering_key, record_partition, record_offset, record_key, record_time, headers,
-        value, encoding, attempts, reason, state, due_at, died_at)
-    VALUES ({group}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {now} + ? * 1000, if(?, {now}, NULL))";
+        value, encoding, attempts, reason, state, due_at, died_at, parked_at)
+    VALUES ({group}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {now} + ? * 1000, if(?, {now}, NULL), {now})";
 
 const STATS: &str = "
     SELECT count(CASE WHEN state = 'waiting' THEN 1 END),

@@ -15,12 +15,12 @@ use super::{
 /// An event behind another one has no time of its own: the one before it gives it a time when it leaves.
 const PARK: &str = "
     INSERT INTO {parked} (consumer_group, event_id, topic, ordering_key, record_partition, record_offset, record_key, record_time, headers,
-        value, encoding, attempts, reason, state, due_at, died_at)
+        value, encoding, attempts, reason, state, due_at, died_at, parked_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
         CASE WHEN ?14 <> 'waiting' THEN NULL WHEN ?15 IS NOT NULL THEN {now} + ?15 * 1000
             WHEN EXISTS (SELECT 1 FROM {parked} WHERE consumer_group = ?1 AND topic = ?3 AND ordering_key = ?4 AND state <> 'dead')
             THEN NULL ELSE {now} END,
-        CASE WHEN ?14 <> 'waiting' THEN {now} END)";
+        CASE WHEN ?14 <> 'waiting' THEN {now} END, {now})";
 
 const STATS: &str = "
     SELECT count(CASE WHEN state = 'waiting' THEN 1 END),
