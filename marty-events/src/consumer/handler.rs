@@ -2,7 +2,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use sqlx::{Database, Transaction};
 
-use super::{EventSelection, HandlerFailure};
+use super::{EventSelection, HandlerFailure, selection::is_same};
 use crate::{inbox::Delivery, outbox::OutboxTransaction};
 
 /// The future of a call of a handler.
@@ -40,6 +40,24 @@ pub struct HandlerDescription {
     pub is_batch: bool,
     /// False for `envelope = none`: the record's value is the payload, and its type is not asked for.
     pub has_envelope: bool,
+}
+
+/// True if the handler of this name and one before it are for the same event.
+#[doc(hidden)]
+#[must_use]
+pub const fn is_doubled(handlers: &[HandlerDescription], name: &str) -> bool {
+    let mut index = 0;
+    while !is_same(handlers[index].name, name) {
+        index += 1;
+    }
+    let mut before = 0;
+    while before < index {
+        if handlers[before].events.overlaps(&handlers[index].events) {
+            return true;
+        }
+        before += 1;
+    }
+    false
 }
 
 /// The unit of work of a call: the transaction in which the inbox has the event's row. A handler with `inbox = none` has none.

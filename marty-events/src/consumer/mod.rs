@@ -29,12 +29,12 @@ mod work;
 
 pub use builder::EventConsumerBuilder;
 pub use failure::{GiveUp, HandlerFailure};
-pub use handler::{EventHandlers, HandlerDescription, HandlerFuture, HandlerHandle, Unit};
+pub use handler::{EventHandlers, HandlerDescription, HandlerFuture, HandlerHandle, Unit, is_doubled};
 pub use health::{ConsumerHealth, ConsumerState};
 pub use received::Received;
 #[cfg(feature = "testing")]
 pub use rehearsal::{Deliverable, NoPool, RawRecord, Rehearsal, RehearsalError, Rehearsed};
 pub use run::EventConsumer;
-pub use selection::{EventSelection, is_doubled};
+pub use selection::EventSelection;
 
 pub use crate::inbox::Delivery;

@@ -1,6 +1,6 @@
 //! The events that a handler is for, and the check that no event has two handlers.
 
-use super::{HandlerDescription, envelope::Opened};
+use super::envelope::Opened;
 use crate::{
     EventError, TypedEvent, TypedEventKind,
     event::{source::Source, topic},
@@ -73,7 +73,7 @@ impl EventSelection {
 
     /// True if an event may be one of both. Topics of domain events are those of the default pattern, or of one topic an aggregate.
     #[must_use]
-    pub(crate) const fn overlaps(&self, other: &Self) -> bool {
+    pub(super) const fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Named { topic, event_types }, Self::Named { topic: others, event_types: other_types }) => {
                 is_same(topic, others)
@@ -93,24 +93,6 @@ impl EventSelection {
             }
         }
     }
-}
-
-/// True if the handler of this name and one before it are for the same event.
-#[doc(hidden)]
-#[must_use]
-pub const fn is_doubled(handlers: &[HandlerDescription], name: &str) -> bool {
-    let mut index = 0;
-    while !is_same(handlers[index].name, name) {
-        index += 1;
-    }
-    let mut before = 0;
-    while before < index {
-        if handlers[before].events.overlaps(&handlers[index].events) {
-            return true;
-        }
-        before += 1;
-    }
-    false
 }
 
 const fn is_same_kind(one: &TypedEventKind, other: &TypedEventKind) -> bool {
@@ -186,7 +168,7 @@ const fn have_common(one: &[&str], other: &[&str]) -> bool {
     false
 }
 
-const fn is_same(one: &str, other: &str) -> bool {
+pub(super) const fn is_same(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     if one.len() != other.len() {
         return false;
