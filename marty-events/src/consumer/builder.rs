@@ -19,6 +19,9 @@ const HAND_OVER_TIME: Duration = Duration::from_millis(1_500);
 /// The longest name of a group, as the inbox keeps it.
 const LONGEST_GROUP: usize = 249;
 
+/// The handlers of an object, and their descriptions.
+type Described<DB> = (Box<dyn AnyHandlers<DB>>, &'static [HandlerDescription]);
+
 /// Settings of an [`EventConsumer`]; every one but the group and the handlers has a default. A time above a hundred years counts as a
 /// hundred years.
 #[must_use = "nothing is handled until it is built and run"]
@@ -27,7 +30,7 @@ pub struct EventConsumerBuilder<DB: InboxDatabase> {
     table: InboxTable,
     config: Option<EventConfig>,
     group: Option<String>,
-    objects: Vec<(Box<dyn AnyHandlers<DB>>, &'static [HandlerDescription])>,
+    objects: Vec<Described<DB>>,
     settings: Settings,
     protocol: GroupProtocol,
     start_at: StartAt,

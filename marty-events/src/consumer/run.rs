@@ -105,7 +105,7 @@ impl<DB: InboxDatabase> EventConsumer<DB> {
         let metrics = Arc::new(ConsumerMetrics::new(config.counts(), &group, routes.names()));
         let desk = Arc::new(Desk::new(Arc::clone(&routes), health.clone(), Arc::clone(&metrics), limits));
         let topics = routes.topics();
-        let mut member = GroupMember::start(&config, &member, topics.clone(), Arc::clone(&desk))?;
+        let mut member = GroupMember::start(&config, &member, &topics, Arc::clone(&desk))?;
         tracing::info!(group = &*group, ?topics, "consumer started");
         let running = Arc::new(Running {
             inbox,
