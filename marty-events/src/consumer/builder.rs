@@ -37,6 +37,16 @@ pub struct EventConsumerBuilder<DB: InboxDatabase> {
     properties: Vec<(String, String)>,
 }
 
+impl<DB: InboxDatabase> EventConsumer<DB> {
+    /// A consumer with its inbox in `pool`'s database, in which its handlers write.
+    ///
+    /// It makes connections of its own with the pool's options, one for each handler that runs and a few more. In SQLite it uses the pool
+    /// itself.
+    pub fn builder(pool: &Pool<DB>) -> EventConsumerBuilder<DB> {
+        EventConsumerBuilder::new(pool.clone())
+    }
+}
+
 impl<DB: InboxDatabase> fmt::Debug for EventConsumerBuilder<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A property may be a secret.
@@ -48,7 +58,7 @@ impl<DB: InboxDatabase> fmt::Debug for EventConsumerBuilder<DB> {
 }
 
 impl<DB: InboxDatabase> EventConsumerBuilder<DB> {
-    pub(super) fn new(pool: Pool<DB>) -> Self {
+    fn new(pool: Pool<DB>) -> Self {
         Self {
             pool,
             table: InboxTable::default(),
