@@ -109,6 +109,7 @@ impl Reader {
         let event = handler.event();
         // At the event's type: that is where its mistakes are shown.
         let span = event.map_or_else(Span::mixed_site, |event| event.span().resolved_at(Span::mixed_site()));
+        let private = placed(private, span);
         let value = match &handler.selection {
             Selection::Typed => quote_spanned!(span=> #private::typed::<#event>()),
             Selection::Named { topic, event_types, has_envelope: true } => {
@@ -191,6 +192,15 @@ fn check(handler: &Handler, private: &TokenStream) -> TokenStream {
             "the event has a handler above; a group handles an event once, so call both from one handler"
         );
     }
+}
+
+/// The path at another place, with the meaning that it has.
+fn placed(path: &TokenStream, place: Span) -> TokenStream {
+    let moved = path.clone().into_iter().map(|mut token| {
+        token.set_span(place.resolved_at(token.span()));
+        token
+    });
+    moved.collect()
 }
 
 fn names_self(handler: &Handler) -> bool {

@@ -12,9 +12,13 @@ use crate::{DecodeError, TypedEvent, decode, decode_envelope, inbox::Delivery};
 /// so that a mistake in it is one error.
 #[derive(Debug)]
 pub struct Reader<A> {
+    /// The events that the handler is for.
     pub events: EventSelection,
+    /// The argument is a list.
     pub is_batch: bool,
+    /// False for `envelope = none`.
     pub has_envelope: bool,
+    /// Reads the argument.
     pub read: fn(Vec<Delivery>) -> Result<A, HandlerFailure>,
 }
 
