@@ -73,7 +73,12 @@ impl<DB: InboxDatabase> Process<DB> {
     }
 
     /// The handler's writes: they tell how often an event had its effect, and whether a later one of its key came before.
-    async fn handle(&self, transaction: &mut Transaction<'static, DB>, id: &str, number: i64) -> Result<(), EventError> {
+    async fn handle(
+        &self,
+        transaction: &mut Transaction<'static, DB>,
+        id: &str,
+        number: i64,
+    ) -> Result<(), EventError> {
         let key = id.split('-').next().expect("a key");
         let pause = match self.throw(30) {
             0 => 60,
@@ -138,7 +143,8 @@ impl<DB: InboxDatabase> Process<DB> {
             End::Failure | End::GiveUp => {}
         }
         transaction.rollback().await.map_err(database_error)?;
-        let fate = if number % 10 == 7 && 3 <= parked.delivery.attempt { Fate::Hold } else { Fate::Retry(Duration::ZERO) };
+        let fate =
+            if number % 10 == 7 && 3 <= parked.delivery.attempt { Fate::Hold } else { Fate::Retry(Duration::ZERO) };
         let fate = if number % 10 == 5 { Fate::Bury } else { fate };
         self.inbox.fail(parked.id, &failure(parked.delivery.attempt, fate)).await.map(drop)
     }
@@ -185,7 +191,8 @@ where
     OutboxPool: for<'p> From<&'p Pool<DB>>,
 {
     pub(crate) async fn has_every_effect_once_and_in_order(self) {
-        let seed: u64 = std::env::var("MARTY_EVENTS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+        let seed: u64 =
+            std::env::var("MARTY_EVENTS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
         println!("MARTY_EVENTS_SEED={seed}");
         self.run("CREATE TABLE effects (event_id VARCHAR(20) NOT NULL)").await;
         self.run("CREATE TABLE progress (event_key VARCHAR(20) PRIMARY KEY, latest INTEGER, inversions INTEGER)").await;

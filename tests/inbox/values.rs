@@ -45,8 +45,27 @@ where
         // Ids differ by case, by spaces at the end, by accents, by a byte of zero, and by the forms of a letter.
         let longest = "x".repeat(255);
         let ids = [
-            "id", "ID", "id ", "id  ", " id", "id\t", "", " ", "íd", "i\u{301}d", "\u{ed}d\0", "id\0", "id\\0", "id\\", "'", "\"",
-            "`; DROP TABLE event_inbox", "{parked}", "{now}", "😀", &longest,
+            "id",
+            "ID",
+            "id ",
+            "id  ",
+            " id",
+            "id\t",
+            "",
+            " ",
+            "íd",
+            "i\u{301}d",
+            "\u{ed}d\0",
+            "id\0",
+            "id\\0",
+            "id\\",
+            "'",
+            "\"",
+            "`; DROP TABLE event_inbox",
+            "{parked}",
+            "{now}",
+            "😀",
+            &longest,
         ];
         let groups = ["g", "G", "g "];
         for group in groups {
@@ -78,7 +97,8 @@ where
         let mut expected = ids.to_vec();
         expected.sort_unstable();
         assert_eq!(found, expected);
-        let names: Vec<_> = self.repository.groups().await.expect("the groups").into_iter().map(|it| it.group).collect();
+        let names: Vec<_> =
+            self.repository.groups().await.expect("the groups").into_iter().map(|it| it.group).collect();
         assert!(groups.iter().all(|group| names.iter().any(|name| name == group)), "{names:?}");
     }
 }
