@@ -1,4 +1,10 @@
-//! The errors after which another try may help.
+//! The errors after which another try may help, and the pauses before it.
+
+#[cfg(all(feature = "kafka", feature = "_database"))]
+use std::time::Duration;
+
+#[cfg(all(feature = "kafka", feature = "_database"))]
+use backon::{BackoffBuilder, ExponentialBuilder};
 
 use crate::EventError;
 #[cfg(feature = "_database")]
@@ -26,4 +32,15 @@ impl EventError {
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(self, Self::Outbox { source, .. } | Self::Inbox { source, .. } if Fault::behind(&**source) == Some(Fault::Conflict))
     }
+}
+
+/// Pauses that grow from `first` to `longest`, each spread by chance so that several waiters do not come back together.
+#[cfg(all(feature = "kafka", feature = "_database"))]
+pub(crate) fn pauses(first: Duration, longest: Duration) -> impl Iterator<Item = Duration> + Send + Sync {
+    ExponentialBuilder::default()
+        .with_min_delay(first)
+        .with_max_delay(longest)
+        .with_jitter()
+        .without_max_times()
+        .build()
 }

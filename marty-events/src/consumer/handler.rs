@@ -2,13 +2,13 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use sqlx::{Database, Transaction};
 
-use super::{Delivery, HandlerFailure};
-use crate::{TypedEventKind, outbox::OutboxTransaction};
+use super::{EventSelection, HandlerFailure};
+use crate::{inbox::Delivery, outbox::OutboxTransaction};
 
 /// The future of a call of a handler.
 pub type HandlerFuture<'a> = Pin<Box<dyn Future<Output = Result<(), HandlerFailure>> + Send + 'a>>;
 
-/// The handlers of a type, which `#[event_handlers]` implements.
+/// The handlers of a type. [`#[event_handlers]`](crate::event_handlers) implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no event handlers for this database",
     label = "does not handle events in a transaction of `{DB}`",
@@ -18,7 +18,7 @@ pub trait EventHandlers<DB: Database>: Send + Sync + 'static {
     #[doc(hidden)]
     const HANDLERS: &'static [HandlerDescription];
 
-    /// Calls the handler at `index` of [`HANDLERS`](Self::HANDLERS) for one record. A handler of a batch has all of a batch, others one.
+    /// Calls the handler at `index` of [`HANDLERS`](Self::HANDLERS) for one delivery. A handler of batches has all of a batch.
     #[doc(hidden)]
     fn call<'a>(&'a self, index: usize, unit: &'a mut Unit<DB>, deliveries: Vec<Delivery>) -> HandlerFuture<'a>;
 }
@@ -28,52 +28,53 @@ pub trait EventHandlers<DB: Database>: Send + Sync + 'static {
 pub struct HandlerDescription {
     /// The method's name.
     pub name: &'static str,
+    /// The events that it is called with.
     pub events: EventSelection,
     /// The number of failures after which the event is a dead letter; the consumer's own where it is not set.
     pub attempts: Option<u32>,
+    /// The longest time of a call; the consumer's own where it is not set.
     pub timeout: Option<Duration>,
-    /// False for `inbox = none`: the handler has no transaction, and may run more than once for a record.
+    /// False for `inbox = none`: the handler has no transaction, and may run more than once for an event.
     pub has_inbox: bool,
-    /// It takes `Vec<Received<T>>`.
+    /// True for a handler of `Vec<Received<T>>`.
     pub is_batch: bool,
     /// False for `envelope = none`: the record's value is the payload, and its type is not asked for.
     pub has_envelope: bool,
 }
 
-/// The events that a handler is for.
-#[derive(Debug, Clone, Copy)]
-pub enum EventSelection {
-    /// A typed event: its topic follows from the kind, and for a domain event from the publishing service. A type that names no service is
-    /// the consuming service's own.
-    Typed { kind: TypedEventKind, service: Option<&'static str>, event_types: &'static [&'static str] },
-    /// By topic (without the prefix) and types; every type where the list is empty.
-    Named { topic: &'static str, event_types: &'static [&'static str] },
-}
-
-/// The unit of work of a call: the transaction in which the inbox has the event's row.
+/// The unit of work of a call: the transaction in which the inbox has the event's row. A handler with `inbox = none` has none.
 #[derive(Debug)]
 pub struct Unit<DB: Database> {
-    transaction: Transaction<'static, DB>,
+    transaction: Option<Transaction<'static, DB>>,
 }
 
 impl<DB: Database> Unit<DB> {
     pub(crate) fn new(transaction: Transaction<'static, DB>) -> Self {
-        Self { transaction }
+        Self { transaction: Some(transaction) }
     }
 
-    pub(crate) fn into_transaction(self) -> Transaction<'static, DB> {
+    /// For a handler with `inbox = none`.
+    pub(crate) fn without_transaction() -> Self {
+        Self { transaction: None }
+    }
+
+    pub(crate) fn into_transaction(self) -> Option<Transaction<'static, DB>> {
         self.transaction
     }
 
     /// The handle that a handler's argument asks for by its type.
-    pub fn handle<H: HandlerHandle<DB> + ?Sized>(&mut self) -> &mut H {
-        H::of(&mut self.transaction)
+    #[doc(hidden)]
+    pub fn handle<H: HandlerHandle<DB> + ?Sized>(&mut self) -> Result<&mut H, HandlerFailure> {
+        match &mut self.transaction {
+            Some(transaction) => Ok(H::of(transaction)),
+            None => Err(HandlerFailure::NoTransaction),
+        }
     }
 }
 
 /// A type that can be a handler's transaction: `Transaction<'_, DB>` and the connections.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a transaction of the handlers' database",
+    message = "`{Self}` is not a transaction of the database that this block's first handler names",
     label = "expected `&mut sqlx::Transaction<'_, {DB}>`, or `&mut` of its connection"
 )]
 pub trait HandlerHandle<DB: Database>: OutboxTransaction {

@@ -42,6 +42,12 @@ pub enum EventError {
         /// The fault, and the accepted form.
         problem: String,
     },
+    /// A consumer cannot be built as it is.
+    #[error("the consumer cannot be built: {problem}")]
+    InvalidConsumer {
+        /// The fault, and the cure.
+        problem: String,
+    },
     /// The event's type belongs to another service (`service` of its derive).
     #[error(
         "event `{}` belongs to the service `{service}`, and `{}` cannot publish it; publish an event of its own, or set SERVICE_NAME",
@@ -351,13 +357,20 @@ impl fmt::Debug for EventError {
 impl EventError {
     /// True if the database works and refuses the operation until somebody changes something.
     pub(crate) fn is_refusal(&self) -> bool {
-        use EventError::{CachedSequence, OutboxForbidden, OutboxRefused, OutboxTableMissing, OutboxUnfit};
+        use EventError::{
+            CachedSequence, InboxForbidden, InboxRefused, InboxTableMissing, InboxUnfit, OutboxForbidden,
+            OutboxRefused, OutboxTableMissing, OutboxUnfit,
+        };
         matches!(
             self,
             OutboxTableMissing { .. }
                 | OutboxForbidden { .. }
                 | OutboxUnfit { .. }
                 | OutboxRefused { .. }
+                | InboxTableMissing { .. }
+                | InboxForbidden { .. }
+                | InboxUnfit { .. }
+                | InboxRefused { .. }
                 | CachedSequence { .. }
         )
     }

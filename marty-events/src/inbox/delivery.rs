@@ -22,3 +22,11 @@ pub struct Delivery {
     /// The number of this call: 1 for the first call of the handler.
     pub attempt: u32,
 }
+
+impl Delivery {
+    /// The bytes that it has in memory.
+    pub(crate) fn size(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        headers + self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len)
+    }
+}

@@ -88,6 +88,13 @@ pub enum Fate {
     Hold,
 }
 
+impl Fate {
+    /// True if the event is a dead letter now.
+    pub(crate) fn is_last(self) -> bool {
+        matches!(self, Self::Bury | Self::Hold)
+    }
+}
+
 #[doc(hidden)]
 /// Why an event is parked: nothing for one that waits behind others of its key.
 #[derive(Debug, Clone)]
@@ -127,6 +134,13 @@ pub trait Inbox: Clone + Send + Sync + 'static {
         connection: &mut <Self::Database as Database>::Connection,
         events: &[(&Delivery, &Identity)],
     ) -> impl Future<Output = Result<Vec<Claim>, EventError>> + Send;
+
+    /// True if the transaction is still the one that [`begin`](Self::begin) began. A database may have rolled it back at an error that the
+    /// handler passed over, and then the commit does nothing and says nothing.
+    fn is_open(
+        &self,
+        connection: &mut <Self::Database as Database>::Connection,
+    ) -> impl Future<Output = Result<bool, EventError>> + Send;
 
     /// Writes the row of an event that waits, in the transaction that has taken it. `None` for one that waits behind others of its key.
     fn park(

@@ -10,7 +10,7 @@ mod retry;
 
 use std::{fmt::Write, sync::Arc, time::Duration};
 
-use sqlx::{MySql, MySqlConnection, MySqlPool, SqlStr, Transaction};
+use sqlx::{MySql, MySqlConnection, MySqlPool, SqlStr, Transaction, mysql::MySqlDatabaseError};
 
 use super::{
     Claim, Delivery, Due, Failure, Identity, Inbox, InboxDatabase, InboxStats, InboxTable,
@@ -25,6 +25,9 @@ pub(super) const BEGIN: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; 
 
 /// Microseconds since 1970, by the database's clock.
 const NOW: &str = "timestampdiff(MICROSECOND, '1970-01-01 00:00:00', utc_timestamp(6))";
+
+/// `ER_CANT_CHANGE_TX_CHARACTERISTICS`.
+const IN_TRANSACTION: u16 = 1568;
 
 impl InboxDatabase for MySql {
     type Inbox = MySqlInbox;
@@ -90,6 +93,21 @@ impl Inbox for MySqlInbox {
     ) -> Result<Vec<Claim>, EventError> {
         events.iter().try_for_each(|(_, identity)| check(identity))?;
         self.take_all(connection, events).await.map_err(self.error("take events"))
+    }
+
+    /// The level of the next transaction cannot be set inside of one.
+    async fn is_open(&self, connection: &mut MySqlConnection) -> Result<bool, EventError> {
+        match sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").execute(connection).await {
+            Ok(_) => Ok(false),
+            Err(sqlx::Error::Database(error))
+                if error
+                    .try_downcast_ref()
+                    .is_some_and(|error: &MySqlDatabaseError| error.number() == IN_TRANSACTION) =>
+            {
+                Ok(true)
+            }
+            Err(error) => Err(self.error("commit a handled event")(error)),
+        }
     }
 
     async fn park(

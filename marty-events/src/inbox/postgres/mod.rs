@@ -16,6 +16,9 @@ use super::{
 };
 use crate::{EventError, database::Quotes};
 
+/// `in_failed_sql_transaction`: every statement after an error, until the rollback.
+const ABORTED: &str = "25P02";
+
 /// At a higher level, a claim that has waited for another one fails instead of seeing its outcome.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
@@ -108,6 +111,14 @@ impl Inbox for PostgresInbox {
     ) -> Result<Vec<Claim>, EventError> {
         events.iter().try_for_each(|(_, identity)| check(identity))?;
         self.take_all(connection, events).await.map_err(self.error("take events"))
+    }
+
+    async fn is_open(&self, connection: &mut PgConnection) -> Result<bool, EventError> {
+        match sqlx::query("SELECT 1").execute(connection).await {
+            Ok(_) => Ok(true),
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(ABORTED) => Ok(false),
+            Err(error) => Err(self.error("commit a handled event")(error)),
+        }
     }
 
     async fn park(

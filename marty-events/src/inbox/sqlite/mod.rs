@@ -78,6 +78,15 @@ impl Inbox for SqliteInbox {
         self.take_all(connection, events).await.map_err(self.error("take events"))
     }
 
+    /// A transaction cannot begin inside another one.
+    async fn is_open(&self, connection: &mut SqliteConnection) -> Result<bool, EventError> {
+        if sqlx::raw_sql("BEGIN").execute(&mut *connection).await.is_err() {
+            return Ok(true);
+        }
+        sqlx::raw_sql("ROLLBACK").execute(connection).await.map_err(self.error("end a transaction"))?;
+        Ok(false)
+    }
+
     async fn park(
         &self,
         connection: &mut SqliteConnection,
