@@ -2,6 +2,7 @@
 
 mod claims;
 mod database;
+mod fitness;
 mod model;
 mod operators;
 mod retries;

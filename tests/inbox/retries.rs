@@ -163,6 +163,10 @@ where
         }
         assert_eq!(self.claimed(&other, &event("k", 0)).await, Claim::Duplicate);
         assert_eq!(self.claimed(&inbox, &event("l", 0)).await, Claim::Taken);
+        // Somebody deletes the first event of a key by hand.
+        self.run("DELETE FROM event_inbox_parked WHERE event_id = 'k-101'").await;
+        assert!(self.due(&inbox).await.is_none());
         assert_eq!(inbox.forget(Duration::MAX, 10).await.expect("nothing"), 0, "an age that no clock has");
+        assert_eq!(self.handled(&inbox).await.as_deref(), Some("k-102"));
     }
 }

@@ -19,6 +19,9 @@ const HAND_OVER_TIME: Duration = Duration::from_millis(1_500);
 /// The longest name of a group, as the inbox keeps it.
 const LONGEST_GROUP: usize = 249;
 
+/// The handlers of an object, and their descriptions.
+type Described<DB> = (Box<dyn AnyHandlers<DB>>, &'static [HandlerDescription]);
+
 /// Settings of an [`EventConsumer`]; every one but the group and the handlers has a default. A time above a hundred years counts as a
 /// hundred years.
 #[must_use = "nothing is handled until it is built and run"]
@@ -27,11 +30,21 @@ pub struct EventConsumerBuilder<DB: InboxDatabase> {
     table: InboxTable,
     config: Option<EventConfig>,
     group: Option<String>,
-    objects: Vec<(Box<dyn AnyHandlers<DB>>, &'static [HandlerDescription])>,
+    objects: Vec<Described<DB>>,
     settings: Settings,
     protocol: GroupProtocol,
     start_at: StartAt,
     properties: Vec<(String, String)>,
+}
+
+impl<DB: InboxDatabase> EventConsumer<DB> {
+    /// A consumer with its inbox in `pool`'s database, in which its handlers write.
+    ///
+    /// It makes connections of its own with the pool's options, one for each handler that runs and a few more. In SQLite it uses the pool
+    /// itself.
+    pub fn builder(pool: &Pool<DB>) -> EventConsumerBuilder<DB> {
+        EventConsumerBuilder::new(pool.clone())
+    }
 }
 
 impl<DB: InboxDatabase> fmt::Debug for EventConsumerBuilder<DB> {
@@ -45,7 +58,7 @@ impl<DB: InboxDatabase> fmt::Debug for EventConsumerBuilder<DB> {
 }
 
 impl<DB: InboxDatabase> EventConsumerBuilder<DB> {
-    pub(super) fn new(pool: Pool<DB>) -> Self {
+    fn new(pool: Pool<DB>) -> Self {
         Self {
             pool,
             table: InboxTable::default(),

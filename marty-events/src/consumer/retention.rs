@@ -25,13 +25,11 @@ pub(super) async fn work<DB: InboxDatabase>(
     loop {
         let wanted = running.settings.inbox_retention;
         match longest_retention(&config, &topics).await {
-            // They may bring a record again at any time.
-            Retention::Forever => {}
             Retention::For(kept) => forget(&running, wanted.max(kept)).await,
             // The broker does not tell it to this client.
             Retention::Closed => forget(&running, wanted).await,
-            // It may be longer than the setting, and the broker tells it later.
-            Retention::Unanswered => {}
+            // They may bring a record again at any time. Or that may be so, and the broker tells it later.
+            Retention::Forever | Retention::Unanswered => {}
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -10,7 +10,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    EventConsumerBuilder, counts,
+    counts,
     health::{ConsumerHealth, HealthCell},
     live, parked, retention,
     routes::Routes,
@@ -70,14 +70,6 @@ impl<DB: InboxDatabase> fmt::Debug for EventConsumer<DB> {
 }
 
 impl<DB: InboxDatabase> EventConsumer<DB> {
-    /// A consumer with its inbox in `pool`'s database, in which its handlers write.
-    ///
-    /// It makes connections of its own with the pool's options, one for each handler that runs and a few more. In SQLite it uses the pool
-    /// itself.
-    pub fn builder(pool: &Pool<DB>) -> EventConsumerBuilder<DB> {
-        EventConsumerBuilder::new(pool.clone())
-    }
-
     /// The state of this consumer, from now until it has stopped; for a health check of its process.
     #[must_use]
     pub fn health(&self) -> ConsumerHealth {
@@ -105,7 +97,7 @@ impl<DB: InboxDatabase> EventConsumer<DB> {
         let metrics = Arc::new(ConsumerMetrics::new(config.counts(), &group, routes.names()));
         let desk = Arc::new(Desk::new(Arc::clone(&routes), health.clone(), Arc::clone(&metrics), limits));
         let topics = routes.topics();
-        let mut member = GroupMember::start(&config, &member, topics.clone(), Arc::clone(&desk))?;
+        let mut member = GroupMember::start(&config, &member, &topics, Arc::clone(&desk))?;
         tracing::info!(group = &*group, ?topics, "consumer started");
         let running = Arc::new(Running {
             inbox,

@@ -285,8 +285,8 @@ pub enum EventError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The outbox's tables could not be created or brought up to date.
-    #[error("the outbox tables could not be migrated")]
+    /// The tables of the outbox or the inbox could not be created or brought up to date.
+    #[error("the tables could not be migrated")]
     Migrate(#[source] Box<dyn Error + Send + Sync>),
     /// The thread that delivers events without a waiting caller could not be started.
     #[error("the background thread could not be started")]

@@ -169,7 +169,8 @@ pub trait Inbox: Clone + Send + Sync + 'static {
     /// Writes a failure of a parked event down, in a transaction of its own. False where the row is gone, or has as many attempts already.
     fn fail(&self, id: i64, failure: &Failure) -> impl Future<Output = Result<bool, EventError>> + Send;
 
-    /// Deletes, `limit` at the most, the rows of events that were taken longer ago than `age` and are not parked.
+    /// Deletes, `limit` at the most, the rows of events that were taken longer ago than `age` and are not parked. Where that were all, a key
+    /// goes on whose first event somebody has deleted by hand.
     fn forget(&self, age: Duration, limit: u32) -> impl Future<Output = Result<u64, EventError>> + Send;
 
     /// Counts the group's events.

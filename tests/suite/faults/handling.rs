@@ -71,9 +71,11 @@ async fn whenever_a_service_is_killed_in_its_handlers_each_effect_is_there_once(
 async fn paused_past_its_session(test: &str, is_killed: bool) {
     let Some(topic) = Topic::start(test, 1).await else { return };
     topic.publish(&KEYS, 0..4).await;
-    let settings = [("HELD_KEY", "k-2"), ("HOLDS_MILLIS", "500"), ("SESSION_MILLIS", "6000")];
+    let settings = [("HELD_KEY", "k-2"), ("HOLDS_MILLIS", "15000"), ("SESSION_MILLIS", "6000")];
     let paused = process(&topic, "paused", &settings);
     until_line(&paused, "begun k-2 0");
+    // It has no other transaction open.
+    topic.until_effects(7 * 4).await;
     paused.signal("STOP");
     let consumer = RunningConsumer::start(topic.consumer(Effects::taking("other", Duration::ZERO)));
     // The other one has the partition, and all keys but the one whose event the paused process has in an open transaction.

@@ -276,7 +276,7 @@ fn a_full_partition_is_paused_alone_until_it_has_half_of_its_share() {
     assert_eq!(queue.flow(), Flow { pause: vec![slow.clone()], resume: vec![] });
     assert_eq!(queue.flow(), Flow::default());
     for _ in 0..2 {
-        let (_, ticket) = queue.take().expect("a record").into_parts();
+        let ((), ticket) = queue.take().expect("a record").into_parts();
         assert_eq!(queue.flow(), Flow::default());
         queue.finish(&ticket);
     }
@@ -290,7 +290,7 @@ fn a_drained_queue_begins_nothing_and_pauses_everything() {
     queue.assign(place.clone());
     queue.admit(&place, 0, 1, Some((1, ())));
     queue.admit(&place, 1, 1, Some((1, ())));
-    let (_, ticket) = queue.take().expect("a record").into_parts();
+    let ((), ticket) = queue.take().expect("a record").into_parts();
     queue.drain();
     assert!(!queue.is_drained());
     assert_eq!(queue.flow(), Flow { pause: vec![place.clone()], resume: vec![] });

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use sqlx::{Connection, MySqlConnection, Row};
+use sqlx::{MySqlConnection, Row};
 
 use super::{
     super::{Claim, Delivery, Identity, row::milliseconds},
@@ -30,6 +30,15 @@ const OLD: &str = "
 
 /// Without the index, the server scans a small table, and locks every row that it meets.
 const FORGET: &str = "DELETE taken FROM {inbox} AS taken FORCE INDEX (PRIMARY) WHERE taken.consumer_group = {group} AND taken.event_id IN ({ids})";
+
+/// The first events of keys that have no time: somebody has deleted the ones before them by hand.
+const TIMELESS: &str = "
+    SELECT parked.id FROM {parked} AS parked JOIN (
+        SELECT min(id) AS id FROM {parked} WHERE consumer_group = {group} AND state <> 'dead' GROUP BY topic, ordering_key) AS first
+        ON first.id = parked.id
+    WHERE parked.state = 'waiting' AND parked.due_at IS NULL ORDER BY parked.id";
+
+const REVIVE: &str = "UPDATE {parked} SET due_at = {now} WHERE id = ? AND state = 'waiting' AND due_at IS NULL";
 
 /// So many ids in a list are looked up one by one; from 1,000 on MariaDB makes a table of them (`in_predicate_conversion_threshold`).
 const LONGEST_LIST: usize = 500;
@@ -85,8 +94,7 @@ impl MySqlInbox {
     }
 
     pub(super) async fn delete_old(&self, age: Duration, limit: u32) -> Result<u64, sqlx::Error> {
-        let mut connection = self.pool.acquire().await?;
-        let mut transaction = connection.begin_with(BEGIN).await?;
+        let mut transaction = self.pool.begin_with(BEGIN).await?;
         let old = sqlx::query_scalar(self.sql(OLD)).bind(milliseconds(age)).bind(limit);
         let mut old: Vec<Vec<u8>> = old.fetch_all(&mut *transaction).await?;
         old.sort_unstable();
@@ -95,6 +103,12 @@ impl MySqlInbox {
             let list: Vec<String> = ids.iter().map(|id| hexadecimal(id)).collect();
             let sql = self.sql(&FORGET.replace("{ids}", &list.join(", ")));
             done += sqlx::raw_sql(sql).execute(&mut *transaction).await?.rows_affected();
+        }
+        if old.len() < usize::try_from(limit).unwrap_or(usize::MAX) {
+            let timeless: Vec<i64> = sqlx::query_scalar(self.sql(TIMELESS)).fetch_all(&mut *transaction).await?;
+            for id in timeless {
+                sqlx::query(self.sql(REVIVE)).bind(id).execute(&mut *transaction).await?;
+            }
         }
         transaction.commit().await?;
         Ok(done)

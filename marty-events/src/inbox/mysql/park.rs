@@ -15,9 +15,14 @@ use super::{
 /// An event behind another one has no time of its own: the one before it gives it a time when it leaves. That is safe where the row of one
 /// before it is locked until this transaction's end. Where another transaction has it, and may be about to leave, the event has a time.
 const FIRST: &str = "
-    SELECT id FROM {parked} FORCE INDEX (key_order)
-    WHERE consumer_group = {group} AND topic = ? AND ordering_key = ? AND state <> 'dead'
-    ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED";
+    SELECT id, due_at FROM {parked} FORCE INDEX (key_order)
+    WHERE consumer_group = {group} AND topic = ? AND ordering_key = ? AND state <> 'dead' ORDER BY id LIMIT 1";
+
+/// By the same index as the look for due events: who comes by another one is skipped at the row, and keeps the lock of its entry in the
+/// index.
+const LOCK: &str = "
+    SELECT id FROM {parked} FORCE INDEX ({index})
+    WHERE consumer_group = {group} AND due_at <=> ? AND id = ? AND state <> 'dead' FOR UPDATE SKIP LOCKED";
 
 const PARK: &str = "
     INSERT INTO {parked} (consumer_group, event_id, topic, ordering_key, record_partition, record_offset, record_key, record_time, headers,
@@ -39,11 +44,7 @@ impl MySqlInbox {
         failure: Option<&Failure>,
     ) -> Result<(), sqlx::Error> {
         let (state, pause) = match failure.map(|failure| failure.fate) {
-            None => {
-                let first = sqlx::query_scalar::<_, i64>(self.sql(FIRST));
-                let first = first.bind(delivery.topic.as_bytes()).bind(&identity.key);
-                ("waiting", first.fetch_optional(&mut *connection).await?.is_none().then_some(0))
-            }
+            None => ("waiting", (!self.has_lock_before(connection, delivery, identity).await?).then_some(0)),
             Some(Fate::Retry(pause)) => ("waiting", Some(milliseconds(pause))),
             Some(Fate::Bury) => ("dead", None),
             Some(Fate::Hold) => ("held", None),
@@ -67,6 +68,23 @@ impl MySqlInbox {
             .execute(connection)
             .await
             .map(drop)
+    }
+
+    /// Locks an event of the key until the transaction's end, where it waits for nobody.
+    async fn has_lock_before(
+        &self,
+        connection: &mut MySqlConnection,
+        delivery: &Delivery,
+        identity: &Identity,
+    ) -> Result<bool, sqlx::Error> {
+        let first = sqlx::query_as(self.sql(FIRST)).bind(delivery.topic.as_bytes()).bind(&identity.key);
+        let Some((id, due)): Option<(i64, Option<i64>)> = first.fetch_optional(&mut *connection).await? else {
+            return Ok(false);
+        };
+        // Nobody goes through the entries of events that have no time.
+        let sql = self.sql(&LOCK.replace("{index}", if due.is_some() { "due" } else { "PRIMARY" }));
+        let lock = sqlx::query_scalar::<_, i64>(sql).bind(due).bind(id);
+        Ok(lock.fetch_optional(connection).await?.is_some())
     }
 
     pub(super) async fn counts(&self) -> Result<InboxStats, sqlx::Error> {

@@ -24,19 +24,22 @@ const DUE: &str = "
 const TIME: &str = "
     SELECT (due_at - {now}) DIV 1000 FROM {parked} AS waiting FORCE INDEX (due) WHERE {is_first} ORDER BY due_at LIMIT 1";
 
+/// The first event of the key, at which the server stops reading: a comparison of the numbers would go through all of the key.
 const IS_FIRST: &str = "waiting.consumer_group = {group} AND waiting.state = 'waiting' AND waiting.due_at IS NOT NULL
-    AND waiting.encoding <= ? AND NOT EXISTS (
-        SELECT 1 FROM {parked} AS earlier FORCE INDEX (key_order) WHERE earlier.consumer_group = waiting.consumer_group
-            AND earlier.topic = waiting.topic AND earlier.ordering_key = waiting.ordering_key
-            AND earlier.state <> 'dead' AND earlier.id < waiting.id)";
+    AND waiting.encoding <= ? AND waiting.id = (
+        SELECT first.id FROM {parked} AS first FORCE INDEX (key_order) WHERE first.consumer_group = waiting.consumer_group
+            AND first.topic = waiting.topic AND first.ordering_key = waiting.ordering_key AND first.state <> 'dead'
+        ORDER BY first.consumer_group, first.topic, first.ordering_key, first.id LIMIT 1)";
 
-/// The row is locked by an earlier statement, so the next event is found among all that were parked behind it without a time.
+/// The row is locked by an earlier statement, so the next event is found among all that were parked behind it without a time. In a `SET`, the
+/// server would lock the rows that it reads, and wait for events that are being parked.
 const NEXT: &str = "
-    SET @marty_events_next = (
-        SELECT later.id FROM {parked} AS gone JOIN {parked} AS later FORCE INDEX (key_order)
-            ON later.consumer_group = gone.consumer_group AND later.topic = gone.topic
-                AND later.ordering_key = gone.ordering_key AND later.id > gone.id AND later.state <> 'dead'
-        WHERE gone.id = {id} AND gone.consumer_group = {group} ORDER BY later.id LIMIT 1);";
+    SET @marty_events_group = NULL, @marty_events_topic = NULL, @marty_events_key = NULL, @marty_events_next = NULL;
+    SELECT consumer_group, topic, ordering_key INTO @marty_events_group, @marty_events_topic, @marty_events_key
+        FROM {parked} WHERE id = {id} AND consumer_group = {group};
+    SELECT id INTO @marty_events_next FROM {parked} FORCE INDEX (key_order)
+        WHERE consumer_group = @marty_events_group AND topic = @marty_events_topic AND ordering_key = @marty_events_key
+            AND {id} < id AND state <> 'dead' ORDER BY id LIMIT 1;";
 
 /// Gives the next event of the key a time.
 const PROMOTE: &str = "

@@ -43,6 +43,11 @@ pub(super) const FORGET: &str = "
                 WHERE parked.consumer_group = taken.consumer_group AND parked.event_id = taken.event_id)
         ORDER BY taken.taken_at LIMIT $3 FOR UPDATE OF taken SKIP LOCKED))";
 
+/// Gives the first event of a key a time where it has none: somebody has deleted the one before it by hand.
+pub(super) const REVIVE: &str = "
+    UPDATE {parked} SET due_at = statement_timestamp() WHERE state = 'waiting' AND due_at IS NULL AND id IN (
+        SELECT min(id) FROM {parked} WHERE consumer_group = $1 AND state <> 'dead' GROUP BY topic, ordering_key)";
+
 impl PostgresInbox {
     pub(super) async fn take(
         &self,
@@ -101,6 +106,9 @@ impl PostgresInbox {
             .bind(i64::from(limit))
             .execute(&self.pool)
             .await?;
+        if done.rows_affected() < u64::from(limit) {
+            sqlx::query(self.sql.revive.clone()).bind(&*self.group).execute(&self.pool).await?;
+        }
         Ok(done.rows_affected())
     }
 }

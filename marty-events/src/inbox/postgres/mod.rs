@@ -52,6 +52,7 @@ struct Statements {
     bury: SqlStr,
     hold: SqlStr,
     forget: SqlStr,
+    revive: SqlStr,
     stats: SqlStr,
 }
 
@@ -70,6 +71,7 @@ impl PostgresInbox {
             bury: sql(&retry::promoting(retry::BURY)),
             hold: sql(retry::HOLD),
             forget: sql(claim::FORGET),
+            revive: sql(claim::REVIVE),
             stats: sql(park::STATS),
         };
         let group = super::encoding::escaped(&group).into();

@@ -22,6 +22,11 @@ const FORGET: &str = "
             WHERE parked.consumer_group = taken.consumer_group AND parked.event_id = taken.event_id)
         ORDER BY taken.taken_at LIMIT ?3)";
 
+/// Gives the first event of a key a time where it has none: somebody has deleted the one before it by hand.
+const REVIVE: &str = "
+    UPDATE {parked} SET due_at = {now} WHERE state = 'waiting' AND due_at IS NULL AND id IN (
+        SELECT min(id) FROM {parked} WHERE consumer_group = ?1 AND state <> 'dead' GROUP BY topic, ordering_key)";
+
 impl SqliteInbox {
     /// Two statements: there is no way to the database that would take time.
     pub(super) async fn take(
@@ -53,6 +58,10 @@ impl SqliteInbox {
 
     pub(super) async fn delete_old(&self, age: Duration, limit: u32) -> Result<u64, sqlx::Error> {
         let forget = sqlx::query(self.sql(FORGET)).bind(&*self.group).bind(milliseconds(age)).bind(limit);
-        Ok(forget.execute(&self.pool).await?.rows_affected())
+        let done = forget.execute(&self.pool).await?.rows_affected();
+        if done < u64::from(limit) {
+            sqlx::query(self.sql(REVIVE)).bind(&*self.group).execute(&self.pool).await?;
+        }
+        Ok(done)
     }
 }

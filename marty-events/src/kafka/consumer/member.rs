@@ -50,7 +50,7 @@ impl GroupMember {
     pub(crate) fn start<I: Intake>(
         config: &EventConfig,
         settings: &MemberSettings,
-        topics: Vec<String>,
+        topics: &[String],
         intake: Arc<I>,
     ) -> Result<Self, EventError> {
         let client = member_config(config, settings)?;
