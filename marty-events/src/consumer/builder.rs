@@ -98,7 +98,7 @@ impl<DB: InboxDatabase> EventConsumerBuilder<DB> {
     }
 
     /// The most handlers that run at a time, each for another key; 16 unless set, at least 1. Each has a connection to the database while it
-    /// runs. In SQLite, which has one writer at a time, it is 1.
+    /// runs; four times as many are made at the most, while events wait for a process of the group that is paused. In SQLite, which has one writer at a time, it is 1.
     pub fn concurrency(mut self, handlers: usize) -> Self {
         self.settings.concurrency = handlers.clamp(1, 1_024);
         self

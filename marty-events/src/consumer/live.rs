@@ -3,7 +3,7 @@
 use super::{
     calls::{CallFailure, MOST_PASSING, Verdict},
     routes::Work,
-    running::{Patience, Running, commit, roll_back},
+    running::{Patience, Running, Turn, commit, roll_back},
     work::{Desk, Taken, Ticket},
 };
 use crate::{
@@ -24,27 +24,28 @@ enum End {
 /// Works on records for as long as it is polled.
 pub(super) async fn work<DB: InboxDatabase>(running: &Running<DB>, desk: &Desk) -> std::convert::Infallible {
     loop {
+        let mut turn = Turn::take(&running.turns).await;
         let mut taken: Vec<(Work, Ticket)> =
             desk.next(running.settings.longest_batch).await.into_iter().map(Taken::into_parts).collect();
-        if 1 < taken.len() && handle_batch(running, &taken).await {
+        if 1 < taken.len() && handle_batch(running, &mut turn, &taken).await {
             for (_, ticket) in taken {
                 desk.finish(&ticket);
             }
             continue;
         }
         for (work, ticket) in taken.drain(..) {
-            handle_one(running, &work).await;
+            handle_one(running, &mut turn, &work).await;
             desk.finish(&ticket);
         }
     }
 }
 
 /// Works on one record until it is in the database.
-async fn handle_one<DB: InboxDatabase>(running: &Running<DB>, work: &Work) {
+async fn handle_one<DB: InboxDatabase>(running: &Running<DB>, turn: &mut Turn<'_>, work: &Work) {
     let mut patience = Patience::new(&running.health);
     let mut passing = 0;
     loop {
-        match attempt(running, work, &mut passing).await {
+        match attempt(running, turn, work, &mut passing).await {
             Ok(Some(end)) => {
                 patience.works();
                 return note(running, work, end);
@@ -58,12 +59,13 @@ async fn handle_one<DB: InboxDatabase>(running: &Running<DB>, work: &Work) {
 /// One call of the handler. Nothing where the database was in the way of it.
 async fn attempt<DB: InboxDatabase>(
     running: &Running<DB>,
+    turn: &mut Turn<'_>,
     work: &Work,
     passing: &mut u32,
 ) -> Result<Option<End>, EventError> {
     let Running { inbox, .. } = running;
     let mut transaction = inbox.begin().await?;
-    match inbox.claim(&mut transaction, &work.delivery, work.identity()).await? {
+    match turn.claim(inbox.claim(&mut transaction, &work.delivery, work.identity())).await? {
         Claim::Duplicate => {
             roll_back(transaction).await;
             return Ok(Some(End::Duplicate));
@@ -128,8 +130,8 @@ async fn park<DB: InboxDatabase>(running: &Running<DB>, work: &Work, failure: &C
 }
 
 /// One transaction for the records of a batch. False where a record has to be handled alone: then nothing has happened.
-async fn handle_batch<DB: InboxDatabase>(running: &Running<DB>, batch: &[(Work, Ticket)]) -> bool {
-    match attempt_batch(running, batch).await {
+async fn handle_batch<DB: InboxDatabase>(running: &Running<DB>, turn: &mut Turn<'_>, batch: &[(Work, Ticket)]) -> bool {
+    match attempt_batch(running, turn, batch).await {
         Ok(Some(ends)) => {
             for ((work, _), end) in batch.iter().zip(ends) {
                 note(running, work, end);
@@ -146,13 +148,14 @@ async fn handle_batch<DB: InboxDatabase>(running: &Running<DB>, batch: &[(Work, 
 
 async fn attempt_batch<DB: InboxDatabase>(
     running: &Running<DB>,
+    turn: &mut Turn<'_>,
     batch: &[(Work, Ticket)],
 ) -> Result<Option<Vec<End>>, EventError> {
     let Running { inbox, .. } = running;
     let (first, _) = &batch[0];
     let mut transaction = inbox.begin().await?;
     let events: Vec<_> = batch.iter().map(|(work, _)| (&work.delivery, work.identity())).collect();
-    let claims = inbox.claim_all(&mut transaction, &events).await?;
+    let claims = turn.claim(inbox.claim_all(&mut transaction, &events)).await?;
     for ((delivery, identity), claim) in events.iter().zip(&claims) {
         if *claim == Claim::Behind {
             inbox.park(&mut transaction, delivery, identity, None).await?;

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use sqlx::Pool;
 use tokio::{
-    sync::{Mutex, Notify},
+    sync::{Mutex, Notify, Semaphore},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,8 @@ use crate::{
     observe::ConsumerMetrics,
 };
 
+/// The workers for each handler that may run at a time: others go on while a claim waits for a paused process.
+const WORKERS: usize = 4;
 /// The number of parked keys that are tried at a time.
 const RETRIES: usize = 4;
 /// The pause between two looks if the handlers are done.
@@ -88,7 +90,9 @@ impl<DB: InboxDatabase> EventConsumer<DB> {
     pub async fn run(self, stop: CancellationToken) -> Result<(), EventError> {
         let Self { pool, table, config, group, handlers, routes, settings, member, health } = self;
         let _ending = Ending(health.clone());
-        let pool = own_pool(&pool, settings.concurrency + RETRIES + 2);
+        // In SQLite nothing waits for another owner without the write lock.
+        let workers_count = if DB::NAME == "SQLite" { 1 } else { settings.concurrency * WORKERS };
+        let pool = own_pool(&pool, workers_count + RETRIES + 2);
         let inbox = DB::inbox(pool.clone(), table, Arc::clone(&group));
         if stop.run_until_cancelled(validate(&inbox, &health)).await.transpose()?.is_none() {
             return Ok(());
@@ -108,12 +112,13 @@ impl<DB: InboxDatabase> EventConsumer<DB> {
             health,
             metrics,
             traces: config.traces(),
+            turns: Semaphore::new(settings.concurrency),
             parked: Notify::new(),
             choice: Mutex::default(),
         });
         // Dropped with this future, and their transactions with them.
         let mut workers = JoinSet::new();
-        for _ in 0..settings.concurrency {
+        for _ in 0..workers_count {
             let (running, desk) = (Arc::clone(&running), Arc::clone(&desk));
             workers.spawn(async move { live::work(&running, &desk).await });
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use sqlx::Transaction;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, Semaphore, SemaphorePermit};
 use tracing::Instrument;
 
 use super::{
@@ -45,6 +45,8 @@ pub(super) struct Running<DB: InboxDatabase> {
     pub(super) metrics: Arc<ConsumerMetrics>,
     /// If true, calls of handlers have spans.
     pub(super) traces: bool,
+    /// The handlers that may run at a time.
+    pub(super) turns: Semaphore,
     /// An event was parked.
     pub(super) parked: Notify,
     /// Held while a parked event is chosen, and from a failure's rollback until it is written down: between these two the event would be
@@ -154,5 +156,34 @@ impl<'a> Patience<'a> {
         }
         let pauses = self.pauses.get_or_insert_with(|| Box::new(pauses(FIRST_PAUSE, LONGEST_PAUSE)));
         tokio::time::sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+    }
+}
+
+/// The time that a claim may wait for another owner of its event before its worker lets another one work.
+const CLAIM_TIME: Duration = Duration::from_millis(500);
+
+/// The right of a worker to be one of those that work at a time.
+pub(super) struct Turn<'a> {
+    turns: &'a Semaphore,
+    permit: Option<SemaphorePermit<'a>>,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) async fn take(turns: &'a Semaphore) -> Self {
+        // Nobody closes it; without a permit the bound alone would suffer.
+        Self { turns, permit: turns.acquire().await.ok() }
+    }
+
+    /// Waits for a claim, which another owner of the event may keep waiting for as long as its process is paused. The turn is another worker's
+    /// then, so that a paused process holds back the keys of its handlers and no others.
+    pub(super) async fn claim<T>(&mut self, claim: impl Future<Output = T>) -> T {
+        let mut claim = std::pin::pin!(claim);
+        if let Ok(claimed) = tokio::time::timeout(CLAIM_TIME, &mut claim).await {
+            return claimed;
+        }
+        self.permit = None;
+        let claimed = claim.await;
+        self.permit = self.turns.acquire().await.ok();
+        claimed
     }
 }

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let held = env::var("HELD_KEY").ok();
     let fails = env::var("FAILS_PER_MILLE").ok().and_then(|value| value.parse().ok()).unwrap_or(0);
     let handlers = Effects::new(&env::var("NAME")?, move |entry, _| {
-        let is_held = held.as_ref() == Some(&entry.key);
+        let is_held = entry.number == 0 && held.as_ref().is_some_and(|held| entry.key.starts_with(held));
         Box::pin(async move {
             println!("begun {} {}", entry.key, entry.number);
             tokio::time::sleep(if is_held { holds } else { takes }).await;

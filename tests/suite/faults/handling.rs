@@ -110,6 +110,32 @@ async fn a_service_that_is_paused_past_its_session_in_a_handler_and_dies_leaves_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_is_paused_with_all_its_handlers_at_work_holds_back_their_keys_alone() {
+    let test = "a_service_that_is_paused_with_all_its_handlers_at_work_holds_back_their_keys_alone";
+    let Some(topic) = Topic::start(test, 1).await else { return };
+    let held: Vec<String> = (0..16).map(|key| format!("held-{key}")).collect();
+    let held: Vec<&str> = held.iter().map(String::as_str).collect();
+    topic.publish(&held, 0..2).await;
+    let settings = [("HELD_KEY", "held"), ("HOLDS_MILLIS", "15000"), ("SESSION_MILLIS", "6000")];
+    let paused = process(&topic, "paused", &settings);
+    for _ in &held {
+        until_line(&paused, "begun held");
+    }
+    paused.signal("STOP");
+    let consumer = RunningConsumer::start(topic.consumer(Effects::taking("other", Duration::ZERO)));
+    topic.publish(&KEYS, 0..5).await;
+    topic.until_effects(8 * 5).await;
+    topic.assert_once_in_order(&KEYS, 0..5).await;
+    paused.signal("CONT");
+    topic.until_effects(8 * 5 + 16 * 2).await;
+    consumer.stop().await;
+    for (key, numbers) in topic.effects().await {
+        let count = if key.starts_with("held") { 2 } else { 5 };
+        assert_eq!(numbers, (0..count).collect::<Vec<i64>>(), "{key}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_away_uses_up_no_attempt_and_nothing_is_lost_when_it_is_back() {
     let test = "a_database_that_is_away_uses_up_no_attempt_and_nothing_is_lost_when_it_is_back";
     let Some(admin) = servers::postgres(test) else { return };
