@@ -25,8 +25,13 @@ enum End {
 pub(super) async fn work<DB: InboxDatabase>(running: &Running<DB>, desk: &Desk) -> std::convert::Infallible {
     loop {
         let mut turn = Turn::take(&running.turns).await;
-        let mut taken: Vec<(Work, Ticket)> =
-            desk.next(running.settings.longest_batch).await.into_iter().map(Taken::into_parts).collect();
+        let Some(taken) = desk.take(running.settings.longest_batch) else {
+            // A worker whose claim has waited wants its turn back.
+            drop(turn);
+            desk.is_ready().await;
+            continue;
+        };
+        let mut taken: Vec<(Work, Ticket)> = taken.into_iter().map(Taken::into_parts).collect();
         if 1 < taken.len() && handle_batch(running, &mut turn, &taken).await {
             for (_, ticket) in taken {
                 desk.finish(&ticket);

@@ -51,14 +51,24 @@ impl Desk {
     }
 
     /// The next record, or several for a handler of batches.
-    pub(super) async fn next(&self, longest_batch: usize) -> Vec<Taken<Work>> {
-        loop {
-            let ready = self.ready.notified();
-            if let Some(batch) = self.take(longest_batch) {
-                return batch;
-            }
-            ready.await;
+    pub(super) fn take(&self, longest_batch: usize) -> Option<Vec<Taken<Work>>> {
+        let mut queue = self.lock();
+        let first = queue.take()?;
+        let handler = first.record.handler;
+        let mut batch = vec![first];
+        if self.routes.is_of_batches(handler) {
+            queue.take_more(&mut batch, longest_batch, |work| work.handler == handler);
         }
+        // A permit is one, however many lanes became ready.
+        if queue.has_ready() {
+            self.ready.notify_one();
+        }
+        Some(batch)
+    }
+
+    /// Waits until a record may be there.
+    pub(super) async fn is_ready(&self) {
+        self.ready.notified().await;
     }
 
     /// The record has had its effect, or is kept in the database.
@@ -77,21 +87,6 @@ impl Desk {
 
     pub(super) fn is_drained(&self) -> bool {
         self.lock().is_drained()
-    }
-
-    fn take(&self, longest_batch: usize) -> Option<Vec<Taken<Work>>> {
-        let mut queue = self.lock();
-        let first = queue.take()?;
-        let handler = first.record.handler;
-        let mut batch = vec![first];
-        if self.routes.is_of_batches(handler) {
-            queue.take_more(&mut batch, longest_batch, |work| work.handler == handler);
-        }
-        // A permit is one, however many lanes became ready.
-        if queue.has_ready() {
-            self.ready.notify_one();
-        }
-        Some(batch)
     }
 
     fn lock(&self) -> MutexGuard<'_, WorkQueue<Work>> {
