@@ -15,10 +15,14 @@ use sqlx::{
 
 pub(crate) const TOPIC: &str = "marty.suite.account.moved";
 
+/// Executes statements that every database knows.
+type Execute<DB> =
+    for<'c> fn(&'c mut <DB as sqlx::Database>::Connection, String) -> BoxFuture<'c, Result<(), sqlx::Error>>;
+
 /// The statements that a test runs besides, whatever the database.
 #[derive(Debug)]
 pub(crate) struct Statements<DB: InboxDatabase> {
-    pub(crate) execute: for<'c> fn(&'c mut DB::Connection, String) -> BoxFuture<'c, Result<(), sqlx::Error>>,
+    pub(crate) execute: Execute<DB>,
     pub(crate) numbers: fn(Pool<DB>, String) -> BoxFuture<'static, Vec<i64>>,
 }
 
@@ -147,7 +151,6 @@ pub(crate) async fn mariadb(test: &str) -> Option<Fixture<sqlx::MySql>> {
     Some(Fixture::new(database.pool, statements!()).await)
 }
 
-#[expect(clippy::unused_async, reason = "as the others")]
 pub(crate) async fn sqlite(_: &str) -> Option<Fixture<Sqlite>> {
     let folder = tempfile::tempdir().expect("a folder");
     let options = SqliteConnectOptions::new()

@@ -74,7 +74,7 @@ where
         typed.0.topic = "marty.suite.other".into();
         typed.0.headers = vec![("ce_type".to_owned(), b"other".to_vec())];
         self.parked(&one, &typed, Some(&failure(4, Fate::Hold))).await;
-        self.parked(&one, &event("c", 1), Some(&failure(1, Fate::Retry(Duration::from_secs(60))))).await;
+        self.parked(&one, &event("c", 1), Some(&failure(1, Fate::Retry(Duration::from_mins(1))))).await;
         self.parked(&one, &event("c", 2), None).await;
         self.parked(&other, &event("a", 0), Some(&failure(5, Fate::Bury))).await;
 
@@ -102,7 +102,7 @@ where
         assert_eq!(self.letters(all().held()).await, ["b-1"]);
         assert_eq!(self.letters(all().reason("the reason 5")).await, ["a-0"]);
         assert_eq!(self.letters(all().event_id("a-3").group("one")).await, ["a-3"]);
-        assert_eq!(self.letters(all().older_than(Duration::from_secs(60))).await, [""; 0]);
+        assert_eq!(self.letters(all().older_than(Duration::from_mins(1))).await, [""; 0]);
         assert_eq!(self.repository.count_dead_letters(&all().limit(1)).await.expect("a count"), 7);
         let page = self.repository.dead_letters(all().group("one").limit(4)).await.expect("a page");
         assert_eq!(self.letters(all().group("one").after(page[3].id)).await, ["a-4", "b-1"]);

@@ -16,14 +16,14 @@ where
 {
     pub(crate) async fn tries_the_first_event_of_a_key_alone(self) {
         let inbox = self.inbox("status-list");
-        let minute = failure(1, Fate::Retry(Duration::from_secs(60)));
+        let minute = failure(1, Fate::Retry(Duration::from_mins(1)));
         self.parked(&inbox, &event("later", 1), Some(&minute)).await;
         self.parked(&inbox, &event("later", 2), None).await;
         let mut transaction = inbox.begin().await.expect("a transaction");
         let Due::After(Some(pause)) = inbox.next_due(&mut transaction).await.expect("an answer") else {
             panic!("the first event of the key is not due")
         };
-        assert!(Duration::from_secs(50) < pause && pause <= Duration::from_secs(60), "{pause:?}");
+        assert!(Duration::from_secs(50) < pause && pause <= Duration::from_mins(1), "{pause:?}");
         drop(transaction);
         self.parked(&inbox, &event("a", 1), Some(&again())).await;
         // A later event of a topic that was made again has a lower offset.
@@ -60,7 +60,7 @@ where
         let id = parked.id;
         let write = async |attempts, fate| inbox.fail(id, &failure(attempts, fate)).await.expect("it is written");
         assert!(!write(1, Fate::Retry(Duration::ZERO)).await, "that one is known");
-        assert!(write(2, Fate::Retry(Duration::from_secs(60))).await);
+        assert!(write(2, Fate::Retry(Duration::from_mins(1))).await);
         assert!(!write(2, Fate::Bury).await, "another process was faster");
         assert!(self.due(&inbox).await.is_none(), "it has a pause, and the other one is behind it");
         assert!(write(3, Fate::Retry(Duration::ZERO)).await);
@@ -150,7 +150,7 @@ where
         self.parked(&inbox, &event("k", 100), Some(&failure(3, Fate::Bury))).await;
         self.parked(&inbox, &event("k", 101), Some(&again())).await;
         self.parked(&inbox, &event("k", 102), None).await;
-        assert_eq!(inbox.forget(Duration::from_secs(3600), 100).await.expect("nothing"), 0);
+        assert_eq!(inbox.forget(Duration::from_hours(1), 100).await.expect("nothing"), 0);
         tokio::time::sleep(Duration::from_millis(20)).await;
         let age = Duration::from_millis(5);
         let mut steps = Vec::new();

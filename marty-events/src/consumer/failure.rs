@@ -4,19 +4,16 @@ use crate::DecodeError;
 
 /// The error of a handler for which another try is of no use: the event becomes a dead letter of the group at once.
 ///
-/// It may stand anywhere in the chain of sources of the error that a handler returns.
+/// It may stand anywhere in the chain of sources of the error that a handler returns. An error with `#[error(transparent)]` hides itself from that
+/// chain, so give such a variant a text, and `GiveUp` as its `#[source]` or `#[from]`.
 ///
 /// ```
 /// use marty_events::GiveUp;
 ///
-/// #[derive(Debug, thiserror::Error)]
-/// enum AppError {
-///     #[error("the certificate cannot be revoked")]
-///     Refused(#[source] GiveUp),
+/// fn authority(name: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+///     if name == "ours" { Ok(()) } else { Err(GiveUp::new("the authority is not ours").into()) }
 /// }
-///
-/// let error = AppError::Refused(GiveUp::new("its authority is not ours"));
-/// # let _ = error;
+/// # assert!(authority("theirs").is_err());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GiveUp(String);
@@ -80,9 +77,20 @@ fn gives_up(error: &(dyn Error + 'static)) -> bool {
 mod tests {
     use super::*;
 
-    #[derive(Debug, thiserror::Error)]
-    #[error("outer")]
-    struct Outer(#[source] Box<dyn Error + Send + Sync>);
+    #[derive(Debug)]
+    struct Outer(Box<dyn Error + Send + Sync>);
+
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("outer")
+        }
+    }
+
+    impl Error for Outer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&*self.0)
+        }
+    }
 
     #[test]
     fn giving_up_is_found_behind_any_number_of_errors() {

@@ -111,7 +111,7 @@ impl Dialect {
                 None if inside.starts_with(|letter: char| letter.is_ascii_digit()) => {
                     sql.push_str(&(self.parameter)(inside));
                 }
-                _ => sql.push_str(&format!("{{{inside}}}")),
+                _ => sql.extend(["{", inside, "}"]),
             }
             rest = after;
         }
@@ -171,13 +171,17 @@ macro_rules! rows {
 impl Look<'_> {
     pub(super) async fn groups(&self, sql: &str) -> Result<Vec<GroupColumns>, EventError> {
         let mut groups: Vec<GroupColumns> = rows!(self, sql, &[], query_as::<_, _>).map_err(self.error())?;
-        groups.iter_mut().for_each(|columns| self.unescape(&mut columns.0));
+        for columns in &mut groups {
+            self.unescape(&mut columns.0);
+        }
         Ok(groups)
     }
 
     pub(super) async fn keys(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<KeyColumns>, EventError> {
         let mut keys: Vec<KeyColumns> = rows!(self, sql, values, query_as::<_, _>).map_err(self.error())?;
-        keys.iter_mut().for_each(|columns| self.unescape(&mut columns.0));
+        for columns in &mut keys {
+            self.unescape(&mut columns.0);
+        }
         Ok(keys)
     }
 

@@ -137,7 +137,7 @@ fn condition(query: &InboxQuery) -> (String, Vec<Value<'_>>) {
     let mut text = if query.held { "state = 'held'" } else { "state <> 'waiting'" }.to_owned();
     let mut and = |column: &str, value| {
         values.push(value);
-        text.push_str(&format!(" AND {column} {{{}}}", values.len()));
+        text.extend([" AND ", column, " {", &values.len().to_string(), "}"]);
     };
     let names = [("consumer_group =", &query.group), ("topic =", &query.topic), ("event_id =", &query.event_id)];
     for (column, name) in names {

@@ -20,6 +20,7 @@ use crate::{EventContext, EventError, inbox::Delivery, testing::EventRecorder};
 ///
 /// The same rehearsal can be [delivered](Self::to) several times. It then has the same ids, as a redelivery by Kafka has.
 #[derive(Debug, Clone)]
+#[must_use = "nothing is delivered before `to`"]
 pub struct Rehearsal<P = NoPool> {
     recorder: EventRecorder,
     deliverables: Vec<Deliverable>,
@@ -171,7 +172,6 @@ impl EventRecorder {
 
 impl Rehearsal {
     /// The database of the handlers' transactions. SQLite in memory is the easy one. The tables of the inbox are not needed.
-    #[must_use]
     pub fn in_pool<DB: Database>(self, pool: &Pool<DB>) -> Rehearsal<Pool<DB>> {
         let Self { recorder, deliverables, publisher, attempt, commits, pool: NoPool(()) } = self;
         Rehearsal { recorder, deliverables, publisher, attempt, commits, pool: pool.clone() }
@@ -201,21 +201,18 @@ impl<DB: Database> Rehearsal<Pool<DB>> {
 
 impl<P> Rehearsal<P> {
     /// The service that publishes the events. Unless set, a typed event has the service that its type names, and any other event the recorder's.
-    #[must_use]
     pub fn published_by(mut self, service: impl Into<String>) -> Self {
         self.publisher = Some(service.into());
         self
     }
 
     /// The number of the call that handlers see; 1 unless set.
-    #[must_use]
     pub fn attempt(mut self, attempt: u32) -> Self {
         self.attempt = attempt;
         self
     }
 
     /// Rolls the handler's transaction back after the call, as a crash before the commit does. The event counts as not taken.
-    #[must_use]
     pub fn without_commit(mut self) -> Self {
         self.commits = false;
         self
@@ -257,7 +254,11 @@ impl<P> Rehearsal<P> {
             (true, None) => return Err(RehearsalError::NoPool { handler: handler.name }),
         };
         let (deliveries, opened): (Vec<Delivery>, Vec<Opened>) = events.into_iter().unzip();
-        let context = opened.first().map_or_else(EventContext::new, Opened::context);
+        // Many events have no cause in common.
+        let context = match opened.as_slice() {
+            [one] => one.context(),
+            _ => EventContext::new(),
+        };
         let recorder = self.recorder.of_a_call();
         let called = recorder.scope(context.scope(handlers.call(index, &mut unit, deliveries)));
         let answer = match handler.timeout {

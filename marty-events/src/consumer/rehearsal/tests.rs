@@ -24,16 +24,37 @@ struct Posted {
     cents: i64,
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 enum AppError {
-    #[error("the database failed")]
-    Database(#[from] sqlx::Error),
-    #[error("the event was not published")]
-    Event(#[from] EventError),
-    #[error("refused")]
-    Refused(#[source] GiveUp),
-    #[error("not yet")]
+    Other(Box<dyn std::error::Error + Send + Sync>),
     NotYet,
+}
+
+impl std::fmt::Display for AppError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if matches!(self, Self::NotYet) { "not yet" } else { "the work failed" })
+    }
+}
+
+impl std::error::Error for AppError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Other(error) => Some(&**error),
+            Self::NotYet => None,
+        }
+    }
+}
+
+impl From<sqlx::Error> for AppError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<EventError> for AppError {
+    fn from(error: EventError) -> Self {
+        Self::Other(error.into())
+    }
 }
 
 type Tx<'t> = Transaction<'t, Sqlite>;
@@ -56,7 +77,7 @@ impl StatusList {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.insert(tx, event.serial).await?;
         match event.serial {
-            404 => Err(AppError::Refused(GiveUp::new("no such certificate"))),
+            404 => Err(AppError::Other(GiveUp::new("no such certificate").into())),
             503 if event.attempt() < 3 => Err(AppError::NotYet),
             _ => Ok(()),
         }

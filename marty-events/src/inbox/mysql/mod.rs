@@ -20,7 +20,7 @@ use super::{
 use crate::{EventError, database::Quotes};
 
 /// `READ COMMITTED` locks no gaps between the rows of different keys, and each statement sees the rows that are committed by then. By
-/// default, a claim that has waited would look for the key's events in a snapshot that is older than its answer.
+/// default, a second claim would look for the key's events in the snapshot of the first one, also after a wait.
 pub(super) const BEGIN: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION READ WRITE";
 
 /// Microseconds since 1970, by the database's clock.

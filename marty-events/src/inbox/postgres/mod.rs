@@ -26,7 +26,7 @@ impl InboxDatabase for Postgres {
     type Inbox = PostgresInbox;
 
     fn inbox(pool: PgPool, table: InboxTable, group: Arc<str>) -> PostgresInbox {
-        PostgresInbox::new(pool, table, group)
+        PostgresInbox::new(pool, table, &group)
     }
 }
 
@@ -57,7 +57,7 @@ struct Statements {
 }
 
 impl PostgresInbox {
-    pub(super) fn new(pool: PgPool, table: InboxTable, group: Arc<str>) -> Self {
+    pub(super) fn new(pool: PgPool, table: InboxTable, group: &str) -> Self {
         let sql = |template: &str| statement(Quotes::Double, template, table.name());
         let sql = Statements {
             claim: sql(claim::CLAIM),
@@ -74,7 +74,7 @@ impl PostgresInbox {
             revive: sql(claim::REVIVE),
             stats: sql(park::STATS),
         };
-        let group = super::encoding::escaped(&group).into();
+        let group = super::encoding::escaped(group).into();
         Self { pool, table, group, sql: Arc::new(sql) }
     }
 
