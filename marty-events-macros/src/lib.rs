@@ -9,6 +9,10 @@
 //!     describe                  its description for the catalogue
 //!   validate                  rules; all mistakes of a type are collected
 //!   keys   model              `#[event(..)]` as it was written; a type without mistakes
+//! handler                   handlers of events, on an `impl` block
+//!   expand                    code for a block without mistakes
+//!   validate                  rules; all mistakes of a block are collected
+//!   keys   model   block      `#[event_handler(..)]` as it was written; a block without mistakes; the `impl` block
 //! method                    event attributes on async functions
 //!   expand                    code for a method without mistakes
 //!   validate                  rules, one file a subject; all mistakes of a method are collected
@@ -40,6 +44,7 @@
 //! Generated code calls `marty_events::__private`, which explains one expansion line by line.
 
 mod event_type;
+mod handler;
 mod method;
 mod syntax;
 #[cfg(test)]
@@ -85,4 +90,16 @@ pub fn derive_domain_event(item: TokenStream) -> TokenStream {
 #[proc_macro_derive(CustomEvent, attributes(event))]
 pub fn derive_custom_event(item: TokenStream) -> TokenStream {
     derive(Kind::Custom, item.into()).into()
+}
+
+/// Makes handlers of events of a type's methods; see `marty_events::event_handlers`.
+#[proc_macro_attribute]
+pub fn event_handlers(args: TokenStream, item: TokenStream) -> TokenStream {
+    handler::event_handlers(args.into(), &item.into()).into()
+}
+
+/// A handler of an event; see `marty_events::event_handler`.
+#[proc_macro_attribute]
+pub fn event_handler(_: TokenStream, item: TokenStream) -> TokenStream {
+    handler::event_handler(&item.into()).into()
 }

@@ -17,10 +17,18 @@ pub mod attributes;
 #[cfg(feature = "_publisher")]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "kafka", feature = "postgres", feature = "mysql", feature = "sqlite"))))]
 pub mod config;
+#[cfg(all(feature = "consumer", feature = "_database"))]
+pub mod consumer;
 #[cfg(feature = "_database")]
 mod database;
 mod error;
 mod event;
+#[cfg(all(feature = "consumer", feature = "_database"))]
+#[cfg_attr(
+    docsrs,
+    doc(cfg(all(feature = "consumer", any(feature = "postgres", feature = "mysql", feature = "sqlite"))))
+)]
+pub mod inbox;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod macros;
@@ -41,6 +49,10 @@ pub mod tower;
 
 #[cfg(feature = "_publisher")]
 pub use config::{EventConfig, EventConfigBuilder};
+#[cfg(all(feature = "consumer", feature = "_database"))]
+pub use consumer::{
+    ConsumerHealth, ConsumerState, EventConsumer, EventConsumerBuilder, EventHandlers, GiveUp, Received,
+};
 pub use error::{ConfigError, ConfigFault, DecodeError, EventError};
 #[cfg(feature = "catalogue")]
 pub use event::catalogue;
@@ -49,9 +61,13 @@ pub use event::{
     EventOrdering, EventPriority, NotificationEvent, NotificationEventType, RiskLevel, TypedEvent, TypedEventKind,
     decode, decode_envelope,
 };
+#[cfg(all(feature = "consumer", feature = "_database"))]
+pub use kafka::{GroupProtocol, StartAt};
 pub use macros::{CustomEvent, DomainEvent};
 #[cfg(feature = "_envelope")]
 pub use macros::{audit_event, custom_event, domain_event, notification_event};
+#[cfg(all(feature = "consumer", feature = "_database"))]
+pub use macros::{event_handler, event_handlers};
 #[cfg(feature = "_database")]
 pub use outbox::{OutboxConnection, OutboxRepository, OutboxTransaction};
 #[cfg(feature = "_envelope")]

@@ -49,3 +49,15 @@ macro_rules! handles {
         $($crate::__private::handles!($group, $event);)+
     };
 }
+
+/// The attributes of handlers.
+macro_rules! handlers {
+    ($name:ident, $file:literal) => {
+        #[cfg(all(feature = "consumer", feature = "_database"))]
+        #[cfg_attr(any(not(doctest), all(feature = "testing", feature = "sqlite")), doc = include_str!($file))]
+        pub use marty_events_macros::$name;
+    };
+}
+
+handlers!(event_handler, "attributes/event_handler.md");
+handlers!(event_handlers, "attributes/event_handlers.md");

@@ -131,7 +131,7 @@ async fn tables_that_are_in_the_way_are_reported() {
     sqlx::query("CREATE TABLE event_outbox (id INTEGER)").execute(&pool).await.unwrap();
     let error = marty_events::outbox::migrate(&pool).await.unwrap_err();
     assert!(matches!(error, EventError::Migrate(_)), "{error:?}");
-    assert_eq!(error.to_string(), "the outbox tables could not be migrated");
+    assert_eq!(error.to_string(), "the tables could not be migrated");
 }
 
 #[tokio::test]

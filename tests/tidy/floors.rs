@@ -9,11 +9,11 @@ const FLOORS: [&[&str]; 9] = [
     &["error"],
     &["event"],
     &["database"],
-    &["outbox", "testing", "tower"],
+    &["inbox", "outbox", "testing", "tower"],
     &["config", "observe"],
     &["kafka"],
     &["retry"],
-    &["publisher", "relay"],
+    &["consumer", "publisher", "relay"],
     &["__private", "attributes", "macros"],
 ];
 

@@ -31,7 +31,7 @@
 //! ```
 //!
 //! A file uses only those below it: `handle`, `failures`; `batch`; `hand_over`, `capture`, `create`; `outcome`. `typed` stands apart:
-//! the derives of events use it, and the attributes where an event stands first in them.
+//! the derives of events use it, and the attributes where an event stands first in them. So does `handler`, for `#[event_handlers]`.
 
 #![allow(clippy::must_use_candidate, missing_docs, reason = "called by generated code only")]
 
@@ -46,6 +46,8 @@ mod failures;
 mod hand_over;
 #[cfg(feature = "_envelope")]
 pub mod handle;
+#[cfg(all(feature = "consumer", feature = "_database"))]
+pub mod handler;
 mod handles;
 #[cfg(feature = "_envelope")]
 pub mod outcome;

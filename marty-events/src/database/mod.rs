@@ -4,9 +4,12 @@ mod fault;
 mod handle;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod link;
+pub(crate) mod migrations;
 mod pool;
 mod quotes;
 mod table;
+#[cfg(feature = "postgres")]
+mod unfit;
 
 pub(crate) use fault::Fault;
 pub use handle::{OutboxConnection, OutboxTransaction};
@@ -17,3 +20,5 @@ pub use pool::OutboxPool;
 pub(crate) use pool::plain;
 pub(crate) use quotes::Quotes;
 pub use table::{InvalidTable, OutboxTable};
+#[cfg(feature = "postgres")]
+pub(crate) use unfit::UNFIT;

@@ -43,6 +43,13 @@ impl Quotes {
         AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
     }
 
+    /// `"name"`, of an index: it has no schema of its own.
+    #[cfg_attr(not(feature = "consumer"), allow(dead_code, reason = "the inbox asks for it"))]
+    pub(crate) fn name(self, name: &str) -> String {
+        let mark = self.mark();
+        format!("{mark}{name}{mark}")
+    }
+
     /// `"schema"."table_suffix"`.
     pub(crate) fn quoted(self, table: &OutboxTable, suffix: &str) -> String {
         let (mark, name) = (self.mark(), table.name());

@@ -39,6 +39,11 @@ impl OutboxTable {
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
+
+    /// A name that this library gives, without a schema.
+    pub(crate) fn named(name: &str) -> Self {
+        Self { schema: None, name: name.to_owned() }
+    }
 }
 
 fn check(identifier: &str, longest: usize) -> Result<(), String> {
@@ -90,7 +95,7 @@ impl TryFrom<String> for OutboxTable {
 
 impl Default for OutboxTable {
     fn default() -> Self {
-        Self { schema: None, name: "event_outbox".to_owned() }
+        Self::named("event_outbox")
     }
 }
 

@@ -52,4 +52,29 @@ pub enum DecodeError {
         #[source]
         source: serde_json::Error,
     },
+    /// The payload of an event does not have the form of the type that a handler asks for.
+    #[error("the payload of event `{}` cannot be read", OneLine(.event_type))]
+    Payload {
+        /// The type in the envelope.
+        event_type: String,
+        /// Serde's reason.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The value of a record without an envelope does not have the form of the type that a handler asks for.
+    #[error("the value cannot be read as the handler's payload")]
+    Value {
+        /// Serde's reason.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The value is said to be a `CloudEvent`, or an envelope, and lacks a part of one.
+    #[error("the value is not an event: {problem}")]
+    CloudEvent {
+        /// The part that is missing, or that cannot be read.
+        problem: &'static str,
+    },
+    /// The call of a handler had no delivery.
+    #[error("there is no record to read an event from")]
+    NoRecord,
 }

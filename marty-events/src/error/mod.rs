@@ -42,6 +42,12 @@ pub enum EventError {
         /// The fault, and the accepted form.
         problem: String,
     },
+    /// A consumer cannot be built as it is.
+    #[error("the consumer cannot be built: {problem}")]
+    InvalidConsumer {
+        /// The fault, and the cure.
+        problem: String,
+    },
     /// The event's type belongs to another service (`service` of its derive).
     #[error(
         "event `{}` belongs to the service `{service}`, and `{}` cannot publish it; publish an event of its own, or set SERVICE_NAME",
@@ -232,8 +238,54 @@ pub enum EventError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The outbox's tables could not be created or brought up to date.
-    #[error("the outbox tables could not be migrated")]
+    /// The inbox's tables do not exist in the database (or not for this user), or lack a column that came later.
+    #[error(
+        "the inbox table `{table}` does not exist, or is of an earlier version; run `marty_events::inbox::migrate` or apply the shipped SQL"
+    )]
+    InboxTableMissing {
+        /// The table that was looked for.
+        table: String,
+        /// The database's error.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The database user may not use the inbox's tables. A consumer needs all four rights on both.
+    #[error("the database user may not use the inbox; run `GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO ..`")]
+    InboxForbidden {
+        /// The tables of the inbox.
+        tables: String,
+    },
+    /// A table of the inbox cannot serve this database user as it is: it hides rows, keeps them from being written, or is not a table. An
+    /// event could be lost or have its effect twice, and nothing would say so.
+    #[error("the table `{table}` cannot serve as a part of the inbox: {problem}; {advice}")]
+    InboxUnfit {
+        /// The table.
+        table: String,
+        /// The fault.
+        problem: String,
+        /// The command to run, or the setting to change.
+        advice: String,
+    },
+    /// The inbox database broke off an operation. Another try may succeed.
+    #[error("the inbox could not {operation}")]
+    Inbox {
+        /// The operation, as a verb phrase.
+        operation: &'static str,
+        /// The database's error.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The inbox database refused the operation itself. Another try fails too, until somebody changes something.
+    #[error("the inbox could not {operation}, and another try does not help")]
+    InboxRefused {
+        /// The operation, as a verb phrase.
+        operation: &'static str,
+        /// The database's error.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The tables of the outbox or the inbox could not be created or brought up to date.
+    #[error("the tables could not be migrated")]
     Migrate(#[source] Box<dyn Error + Send + Sync>),
     /// The thread that delivers events without a waiting caller could not be started.
     #[error("the background thread could not be started")]
@@ -302,13 +354,20 @@ impl fmt::Debug for EventError {
 impl EventError {
     /// True if the database works and refuses the operation until somebody changes something.
     pub(crate) fn is_refusal(&self) -> bool {
-        use EventError::{CachedSequence, OutboxForbidden, OutboxRefused, OutboxTableMissing, OutboxUnfit};
+        use EventError::{
+            CachedSequence, InboxForbidden, InboxRefused, InboxTableMissing, InboxUnfit, OutboxForbidden,
+            OutboxRefused, OutboxTableMissing, OutboxUnfit,
+        };
         matches!(
             self,
             OutboxTableMissing { .. }
                 | OutboxForbidden { .. }
                 | OutboxUnfit { .. }
                 | OutboxRefused { .. }
+                | InboxTableMissing { .. }
+                | InboxForbidden { .. }
+                | InboxUnfit { .. }
+                | InboxRefused { .. }
                 | CachedSequence { .. }
         )
     }

@@ -141,6 +141,13 @@ impl EventContext {
         self
     }
 
+    /// The same of the event that is being handled.
+    #[cfg(all(feature = "consumer", feature = "_database"))]
+    pub(crate) fn caused_in(mut self, trace: TraceContext) -> Self {
+        self.fields().incoming_trace = Some(Arc::new(trace));
+        self
+    }
+
     /// Runs `future` in this context, which inherits each field that it does not set from the context around it.
     ///
     /// Dropping the returned future drops `future`; nothing is published by that.

@@ -2,6 +2,8 @@
 
 mod acknowledgement;
 mod complaint;
+#[cfg(all(feature = "consumer", feature = "_database"))]
+mod consumer;
 mod direct;
 #[cfg(feature = "embedded")]
 pub(crate) mod embedded;
@@ -20,12 +22,18 @@ use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError};
 pub(crate) use acknowledgement::acknowledged;
 use acknowledgement::is_unconfirmed;
 pub(crate) use complaint::{Complaint, Outage};
+#[cfg(all(feature = "consumer", feature = "_database"))]
+pub(crate) use consumer::{Flow, GroupMember, Intake, MemberSettings, Partition, refused_property};
+#[cfg(all(feature = "consumer", feature = "_database"))]
+pub use consumer::{GroupProtocol, StartAt};
 pub(crate) use direct::{
     DirectProducer, Passenger, abandoned, not_sent, patience, ran_out_of_time, too_large, unanswered, unknown_topic,
     was_taken_back, was_too_large,
 };
 pub(crate) use limits::longest_message_of;
 pub(crate) use limits::longest_messages;
+#[cfg(all(feature = "consumer", feature = "_database"))]
+pub(crate) use limits::{Retention, longest_retention};
 pub(crate) use partition::Partitioner;
 pub(crate) use polled::PolledProducer;
 pub(crate) use reach::{Away, Reach};

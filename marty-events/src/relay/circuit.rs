@@ -3,8 +3,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{health::HealthCell, pauses};
-use crate::{EventError, error::cause, kafka::Reach, observe::Dependency};
+use super::health::HealthCell;
+use crate::{EventError, error::cause, kafka::Reach, observe::Dependency, retry::pauses};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);

@@ -43,7 +43,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -332,14 +331,4 @@ async fn within<T>(limit: Duration, answer: impl Future<Output = Result<T, Event
         let source = sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
         Err(EventError::Outbox { operation: "answer in time", source: Box::new(source) })
     })
-}
-
-/// Pauses that grow from `first` to `longest`, each spread by chance so that several waiters do not come back together.
-fn pauses(first: Duration, longest: Duration) -> impl Iterator<Item = Duration> + Send + Sync {
-    ExponentialBuilder::default()
-        .with_min_delay(first)
-        .with_max_delay(longest)
-        .with_jitter()
-        .without_max_times()
-        .build()
 }

@@ -39,6 +39,9 @@ tokio::task_local! {
 pub struct EventRecorder {
     source: Arc<Source>,
     events: Arc<Mutex<Vec<RecordedEvent>>>,
+    /// The events that handlers have taken, by the handlers' type and the event's id: the inbox of a test.
+    #[cfg(all(feature = "consumer", feature = "_database"))]
+    taken: Arc<Mutex<std::collections::HashSet<(&'static str, String)>>>,
 }
 
 /// The recorder in whose scope the task is.
@@ -56,7 +59,12 @@ impl Default for EventRecorder {
             schema_base_url: None,
             tracing: true,
         };
-        Self { source: Arc::new(source), events: Arc::default() }
+        Self {
+            source: Arc::new(source),
+            events: Arc::default(),
+            #[cfg(all(feature = "consumer", feature = "_database"))]
+            taken: Arc::default(),
+        }
     }
 }
 
@@ -125,5 +133,28 @@ impl EventRecorder {
             .map_err(|source| EventError::Serialize { field: "payload".to_owned(), source })?;
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         Ok(())
+    }
+}
+
+#[cfg(all(feature = "consumer", feature = "_database"))]
+impl EventRecorder {
+    /// A recorder for one call of a handler, whose events may be rolled back.
+    pub(crate) fn of_a_call(&self) -> Self {
+        Self { events: Arc::default(), ..self.clone() }
+    }
+
+    /// Takes over the events of a call. Events in the transaction of a call that was rolled back are gone with it.
+    pub(crate) fn take_over(&self, call: &Self, is_committed: bool) {
+        let events = call.events().into_iter().filter(|event| is_committed || event.route == Route::Direct);
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).extend(events);
+    }
+
+    pub(crate) fn has_taken(&self, handlers: &'static str, event_id: &str) -> bool {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.contains(&(handlers, event_id.to_owned()))
+    }
+
+    pub(crate) fn take(&self, handlers: &'static str, event_id: String) {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert((handlers, event_id));
     }
 }

@@ -8,13 +8,14 @@ use std::{
 
 use rdkafka::error::KafkaError;
 
-use super::super::{Running, Settings, circuit::Pauses, job::Job, pauses, tenure::Tenure, window::Window, within};
+use super::super::{Running, Settings, circuit::Pauses, job::Job, tenure::Tenure, window::Window, within};
 use crate::{
     EventError,
     error::OneLine,
     kafka,
     observe::{Again, RelayMetrics},
     outbox::{Lane, Queue, Refused, Settled},
+    retry::pauses,
 };
 
 /// The longest wait between two refusals of one event.

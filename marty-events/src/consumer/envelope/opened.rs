@@ -1,0 +1,117 @@
+//! The facts of an event besides its payload: a consumer finds its handler by them, takes it once, and carries them on.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::{Envelope, Form};
+use crate::{
+    EventContext,
+    event::trace::TraceContext,
+    inbox::{Delivery, Identity},
+};
+
+/// The longest id and the longest key that the tables of the inbox have.
+const LONGEST: usize = 255;
+
+/// Reads the facts of an event. Never fails: a record that is not an event has the id of its place.
+pub(in crate::consumer) fn open(delivery: &Delivery) -> Opened {
+    Opened::new(delivery, &Envelope::read(delivery))
+}
+
+/// The facts of an event besides its payload.
+#[derive(Debug, Clone)]
+pub(in crate::consumer) struct Opened {
+    /// The id by which a group takes the event once, and the key whose order it keeps.
+    pub(in crate::consumer) identity: Identity,
+    /// The id as it stands on the record, for people and for the events that this one causes.
+    pub(in crate::consumer) id: String,
+    pub(in crate::consumer) event_type: Option<String>,
+    pub(in crate::consumer) aggregate_type: Option<String>,
+    pub(in crate::consumer) event_version: Option<u32>,
+    pub(in crate::consumer) correlation_id: Option<String>,
+    pub(in crate::consumer) causation_id: Option<String>,
+    pub(in crate::consumer) user_id: Option<String>,
+    /// When the event was recorded, else the record's own time.
+    pub(in crate::consumer) time: Option<Timestamp>,
+    /// The span that the event was recorded in.
+    pub(in crate::consumer) trace: Option<TraceContext>,
+    /// True if the record has no value. A compacted topic has such a record for a key that was deleted.
+    pub(in crate::consumer) is_tombstone: bool,
+}
+
+impl Opened {
+    pub(in crate::consumer) fn new(delivery: &Delivery, envelope: &Envelope<'_>) -> Self {
+        let owned = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
+        let id = owned(&envelope.id);
+        let place = || format!("{}:{}:{}", delivery.topic, delivery.partition, delivery.offset);
+        Self {
+            identity: identity(delivery, envelope),
+            id: id.unwrap_or_else(place),
+            event_type: owned(&envelope.event_type),
+            aggregate_type: owned(&envelope.aggregate_type),
+            event_version: envelope.event_version,
+            correlation_id: owned(&envelope.correlation_id),
+            causation_id: owned(&envelope.causation_id),
+            user_id: owned(&envelope.user_id),
+            time: envelope.time.or(delivery.timestamp),
+            trace: envelope.trace.clone(),
+            is_tombstone: matches!(envelope.form, Form::Tombstone),
+        }
+    }
+
+    /// The context of the events that a handler publishes. The event is their cause; correlation, user and trace are carried on.
+    pub(in crate::consumer) fn context(&self) -> EventContext {
+        let mut context = EventContext::new().causation_id(&self.id);
+        if let Some(id) = &self.correlation_id {
+            context = context.correlation_id(id);
+        }
+        if let Some(id) = &self.user_id {
+            context = context.user_id(id);
+        }
+        match &self.trace {
+            Some(trace) => context.caused_in(trace.clone()),
+            None => context,
+        }
+    }
+}
+
+/// A UUID is an id for the whole world. Any other id is one of its source alone (CloudEvents 1.0, "id"): two publishers that both count
+/// from 1 must not take each other's events away. A record without an id is known by its place.
+fn identity(delivery: &Delivery, envelope: &Envelope<'_>) -> Identity {
+    let event_id = match (&envelope.id, &envelope.source) {
+        (Some(id), _) if uuid::Uuid::try_parse(id).is_ok() => id.clone().into_owned(),
+        (Some(id), Some(source)) => format!("{source}#{id}"),
+        (Some(id), None) => format!("{}#{id}", delivery.topic),
+        (None, _) => format!("{}:{}:{}", delivery.topic, delivery.partition, delivery.offset),
+    };
+    let event_id = if fits(event_id.as_bytes()) && !event_id.contains(char::is_control) {
+        event_id
+    } else {
+        digest(event_id.as_bytes())
+    };
+    let key = match delivery.key.as_deref() {
+        Some(key) if fits(key) => key.to_vec(),
+        Some(key) if LONGEST < key.len() => digest(key).into_bytes(),
+        // Records without a key are promised no order.
+        _ => event_id.clone().into_bytes(),
+    };
+    Identity { event_id, key }
+}
+
+fn fits(bytes: &[u8]) -> bool {
+    (1..=LONGEST).contains(&bytes.len())
+}
+
+/// A text in the place of one that is too long, or that a database does not store. No two are known that have the same.
+fn digest(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+
+    let digest = Sha256::digest(bytes);
+    digest.iter().fold("sha256:".to_owned(), |mut text, byte| {
+        // Writing to a `String` does not fail.
+        write!(text, "{byte:02x}").ok();
+        text
+    })
+}

@@ -1,0 +1,112 @@
+//! Parked events: the first one of a key is tried again when its time has come.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    calls::{MOST_PASSING, Verdict},
+    routes::Work,
+    running::{Patience, Running, commit, roll_back},
+};
+use crate::{
+    EventError,
+    inbox::{Due, Failure, Inbox, InboxDatabase, Parked},
+};
+
+/// The longest pause between two looks for parked events: other processes park some too.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// The pause before a handler that the database got in the way of is called again.
+const PASSING_PAUSE: Duration = Duration::from_millis(200);
+
+/// Tries parked events again until it is stopped, between two of them.
+pub(super) async fn work<DB: InboxDatabase>(running: &Running<DB>, stop: &CancellationToken) {
+    let mut patience = Patience::new(&running.health);
+    let mut in_the_way = None;
+    while !stop.is_cancelled() {
+        match attempt(running, &mut in_the_way).await {
+            Ok(None) => patience.works(),
+            Ok(Some(pause)) => {
+                patience.works();
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = running.parked.notified() => {}
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+            Err(error) => {
+                stop.run_until_cancelled(patience.wait(&error)).await;
+            }
+        }
+    }
+}
+
+/// Tries one event. Answers how long to wait before the next. `in_the_way` counts the calls of an event that the database got in the way of.
+async fn attempt<DB: InboxDatabase>(
+    running: &Running<DB>,
+    in_the_way: &mut Option<(i64, u32)>,
+) -> Result<Option<Duration>, EventError> {
+    let Running { inbox, .. } = running;
+    let mut transaction = inbox.begin().await?;
+    let choice = running.choice.lock().await;
+    let due = inbox.next_due(&mut transaction).await?;
+    drop(choice);
+    let parked = match due {
+        Due::Now(parked) => *parked,
+        Due::After(pause) => {
+            roll_back(transaction).await;
+            return Ok(Some(pause.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)));
+        }
+    };
+    let Parked { id, identity, delivery } = parked;
+    let attempts = delivery.attempt;
+    // Another version of the program may have had a handler for it.
+    let Some(Work { handler, delivery, opened }) = running.routes.find(delivery) else {
+        tracing::warn!(
+            group = &*running.group,
+            event_id = identity.event_id,
+            "a parked event has no handler any more, and is dropped"
+        );
+        inbox.unpark(&mut transaction, id).await?;
+        commit(transaction).await?;
+        return Ok(None);
+    };
+    running.metrics.tries_again();
+    let (mut transaction, failure) = running.handle(transaction, handler, &[(&delivery, &opened)]).await?;
+    let Some(failure) = failure else {
+        inbox.unpark(&mut transaction, id).await?;
+        commit(transaction).await?;
+        running.metrics.handled(running.routes.route(handler).description.name, delivery.timestamp);
+        return Ok(None);
+    };
+    let _choice = running.choice.lock().await;
+    roll_back(transaction).await;
+    let verdict = failure.verdict();
+    if verdict == Verdict::Passing {
+        let before = in_the_way.filter(|(event, _)| *event == id).map_or(0, |(_, calls)| calls);
+        *in_the_way = Some((id, before + 1));
+        if before < MOST_PASSING {
+            return Ok(Some(PASSING_PAUSE));
+        }
+    }
+    let fate = running.fate(handler, attempts, verdict == Verdict::Final, &identity.event_id);
+    let failure = Failure { attempts, reason: failure.reason(), fate };
+    if inbox.fail(id, &failure).await? {
+        if fate.is_last() {
+            running.metrics.buried();
+        }
+        let handler = running.routes.route(handler).description.name;
+        let reason = &failure.reason;
+        tracing::warn!(
+            group = &*running.group,
+            handler,
+            event_id = identity.event_id,
+            attempts,
+            reason,
+            ?fate,
+            "a parked event failed again"
+        );
+    }
+    Ok(None)
+}

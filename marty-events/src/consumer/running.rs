@@ -1,0 +1,189 @@
+//! The parts that the tasks of a running consumer share.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sqlx::Transaction;
+use tokio::sync::{Mutex, Notify, Semaphore, SemaphorePermit};
+use tracing::Instrument;
+
+use super::{
+    Unit,
+    calls::{AnyHandlers, CallFailure, call},
+    envelope::Opened,
+    health::HealthCell,
+    routes::Routes,
+    settings::Settings,
+};
+use crate::{
+    EventContext, EventError,
+    inbox::{Delivery, Fate, Inbox, InboxDatabase},
+    observe::{ConsumerMetrics, process_span},
+    retry::pauses,
+};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The pause after a conflict with another transaction.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(20);
+/// The count of conflicts in a row that is not yet an outage.
+const MOST_CONFLICTS: u32 = 20;
+/// The time that a rollback may take before its connection is left alone.
+const ROLLBACK_TIME: Duration = Duration::from_secs(1);
+
+pub(super) type Handlers<DB> = Vec<Box<dyn AnyHandlers<DB>>>;
+
+pub(super) struct Running<DB: InboxDatabase> {
+    pub(super) inbox: DB::Inbox,
+    pub(super) handlers: Handlers<DB>,
+    pub(super) routes: Arc<Routes>,
+    pub(super) settings: Settings,
+    pub(super) group: Arc<str>,
+    pub(super) health: HealthCell,
+    pub(super) metrics: Arc<ConsumerMetrics>,
+    /// If true, calls of handlers have spans.
+    pub(super) traces: bool,
+    /// The handlers that may run at a time.
+    pub(super) turns: Semaphore,
+    /// An event was parked.
+    pub(super) parked: Notify,
+    /// Held while a parked event is chosen, and from a failure's rollback until it is written down: between these two the event would be
+    /// chosen once more.
+    pub(super) choice: Mutex<()>,
+}
+
+impl<DB: InboxDatabase> Running<DB> {
+    /// Calls the handler in this transaction. The failure stands beside the transaction, which has to be rolled back then.
+    pub(super) async fn handle(
+        &self,
+        transaction: Transaction<'static, DB>,
+        handler: usize,
+        events: &[(&Delivery, &Opened)],
+    ) -> Result<(Transaction<'static, DB>, Option<CallFailure>), EventError> {
+        let route = self.routes.route(handler);
+        let limit = route.description.timeout.unwrap_or(self.settings.handler_timeout);
+        let name = route.description.name;
+        let (context, span) = match events {
+            [] => return Ok((transaction, None)),
+            // Several events have no cause in common.
+            [(delivery, opened), others @ ..] => {
+                let context = if others.is_empty() { opened.context() } else { EventContext::new() };
+                let traces = events.iter().filter_map(|(_, opened)| opened.trace.as_ref());
+                (context, process_span(self.traces, &self.group, name, (delivery, &opened.id), traces))
+            }
+        };
+        let deliveries = events.iter().map(|(delivery, _)| (*delivery).clone()).collect();
+        let mut unit = Unit::new(transaction);
+        let begun = Instant::now();
+        let called = call(&*self.handlers[route.object], route.index, &mut unit, deliveries, limit);
+        let called = context.scope(called).instrument(span.clone()).await;
+        self.metrics.called(name, begun.elapsed(), called.is_err());
+        if let Err(failure) = &called {
+            span.record("error.type", failure.kind()).record("otel.status_code", "ERROR");
+        }
+        // The unit was made with one.
+        let Some(mut transaction) = unit.into_transaction() else { return Err(EventError::NotInTransaction) };
+        let failure = match called {
+            Ok(()) if self.inbox.is_open(&mut transaction).await? => None,
+            Ok(()) => Some(CallFailure::Undone),
+            Err(failure) => Some(failure),
+        };
+        Ok((transaction, failure))
+    }
+
+    /// The next step for an event of this handler after so many failed attempts.
+    pub(super) fn fate(&self, handler: usize, attempts: u32, is_final: bool, event_id: &str) -> Fate {
+        let most = self.routes.route(handler).description.attempts.unwrap_or(self.settings.attempts);
+        if !is_final && attempts < most {
+            Fate::Retry(self.settings.pause(attempts, event_id))
+        } else if self.settings.holds_keys {
+            Fate::Hold
+        } else {
+            Fate::Bury
+        }
+    }
+}
+
+/// Ends a transaction without its effect, so that its locks are free. A connection that does not answer is left to its pool.
+pub(super) async fn roll_back<DB: sqlx::Database>(transaction: Transaction<'static, DB>) {
+    let _ = tokio::time::timeout(ROLLBACK_TIME, transaction.rollback()).await;
+}
+
+pub(super) async fn commit<DB: sqlx::Database>(transaction: Transaction<'static, DB>) -> Result<(), EventError> {
+    transaction
+        .commit()
+        .await
+        .map_err(|source| EventError::Inbox { operation: "commit a handled event", source: Box::new(source) })
+}
+
+/// The patience of one task with the database.
+pub(super) struct Patience<'a> {
+    health: &'a HealthCell,
+    pauses: Option<Box<dyn Iterator<Item = Duration> + Send + Sync>>,
+    conflicts: u32,
+}
+
+impl<'a> Patience<'a> {
+    pub(super) fn new(health: &'a HealthCell) -> Self {
+        Self { health, pauses: None, conflicts: 0 }
+    }
+
+    /// The database has answered.
+    pub(super) fn works(&mut self) {
+        self.pauses = None;
+        self.conflicts = 0;
+        if self.health.database_is_back() {
+            tracing::info!("reached the database again; events are handled");
+        }
+    }
+
+    /// Waits after a failure of the database: shortly after a conflict, and longer each time in an outage.
+    pub(super) async fn wait(&mut self, error: &EventError) {
+        if (error.is_conflict() || matches!(error, EventError::WriteConflict { .. })) && self.conflicts < MOST_CONFLICTS
+        {
+            self.conflicts += 1;
+            return tokio::time::sleep(CONFLICT_PAUSE).await;
+        }
+        if self.health.database_is_away() {
+            let cause = crate::error::cause(error);
+            if error.is_refusal() {
+                tracing::error!(%error, cause, "the database refuses the inbox; events wait in their topics until that is changed");
+            } else {
+                tracing::warn!(%error, cause, "cannot reach the database; events wait in their topics");
+            }
+        }
+        let pauses = self.pauses.get_or_insert_with(|| Box::new(pauses(FIRST_PAUSE, LONGEST_PAUSE)));
+        tokio::time::sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+    }
+}
+
+/// The time that a claim may wait for another owner of its event before its worker lets another one work.
+const CLAIM_TIME: Duration = Duration::from_millis(500);
+
+/// The right of a worker to be one of those that work at a time.
+pub(super) struct Turn<'a> {
+    turns: &'a Semaphore,
+    permit: Option<SemaphorePermit<'a>>,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) async fn take(turns: &'a Semaphore) -> Self {
+        // Nobody closes it; without a permit the bound alone would suffer.
+        Self { turns, permit: turns.acquire().await.ok() }
+    }
+
+    /// Waits for a claim, which another owner of the event may keep waiting for as long as its process is paused. The turn is another worker's
+    /// then, so that a paused process holds back the keys of its handlers and no others.
+    pub(super) async fn claim<T>(&mut self, claim: impl Future<Output = T>) -> T {
+        let mut claim = std::pin::pin!(claim);
+        if let Ok(claimed) = tokio::time::timeout(CLAIM_TIME, &mut claim).await {
+            return claimed;
+        }
+        self.permit = None;
+        let claimed = claim.await;
+        self.permit = self.turns.acquire().await.ok();
+        claimed
+    }
+}

@@ -1,0 +1,154 @@
+//! The inbox in a PostgreSQL database.
+
+mod claim;
+mod fit;
+mod park;
+mod retry;
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::{PgConnection, PgPool, Postgres, SqlStr, Transaction};
+
+use super::{
+    Claim, Delivery, Due, Failure, Identity, Inbox, InboxDatabase, InboxStats, InboxTable,
+    fault::{check, database_error},
+    table::statement,
+};
+use crate::{EventError, database::Quotes};
+
+/// `in_failed_sql_transaction`: every statement after an error, until the rollback.
+const ABORTED: &str = "25P02";
+
+/// At a higher level, a claim that has waited for another one fails instead of seeing its outcome.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+impl InboxDatabase for Postgres {
+    type Inbox = PostgresInbox;
+
+    fn inbox(pool: PgPool, table: InboxTable, group: Arc<str>) -> PostgresInbox {
+        PostgresInbox::new(pool, table, &group)
+    }
+}
+
+/// The inbox of a group in a PostgreSQL database.
+#[derive(Debug, Clone)]
+pub struct PostgresInbox {
+    pool: PgPool,
+    table: InboxTable,
+    group: Arc<str>,
+    sql: Arc<Statements>,
+}
+
+#[derive(Debug)]
+struct Statements {
+    claim: SqlStr,
+    claim_all: SqlStr,
+    park: SqlStr,
+    next_due: SqlStr,
+    next_time: SqlStr,
+    unpark: SqlStr,
+    retry: SqlStr,
+    lock: SqlStr,
+    bury: SqlStr,
+    hold: SqlStr,
+    forget: SqlStr,
+    revive: SqlStr,
+    stats: SqlStr,
+}
+
+impl PostgresInbox {
+    pub(super) fn new(pool: PgPool, table: InboxTable, group: &str) -> Self {
+        let sql = |template: &str| statement(Quotes::Double, template, table.name());
+        let sql = Statements {
+            claim: sql(claim::CLAIM),
+            claim_all: sql(claim::CLAIM_ALL),
+            park: sql(park::PARK),
+            next_due: sql(&retry::next(retry::DUE)),
+            next_time: sql(&retry::next(retry::TIME)),
+            unpark: sql(&retry::promoting(retry::UNPARK)),
+            retry: sql(retry::RETRY),
+            lock: sql(retry::LOCK),
+            bury: sql(&retry::promoting(retry::BURY)),
+            hold: sql(retry::HOLD),
+            forget: sql(claim::FORGET),
+            revive: sql(claim::REVIVE),
+            stats: sql(park::STATS),
+        };
+        let group = super::encoding::escaped(group).into();
+        Self { pool, table, group, sql: Arc::new(sql) }
+    }
+
+    fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
+        move |error| database_error(operation, &self.table, error)
+    }
+}
+
+impl Inbox for PostgresInbox {
+    type Database = Postgres;
+
+    async fn validate(&self) -> Result<(), EventError> {
+        self.fits().await
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Postgres>, EventError> {
+        self.pool.begin_with(BEGIN).await.map_err(self.error("begin a transaction"))
+    }
+
+    async fn claim(
+        &self,
+        connection: &mut PgConnection,
+        delivery: &Delivery,
+        identity: &Identity,
+    ) -> Result<Claim, EventError> {
+        check(identity)?;
+        self.take(connection, delivery, identity).await.map_err(self.error("take an event"))
+    }
+
+    async fn claim_all(
+        &self,
+        connection: &mut PgConnection,
+        events: &[(&Delivery, &Identity)],
+    ) -> Result<Vec<Claim>, EventError> {
+        events.iter().try_for_each(|(_, identity)| check(identity))?;
+        self.take_all(connection, events).await.map_err(self.error("take events"))
+    }
+
+    async fn is_open(&self, connection: &mut PgConnection) -> Result<bool, EventError> {
+        match sqlx::query("SELECT 1").execute(connection).await {
+            Ok(_) => Ok(true),
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(ABORTED) => Ok(false),
+            Err(error) => Err(self.error("commit a handled event")(error)),
+        }
+    }
+
+    async fn park(
+        &self,
+        connection: &mut PgConnection,
+        delivery: &Delivery,
+        identity: &Identity,
+        failure: Option<&Failure>,
+    ) -> Result<(), EventError> {
+        check(identity)?;
+        self.write(connection, delivery, identity, failure).await.map_err(self.error("park an event"))
+    }
+
+    async fn next_due(&self, connection: &mut PgConnection) -> Result<Due, EventError> {
+        self.next(connection).await.map_err(self.error("look for events that are due"))
+    }
+
+    async fn unpark(&self, connection: &mut PgConnection, id: i64) -> Result<(), EventError> {
+        self.remove(connection, id).await.map_err(self.error("take a parked event away"))
+    }
+
+    async fn fail(&self, id: i64, failure: &Failure) -> Result<bool, EventError> {
+        self.write_down(id, failure).await.map_err(self.error("write a failure down"))
+    }
+
+    async fn forget(&self, age: Duration, limit: u32) -> Result<u64, EventError> {
+        self.delete_old(age, limit).await.map_err(self.error("forget events"))
+    }
+
+    async fn stats(&self) -> Result<InboxStats, EventError> {
+        self.counts().await.map_err(self.error("count its events"))
+    }
+}
