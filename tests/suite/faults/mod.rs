@@ -5,6 +5,7 @@ mod broker_outage;
 mod chaos;
 mod database_refusals;
 mod direct_in_outage;
+mod hot_key;
 mod killed_service;
 mod lost_connections;
 mod set_back;
