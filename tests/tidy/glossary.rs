@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 /// Words that nobody can guess. Each is explained.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 15] = [
     "acknowledge",
+    "bundle",
     "bury",
     "dead letter",
     "fallback",

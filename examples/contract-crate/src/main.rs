@@ -3,7 +3,7 @@
 use certificate_events::{CertificateRevokedV1, Reason};
 use examples_common::{Consumer, Database};
 use marty_events::{CancellationToken, EventConfig, OutboxRelay};
-use status_list::StatusList;
+use revocation_list::StatusList;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

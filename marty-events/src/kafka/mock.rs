@@ -36,6 +36,12 @@ impl Broker {
         self.0.request_errors(RDKafkaApiKey::Produce, &[refusal]);
     }
 
+    /// Refuses the next batch for good, and takes the batches behind it.
+    pub(crate) fn reject_one_batch(&self) {
+        let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+        self.0.request_errors(RDKafkaApiKey::Produce, &[refusal]);
+    }
+
     /// The keys of these that are not in the topic, after it was read until it holds them all or says nothing more.
     pub(crate) fn missing(&self, keys: impl IntoIterator<Item = String>) -> BTreeSet<String> {
         let mut config = ClientConfig::new();

@@ -19,6 +19,7 @@
 //! | position | the number up to which a relay has read, and the gaps below it where a late commit may still appear |
 //! | send window | the rows that a relay has read and not yet settled, bounded in number and in bytes |
 //! | in flight | handed to the Kafka client and not yet acknowledged |
+//! | bundle | the first rows of an ordering key with many, under way together as one batch, which a broker takes or refuses as a whole |
 //! | acknowledge | the broker's answer that it has a record safely |
 //! | settle | to remove acknowledged rows from the outbox, under the terms of their lanes |
 //! | bury | to move a row to the dead letters |

@@ -88,18 +88,19 @@ pub(crate) async fn round_of_sizes(turn: usize) -> Result<Vec<Sample>, Failure> 
     Ok(SIZES.iter().zip(rates).map(|((size, _), rate)| Sample::new(*size, rate)).collect())
 }
 
-const KEY: [&str; 2] = ["raw send, one after the other", "relay"];
+const KEY: [&str; 3] = ["relay, 10,000 keys", "relay, one key", "raw send, one after the other"];
 
-/// One event of a key is in flight at a time.
+/// A loop that keeps the order of one key by hand sends one event after the other.
 pub(crate) async fn round_of_one_key(turn: usize, events: usize) -> Result<Vec<Sample>, Failure> {
     let mut rates = [0.0; KEY.len()];
     for place in order(KEY.len(), turn) {
         let stage = Stage::new().await?;
-        rates[place] = if place == 0 {
-            one_after_the_other(&stage, events).await?
-        } else {
-            stage.fill_in(events, 1).await?;
-            stage.relay_rate(events).await?
+        rates[place] = match place {
+            0 | 1 => {
+                stage.fill_in(events, [10_000, 1][place]).await?;
+                stage.relay_rate(events).await?
+            }
+            _ => one_after_the_other(&stage, 10_000.min(events)).await?,
         };
         stage.end().await;
     }

@@ -68,7 +68,7 @@ enum Route {
     Peers,
     /// Backlogs of several sizes.
     Growth,
-    /// A backlog of one ordering key.
+    /// A backlog of one ordering key, beside one of many.
     Key,
     /// Backlogs of several sizes, beside alternatives: pace and memory.
     Sizes,
@@ -95,7 +95,7 @@ impl Route {
             Self::Backlog => Report::of_figures("backlog"),
             Self::Peers => Report::new("peers", "events/s", "Debezium's engine, handler that does nothing"),
             Self::Growth => Report::new("growth", "events/s", "10,000"),
-            Self::Key => Report::new("key", "events/s", "raw send, one after the other"),
+            Self::Key => Report::new("key", "events/s", "relay, 10,000 keys"),
             Self::Sizes => Report::of_figures("sizes"),
             Self::Paces => Report::of_figures("paces"),
             Self::Relays => Report::new("relays", "events/s", "1 relay"),
@@ -116,7 +116,7 @@ impl Route {
             Self::Backlog => backlog::round(turn, events).await,
             Self::Peers => peers::round(turn, events).await,
             Self::Growth => drain::round_of_sizes(turn).await,
-            Self::Key => drain::round_of_one_key(turn, 10_000).await,
+            Self::Key => drain::round_of_one_key(turn, events).await,
             Self::Sizes => sizes::round(turn).await,
             Self::Paces => steady::round_of_paces(turn, seconds).await,
             Self::Relays => drain::round_of_relays(turn, events).await,

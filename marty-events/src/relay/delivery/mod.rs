@@ -1,5 +1,6 @@
 //! The way of a row from the window to the broker, and its end there.
 
+mod bundles;
 mod check;
 mod client_events;
 mod producer;
@@ -11,6 +12,8 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+
+use rdkafka::error::KafkaError;
 
 use super::{
     Running, Settings,
@@ -104,6 +107,9 @@ impl Delivery {
         while let Some(event) = self.producer.event_now() {
             self.hear(event, broker);
         }
+        if self.window.is_torn() {
+            self.producer.drop_bundles();
+        }
     }
 
     pub(super) fn hear(&mut self, event: ClientEvent, broker: &mut Circuit) {
@@ -121,11 +127,33 @@ impl Delivery {
         while !self.producer_lost && self.send_at <= now {
             let Some(event) = self.window.take(now) else { return };
             let seq = event.seq;
+            if self.send_bundle(seq, now, broker) {
+                continue;
+            }
+            let Some(event) = self.window.event(seq) else { continue };
             self.spans.begin(event);
             if let Err(error) = self.producer.send(event) {
                 self.report(Report { seq, result: Err(error) }, broker);
             }
         }
+    }
+
+    /// Sends the row `seq`, which was taken, with the next ones of its key; answers `false` where it goes alone.
+    fn send_bundle(&mut self, seq: i64, now: Instant, broker: &mut Circuit) -> bool {
+        if !self.window.may_bundle(seq) || !self.producer.makes_bundles() {
+            return false;
+        }
+        let bundle = self.window.take_bundle(seq, now);
+        let events: Vec<_> = bundle.iter().filter_map(|seq| self.window.event(*seq)).collect();
+        for event in &events {
+            self.spans.begin(event);
+        }
+        if let Err((taken, error)) = self.producer.send_bundle(&events) {
+            for seq in bundle.into_iter().skip(taken) {
+                self.report(Report { seq, result: Err(error.clone()) }, broker);
+            }
+        }
+        true
     }
 
     /// Takes note of how long there has been no answer, and asks the broker for a sign of life where that is too long.
@@ -163,6 +191,9 @@ impl Delivery {
             self.settle_at.get_or_insert_with(|| Instant::now() + SETTLE_PAUSE);
             return;
         };
+        if self.window.is_bundled(seq) {
+            return self.unbundle(seq, &error, broker);
+        }
         let refused = |scope, window: &Window| Refusal::new(seq, &error, scope, window);
         match Verdict::of(&error) {
             Verdict::Refused => self.refuse(refused(Scope::Event, &self.window), broker),
@@ -189,17 +220,37 @@ impl Delivery {
             verdict @ (Verdict::Outage | Verdict::ProducerLost) => {
                 self.window.put_back(seq);
                 self.metrics.sends_again(Again::Outage);
-                self.send_at = Instant::now() + broker.failed(&self.producer.outage(&error));
-                if verdict == Verdict::ProducerLost {
-                    self.producer_lost = true;
-                    self.producer.purge();
-                }
+                self.suffer_outage(&error, verdict == Verdict::ProducerLost, broker);
+            }
+        }
+    }
+
+    fn suffer_outage(&mut self, error: &KafkaError, is_lost: bool, broker: &mut Circuit) {
+        self.send_at = Instant::now() + broker.failed(&self.producer.outage(error));
+        if is_lost {
+            self.producer_lost = true;
+            self.producer.purge();
+        }
+    }
+
+    /// A failed bundle counts against none of its rows: they are sent one by one, and each gets a verdict of its own.
+    fn unbundle(&mut self, seq: i64, error: &KafkaError, broker: &mut Circuit) {
+        self.window.unbundle(seq);
+        match Verdict::of(error) {
+            Verdict::Unclear => self.metrics.sends_again(Again::Outage),
+            verdict @ (Verdict::Outage | Verdict::ProducerLost) => {
+                self.metrics.sends_again(Again::Outage);
+                self.suffer_outage(error, verdict == Verdict::ProducerLost, broker);
+            }
+            Verdict::Refused | Verdict::BatchRefused | Verdict::TopicRefused => {
+                self.answered(broker);
+                self.metrics.sends_again(Again::Refusal);
             }
         }
     }
 
     /// Thousands of events may meet the same.
-    fn warn_of_unclear(&mut self, error: &rdkafka::error::KafkaError) {
+    fn warn_of_unclear(&mut self, error: &KafkaError) {
         self.unclear += 1;
         if self.warned_at.is_some_and(|at| at.elapsed() < ANSWER_TIME) {
             return;

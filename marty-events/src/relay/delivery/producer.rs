@@ -13,7 +13,10 @@ use rdkafka::{
 };
 use tokio::sync::mpsc;
 
-use super::client_events::{Checked, ClientEvent, Report};
+use super::{
+    bundles::Bundles,
+    client_events::{Checked, ClientEvent, Report},
+};
 use crate::{
     EventError,
     config::EventConfig,
@@ -33,6 +36,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 /// Sends rows and reports on each.
 pub(in crate::relay) struct RelayProducer {
     producer: PolledProducer<Reporter>,
+    bundles: Bundles,
     reporter: Reporter,
     events: mpsc::UnboundedReceiver<ClientEvent>,
     complaint: Complaint,
@@ -41,9 +45,11 @@ pub(in crate::relay) struct RelayProducer {
 /// Passes the client's reports on. The channel is bounded by the rows in flight, with one report a row, and by the number of times that
 /// all connections can break.
 #[derive(Clone)]
-struct Reporter {
+pub(super) struct Reporter {
     events: mpsc::UnboundedSender<ClientEvent>,
     complaint: Complaint,
+    /// Of the client that sends bundles. Its idle connections say nothing about the broker: the other client says that.
+    is_of_bundles: bool,
 }
 
 impl RelayProducer {
@@ -51,15 +57,30 @@ impl RelayProducer {
         let client = kafka::producer_config(config, &DEFAULTS)?;
         let (sender, events) = mpsc::unbounded_channel();
         let complaint = Complaint::default();
-        let reporter = Reporter { events: sender, complaint: complaint.clone() };
+        let reporter = Reporter { events: sender, complaint: complaint.clone(), is_of_bundles: false };
         let producer = PolledProducer::new(&client, reporter.clone())?;
-        Ok(Self { producer, reporter, events, complaint })
+        Ok(Self { producer, bundles: Bundles::new(config)?, reporter, events, complaint })
     }
 
     /// Hands a row to the client. An error means that nothing was taken, and no report comes.
     pub(super) fn send(&self, event: &QueuedRow) -> Result<(), KafkaError> {
         let record = kafka::record::of_row(event, Box::new(event.seq));
         self.producer.send(record).map_err(|(error, _)| error)
+    }
+
+    /// Rows of one key may be handed over as one batch.
+    pub(super) fn makes_bundles(&mut self) -> bool {
+        self.bundles.are_possible(&self.reporter)
+    }
+
+    /// Hands a bundle to the client. An error says how many rows were taken; a report comes on each of those.
+    pub(super) fn send_bundle(&mut self, events: &[&QueuedRow]) -> Result<(), (usize, KafkaError)> {
+        self.bundles.send(events)
+    }
+
+    /// Takes back what is left of bundles.
+    pub(super) fn drop_bundles(&mut self) {
+        self.bundles.drop_client();
     }
 
     /// Why nothing is delivered.
@@ -99,6 +120,7 @@ impl RelayProducer {
     /// Drops the rows that were not sent yet, so that nothing leaves after the lease is gone.
     pub(super) fn purge(&self) {
         self.producer.purge();
+        self.bundles.purge();
     }
 }
 
@@ -134,7 +156,7 @@ impl ClientContext for Reporter {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.complaint.take_down(&error, reason);
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) && !self.is_of_bundles {
             self.tell(ClientEvent::Unreachable(Outage::unreachable(&self.complaint)));
         }
     }
@@ -153,6 +175,11 @@ impl ProducerContext for Reporter {
 }
 
 impl Reporter {
+    /// The same for the client that sends bundles.
+    pub(super) fn of_bundles(&self) -> Self {
+        Self { is_of_bundles: true, ..self.clone() }
+    }
+
     fn tell(&self, event: ClientEvent) {
         // Nobody listens any more once the relay has stopped; the row is still in the outbox.
         let _ = self.events.send(event);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{ClientEvent, RelayProducer};
+use super::{super::window::BUNDLE, ClientEvent, RelayProducer};
 use crate::{
     kafka::mock::{APART, Broker, TOPIC},
     outbox::{HeaderText, QueuedRow},
@@ -36,6 +36,45 @@ async fn reports(producer: &mut RelayProducer, count: usize) -> Vec<(i64, bool)>
         }
     }
     reports
+}
+
+/// If a bundle were two batches, the broker would take the second one without the first.
+#[tokio::test]
+async fn a_bundle_is_taken_or_refused_as_a_whole() {
+    let broker = Broker::start();
+    let mut producer = RelayProducer::new(&broker.config()).expect("a producer");
+    assert!(producer.makes_bundles());
+    for round in 0..20 {
+        let is_refused = round % 2 == 0;
+        if is_refused {
+            broker.reject_one_batch();
+        }
+        let rows: Vec<QueuedRow> = (0..).take(BUNDLE).map(row_of_one_key).collect();
+        producer.send_bundle(&rows.iter().collect::<Vec<_>>()).expect("it is taken");
+        let reports = reports(&mut producer, BUNDLE).await;
+        assert_eq!(reports, (0..).take(BUNDLE).map(|seq| (seq, !is_refused)).collect::<Vec<_>>());
+    }
+}
+
+/// The rest of it may not fill up another key's batch.
+#[tokio::test]
+async fn what_is_left_of_a_bundle_is_taken_back() {
+    let broker = Broker::start();
+    let mut producer = RelayProducer::new(&broker.config()).expect("a producer");
+    assert!(producer.makes_bundles());
+    let rows: Vec<QueuedRow> = (0..).take(BUNDLE).map(row_of_one_key).collect();
+    let half: Vec<&QueuedRow> = rows.iter().take(BUNDLE / 2).collect();
+    producer.send_bundle(&half).expect("it is taken");
+    producer.drop_bundles();
+    assert!(producer.makes_bundles(), "another client");
+    producer.send_bundle(&half).expect("it is taken");
+    producer.drop_bundles();
+    let reports = reports(&mut producer, 2 * half.len()).await;
+    assert!(reports.iter().all(|(_, is_delivered)| !is_delivered), "{reports:?}");
+}
+
+fn row_of_one_key(seq: i64) -> QueuedRow {
+    QueuedRow { key: Some("hot".into()), ordering_key: Some("hot".into()), ..row(seq) }
 }
 
 /// librdkafka reports both rows as delivered.

@@ -103,7 +103,7 @@ impl Window {
         let most = self.limits.of_key;
         let next = keys.flat_map(move |key| {
             let place = key.numbers.first_key_value().map(|(_, noted)| noted.place);
-            let room = most.saturating_sub(key.whole.len());
+            let room = most.saturating_sub(key.waiting());
             // A row for another place waits for its turn: that place may be closed.
             key.numbers.iter().take(room).take_while(move |(_, noted)| Some(noted.place) == place).map(with_place)
         });
@@ -168,13 +168,14 @@ impl Window {
         };
         let key = self.keys.entry(name.clone()).or_default();
         let is_next = key.numbers.first_key_value().is_none_or(|(first, _)| incoming.seq <= *first);
-        if !is_open || key.is_blocked || !is_next || self.limits.of_key <= key.whole.len() {
+        if !is_open || key.is_blocked || !is_next || self.limits.of_key <= key.waiting() {
             return self.keep_number(incoming);
         }
         let is_first = key.whole.is_empty();
-        // Never before the first, which may be under way.
-        let seq = incoming.seq;
-        let index = key.whole.iter().skip(1).position(|other| seq < *other).map_or(key.whole.len(), |index| index + 1);
+        // Never before the first or a bundle, which may be under way.
+        let (seq, first) = (incoming.seq, key.bundle.max(1));
+        let index = key.whole.iter().skip(first).position(|other| seq < *other);
+        let index = index.map_or(key.whole.len(), |index| index + first);
         key.whole.insert(index, seq);
         self.insert(event, incoming.place);
         if is_first {

@@ -177,6 +177,17 @@ impl Destinations {
         self.topics[self.list[place].topic].is_lost
     }
 
+    /// Nothing is known against the topic or the partition.
+    pub(super) fn goes_well(&self, place: Place) -> bool {
+        let destination = &self.list[place];
+        !destination.hangs && !destination.is_quiet && self.topics[destination.topic].most.is_none()
+    }
+
+    /// A further row is under way, beside the one whose turn it was.
+    pub(super) fn goes_along(&mut self, place: Place) {
+        self.list[place].under_way += 1;
+    }
+
     /// A row got through: the topic takes rows. Answers whether that is new.
     pub(super) fn takes_rows(&mut self, place: Place) -> bool {
         let topic = &mut self.topics[self.list[place].topic];

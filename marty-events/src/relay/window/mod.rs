@@ -1,6 +1,7 @@
 //! The send window: the rows that a relay knows of, and which of them may be sent.
 //!
-//! At most one row of an ordering key is under way at a time, so that a refused row has no successor that got through before it.
+//! One row of an ordering key is under way at a time, or one [bundle] of them, so that a refused row has no successor that got through
+//! before it.
 //! The window keeps a row in one of three ways. A *whole* row has its payload here and takes room. A *number* stands for a row
 //! whose turn is to come; the row is loaded when it does. A row that is *left behind* is not kept at all: the hash of its key is
 //! closed, so that no successor overtakes it, and the rows behind are read once more when their turn may have come.
@@ -9,6 +10,7 @@
 //! refuses everything and a partition that does not answer keep numbers, or are left behind, and crowd nobody out.
 
 mod admission;
+mod bundle;
 mod destinations;
 mod key;
 mod left_behind;
@@ -29,6 +31,7 @@ use jiff::Timestamp;
 use crate::{kafka::Partitioner, outbox::RowId};
 
 pub(super) use admission::Source;
+pub(super) use bundle::BUNDLE;
 
 use destinations::{Destinations, Place};
 use key::{Key, Noted};
@@ -49,11 +52,23 @@ pub(super) struct Limits {
     pub(super) held: usize,
     /// Rows of a topic that are tried at a time, where the topic has refused as many rows as one event may be refused.
     pub(super) last_tries: usize,
+    /// Rows of a bundle, and the most bytes that they may have.
+    pub(super) bundle: usize,
+    pub(super) bundle_bytes: usize,
 }
 
 impl Limits {
     pub(super) fn new(rows: usize, bytes: usize) -> Self {
-        Self { rows, bytes, of_key: 100, numbers: 50_000, held: 10_000, last_tries: 500 }
+        Self {
+            rows,
+            bytes,
+            of_key: 100,
+            numbers: 50_000,
+            held: 10_000,
+            last_tries: 500,
+            bundle: BUNDLE,
+            bundle_bytes: bundle::BUNDLE_BYTES,
+        }
     }
 }
 
@@ -99,6 +114,9 @@ pub(super) struct Window {
     under_way: usize,
     /// Rows under way to a destination that does not answer: they take no room, up to as many as the window has.
     set_aside: usize,
+    /// Topics with a bundle under way, by their index, and the number of bundles that have failed in part.
+    bundled: HashSet<usize>,
+    torn: usize,
     /// A number turned out to be of another event than before.
     was_set_back: bool,
 }
@@ -131,6 +149,8 @@ impl Window {
             sent: VecDeque::new(),
             under_way: 0,
             set_aside: 0,
+            bundled: HashSet::new(),
+            torn: 0,
             was_set_back: false,
         }
     }

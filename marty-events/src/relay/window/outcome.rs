@@ -196,10 +196,19 @@ impl Window {
         let Some(name) = self.rows.get(&seq).and_then(|row| row.key.clone()) else { return };
         let Entry::Occupied(mut entry) = self.keys.entry(name.clone()) else { return };
         let key = entry.get_mut();
-        key.is_blocked = false;
-        key.forget(seq);
-        let next = key.whole.front().copied();
-        if key.is_empty() {
+        if key.whole.front() == Some(&seq) {
+            key.whole.pop_front();
+        } else {
+            key.whole.retain(|other| *other != seq);
+        }
+        let (next, is_bundled) = (key.whole.front().copied(), 0 < key.together);
+        key.is_blocked &= is_bundled;
+        if is_bundled {
+            if !self.has_landed(seq, &name, false) {
+                return;
+            }
+            self.review(&name);
+        } else if key.is_empty() {
             // As a review would, in one search: most keys have one row here.
             entry.remove();
             self.hungry.remove(&name);
@@ -207,11 +216,8 @@ impl Window {
             self.review(&name);
         }
         self.returns(&name);
-        let Some(next) = next else { return };
-        if self.rows.get(&next).is_some_and(|row| self.destinations.may_send(row.place)) {
-            self.make_ready(next, false);
-        } else {
-            self.shelve_with_key(next);
+        if let Some(next) = next {
+            self.go_on(next);
         }
     }
 

@@ -105,7 +105,8 @@ impl Window {
         let Some(key) = self.keys.get_mut(&name) else { return };
         key.is_blocked = true;
         self.hungry.remove(&name);
-        let waiting: Vec<i64> = key.whole.iter().copied().filter(|other| *other != seq).collect();
+        let behind = key.whole.iter().skip(key.bundle);
+        let waiting: Vec<i64> = behind.copied().filter(|other| *other != seq).collect();
         self.shelve_all(&name, waiting);
         self.count_as_suffering(&name);
     }

@@ -445,7 +445,8 @@ fn rows_that_somebody_else_has_locked_are_settled_later() {
 
 #[test]
 fn rows_put_back_to_a_destination_that_does_not_answer_are_set_aside_again() {
-    let limits = Limits { rows: 4, bytes: 10_000, of_key: 9, numbers: 99, held: 99, last_tries: 9 };
+    let limits =
+        Limits { rows: 4, bytes: 10_000, of_key: 9, numbers: 99, held: 99, last_tries: 9, bundle: 9, bundle_bytes: 0 };
     let mut window = small(limits);
     for seq in 1..=4 {
         window.admit(row(seq, Some(&format!("k{seq}"))), Source::Position);
@@ -480,7 +481,16 @@ fn a_row_that_turns_out_unreadable_keeps_its_key_back() {
 
 #[test]
 fn rows_left_behind_for_want_of_a_place_return_when_there_is_one() {
-    let mut window = small(Limits { rows: 9, bytes: 10_000, of_key: 9, numbers: 99, held: 1, last_tries: 9 });
+    let mut window = small(Limits {
+        rows: 9,
+        bytes: 10_000,
+        of_key: 9,
+        numbers: 99,
+        held: 1,
+        last_tries: 9,
+        bundle: 9,
+        bundle_bytes: 0,
+    });
     window.admit(row(1, Some("a")), Source::Position);
     window.admit(row(2, Some("b")), Source::Position);
     window.admit(row(3, Some("b")), Source::Position);
