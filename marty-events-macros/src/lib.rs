@@ -94,7 +94,7 @@ pub fn derive_custom_event(item: TokenStream) -> TokenStream {
 /// Makes handlers of events of a type's methods; see `marty_events::event_handlers`.
 #[proc_macro_attribute]
 pub fn event_handlers(args: TokenStream, item: TokenStream) -> TokenStream {
-    handler::event_handlers(args.into(), item.into()).into()
+    handler::event_handlers(args.into(), &item.into()).into()
 }
 
 /// A handler of an event; see `marty_events::event_handler`.

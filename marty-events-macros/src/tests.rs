@@ -1,6 +1,7 @@
 //! Expansions of the attributes, one shape each. After a change run `INSTA_UPDATE=always cargo test -p
 //! marty-events-macros`, and read the difference: users get the same one.
 
+mod handlers;
 mod mistakes;
 mod reference;
 

@@ -14,6 +14,7 @@ pages! {
     consumers: "docs/guide/consumers.md",
     databases: "docs/databases.md",
     events: "docs/guide/events.md",
+    handling: "docs/guide/handling.md",
     opentelemetry: "docs/guide/opentelemetry.md",
     operations: "docs/guide/operations.md",
     outbox: "docs/guide/outbox.md",

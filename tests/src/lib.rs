@@ -4,6 +4,7 @@ pub mod acls;
 pub mod certificates;
 pub mod counters;
 pub mod database;
+pub mod effects;
 pub mod failure;
 pub mod faulty_network;
 #[cfg(doctest)]

@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 9] = [
     &["config", "observe"],
     &["kafka"],
     &["retry"],
-    &["publisher", "relay"],
+    &["consumer", "publisher", "relay"],
     &["__private", "attributes", "macros"],
 ];
 

@@ -24,14 +24,23 @@ pub(super) fn expand(model: &Model) -> TokenStream {
     }
     let (parameters, _, conditions) = generics.split_for_impl();
     let database = database.unwrap_or_else(|| quote_spanned!(mixed=> __Database));
-    let descriptions = model.handlers.iter().map(|handler| description(handler, &private));
-    let descriptions = quote!(&[#(#descriptions),*]);
-    let arms = model.handlers.iter().map(|handler| arm(handler, &private));
-    // A description that names a parameter of the block can stand inside the implementation alone.
+    // A reader that names a parameter of the block can stand inside the implementation alone.
     let is_apart = model.generics.params.is_empty() && !model.handlers.iter().any(names_self);
+    let readers: Vec<Reader> = model
+        .handlers
+        .iter()
+        .enumerate()
+        .map(|(index, handler)| Reader::new(handler, index, is_apart, &private))
+        .collect();
+    let described = model.handlers.iter().zip(&readers);
+    let descriptions = described.clone().map(|(handler, reader)| description(handler, &reader.value, &private));
+    let descriptions = quote!(&[#(#descriptions),*]);
+    let arms = described.map(|(handler, reader)| arm(handler, &reader.value, &private));
     let (apart, inside) = if is_apart {
+        let items = readers.iter().map(|reader| &reader.item);
         let checks = model.handlers.iter().skip(1).map(|handler| check(handler, &private));
         let apart = quote_spanned! {mixed=>
+            #(#items)*
             const HANDLERS: &[#private::HandlerDescription] = #descriptions;
             #(#checks)*
         };
@@ -89,56 +98,63 @@ fn without_lifetimes(ty: &Type) -> Type {
     ty
 }
 
-fn description(handler: &Handler, private: &TokenStream) -> TokenStream {
+/// The reader of a handler's events: a constant, and its name.
+struct Reader {
+    item: TokenStream,
+    value: TokenStream,
+}
+
+impl Reader {
+    fn new(handler: &Handler, index: usize, is_apart: bool, private: &TokenStream) -> Self {
+        let event = handler.event();
+        // At the event's type: that is where its mistakes are shown.
+        let span = event.map_or_else(Span::mixed_site, |event| event.span().resolved_at(Span::mixed_site()));
+        let private = placed(private, span);
+        let value = match &handler.selection {
+            Selection::Typed => quote_spanned!(span=> #private::typed::<#event>()),
+            Selection::Named { topic, event_types, has_envelope: true } => {
+                quote_spanned!(span=> #private::named::<#event>(#topic, &[#(#event_types),*]))
+            }
+            Selection::Named { topic, .. } => quote_spanned!(span=> #private::plain::<#event>(#topic)),
+        };
+        if !is_apart {
+            return Self { item: TokenStream::new(), value };
+        }
+        let (name, conditions) = (Ident::new(&format!("READER_{index}"), Span::mixed_site()), &handler.conditions);
+        Self {
+            item: quote!(#(#conditions)* const #name: #private::Reader<#event> = #value;),
+            value: name.into_token_stream(),
+        }
+    }
+}
+
+fn description(handler: &Handler, reader: &TokenStream, private: &TokenStream) -> TokenStream {
     let conditions = &handler.conditions;
     let name = handler.name.to_string();
-    let event = handler.event();
-    let span = event.map_or_else(Span::call_site, Spanned::span).resolved_at(Span::mixed_site());
-    let (events, has_envelope) = match &handler.selection {
-        Selection::Typed => (quote_spanned!(span=> #private::typed_events::<#event>()), true),
-        Selection::Named { topic, event_types, has_envelope } => {
-            let events = quote! {
-                #private::EventSelection::Named { topic: #topic, event_types: &[#(#event_types),*] }
-            };
-            (events, *has_envelope)
-        }
-    };
     let option = |value: Option<TokenStream>| {
         value.map_or_else(|| quote!(::core::option::Option::None), |value| quote!(::core::option::Option::Some(#value)))
     };
     let attempts = option(handler.attempts.as_ref().map(ToTokens::to_token_stream));
     let timeout = option(handler.timeout.map(|time| quote!(::core::time::Duration::from_millis(#time))));
     let has_inbox = handler.has_inbox;
-    let is_batch = quote_spanned!(span=> #private::is_batch::<#event>());
     quote! {
         #(#conditions)*
         #private::HandlerDescription {
             name: #name,
-            events: #events,
+            events: #reader.events,
             attempts: #attempts,
             timeout: #timeout,
             has_inbox: #has_inbox,
-            is_batch: #is_batch,
-            has_envelope: #has_envelope,
+            is_batch: #reader.is_batch,
+            has_envelope: #reader.has_envelope,
         }
     }
 }
 
-fn arm(handler: &Handler, private: &TokenStream) -> TokenStream {
+fn arm(handler: &Handler, reader: &TokenStream, private: &TokenStream) -> TokenStream {
     let mixed = Span::mixed_site();
     let Handler { name, conditions, .. } = handler;
     let text = name.to_string();
-    let read = Ident::new(
-        match &handler.selection {
-            Selection::Typed => "typed",
-            Selection::Named { has_envelope: true, .. } => "named",
-            Selection::Named { has_envelope: false, .. } => "plain",
-        },
-        mixed,
-    );
-    let event = handler.event();
-    let at_event = event.map_or(mixed, |event| event.span().resolved_at(mixed));
-    let read = quote_spanned!(at_event=> #private::#read::<#event>);
     let arguments = handler.arguments.iter().map(|argument| match argument {
         Argument::Event(_) => quote_spanned!(mixed=> event),
         Argument::Handle(ty) => {
@@ -147,12 +163,16 @@ fn arm(handler: &Handler, private: &TokenStream) -> TokenStream {
             quote_spanned!(span=> #unit.handle()?)
         }
     });
-    let outcome = quote_spanned!(handler.returned.resolved_at(mixed)=> #private::outcome);
+    // At the return type: that is where it is shown that it is not an answer.
+    let at_returned = handler.returned.resolved_at(mixed);
+    let answer = Ident::new("answer", at_returned);
+    let outcome = quote_spanned!(at_returned=> #private::outcome(#answer));
     quote_spanned! {mixed=>
         #(#conditions)*
         #text => ::std::boxed::Box::pin(async move {
-            let event = #read(deliveries)?;
-            #outcome(Self::#name(self, #(#arguments),*).await)
+            let event = (#reader.read)(deliveries)?;
+            let #answer = Self::#name(self, #(#arguments),*).await;
+            #outcome
         }),
     }
 }
@@ -172,6 +192,15 @@ fn check(handler: &Handler, private: &TokenStream) -> TokenStream {
             "the event has a handler above; a group handles an event once, so call both from one handler"
         );
     }
+}
+
+/// The path at another place, with the meaning that it has.
+fn placed(path: &TokenStream, place: Span) -> TokenStream {
+    let moved = path.clone().into_iter().map(|mut token| {
+        token.set_span(place.resolved_at(token.span()));
+        token
+    });
+    moved.collect()
 }
 
 fn names_self(handler: &Handler) -> bool {

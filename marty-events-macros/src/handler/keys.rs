@@ -40,15 +40,7 @@ pub(super) fn krate(args: TokenStream, mistakes: &mut Mistakes) -> Option<Path> 
     let parser = move |input: ParseStream<'_>| {
         while !input.is_empty() {
             let key = input.call(Ident::parse_any)?;
-            if key != "crate" {
-                let hint = if KNOWN.contains(&&*key.to_string()) {
-                    format!("; write it on a method: `#[{METHOD}({key} = ..)]`")
-                } else {
-                    "; its key is `crate`".to_owned()
-                };
-                own.push(syn::Error::new(key.span(), format!("`event_handlers` has no key `{key}`{hint}")));
-                skip(input)?;
-            } else {
+            if key == "crate" {
                 input.parse::<Token![=]>()?;
                 if input.peek(LitStr) {
                     let quoted: LitStr = input.parse()?;
@@ -58,6 +50,14 @@ pub(super) fn krate(args: TokenStream, mistakes: &mut Mistakes) -> Option<Path> 
                     let path = input.call(Path::parse_mod_style)?;
                     *target = own.ok(crate_path::check(&path).map(|()| path));
                 }
+            } else {
+                let hint = if KNOWN.contains(&&*key.to_string()) {
+                    format!("; write it on a method: `#[{METHOD}({key} = ..)]`")
+                } else {
+                    "; its key is `crate`".to_owned()
+                };
+                own.push(syn::Error::new(key.span(), format!("`event_handlers` has no key `{key}`{hint}")));
+                skip(input)?;
             }
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;

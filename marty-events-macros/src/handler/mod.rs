@@ -15,7 +15,7 @@ use quote::quote;
 pub(crate) const METHOD: &str = "event_handler";
 
 /// Expands the attribute on an `impl` block.
-pub(crate) fn event_handlers(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn event_handlers(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut block = match block::Block::read(item.clone()) {
         Ok(block) => block,
         Err(error) => {

@@ -1,13 +1,15 @@
 //! Items that the handlers of `#[event_handlers]` name.
 //!
 //! ```text
-//! impl EventHandlers<<fn(&mut Tx<'_>) as HandleArgument>::Database> for StatusList {   the database by the type of the argument
-//!     const HANDLERS: .. = &[HandlerDescription { events: typed_events::<Received<Revoked>>(), .. }];
+//! const READER_0: Reader<Received<Revoked>> = typed();                                   typed, named or plain, by the keys
+//! const HANDLERS: &[HandlerDescription] = &[HandlerDescription { name: "revoked", events: READER_0.events, .. }];
+//! impl EventHandlers<<fn(&mut Tx<'_>) as HandleArgument>::Database> for StatusList {     the database by the type of the argument
 //!     fn call(..) {
 //!         match name(HANDLERS, index) {
 //!             "revoked" => Box::pin(async move {
-//!                 let event = typed::<Received<Revoked>>(deliveries)?;                 typed, named or plain, by the keys
-//!                 outcome(Self::revoked(self, unit.handle()?, event).await)            the handle by inference
+//!                 let event = (READER_0.read)(deliveries)?;
+//!                 let answer = Self::revoked(self, unit.handle()?, event).await;         the handle by inference
+//!                 outcome(answer)
 //!             }),
 //!             _ => no_handler(),
 //!         }
@@ -20,10 +22,9 @@ use std::error::Error;
 pub use sqlx::Database;
 use sqlx::Transaction;
 
-use crate::consumer::payload::TypedPayload;
 pub use crate::consumer::{
     Delivery, EventHandlers, EventSelection, HandlerDescription, HandlerFailure, HandlerFuture, Unit, is_doubled,
-    payload::{ReceivedArgument, named, plain, typed},
+    payload::{Reader, named, plain, typed},
 };
 use crate::outbox::OutboxTransaction;
 
@@ -77,15 +78,6 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> HandlerOutcome for Result<(), E> {
 
 pub fn outcome(answer: impl HandlerOutcome) -> Result<(), HandlerFailure> {
     answer.outcome()
-}
-
-/// The events of a handler whose payload is a typed event.
-pub const fn typed_events<A: ReceivedArgument<Payload: TypedPayload>>() -> EventSelection {
-    EventSelection::typed::<A::Payload>()
-}
-
-pub const fn is_batch<A: ReceivedArgument>() -> bool {
-    A::IS_BATCH
 }
 
 /// The name of the handler at `index`.

@@ -79,6 +79,17 @@ impl CallFailure {
         }
     }
 
+    /// Its kind, for a span.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Handler(HandlerFailure::Unreadable(_)) => "unreadable",
+            Self::Handler(_) => "failed",
+            Self::Panicked(_) => "panicked",
+            Self::TimedOut(_) => "timeout",
+            Self::Undone => "undone",
+        }
+    }
+
     /// The reason for the dead letter, with the causes.
     pub(super) fn reason(&self) -> String {
         let mut reason = match self {

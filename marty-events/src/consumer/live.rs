@@ -7,7 +7,7 @@ use super::{
     work::{Desk, Taken, Ticket},
 };
 use crate::{
-    EventContext, EventError,
+    EventError,
     inbox::{Claim, Failure, Inbox, InboxDatabase},
 };
 
@@ -75,14 +75,12 @@ async fn attempt<DB: InboxDatabase>(
         }
         Claim::Taken => {}
     }
-    let context = work.opened.context();
-    let failure = match running.handle(transaction, work.handler, context, vec![work.delivery.clone()]).await? {
-        Ok(transaction) => {
-            commit(transaction).await?;
-            return Ok(Some(End::Handled));
-        }
-        Err(failure) => failure,
+    let (transaction, failure) = running.handle(transaction, work.handler, &[(&work.delivery, &work.opened)]).await?;
+    let Some(failure) = failure else {
+        commit(transaction).await?;
+        return Ok(Some(End::Handled));
     };
+    roll_back(transaction).await;
     if failure.verdict() == Verdict::Passing && *passing < MOST_PASSING {
         *passing += 1;
         tracing::debug!(event_id = work.identity().event_id, reason = failure.reason(), "the database was in the way");
@@ -112,6 +110,9 @@ async fn park<DB: InboxDatabase>(running: &Running<DB>, work: &Work, failure: &C
     inbox.park(&mut transaction, &work.delivery, identity, failed.as_ref()).await?;
     commit(transaction).await?;
     if let Some(Failure { reason, fate, .. }) = failed {
+        if fate.is_last() {
+            running.metrics.buried();
+        }
         let handler = running.routes.route(work.handler).description.name;
         tracing::warn!(
             group = &*running.group,
@@ -123,7 +124,6 @@ async fn park<DB: InboxDatabase>(running: &Running<DB>, work: &Work, failure: &C
             "an event is parked with its key"
         );
     }
-    running.parked.notify_one();
     Ok(End::Parked)
 }
 
@@ -158,21 +158,17 @@ async fn attempt_batch<DB: InboxDatabase>(
             inbox.park(&mut transaction, delivery, identity, None).await?;
         }
     }
-    let deliveries: Vec<_> = events
+    let taken: Vec<_> = batch
         .iter()
         .zip(&claims)
         .filter(|(_, claim)| **claim == Claim::Taken)
-        .map(|((delivery, _), _)| (*delivery).clone())
+        .map(|((work, _), _)| (&work.delivery, &work.opened))
         .collect();
-    if !deliveries.is_empty() {
-        // Many events have no cause in common.
-        match running.handle(transaction, first.handler, EventContext::new(), deliveries).await? {
-            Ok(handled) => transaction = handled,
-            Err(failure) => {
-                tracing::debug!(reason = failure.reason(), "a batch is handled one by one");
-                return Ok(None);
-            }
-        }
+    let (transaction, failure) = running.handle(transaction, first.handler, &taken).await?;
+    if let Some(failure) = failure {
+        roll_back(transaction).await;
+        tracing::debug!(reason = failure.reason(), "a batch is handled one by one");
+        return Ok(None);
     }
     commit(transaction).await?;
     let end = |claim| match claim {
@@ -184,10 +180,16 @@ async fn attempt_batch<DB: InboxDatabase>(
 }
 
 fn note<DB: InboxDatabase>(running: &Running<DB>, work: &Work, end: End) {
-    let event_id = &work.identity().event_id;
+    let metrics = &running.metrics;
     match end {
-        End::Handled => {}
-        End::Duplicate => tracing::debug!(group = &*running.group, event_id, "the event was handled before"),
-        End::Parked => running.parked.notify_one(),
+        End::Handled => metrics.handled(running.routes.route(work.handler).description.name, work.delivery.timestamp),
+        End::Duplicate => {
+            metrics.dropped();
+            tracing::debug!(group = &*running.group, event_id = work.identity().event_id, "the event was taken before");
+        }
+        End::Parked => {
+            metrics.parked();
+            running.parked.notify_one();
+        }
     }
 }

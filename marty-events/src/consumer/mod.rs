@@ -8,6 +8,7 @@
 
 mod builder;
 mod calls;
+mod counts;
 mod envelope;
 mod failure;
 mod handler;

@@ -49,7 +49,10 @@ async fn attempt<DB: InboxDatabase>(
 ) -> Result<Option<Duration>, EventError> {
     let Running { inbox, .. } = running;
     let mut transaction = inbox.begin().await?;
-    let parked = match inbox.next_due(&mut transaction).await? {
+    let choice = running.choice.lock().await;
+    let due = inbox.next_due(&mut transaction).await?;
+    drop(choice);
+    let parked = match due {
         Due::Now(parked) => *parked,
         Due::After(pause) => {
             roll_back(transaction).await;
@@ -69,14 +72,16 @@ async fn attempt<DB: InboxDatabase>(
         commit(transaction).await?;
         return Ok(None);
     };
-    let failure = match running.handle(transaction, handler, opened.context(), vec![delivery]).await? {
-        Ok(mut transaction) => {
-            inbox.unpark(&mut transaction, id).await?;
-            commit(transaction).await?;
-            return Ok(None);
-        }
-        Err(failure) => failure,
+    running.metrics.tries_again();
+    let (mut transaction, failure) = running.handle(transaction, handler, &[(&delivery, &opened)]).await?;
+    let Some(failure) = failure else {
+        inbox.unpark(&mut transaction, id).await?;
+        commit(transaction).await?;
+        running.metrics.handled(running.routes.route(handler).description.name, delivery.timestamp);
+        return Ok(None);
     };
+    let _choice = running.choice.lock().await;
+    roll_back(transaction).await;
     let verdict = failure.verdict();
     if verdict == Verdict::Passing {
         let before = in_the_way.filter(|(event, _)| *event == id).map_or(0, |(_, calls)| calls);
@@ -88,6 +93,9 @@ async fn attempt<DB: InboxDatabase>(
     let fate = running.fate(handler, attempts, verdict == Verdict::Final, &identity.event_id);
     let failure = Failure { attempts, reason: failure.reason(), fate };
     if inbox.fail(id, &failure).await? {
+        if fate.is_last() {
+            running.metrics.buried();
+        }
         let handler = running.routes.route(handler).description.name;
         let reason = &failure.reason;
         tracing::warn!(

@@ -3,10 +3,54 @@
 use serde::de::DeserializeOwned;
 
 use super::{
-    HandlerFailure, Received,
+    EventSelection, HandlerFailure, Received,
     envelope::{Envelope, Form, Opened},
 };
 use crate::{DecodeError, TypedEvent, decode, decode_envelope, inbox::Delivery};
+
+/// The way from deliveries to a handler's argument, with the events that the handler is for. Its type is known at one place in generated code,
+/// so that a mistake in it is one error.
+#[derive(Debug)]
+pub struct Reader<A> {
+    /// The events that the handler is for.
+    pub events: EventSelection,
+    /// The argument is a list.
+    pub is_batch: bool,
+    /// False for `envelope = none`.
+    pub has_envelope: bool,
+    /// Reads the argument.
+    pub read: fn(Vec<Delivery>) -> Result<A, HandlerFailure>,
+}
+
+/// For a handler that names neither topic nor type. Its payload is a typed event, of any version that the type reads.
+#[must_use]
+pub const fn typed<A>() -> Reader<A>
+where
+    A: ReceivedArgument<Payload: TypedPayload + Payload>,
+{
+    let events = EventSelection::typed::<A::Payload>();
+    Reader { events, is_batch: A::IS_BATCH, has_envelope: true, read: read_typed }
+}
+
+/// For a handler that names its topic. Its payload is the envelope's `payload`, or the data of a `CloudEvent`.
+#[must_use]
+pub const fn named<A>(topic: &'static str, event_types: &'static [&'static str]) -> Reader<A>
+where
+    A: ReceivedArgument<Payload: Payload>,
+{
+    let events = EventSelection::Named { topic, event_types };
+    Reader { events, is_batch: A::IS_BATCH, has_envelope: true, read: read_named }
+}
+
+/// For a handler with `envelope = none`. Its payload is the whole value; a record without a value is `null`.
+#[must_use]
+pub const fn plain<A>(topic: &'static str) -> Reader<A>
+where
+    A: ReceivedArgument<Payload: Payload>,
+{
+    let events = EventSelection::Named { topic, event_types: &[] };
+    Reader { events, is_batch: A::IS_BATCH, has_envelope: false, read: read_plain }
+}
 
 /// A type that a handler's event is given in: `Received<T>`, or `Vec<Received<T>>` for a batch.
 #[diagnostic::on_unimplemented(
@@ -94,8 +138,7 @@ pub trait TypedPayload: TypedEvent {}
 #[diagnostic::do_not_recommend]
 impl<T: TypedEvent> TypedPayload for T {}
 
-/// The events of a handler that names neither topic nor type. Its payload is a typed event, of any version that the type reads.
-pub fn typed<A>(deliveries: Vec<Delivery>) -> Result<A, HandlerFailure>
+fn read_typed<A>(deliveries: Vec<Delivery>) -> Result<A, HandlerFailure>
 where
     A: ReceivedArgument<Payload: TypedPayload + Payload>,
 {
@@ -113,8 +156,7 @@ where
     })
 }
 
-/// The events of a handler that names its topic. Its payload is the envelope's `payload`, or the data of a `CloudEvent`.
-pub fn named<A>(deliveries: Vec<Delivery>) -> Result<A, HandlerFailure>
+fn read_named<A>(deliveries: Vec<Delivery>) -> Result<A, HandlerFailure>
 where
     A: ReceivedArgument<Payload: Payload>,
 {
@@ -131,8 +173,7 @@ where
     })
 }
 
-/// The events of a handler with `envelope = none`. Its payload is the whole value; a record without a value is `null`.
-pub fn plain<A>(deliveries: Vec<Delivery>) -> Result<A, HandlerFailure>
+fn read_plain<A>(deliveries: Vec<Delivery>) -> Result<A, HandlerFailure>
 where
     A: ReceivedArgument<Payload: Payload>,
 {

@@ -89,6 +89,11 @@ impl Routes {
         Some(Work { handler, delivery, opened })
     }
 
+    /// The names of all handlers.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.handlers.iter().map(|route| route.description.name)
+    }
+
     pub(super) fn route(&self, handler: usize) -> &Route {
         &self.handlers[handler]
     }

@@ -3,11 +3,14 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use sqlx::Pool;
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::{
+    sync::{Mutex, Notify},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    EventConsumerBuilder,
+    EventConsumerBuilder, counts,
     health::{ConsumerHealth, HealthCell},
     live, parked, retention,
     routes::Routes,
@@ -20,6 +23,7 @@ use crate::{
     config::EventConfig,
     inbox::{Inbox, InboxDatabase, InboxTable},
     kafka::{GroupMember, MemberSettings},
+    observe::ConsumerMetrics,
 };
 
 /// The number of parked keys that are tried at a time.
@@ -98,11 +102,23 @@ impl<DB: InboxDatabase> EventConsumer<DB> {
             return Ok(());
         }
         let limits = Limits { rows: settings.in_flight, bytes: settings.in_flight_bytes };
-        let desk = Arc::new(Desk::new(Arc::clone(&routes), health.clone(), limits));
+        let metrics = Arc::new(ConsumerMetrics::new(config.counts(), &group, routes.names()));
+        let desk = Arc::new(Desk::new(Arc::clone(&routes), health.clone(), Arc::clone(&metrics), limits));
         let topics = routes.topics();
         let mut member = GroupMember::start(&config, &member, topics.clone(), Arc::clone(&desk))?;
         tracing::info!(group = &*group, ?topics, "consumer started");
-        let running = Arc::new(Running { inbox, handlers, routes, settings, group, health, parked: Notify::new() });
+        let running = Arc::new(Running {
+            inbox,
+            handlers,
+            routes,
+            settings,
+            group,
+            health,
+            metrics,
+            traces: config.traces(),
+            parked: Notify::new(),
+            choice: Mutex::default(),
+        });
         // Dropped with this future, and their transactions with them.
         let mut workers = JoinSet::new();
         for _ in 0..settings.concurrency {
@@ -116,6 +132,9 @@ impl<DB: InboxDatabase> EventConsumer<DB> {
             retries.spawn(async move { parked::work(&running, &stop).await });
         }
         let mut upkeep = JoinSet::new();
+        if config.counts() {
+            upkeep.spawn(counts::work(Arc::clone(&running)));
+        }
         upkeep.spawn(retention::work(Arc::clone(&running), config, topics));
 
         let ended = tokio::select! {

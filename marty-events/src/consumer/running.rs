@@ -1,13 +1,18 @@
 //! The parts that the tasks of a running consumer share.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sqlx::Transaction;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
+use tracing::Instrument;
 
 use super::{
     Unit,
     calls::{AnyHandlers, CallFailure, call},
+    envelope::Opened,
     health::HealthCell,
     routes::Routes,
     settings::Settings,
@@ -15,6 +20,7 @@ use super::{
 use crate::{
     EventContext, EventError,
     inbox::{Delivery, Fate, Inbox, InboxDatabase},
+    observe::{ConsumerMetrics, process_span},
     retry::pauses,
 };
 
@@ -36,33 +42,53 @@ pub(super) struct Running<DB: InboxDatabase> {
     pub(super) settings: Settings,
     pub(super) group: Arc<str>,
     pub(super) health: HealthCell,
+    pub(super) metrics: Arc<ConsumerMetrics>,
+    /// If true, calls of handlers have spans.
+    pub(super) traces: bool,
     /// An event was parked.
     pub(super) parked: Notify,
+    /// Held while a parked event is chosen, and from a failure's rollback until it is written down: between these two the event would be
+    /// chosen once more.
+    pub(super) choice: Mutex<()>,
 }
 
 impl<DB: InboxDatabase> Running<DB> {
-    /// Calls the handler in this transaction, which is rolled back after a failure.
+    /// Calls the handler in this transaction. The failure stands beside the transaction, which has to be rolled back then.
     pub(super) async fn handle(
         &self,
         transaction: Transaction<'static, DB>,
         handler: usize,
-        context: EventContext,
-        deliveries: Vec<Delivery>,
-    ) -> Result<Result<Transaction<'static, DB>, CallFailure>, EventError> {
+        events: &[(&Delivery, &Opened)],
+    ) -> Result<(Transaction<'static, DB>, Option<CallFailure>), EventError> {
         let route = self.routes.route(handler);
         let limit = route.description.timeout.unwrap_or(self.settings.handler_timeout);
-        let mut unit = Unit::new(transaction);
-        let called = call(&*self.handlers[route.object], route.index, &mut unit, deliveries, limit);
-        let called = context.scope(called).await;
-        // The unit was made with one.
-        let Some(mut transaction) = unit.into_transaction() else { return Ok(Err(CallFailure::Undone)) };
-        let failure = match called {
-            Ok(()) if self.inbox.is_open(&mut transaction).await? => return Ok(Ok(transaction)),
-            Ok(()) => CallFailure::Undone,
-            Err(failure) => failure,
+        let name = route.description.name;
+        let (context, span) = match events {
+            [] => return Ok((transaction, None)),
+            // Several events have no cause in common.
+            [(delivery, opened), others @ ..] => {
+                let context = if others.is_empty() { opened.context() } else { EventContext::new() };
+                let traces = events.iter().filter_map(|(_, opened)| opened.trace.as_ref());
+                (context, process_span(self.traces, &self.group, name, (delivery, &opened.id), traces))
+            }
         };
-        roll_back(transaction).await;
-        Ok(Err(failure))
+        let deliveries = events.iter().map(|(delivery, _)| (*delivery).clone()).collect();
+        let mut unit = Unit::new(transaction);
+        let begun = Instant::now();
+        let called = call(&*self.handlers[route.object], route.index, &mut unit, deliveries, limit);
+        let called = context.scope(called).instrument(span.clone()).await;
+        self.metrics.called(name, begun.elapsed(), called.is_err());
+        if let Err(failure) = &called {
+            span.record("error.type", failure.kind()).record("otel.status_code", "ERROR");
+        }
+        // The unit was made with one.
+        let Some(mut transaction) = unit.into_transaction() else { return Err(EventError::NotInTransaction) };
+        let failure = match called {
+            Ok(()) if self.inbox.is_open(&mut transaction).await? => None,
+            Ok(()) => Some(CallFailure::Undone),
+            Err(failure) => Some(failure),
+        };
+        Ok((transaction, failure))
     }
 
     /// The next step for an event of this handler after so many failed attempts.

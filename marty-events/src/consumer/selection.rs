@@ -84,12 +84,12 @@ impl EventSelection {
                 Self::Typed { kind: other_kind, service: other_service, event_types: other_types },
             ) => {
                 is_same_kind(kind, other_kind)
-                    && is_same_service(service, other_service)
+                    && is_same_service(*service, *other_service)
                     && have_common(event_types, other_types)
             }
             (Self::Typed { kind, service, event_types }, Self::Named { topic, event_types: named })
             | (Self::Named { topic, event_types: named }, Self::Typed { kind, service, event_types }) => {
-                is_on(kind, service, event_types, topic) && (named.is_empty() || have_common(event_types, named))
+                is_on(kind, *service, event_types, topic) && (named.is_empty() || have_common(event_types, named))
             }
         }
     }
@@ -121,7 +121,7 @@ const fn is_same_kind(one: &TypedEventKind, other: &TypedEventKind) -> bool {
     }
 }
 
-const fn is_same_service(one: &Option<&str>, other: &Option<&str>) -> bool {
+const fn is_same_service(one: Option<&str>, other: Option<&str>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => is_same(one, other),
         (None, None) => true,
@@ -130,7 +130,7 @@ const fn is_same_service(one: &Option<&str>, other: &Option<&str>) -> bool {
 }
 
 /// True if a typed event is on this topic.
-const fn is_on(kind: &TypedEventKind, service: &Option<&str>, event_types: &[&str], topic: &str) -> bool {
+const fn is_on(kind: &TypedEventKind, service: Option<&str>, event_types: &[&str], topic: &str) -> bool {
     match (kind, service) {
         (TypedEventKind::Custom { topic: own }, _) => is_same(own, topic),
         // The consumer's own service is known at run time only.

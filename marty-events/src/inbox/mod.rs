@@ -6,10 +6,17 @@
 mod delivery;
 mod encoding;
 mod fault;
+mod letter;
 mod migrations;
+#[cfg(feature = "mysql")]
+mod mysql;
+mod people;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod repository;
 mod row;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod table;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -19,7 +26,9 @@ use sqlx::{Database, Pool, Transaction};
 
 #[doc(hidden)]
 pub use delivery::Delivery;
+pub use letter::{InboxGroup, InboxLetter, InboxQuery, ParkedKey};
 pub use migrations::{migrate, migrate_table};
+pub use repository::InboxRepository;
 pub use table::InboxTable;
 
 use crate::EventError;
@@ -77,6 +86,13 @@ pub enum Fate {
     Bury,
     /// It is a dead letter, and its key waits until somebody requeues or discards it.
     Hold,
+}
+
+impl Fate {
+    /// True if the event is a dead letter now.
+    pub(crate) fn is_last(self) -> bool {
+        matches!(self, Self::Bury | Self::Hold)
+    }
 }
 
 #[doc(hidden)]
@@ -171,7 +187,8 @@ pub enum Due {
 }
 
 /// The counts of a group.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct InboxStats {
     /// Events that wait, without dead letters.
     pub parked: u64,

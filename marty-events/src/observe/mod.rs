@@ -2,6 +2,8 @@
 //!
 //! `docs/observability.md` has the whole of it for operators.
 
+#[cfg(all(feature = "consumer", feature = "_database"))]
+mod handling;
 mod names;
 mod publishing;
 #[cfg(all(feature = "kafka", feature = "_database"))]
@@ -12,6 +14,8 @@ mod spans;
 #[cfg(all(feature = "kafka", feature = "_database"))]
 mod tests;
 
+#[cfg(all(feature = "consumer", feature = "_database"))]
+pub(crate) use handling::ConsumerMetrics;
 pub(crate) use publishing::{Outcome, PublisherMetrics};
 #[cfg(all(feature = "kafka", feature = "_database"))]
 pub(crate) use relaying::{
@@ -19,5 +23,7 @@ pub(crate) use relaying::{
 };
 #[cfg(all(feature = "kafka", feature = "_database"))]
 pub(crate) use spans::SendSpans;
+#[cfg(all(feature = "consumer", feature = "_database"))]
+pub(crate) use spans::process_span;
 #[cfg(feature = "kafka")]
 pub(crate) use spans::{end, send_span};

@@ -22,6 +22,18 @@ pub(super) const CIRCUIT: &str = "marty_events_circuit_open";
 pub(super) const DIRECT_CIRCUIT: &str = "marty_events_direct_circuit_open";
 pub(super) const STATEMENT_DURATION: &str = "marty_events_relay_statement_duration_seconds";
 pub(super) const STATEMENT_ROWS: &str = "marty_events_relay_statement_rows";
+pub(super) const HANDLED: &str = "marty_events_handled_total";
+pub(super) const HANDLER_FAILURES: &str = "marty_events_handler_failures_total";
+pub(super) const HANDLER_DURATION: &str = "marty_events_handler_duration_seconds";
+pub(super) const HANDLER_RETRIES: &str = "marty_events_handler_retries_total";
+pub(super) const HANDLER_BURIED: &str = "marty_events_handler_dead_letters_total";
+pub(super) const HANDLING_AGE: &str = "marty_events_handling_age_seconds";
+pub(super) const DUPLICATES: &str = "marty_events_duplicates_total";
+pub(super) const PARKED: &str = "marty_events_parked_total";
+pub(super) const CONSUMER_LAG: &str = "marty_events_consumer_lag";
+pub(super) const WAITING: &str = "marty_events_inbox_parked";
+pub(super) const OLDEST_PARKED: &str = "marty_events_inbox_oldest_parked_age_seconds";
+pub(super) const GROUP_DEAD: &str = "marty_events_inbox_dead_letters";
 
 enum Kind {
     Counter,
@@ -40,7 +52,7 @@ const fn metric(name: &'static str, kind: Kind, unit: Unit, help: &'static str) 
     Metric { name, kind, unit, help }
 }
 
-const METRICS: [Metric; 18] = [
+const METRICS: [Metric; 30] = [
     metric(PUBLISHED, Kind::Counter, Unit::Count, "Events that a publisher was given, by what became of them."),
     metric(
         PUBLISH_DURATION,
@@ -74,6 +86,18 @@ const METRICS: [Metric; 18] = [
     ),
     metric(STATEMENT_DURATION, Kind::Histogram, Unit::Seconds, "How long the relay's statements take."),
     metric(STATEMENT_ROWS, Kind::Histogram, Unit::Count, "Rows of a relay's statement that found any."),
+    metric(HANDLED, Kind::Counter, Unit::Count, "Events whose handler's transaction was committed."),
+    metric(HANDLER_FAILURES, Kind::Counter, Unit::Count, "Calls of handlers that failed, panicked or took too long."),
+    metric(HANDLER_DURATION, Kind::Histogram, Unit::Seconds, "How long calls of handlers take."),
+    metric(HANDLER_RETRIES, Kind::Counter, Unit::Count, "Calls of handlers for events that were parked."),
+    metric(HANDLER_BURIED, Kind::Counter, Unit::Count, "Events that became dead letters of the group."),
+    metric(HANDLING_AGE, Kind::Histogram, Unit::Seconds, "From the record's time to the commit of its handler."),
+    metric(DUPLICATES, Kind::Counter, Unit::Count, "Records dropped because the group had taken their events before."),
+    metric(PARKED, Kind::Counter, Unit::Count, "Events parked because they failed or because their key waits."),
+    metric(CONSUMER_LAG, Kind::Gauge, Unit::Count, "Records of a partition that the group has not finished."),
+    metric(WAITING, Kind::Gauge, Unit::Count, "Events that wait in the inbox of a group."),
+    metric(OLDEST_PARKED, Kind::Gauge, Unit::Seconds, "How long the oldest of them has waited; 0 where none does."),
+    metric(GROUP_DEAD, Kind::Gauge, Unit::Count, "Dead letters of a group."),
 ];
 
 /// Describes each metric to the recorder that is installed by now.

@@ -1,4 +1,4 @@
-//! Spans of sending to Kafka, by the semantic conventions for messaging spans and for Kafka of OpenTelemetry 1.44.0
+//! Spans of sending to Kafka and of handling, by the semantic conventions for messaging spans and for Kafka of OpenTelemetry 1.44.0
 //! (<https://github.com/open-telemetry/semantic-conventions/tree/v1.44.0/docs/messaging>).
 //!
 //! The context that goes with an event is that of the span in which it was recorded. The conventions call that a custom
@@ -11,6 +11,8 @@ use std::collections::HashMap;
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode};
 use tracing::{Level, Span};
 
+#[cfg(all(feature = "consumer", feature = "_database"))]
+use crate::inbox::Delivery;
 use crate::{EventError, event::envelope::Message};
 #[cfg(all(feature = "kafka", feature = "_database"))]
 use crate::{event::trace::TraceContext, outbox::QueuedRow};
@@ -48,6 +50,45 @@ pub(crate) fn send_span(message: &Message, enabled: bool) -> Span {
     let span = send_span!(Level::INFO, message.topic.as_str(), message.id, message.key());
     if let Some(trace) = message.trace().filter(|_| !span.is_disabled()) {
         trace.link_from(&span);
+    }
+    span
+}
+
+/// The span of a handler's call for these records. It begins a trace of its own and links to the spans that the events were recorded in: an
+/// event may be handled hours later, and again.
+#[cfg(all(feature = "consumer", feature = "_database"))]
+pub(crate) fn process_span<'a>(
+    enabled: bool,
+    group: &str,
+    handler: &str,
+    first: (&Delivery, &str),
+    traces: impl Iterator<Item = &'a TraceContext>,
+) -> Span {
+    if !enabled {
+        return Span::none();
+    }
+    let (delivery, id) = first;
+    let span = tracing::span!(
+        target: TARGET,
+        parent: None,
+        Level::INFO,
+        "process",
+        otel.name = format_args!("process {}", delivery.topic),
+        otel.kind = "consumer",
+        otel.status_code = tracing::field::Empty,
+        "messaging.system" = "kafka",
+        "messaging.operation.name" = "process",
+        "messaging.operation.type" = "process",
+        "messaging.destination.name" = &*delivery.topic,
+        "messaging.destination.partition.id" = %delivery.partition,
+        "messaging.consumer.group.name" = group,
+        "messaging.kafka.offset" = delivery.offset,
+        "messaging.message.id" = id,
+        "code.function.name" = handler,
+        "error.type" = tracing::field::Empty,
+    );
+    if !span.is_disabled() {
+        traces.for_each(|trace| trace.link_from(&span));
     }
     span
 }

@@ -5,6 +5,8 @@ mod broker_outage;
 mod chaos;
 mod database_refusals;
 mod direct_in_outage;
+mod handling;
+mod handling_chaos;
 mod killed_service;
 mod lost_connections;
 mod set_back;

@@ -7,6 +7,7 @@ mod delivery;
 mod direct;
 mod event_size;
 mod failure_records;
+mod handling;
 mod lanes;
 mod late_commits;
 mod outbox;

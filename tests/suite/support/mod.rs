@@ -3,6 +3,7 @@
 pub(crate) mod calling_service;
 pub(crate) mod counting_proxy;
 pub(crate) mod events;
+pub(crate) mod handling;
 pub(crate) mod kafka_connect;
 pub(crate) mod operator;
 pub(crate) mod pgbouncer;

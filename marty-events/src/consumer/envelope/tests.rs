@@ -8,7 +8,7 @@ use crate::{
     DecodeError, DomainEvent, EventContext,
     consumer::{
         HandlerFailure, Received,
-        payload::{named, plain, typed},
+        payload::{self, Payload, ReceivedArgument, TypedPayload},
     },
     event::{
         source::{Service, Source},
@@ -39,6 +39,18 @@ impl From<RevokedV1> for Revoked {
     fn from(old: RevokedV1) -> Self {
         Self { serial: old.serial, reason: "unspecified".to_owned() }
     }
+}
+
+fn typed<A: ReceivedArgument<Payload: TypedPayload + Payload>>(deliveries: Vec<Delivery>) -> Result<A, HandlerFailure> {
+    (payload::typed().read)(deliveries)
+}
+
+fn named<A: ReceivedArgument<Payload: Payload>>(deliveries: Vec<Delivery>) -> Result<A, HandlerFailure> {
+    (payload::named("t", &[]).read)(deliveries)
+}
+
+fn plain<A: ReceivedArgument<Payload: Payload>>(deliveries: Vec<Delivery>) -> Result<A, HandlerFailure> {
+    (payload::plain("t").read)(deliveries)
 }
 
 fn record(headers: &[(&str, &str)], value: impl Into<Vec<u8>>) -> Delivery {

@@ -277,7 +277,9 @@ impl<P> Rehearsal<P> {
             return Ok(Rehearsed::RolledBack);
         }
         if handler.has_inbox {
-            opened.into_iter().for_each(|opened| self.recorder.take(type_name::<H>(), opened.identity.event_id));
+            for opened in opened {
+                self.recorder.take(type_name::<H>(), opened.identity.event_id);
+            }
         }
         Ok(Rehearsed::Handled)
     }

@@ -64,7 +64,7 @@ impl StatusList {
 
     #[crate::event_handler(topic = "audit.events", event_type = ["user.login.failed", "user.login"])]
     async fn login(
-        self: &Self,
+        &self,
         tx: &mut Tx<'_>,
         event: Received<Value>,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -108,6 +108,70 @@ where
         (self.0)(event.serial);
         Ok(())
     }
+}
+
+/// An error that is not one, and becomes one.
+struct Report(String);
+
+impl From<Report> for Box<dyn std::error::Error + Send + Sync> {
+    fn from(report: Report) -> Self {
+        report.0.into()
+    }
+}
+
+#[cfg(feature = "postgres")]
+struct InPostgres;
+
+#[cfg(feature = "postgres")]
+#[event_handlers(crate = crate)]
+impl InPostgres {
+    #[event_handler]
+    async fn revoked(&self, tx: &mut Transaction<'_, sqlx::Postgres>, _: Received<Revoked>) -> Result<(), Report> {
+        sqlx::query("SELECT 1").execute(&mut **tx).await.map_err(|error| Report(error.to_string()))?;
+        Ok(())
+    }
+
+    /// `cfg` takes a handler away with its description.
+    #[cfg(any())]
+    #[event_handler]
+    async fn revoked_too(&self, tx: &mut Transaction<'_, sqlx::MySql>, _: Received<Revoked>) -> Result<(), Report> {
+        Err(Report("never".to_owned()))
+    }
+
+    #[event_handler]
+    async fn posted(&self, tx: &mut sqlx::PgConnection, _: Vec<Received<Posted>>) -> Result<(), Report> {
+        sqlx::query("SELECT 1").execute(tx).await.map_err(|error| Report(error.to_string()))?;
+        Ok(())
+    }
+}
+
+#[cfg(feature = "mysql")]
+struct InMySql;
+
+#[cfg(feature = "mysql")]
+#[event_handlers(crate = crate)]
+impl InMySql {
+    #[event_handler]
+    async fn revoked(&self, _: Received<Revoked>, tx: &mut sqlx::MySqlConnection) -> anyhow_like::Result<()> {
+        sqlx::query("SELECT 1").execute(tx).await?;
+        Ok(())
+    }
+}
+
+#[cfg(feature = "mysql")]
+mod anyhow_like {
+    pub(super) type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+}
+
+#[cfg(all(feature = "postgres", feature = "mysql"))]
+#[test]
+fn the_transaction_of_a_block_names_its_database() {
+    fn handlers<DB: sqlx::Database, H: crate::EventHandlers<DB>>(_: &H) -> Vec<&'static str> {
+        H::HANDLERS.iter().map(|handler| handler.name).collect()
+    }
+    assert_eq!(handlers::<sqlx::Postgres, _>(&InPostgres), ["revoked", "posted"]);
+    assert_eq!(handlers::<sqlx::MySql, _>(&InMySql), ["revoked"]);
+    assert_eq!(handlers::<Sqlite, _>(&StatusList::default()), ["revoked", "login", "posted", "price"]);
 }
 
 async fn pool() -> SqlitePool {

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     inbox::Delivery,
     kafka::{Flow, Intake, Partition},
+    observe::ConsumerMetrics,
 };
 
 /// The records at hand of one consumer.
@@ -30,6 +31,7 @@ pub(super) struct Desk {
     queue: Mutex<WorkQueue<Work>>,
     routes: Arc<Routes>,
     health: HealthCell,
+    metrics: Arc<ConsumerMetrics>,
     /// A lane is ready.
     ready: Notify,
     /// A record is finished: a hand-over may be waiting for it.
@@ -37,11 +39,12 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(routes: Arc<Routes>, health: HealthCell, limits: Limits) -> Self {
+    pub(super) fn new(routes: Arc<Routes>, health: HealthCell, metrics: Arc<ConsumerMetrics>, limits: Limits) -> Self {
         Self {
             queue: Mutex::new(WorkQueue::new(limits)),
             routes,
             health,
+            metrics,
             ready: Notify::new(),
             finished: Condvar::new(),
         }
@@ -118,6 +121,9 @@ impl Intake for Desk {
     }
 
     fn released(&self, partitions: &[Partition]) {
+        for (topic, partition) in partitions {
+            self.metrics.forgets_lag(topic, *partition);
+        }
         let mut queue = self.lock();
         queue.release(partitions);
         self.health.has(queue.partitions());
@@ -152,5 +158,7 @@ impl Intake for Desk {
         }
     }
 
-    fn lags(&self, _: &Partition, _: i64) {}
+    fn lags(&self, (topic, partition): &Partition, records: i64) {
+        self.metrics.lags(topic, *partition, records);
+    }
 }

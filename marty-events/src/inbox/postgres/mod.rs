@@ -19,6 +19,9 @@ use crate::{EventError, database::Quotes};
 /// `in_failed_sql_transaction`: every statement after an error, until the rollback.
 const ABORTED: &str = "25P02";
 
+/// At a higher level, a claim that has waited for another one fails instead of seeing its outcome.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
 impl InboxDatabase for Postgres {
     type Inbox = PostgresInbox;
 
@@ -85,10 +88,8 @@ impl Inbox for PostgresInbox {
         self.fits().await
     }
 
-    /// At a higher level, a claim that has waited for another one fails instead of seeing its outcome.
     async fn begin(&self) -> Result<Transaction<'static, Postgres>, EventError> {
-        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-        self.pool.begin_with(begin).await.map_err(self.error("begin a transaction"))
+        self.pool.begin_with(BEGIN).await.map_err(self.error("begin a transaction"))
     }
 
     async fn claim(

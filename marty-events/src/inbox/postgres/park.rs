@@ -19,12 +19,12 @@ pub(super) const PARK: &str = "
         SELECT id FROM {parked} WHERE consumer_group = $1 AND topic = $3 AND ordering_key = $4 AND state <> 'dead'
         ORDER BY id LIMIT 1 FOR SHARE SKIP LOCKED)
     INSERT INTO {parked} (consumer_group, event_id, topic, ordering_key, record_partition, record_offset, record_key, record_time, headers,
-        value, encoding, attempts, reason, state, due_at, died_at)
+        value, encoding, attempts, reason, state, due_at, died_at, parked_at)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
         CASE WHEN $14 <> 'waiting' THEN NULL
-            WHEN $15::bigint IS NOT NULL THEN clock_timestamp() + $15 * interval '1 millisecond'
-            WHEN EXISTS (SELECT FROM first) THEN NULL ELSE clock_timestamp() END,
-        CASE WHEN $14 <> 'waiting' THEN clock_timestamp() END";
+            WHEN $15::bigint IS NOT NULL THEN statement_timestamp() + $15 * interval '1 millisecond'
+            WHEN EXISTS (SELECT FROM first) THEN NULL ELSE statement_timestamp() END,
+        CASE WHEN $14 <> 'waiting' THEN statement_timestamp() END, statement_timestamp()";
 
 pub(super) const STATS: &str = "
     SELECT count(*) FILTER (WHERE state = 'waiting'),

@@ -45,11 +45,14 @@ pub(super) const BURY: &str = "
     promoted AS ({promote})
     SELECT count(*) FROM gone";
 
-/// Gives the next event of the key a time.
+/// Gives the next event of the key a time. One behind it may have a time already, from a moment when nobody could lock one before it.
 const PROMOTE: &str = "
-    UPDATE {parked} AS next SET due_at = clock_timestamp() WHERE next.due_at IS NULL AND next.state = 'waiting' AND next.id = (
-        SELECT later.id FROM {parked} AS later JOIN gone USING (consumer_group, topic, ordering_key)
-        WHERE later.id > gone.id AND later.state <> 'dead' ORDER BY later.id LIMIT 1)";
+    UPDATE {parked} AS next SET due_at = clock_timestamp() FROM gone, LATERAL (
+        SELECT later.id FROM {parked} AS later
+        WHERE later.consumer_group = gone.consumer_group AND later.topic = gone.topic AND later.ordering_key = gone.ordering_key
+            AND later.id > gone.id AND later.state <> 'dead'
+        ORDER BY later.id LIMIT 1) AS first
+    WHERE next.id = first.id AND next.due_at IS NULL AND next.state = 'waiting'";
 
 pub(super) const HOLD: &str = "
     UPDATE {parked} SET state = 'held', attempts = $3, reason = $4, due_at = NULL, died_at = clock_timestamp()
@@ -104,7 +107,7 @@ impl PostgresInbox {
             }
             Fate::Bury => self.sql.bury.clone(),
         };
-        let mut transaction = self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await?;
+        let mut transaction = self.pool.begin_with(super::BEGIN).await?;
         sqlx::query(self.sql.lock.clone()).bind(id).bind(&*self.group).execute(&mut *transaction).await?;
         let bury = sqlx::query_scalar(sql).bind(id).bind(&*self.group).bind(attempts).bind(reason);
         let buried: i64 = bury.fetch_one(&mut *transaction).await?;

@@ -1,0 +1,58 @@
+//! Taking events for the group, and forgetting them.
+
+use std::time::Duration;
+
+use sqlx::SqliteConnection;
+
+use super::{
+    super::{Claim, Delivery, Identity, row::milliseconds},
+    SqliteInbox,
+};
+
+const INSERT: &str = "INSERT INTO {inbox} (consumer_group, event_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+
+const BEHIND: &str = "
+    SELECT EXISTS (SELECT 1 FROM {parked} WHERE consumer_group = ?1 AND topic = ?2 AND ordering_key = ?3 AND state <> 'dead')";
+
+const FORGET: &str = "
+    DELETE FROM {inbox} WHERE consumer_group = ?1 AND event_id IN (
+        SELECT taken.event_id FROM {inbox} AS taken
+        WHERE taken.consumer_group = ?1 AND taken.taken_at < {now} - ?2 * 1000 AND NOT EXISTS (
+            SELECT 1 FROM {parked} AS parked
+            WHERE parked.consumer_group = taken.consumer_group AND parked.event_id = taken.event_id)
+        ORDER BY taken.taken_at LIMIT ?3)";
+
+impl SqliteInbox {
+    /// Two statements: there is no way to the database that would take time.
+    pub(super) async fn take(
+        &self,
+        connection: &mut SqliteConnection,
+        delivery: &Delivery,
+        identity: &Identity,
+    ) -> Result<Claim, sqlx::Error> {
+        let insert = sqlx::query(self.sql(INSERT)).bind(&*self.group).bind(&*identity.event_id);
+        if insert.execute(&mut *connection).await?.rows_affected() == 0 {
+            return Ok(Claim::Duplicate);
+        }
+        let behind = sqlx::query_scalar(self.sql(BEHIND)).bind(&*self.group).bind(&*delivery.topic);
+        let is_behind = behind.bind(&*identity.key).fetch_one(connection).await?;
+        Ok(if is_behind { Claim::Behind } else { Claim::Taken })
+    }
+
+    pub(super) async fn take_all(
+        &self,
+        connection: &mut SqliteConnection,
+        events: &[(&Delivery, &Identity)],
+    ) -> Result<Vec<Claim>, sqlx::Error> {
+        let mut claims = Vec::with_capacity(events.len());
+        for (delivery, identity) in events {
+            claims.push(self.take(connection, delivery, identity).await?);
+        }
+        Ok(claims)
+    }
+
+    pub(super) async fn delete_old(&self, age: Duration, limit: u32) -> Result<u64, sqlx::Error> {
+        let forget = sqlx::query(self.sql(FORGET)).bind(&*self.group).bind(milliseconds(age)).bind(limit);
+        Ok(forget.execute(&self.pool).await?.rows_affected())
+    }
+}

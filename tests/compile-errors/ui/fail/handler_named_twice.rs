@@ -1,0 +1,24 @@
+#![allow(unused)]
+
+use marty_events::{Received, event_handlers};
+use sqlx::{Postgres, Transaction};
+
+#[derive(serde::Deserialize)]
+struct Login;
+
+struct StatusList;
+
+#[event_handlers]
+impl StatusList {
+    #[event_handler(topic = "audit.events", event_type = "user.login")]
+    async fn login(&self, tx: &mut Transaction<'_, Postgres>, event: Received<Login>) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
+
+    #[event_handler(topic = "audit.events", event_type = ["user.logout", "user.login"])]
+    async fn login_too(&self, tx: &mut Transaction<'_, Postgres>, event: Received<Login>) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,48 @@
+//! The inbox's promises, the same on every database.
+
+mod claims;
+mod database;
+mod model;
+mod operators;
+mod retries;
+mod values;
+
+use database::{mariadb, postgres, sqlite};
+
+/// The promises as tests, in one module for each database.
+macro_rules! promises {
+    ($($promise:ident)*) => {
+        promises! { @module postgres on_postgres $($promise)* }
+        promises! { @module mariadb on_mariadb $($promise)* }
+        promises! { @module sqlite on_sqlite $($promise)* }
+    };
+    (@module $database:ident $module:ident $($promise:ident)*) => {
+        mod $module {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                let test = concat!(stringify!($module), "::", stringify!($promise));
+                if let Some(fixture) = super::$database(test).await {
+                    fixture.$promise().await;
+                }
+            })*
+        }
+    };
+}
+
+promises! {
+    tells_new_events_from_those_that_it_knows
+    keeps_groups_keys_and_topics_apart
+    answers_by_the_outcome_of_another_transaction
+    takes_many_at_once
+    takes_many_at_once_from_two_sides
+    tries_the_first_event_of_a_key_alone
+    writes_failures_down
+    gives_an_event_a_time_that_was_parked_while_the_first_one_left
+    holds_a_key_until_its_letter_is_dealt_with
+    forgets_in_steps_and_keeps_what_is_parked
+    has_every_effect_once_and_in_order
+    puts_a_letter_back_at_its_old_place
+    shows_letters_keys_and_groups
+    keeps_values_and_names_as_they_are
+    says_what_is_missing
+}

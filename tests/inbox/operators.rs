@@ -1,0 +1,139 @@
+//! Operators look at dead letters and keys, and repair them.
+
+use std::time::Duration;
+
+use marty_events::{
+    EventError,
+    inbox::{Fate, Inbox, InboxDatabase, InboxQuery, InboxRepository, InboxTable, migrate_table},
+    outbox::OutboxPool,
+};
+use sqlx::Pool;
+
+use crate::database::{Fixture, TOPIC, again, event, failure};
+
+impl<DB: InboxDatabase> Fixture<DB>
+where
+    OutboxPool: for<'p> From<&'p Pool<DB>>,
+{
+    async fn letters(&self, query: InboxQuery) -> Vec<String> {
+        let letters = self.repository.dead_letters(query).await.expect("the letters");
+        letters.into_iter().map(|letter| letter.event_id).collect()
+    }
+
+    pub(crate) async fn puts_a_letter_back_at_its_old_place(self) {
+        let inbox = self.inbox("status-list");
+        self.parked(&inbox, &event("k", 1), Some(&failure(3, Fate::Bury))).await;
+        self.parked(&inbox, &event("k", 2), Some(&failure(3, Fate::Bury))).await;
+        self.parked(&inbox, &event("k", 3), Some(&again())).await;
+        self.parked(&inbox, &event("k", 4), None).await;
+        let letters = self.repository.dead_letters(InboxQuery::default()).await.expect("the letters");
+        let ids: Vec<i64> = letters.iter().rev().map(|letter| letter.id).collect();
+        assert_eq!(self.repository.requeue(&ids).await.expect("they are requeued"), 2);
+        assert_eq!(self.repository.requeue(&ids).await.expect("they wait already"), 0);
+        assert_eq!(self.repository.discard(&ids).await.expect("they wait"), 0);
+        assert_eq!(self.repository.requeue(&[]).await.expect("none"), 0);
+        let (transaction, parked) = self.due(&inbox).await.expect("an event");
+        assert_eq!((&*parked.identity.event_id, parked.delivery.attempt), ("k-1", 1), "its attempts begin anew");
+        transaction.rollback().await.expect("the rollback");
+        for number in 1..=4 {
+            assert_eq!(self.handled(&inbox).await, Some(format!("k-{number}")));
+        }
+
+        if !self.has_one_writer {
+            // A handler has a later event of the key just now.
+            self.parked(&inbox, &event("k", 5), Some(&failure(3, Fate::Bury))).await;
+            self.parked(&inbox, &event("k", 6), Some(&again())).await;
+            self.parked(&inbox, &event("k", 7), None).await;
+            let (mut handler, parked) = self.due(&inbox).await.expect("an event");
+            assert_eq!(parked.identity.event_id, "k-6");
+            let letter = self.repository.dead_letters(InboxQuery::default()).await.expect("the letters").remove(0);
+            let requeue = tokio::spawn({
+                let repository = self.repository.clone();
+                async move { repository.requeue(&[letter.id]).await }
+            });
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert!(!requeue.is_finished(), "it waits for the handler");
+            inbox.unpark(&mut handler, parked.id).await.expect("it leaves");
+            handler.commit().await.expect("the commit");
+            assert_eq!(requeue.await.expect("the operator").expect("it is requeued"), 1);
+            for id in ["k-5", "k-7"] {
+                assert_eq!(self.handled(&inbox).await.as_deref(), Some(id));
+            }
+        }
+        assert_eq!(inbox.stats().await.expect("the counts").parked, 0);
+    }
+
+    pub(crate) async fn shows_letters_keys_and_groups(self) {
+        let (one, other) = (self.inbox("one"), self.inbox("other"));
+        assert_eq!(self.repository.groups().await.expect("none"), []);
+        self.claimed(&self.inbox("a group without parked events"), &event("k", 1)).await;
+        for number in 0..5 {
+            self.parked(&one, &event("a", number), Some(&failure(3, Fate::Bury))).await;
+        }
+        let mut typed = event("b", 1);
+        typed.0.topic = "marty.suite.other".into();
+        typed.0.headers = vec![("ce_type".to_owned(), b"other".to_vec())];
+        self.parked(&one, &typed, Some(&failure(4, Fate::Hold))).await;
+        self.parked(&one, &event("c", 1), Some(&failure(1, Fate::Retry(Duration::from_secs(60))))).await;
+        self.parked(&one, &event("c", 2), None).await;
+        self.parked(&other, &event("a", 0), Some(&failure(5, Fate::Bury))).await;
+
+        let groups = self.repository.groups().await.expect("the groups");
+        let told: Vec<_> = groups
+            .iter()
+            .map(|found| (&*found.group, found.stats.parked, found.stats.parked_keys, found.stats.dead_letters))
+            .collect();
+        assert_eq!(told, [("a group without parked events", 0, 0, 0), ("one", 2, 2, 6), ("other", 0, 0, 1)]);
+        assert_eq!(groups[1].stats, one.stats().await.expect("the counts"));
+        let json = serde_json::to_value(&groups[2]).expect("JSON");
+        assert_eq!((&json["group"], &json["dead_letters"]), (&"other".into(), &1.into()), "{json}");
+
+        let keys = self.repository.parked_keys("one", 10).await.expect("the keys");
+        let told: Vec<_> = keys.iter().map(|key| (&*key.key, key.waiting, key.is_held, key.attempts)).collect();
+        assert_eq!(told, [("b", 0, true, 4), ("c", 2, false, 1)]);
+        assert_eq!((keys[0].due_at, keys[1].reason.as_deref()), (None, Some("the reason 1")));
+        assert!(keys[1].due_at > Some(keys[1].parked_at), "{keys:?}");
+        assert_eq!(self.repository.parked_keys("one", 1).await.expect("a key").len(), 1);
+
+        let all = InboxQuery::default;
+        assert_eq!(self.letters(all().group("one")).await, ["a-0", "a-1", "a-2", "a-3", "a-4", "b-1"]);
+        assert_eq!(self.letters(all().topic(TOPIC).limit(2)).await, ["a-0", "a-1"]);
+        assert_eq!(self.letters(all().topic(TOPIC.to_uppercase())).await, [""; 0]);
+        assert_eq!(self.letters(all().held()).await, ["b-1"]);
+        assert_eq!(self.letters(all().reason("the reason 5")).await, ["a-0"]);
+        assert_eq!(self.letters(all().event_id("a-3").group("one")).await, ["a-3"]);
+        assert_eq!(self.letters(all().older_than(Duration::from_secs(60))).await, [""; 0]);
+        assert_eq!(self.repository.count_dead_letters(&all().limit(1)).await.expect("a count"), 7);
+        let page = self.repository.dead_letters(all().group("one").limit(4)).await.expect("a page");
+        assert_eq!(self.letters(all().group("one").after(page[3].id)).await, ["a-4", "b-1"]);
+        let held = self.repository.dead_letters(all().held().without_value()).await.expect("a letter").remove(0);
+        assert_eq!((held.value.as_ref(), held.value_bytes, held.attempts), (None, 2, 4));
+        assert_eq!((held.event_type.as_deref(), &*held.reason, held.is_held), (Some("other"), "the reason 4", true));
+        assert!(held.parked_at <= held.died_at);
+        let json = serde_json::to_value(&held).expect("JSON");
+        assert_eq!((&json["event_id"], json.get("headers"), json.get("value")), (&"b-1".into(), None, None), "{json}");
+    }
+
+    pub(crate) async fn says_what_is_missing(self) {
+        let elsewhere: InboxTable = "elsewhere".parse().expect("a name");
+        let repository = InboxRepository::new(&self.pool).table(elsewhere.clone());
+        let error = repository.validate().await.expect_err("no such tables");
+        assert!(matches!(error, EventError::InboxTableMissing { .. }), "{error:?}");
+        let error = repository.dead_letters(InboxQuery::default()).await.expect_err("no such tables");
+        assert!(matches!(error, EventError::InboxTableMissing { .. }), "{error:?}");
+        assert!(!error.is_retryable());
+        migrate_table(&self.pool, &elsewhere).await.expect("the tables");
+        repository.validate().await.expect("now they are there");
+        let mut long = event("k", 1);
+        long.1.event_id = "x".repeat(256);
+        let inbox = self.inbox("status-list");
+        let mut transaction = inbox.begin().await.expect("a transaction");
+        let error = inbox.claim(&mut transaction, &long.0, &long.1).await.expect_err("too long");
+        assert!(matches!(error, EventError::InvalidEvent { .. }), "{error:?}");
+        drop(transaction);
+        self.run("DROP TABLE event_inbox_parked").await;
+        self.run("CREATE VIEW event_inbox_parked AS SELECT * FROM elsewhere_parked").await;
+        let error = self.repository.validate().await.expect_err("it is a view");
+        assert!(matches!(error, EventError::InboxUnfit { .. } | EventError::InboxRefused { .. }), "{error:?}");
+    }
+}

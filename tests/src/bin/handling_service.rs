@@ -1,0 +1,57 @@
+//! A service that handles events and is killed, paused and stopped by tests. It says on standard output how far a handler is.
+
+use std::{env, time::Duration};
+
+use marty_events::{CancellationToken, EventConfig, EventConsumer, GroupProtocol};
+use marty_events_tests::effects::Effects;
+use sqlx::PgPool;
+
+fn millis(name: &str) -> Duration {
+    Duration::from_millis(env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or_default())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let pool = PgPool::connect(&env::var("DATABASE_URL")?).await?;
+    let (takes, holds) = (millis("TAKES_MILLIS"), millis("HOLDS_MILLIS"));
+    let held = env::var("HELD_KEY").ok();
+    let fails = env::var("FAILS_PER_MILLE").ok().and_then(|value| value.parse().ok()).unwrap_or(0);
+    let handlers = Effects::new(&env::var("NAME")?, move |entry, _| {
+        let is_held = held.as_ref() == Some(&entry.key);
+        Box::pin(async move {
+            println!("begun {} {}", entry.key, entry.number);
+            tokio::time::sleep(if is_held { holds } else { takes }).await;
+            let chance = rand::random_range(0..1_000);
+            assert!(fails / 4 <= chance, "one of four failures is a panic");
+            if chance < fails {
+                return Err("the account is locked".into());
+            }
+            println!("done {} {}", entry.key, entry.number);
+            Ok(())
+        })
+    });
+    let protocol = match env::var("PROTOCOL").as_deref() {
+        Ok("consumer") => GroupProtocol::Consumer,
+        _ => GroupProtocol::Classic,
+    };
+    let mut consumer = EventConsumer::builder(&pool)
+        .config(EventConfig::from_env()?)
+        .group(env::var("GROUP")?)
+        .group_protocol(protocol)
+        .attempts(1_000)
+        .retry_delay(Duration::from_millis(50))
+        .longest_retry_delay(Duration::from_millis(500))
+        .handlers(handlers);
+    if let Ok(time) = env::var("SESSION_MILLIS") {
+        consumer = consumer.client_property("session.timeout.ms", time);
+    }
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(consumer.build()?.run(stop.clone()));
+    println!("started");
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    terminated.recv().await;
+    stop.cancel();
+    running.await??;
+    println!("stopped");
+    Ok(())
+}

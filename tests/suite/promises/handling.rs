@@ -1,0 +1,238 @@
+//! Handling events: each has its effect once, a key keeps its order, and a key that fails waits alone.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use marty_events::{EventConsumer, EventConsumerBuilder, GiveUp, GroupProtocol};
+use marty_events_tests::{
+    effects::{BatchEffects, Effects},
+    wait,
+};
+
+use sqlx::Postgres;
+
+use crate::support::{
+    handling::{RunningConsumer, Topic},
+    service::config,
+};
+
+const KEYS: [&str; 8] = ["k-0", "k-1", "k-2", "k-3", "k-4", "k-5", "k-6", "k-7"];
+
+fn quick() -> Effects {
+    Effects::taking("one", Duration::ZERO)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_have_their_effect_once_in_the_order_of_their_keys_also_when_a_group_is_reset() {
+    let test = "events_have_their_effect_once_in_the_order_of_their_keys_also_when_a_group_is_reset";
+    let Some(topic) = Topic::start(test, 3).await else { return };
+    topic.publish(&KEYS, 0..20).await;
+    let consumer = RunningConsumer::start(topic.consumer(quick()));
+    topic.until_effects(8 * 20).await;
+    consumer.stop().await;
+    topic.assert_once_in_order(&KEYS, 0..20).await;
+
+    topic.reset_group().await;
+    let consumer = RunningConsumer::start(topic.consumer(quick()));
+    // They come behind everything that is delivered again.
+    topic.publish(&KEYS, 20..22).await;
+    topic.until_effects(8 * 22).await;
+    consumer.stop().await;
+    topic.assert_once_in_order(&KEYS, 0..22).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_consumer_has_committed_its_offsets() {
+    let test = "a_stopped_consumer_has_committed_its_offsets";
+    let Some(topic) = Topic::start(test, 1).await else { return };
+    topic.publish(&KEYS, 0..5).await;
+    let consumer = RunningConsumer::start(topic.consumer(quick()));
+    topic.until_effects(8 * 5).await;
+    consumer.stop().await;
+    // The inbox forgets, so that only the offsets are left.
+    sqlx::query("DELETE FROM event_inbox").execute(&topic.database.pool).await.unwrap();
+    let consumer = RunningConsumer::start(topic.consumer(quick()));
+    topic.publish(&KEYS, 5..7).await;
+    topic.until_effects(8 * 7).await;
+    consumer.stop().await;
+    topic.assert_once_in_order(&KEYS, 0..7).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_fails_waits_alone_and_goes_on_in_its_order() {
+    let test = "a_key_that_fails_waits_alone_and_goes_on_in_its_order";
+    let Some(topic) = Topic::start(test, 1).await else { return };
+    let is_mended = Arc::new(AtomicBool::new(false));
+    let mended = is_mended.clone();
+    let handlers = Effects::new("one", move |entry, _| {
+        let is_poison = entry.key == "k-3" && entry.number == 4 && !mended.load(Ordering::SeqCst);
+        Box::pin(async move { if is_poison { Err("the account is closed".into()) } else { Ok(()) } })
+    });
+    let consumer = RunningConsumer::start(topic.consumer(handlers).attempts(1_000));
+    topic.publish(&KEYS, 0..10).await;
+    topic.until_effects(7 * 10 + 4).await;
+    wait::until("the key's events to be parked", || async { (topic.parked("waiting").await == 6).then_some(()) }).await;
+    assert_eq!(topic.effects().await["k-3"], [0, 1, 2, 3]);
+    is_mended.store(true, Ordering::SeqCst);
+    topic.until_effects(8 * 10).await;
+    topic.publish(&KEYS, 10..12).await;
+    topic.until_effects(8 * 12).await;
+    consumer.stop().await;
+    topic.assert_once_in_order(&KEYS, 0..12).await;
+    assert_eq!(topic.parked("waiting").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_is_a_dead_letter_after_its_attempts_or_at_once_and_its_key_goes_on() {
+    let test = "an_event_is_a_dead_letter_after_its_attempts_or_at_once_and_its_key_goes_on";
+    let Some(topic) = Topic::start(test, 1).await else { return };
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let handlers = Effects::new("one", move |entry, _| {
+        if entry.number == 2 {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+        Box::pin(async move {
+            match (entry.key.as_str(), entry.number) {
+                ("k-0", 2) => Err("the account is closed".into()),
+                ("k-1", 2) => Err(Box::new(GiveUp::new("there is no such account")) as _),
+                ("k-2", 2) => panic!("the ledger is burning"),
+                ("k-3", 2) => {
+                    tokio::time::sleep(Duration::from_mins(5)).await;
+                    Ok(())
+                }
+                _ => Ok(()),
+            }
+        })
+    });
+    let limit = Duration::from_millis(500);
+    let consumer = RunningConsumer::start(topic.consumer(handlers).attempts(3).handler_timeout(limit));
+    topic.publish(&KEYS[..4], 0..6).await;
+    topic.until_effects(4 * 5).await;
+    wait::until("dead letters", || async { (topic.parked("dead").await == 4).then_some(()) }).await;
+    consumer.stop().await;
+    for (key, numbers) in topic.effects().await {
+        assert_eq!(numbers, [0, 1, 3, 4, 5], "{key}");
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 3 + 1 + 3 + 3);
+    let reasons: Vec<(String, i32)> =
+        sqlx::query_as("SELECT reason, attempts FROM event_inbox_parked ORDER BY convert_from(record_key, 'UTF8')")
+            .fetch_all(&topic.database.pool)
+            .await
+            .unwrap();
+    let expected = [
+        ("the account is closed", 3),
+        ("there is no such account", 1),
+        ("the handler panicked: the ledger is burning", 3),
+        ("the handler took longer than 500ms", 3),
+    ];
+    assert_eq!(reasons, expected.map(|(reason, attempts)| (reason.to_owned(), attempts)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_passes_over_an_error_of_the_database_has_failed() {
+    let test = "a_handler_that_passes_over_an_error_of_the_database_has_failed";
+    let Some(topic) = Topic::start(test, 1).await else { return };
+    let handlers = Effects::new("one", |entry, tx| {
+        Box::pin(async move {
+            if entry.key == "k-0" && entry.number == 1 && entry.attempt < 3 {
+                let _ = sqlx::query("SELECT 1 / 0").execute(&mut **tx).await;
+            }
+            Ok(())
+        })
+    });
+    let consumer = RunningConsumer::start(topic.consumer(handlers));
+    topic.publish(&KEYS[..2], 0..5).await;
+    topic.until_effects(2 * 5).await;
+    consumer.stop().await;
+    topic.assert_once_in_order(&KEYS[..2], 0..5).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_with_a_failing_event_falls_back_and_only_its_key_waits() {
+    let test = "a_batch_with_a_failing_event_falls_back_and_only_its_key_waits";
+    let Some(topic) = Topic::start(test, 1).await else { return };
+    topic.publish(&KEYS, 0..10).await;
+    let handlers = Effects::new("one", |entry, _| {
+        let is_poison = entry.key == "k-5" && entry.number == 3;
+        Box::pin(async move { if is_poison { Err("the account is closed".into()) } else { Ok(()) } })
+    });
+    let consumer = topic.consumer(BatchEffects(handlers)).attempts(1_000).longest_batch(20);
+    let consumer = RunningConsumer::start(consumer);
+    topic.until_effects(7 * 10 + 3).await;
+    wait::until("the key's events to be parked", || async { (topic.parked("waiting").await == 7).then_some(()) }).await;
+    consumer.stop().await;
+    let mut effects = topic.effects().await;
+    assert_eq!(effects.remove("k-5"), Some(vec![0, 1, 2]));
+    for (key, numbers) in effects {
+        assert_eq!(numbers, (0..10).collect::<Vec<i64>>(), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_that_cannot_be_built_says_what_to_write() {
+    let pool = sqlx::PgPool::connect_lazy("postgres://127.0.0.1:1/none").unwrap();
+    let builder = || EventConsumer::builder(&pool).config(config("127.0.0.1:1", "t"));
+    let problem =
+        |builder: EventConsumerBuilder<Postgres>| builder.build().expect_err("it cannot be built").to_string();
+    assert!(problem(builder().handlers(quick())).contains("call `group(\"..\")`"));
+    assert!(problem(builder().group("a".repeat(250)).handlers(quick())).contains("249 are allowed"));
+    assert!(problem(builder().group("g")).contains("call `handlers(..)`"));
+    let doubled = problem(builder().group("g").handlers(quick()).handlers(quick()));
+    assert!(doubled.contains("both handle `entry_posted` of the topic `t.entries`"), "{doubled}");
+    let refused = problem(builder().group("g").handlers(quick()).client_property("enable.auto.offset.store", "true"));
+    assert!(refused.contains("would count as handled"), "{refused}");
+}
+
+async fn partitions_move_between_consumers(test: &str, protocol: GroupProtocol) {
+    let Some(topic) = Topic::start(test, 6).await else { return };
+    let consumer = |name: &str| {
+        let handlers = Effects::taking(name, Duration::from_millis(10));
+        RunningConsumer::start(topic.consumer(handlers).group_protocol(protocol))
+    };
+    let by = async |name: &str| {
+        let sql = "SELECT count(*) FROM effects WHERE process = $1";
+        sqlx::query_scalar::<_, i64>(sql).bind(name).fetch_one(&topic.database.pool).await.unwrap()
+    };
+    let keys: Vec<String> = (0..40).map(|key| format!("k-{key}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let first = consumer("first");
+    topic.publish(&keys, 0..5).await;
+    topic.until_effects(1).await;
+    let second = consumer("second");
+    let mut published = 5;
+    let begin = Instant::now();
+    while by("second").await == 0 {
+        wait::assert_within(begin, wait::DEADLINE, "work for the second");
+        topic.publish(&keys, published..published + 1).await;
+        published += 1;
+    }
+    topic.publish(&keys, published..published + 5).await;
+    // It stops in mid-work, and the other one goes on.
+    first.stop().await;
+    let (stopped, before) = (Instant::now(), by("second").await);
+    published += 5;
+    topic.publish(&keys, published..published + 5).await;
+    published += 5;
+    topic.until_effects(keys.len() * usize::try_from(published).unwrap()).await;
+    println!("{before} of the second before, all after {:?}", stopped.elapsed());
+    second.stop().await;
+    topic.assert_once_in_order(&keys, 0..published).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn partitions_move_between_the_consumers_of_a_classic_group() {
+    let test = "partitions_move_between_the_consumers_of_a_classic_group";
+    partitions_move_between_consumers(test, GroupProtocol::Classic).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn partitions_move_between_the_consumers_of_a_group_that_the_broker_balances() {
+    let test = "partitions_move_between_the_consumers_of_a_group_that_the_broker_balances";
+    partitions_move_between_consumers(test, GroupProtocol::Consumer).await;
+}
