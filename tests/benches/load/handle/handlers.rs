@@ -1,10 +1,12 @@
-use marty_events::{Received, event_handlers};
-use serde::Deserialize;
+use marty_events::{DomainEvent, Received, event_handlers};
+use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, Transaction};
 
-/// The data of an event.
-#[derive(Deserialize)]
+/// The data of an event, as far as the handlers ask for it.
+#[derive(Serialize, Deserialize, DomainEvent)]
+#[event(service = "load", aggregate_type = "account", event_type = "moved")]
 pub(super) struct Moved {
+    #[event(id)]
     pub(super) number: i64,
 }
 
@@ -16,7 +18,7 @@ pub(super) struct Batches;
 
 #[event_handlers]
 impl Effects {
-    #[event_handler(topic = "load.account", event_type = "moved")]
+    #[event_handler]
     async fn moved(&self, tx: &mut Transaction<'_, Postgres>, event: Received<Moved>) -> Result<(), sqlx::Error> {
         write(tx, event.number).await
     }
@@ -24,7 +26,7 @@ impl Effects {
 
 #[event_handlers]
 impl Batches {
-    #[event_handler(topic = "load.account", event_type = "moved")]
+    #[event_handler]
     async fn moved(
         &self,
         tx: &mut Transaction<'_, Postgres>,
