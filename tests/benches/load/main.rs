@@ -11,6 +11,7 @@ mod direct;
 mod drain;
 mod enqueue;
 mod envelope;
+mod handle;
 mod idle;
 mod open;
 mod peers;
@@ -36,10 +37,10 @@ struct Arguments {
     /// The number of rounds.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// The number of events of a case of `direct`, `drain`, `backlog`, `peers` and `relays`.
+    /// The number of events of a case of `direct`, `drain`, `backlog`, `peers`, `relays` and `handle`.
     #[arg(long, default_value_t = 50_000)]
     events: usize,
-    /// The seconds that a case of `steady`, `open` and `idle` takes.
+    /// The seconds that a case of `steady`, `handle-steady`, `open` and `idle` takes.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
     /// A line of JSON for every case, in place of the tables.
@@ -78,6 +79,10 @@ enum Route {
     Steady,
     /// The same at several paces, beside an alternative.
     Paces,
+    /// A lag in the topic, from there to the effects of handlers, beside the same loop by hand.
+    Handle,
+    /// From the commit of an event to the commit of its handler, at 1,000 events a second.
+    HandleSteady,
     /// The same pace beside a transaction that stays open.
     Open,
     /// A relay with nothing to do.
@@ -100,6 +105,8 @@ impl Route {
             Self::Paces => Report::of_figures("paces"),
             Self::Relays => Report::new("relays", "events/s", "1 relay"),
             Self::Steady => Report::new("steady", "ms", "direct producer, p50"),
+            Self::Handle => Report::new("handle", "events/s", "by hand"),
+            Self::HandleSteady => Report::new("handle-steady", "ms", "commit to commit, p50"),
             Self::Open => Report::of_figures("open"),
             Self::Idle => Report::of_figures("idle"),
         }
@@ -121,6 +128,8 @@ impl Route {
             Self::Paces => steady::round_of_paces(turn, seconds).await,
             Self::Relays => drain::round_of_relays(turn, events).await,
             Self::Steady => steady::round(turn, seconds).await,
+            Self::Handle => handle::round(turn, events).await,
+            Self::HandleSteady => handle::round_of_latencies(seconds).await,
             Self::Open => steady::round_beside_open_transactions(turn, seconds).await,
             Self::Idle => idle::round(seconds).await,
         }
