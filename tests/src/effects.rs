@@ -38,8 +38,14 @@ pub struct Effects {
 }
 
 /// The same for batches.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct BatchEffects(pub Effects);
+
+impl std::fmt::Debug for Effects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Effects").field("name", &self.name).finish_non_exhaustive()
+    }
+}
 
 impl Effects {
     /// With the name of the process, and the part of a call after the effect was written.

@@ -61,7 +61,7 @@ async fn handle(pool: &SqlitePool, config: &EventConfig, group: &str, entries: u
         }
         Ok::<_, Error>(())
     };
-    tokio::time::timeout(Duration::from_secs(60), full).await??;
+    tokio::time::timeout(Duration::from_mins(1), full).await??;
     stop.cancel();
     running.await??;
     Ok(())

@@ -5,8 +5,8 @@ use quote::quote;
 
 use crate::handler::event_handlers;
 
-fn expanded(args: TokenStream, item: TokenStream) -> String {
-    let tokens = event_handlers(args, &item);
+fn expanded(args: TokenStream, item: &TokenStream) -> String {
+    let tokens = event_handlers(args, item);
     let file = syn::parse2(tokens.clone()).unwrap_or_else(|error| panic!("{error} in {tokens}"));
     prettyplease::unparse(&file)
 }
@@ -15,7 +15,7 @@ fn expanded(args: TokenStream, item: TokenStream) -> String {
 fn handlers() {
     insta::assert_snapshot!(expanded(
         TokenStream::new(),
-        quote! {
+        &quote! {
             impl StatusList {
                 /// Documented.
                 #[event_handler]
@@ -38,7 +38,7 @@ fn handlers() {
 fn a_generic_block() {
     insta::assert_snapshot!(expanded(
         quote!(crate = ::facade::events),
-        quote! {
+        &quote! {
             impl<R: Repository> StatusList<R> where R: Clone {
                 #[event_handler(topic = "prices", inbox = none)]
                 async fn price(&self, event: Received<Value>) -> Result<(), AppError> { Ok(()) }

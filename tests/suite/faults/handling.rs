@@ -93,7 +93,7 @@ async fn paused_past_its_session(test: &str, is_killed: bool) {
     let by: String = sqlx::query_scalar("SELECT process FROM effects WHERE key = 'k-2' AND number = 0")
         .fetch_one(&topic.database.pool)
         .await
-        .unwrap();
+        .expect("the process of an effect");
     assert_eq!(by, if is_killed { "other" } else { "paused" });
 }
 
@@ -244,7 +244,7 @@ async fn a_slow_handler_keeps_no_hand_over_waiting(test: &str, protocol: GroupPr
     loop {
         topic.publish(&keys, number..number + 1).await;
         number += 1;
-        if 0 < sqlx::query_scalar::<_, i64>(by_second).fetch_one(&topic.database.pool).await.unwrap() {
+        if 0 < sqlx::query_scalar::<_, i64>(by_second).fetch_one(&topic.database.pool).await.expect("a count") {
             break;
         }
         assert!(begin.elapsed() < SLOW, "the second has nothing to do before the slow handlers are done");
@@ -252,7 +252,7 @@ async fn a_slow_handler_keeps_no_hand_over_waiting(test: &str, protocol: GroupPr
     }
     println!("the second works after {:?}", begin.elapsed());
     first.abort().await;
-    topic.until_effects(8 * 8 + keys.len() * usize::try_from(number).unwrap()).await;
+    topic.until_effects(8 * 8 + keys.len() * usize::try_from(number).expect("positive")).await;
     second.stop().await;
     let effects = topic.effects().await;
     for (key, numbers) in effects {

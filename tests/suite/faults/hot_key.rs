@@ -25,9 +25,9 @@ fn event(number: usize, is_large: bool) -> DomainEvent {
 }
 
 async fn write(database: &TestDatabase, publisher: &EventPublisher, events: Vec<DomainEvent>) {
-    let mut transaction = database.pool.begin().await.unwrap();
-    publisher.publish_all_in(&mut transaction, events).await.unwrap();
-    transaction.commit().await.unwrap();
+    let mut transaction = database.pool.begin().await.expect("a transaction");
+    publisher.publish_all_in(&mut transaction, events).await.expect("the events are written");
+    transaction.commit().await.expect("a commit");
 }
 
 /// The first one is the first of a producer that the partition has not heard of: its broker takes any batch of it afterwards.

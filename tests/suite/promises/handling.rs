@@ -197,7 +197,7 @@ async fn partitions_move_between_consumers(test: &str, protocol: GroupProtocol) 
     };
     let by = async |name: &str| {
         let sql = "SELECT count(*) FROM effects WHERE process = $1";
-        sqlx::query_scalar::<_, i64>(sql).bind(name).fetch_one(&topic.database.pool).await.unwrap()
+        sqlx::query_scalar::<_, i64>(sql).bind(name).fetch_one(&topic.database.pool).await.expect("a count")
     };
     let keys: Vec<String> = (0..40).map(|key| format!("k-{key}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
@@ -219,7 +219,7 @@ async fn partitions_move_between_consumers(test: &str, protocol: GroupProtocol) 
     published += 5;
     topic.publish(&keys, published..published + 5).await;
     published += 5;
-    topic.until_effects(keys.len() * usize::try_from(published).unwrap()).await;
+    topic.until_effects(keys.len() * usize::try_from(published).expect("positive")).await;
     println!("{before} of the second before, all after {:?}", stopped.elapsed());
     second.stop().await;
     topic.assert_once_in_order(&keys, 0..published).await;

@@ -1,5 +1,8 @@
 //! Handlers of the macro, called by the testing kit: transactions by type, payloads by type, redelivery and failure.
 
+#![expect(clippy::elidable_lifetime_names, reason = "a handler may name the lifetime of its transaction")]
+#![expect(clippy::unused_async, reason = "a handler is async, whatever it does")]
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
@@ -69,7 +72,7 @@ struct StatusList {
 impl StatusList {
     /// Any order of the arguments, and a named lifetime.
     #[event_handler(attempts = 3, timeout = "30s")]
-    pub async fn revoked<'t>(
+    pub(crate) async fn revoked<'t>(
         &self,
         event: Received<Revoked>,
         tx: &mut Transaction<'t, Sqlite>,

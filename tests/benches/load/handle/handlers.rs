@@ -27,11 +27,7 @@ impl Effects {
 #[event_handlers]
 impl Batches {
     #[event_handler]
-    async fn moved(
-        &self,
-        tx: &mut Transaction<'_, Postgres>,
-        events: Vec<Received<Moved>>,
-    ) -> Result<(), sqlx::Error> {
+    async fn moved(&self, tx: &mut Transaction<'_, Postgres>, events: Vec<Received<Moved>>) -> Result<(), sqlx::Error> {
         write_all(tx, events.iter().map(|event| event.number).collect()).await
     }
 }
