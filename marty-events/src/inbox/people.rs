@@ -203,7 +203,9 @@ impl Look<'_> {
             #[cfg(feature = "postgres")]
             OutboxPool::Postgres(_) => *text = super::encoding::unescaped(std::mem::take(text)),
             #[cfg(any(feature = "mysql", feature = "sqlite"))]
-            _ => {}
+            _ => {
+                let _ = text;
+            }
         }
     }
 }
