@@ -47,3 +47,9 @@ async fn a_certificate_without_a_number_is_given_up() {
 fn the_readme_shows_the_output() {
     examples_common::assert_prints(env!("CARGO_BIN_EXE_status-list"), include_str!("../README.md"));
 }
+
+/// The file of what both services publish. A change that a consumer could not read fails here.
+#[test]
+fn events_stay_compatible() {
+    marty_events::catalogue::assert_compatible("events.json");
+}

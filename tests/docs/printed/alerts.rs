@@ -93,7 +93,7 @@ fn labels_of(expression: &str, metrics: &BTreeMap<String, BTreeSet<String>>) -> 
 #[test]
 fn every_alert_asks_for_labels_that_its_metrics_have() {
     let metrics = labels();
-    assert_eq!(metrics.len(), 18, "{metrics:?}");
+    assert_eq!(metrics.len(), 30, "{metrics:?}");
     let rules: Value = serde_yaml_ng::from_str(&printed::file(ALERTS)).expect("YAML");
     let page = printed::file("docs/observability.md");
     let duration = Regex::new(r"^[0-9]+(s|m|h|d)$").expect("a pattern");

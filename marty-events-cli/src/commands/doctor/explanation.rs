@@ -18,7 +18,7 @@ pub(super) struct Explanation {
 }
 
 /// One for each check, in the order in which they run, and for those that are listed with a finding alone.
-pub(super) const EXPLANATIONS: [Explanation; 16] = [
+pub(super) const EXPLANATIONS: [Explanation; 17] = [
     Explanation {
         name: "configuration",
         why: "Services and relays read these variables at their start. One faulty variable stops the start, so every fault is listed here.",
@@ -121,6 +121,13 @@ pub(super) const EXPLANATIONS: [Explanation; 16] = [
               the service gets the error while it can still react.",
         what_to_do: "Let the producer's limit be the lowest: raise max.message.bytes of the topic and message.max.bytes of the broker, or \
                      lower KAFKA_PRODUCER_MESSAGE_MAX_BYTES.",
+    },
+    Explanation {
+        name: "direct-events",
+        why: "An event without a transaction may be published for a change that is rolled back, or be lost with the process. This command \
+              knows such events from the service's file (--catalogue) alone.",
+        what_to_do: "Give the method a transaction, for example `tx: &mut Transaction<'_, Postgres>`. Where the event is meant to go at once, \
+                     nothing is to be done.",
     },
 ];
 

@@ -28,7 +28,7 @@ pub(crate) struct DoctorArguments {
     /// The longest time that the broker may take to answer.
     #[arg(long, value_parser = duration, default_value = "10s", value_name = "TIME")]
     timeout: Duration,
-    /// A service's catalogue, whose domain events without a transaction are listed.
+    /// A service's catalogue, whose domain events without a transaction are listed [default: none].
     #[arg(long, value_name = "FILE")]
     catalogue: Option<PathBuf>,
     /// Exit with code 3 for a warning too.
