@@ -18,12 +18,17 @@ pub(super) struct Explanation {
 }
 
 /// One for each check, in the order in which they run, and for those that are listed with a finding alone.
-pub(super) const EXPLANATIONS: [Explanation; 17] = [
+pub(super) const EXPLANATIONS: [Explanation; 18] = [
     Explanation {
         name: "configuration",
         why: "Services and relays read these variables at their start. One faulty variable stops the start, so every fault is listed here.",
         what_to_do: "Correct the listed variables at the place where the process gets its environment. Run this command with the \
                      same environment: another shell may have other values.",
+    },
+    Explanation {
+        name: "variables",
+        why: "A variable with a misspelt name is not read, so its default holds and nothing says so.",
+        what_to_do: "Name the variable as the message proposes. A variable of another program that only looks alike can stay.",
     },
     Explanation {
         name: "database",

@@ -34,7 +34,7 @@ pub(crate) struct DoctorArguments {
     /// Exit with code 3 for a warning too.
     #[arg(long)]
     strict: bool,
-    /// Say with each check why it matters and what to do; with the name of a check, say it of that one and ask no server.
+    /// Say with each check why it matters and what to do; with the name of a check, say it of that one and ask no server [default: not said].
     #[arg(long, value_name = "CHECK", num_args = 0..=1, default_missing_value = ALL, value_parser = checks())]
     explain: Option<String>,
 }
