@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaErrorCode};
 
-use super::{super::window::BUNDLE, producer::Reporter};
+use super::{super::window::BUNDLE, reporter::Reporter};
 use crate::{
     EventError,
     config::EventConfig,

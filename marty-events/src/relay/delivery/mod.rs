@@ -5,6 +5,7 @@ mod check;
 mod client_events;
 mod producer;
 mod refusals;
+mod reporter;
 #[cfg(test)]
 mod tests;
 

@@ -2,20 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use rdkafka::{
-    ClientContext,
-    config::RDKafkaLogLevel,
-    error::KafkaError,
-    message::DeliveryResult,
-    metadata::MetadataTopic,
-    producer::{Producer, ProducerContext},
-    types::RDKafkaErrorCode,
-};
+use rdkafka::{error::KafkaError, metadata::MetadataTopic, producer::Producer};
 use tokio::sync::mpsc;
 
 use super::{
     bundles::Bundles,
-    client_events::{Checked, ClientEvent, Report},
+    client_events::{Checked, ClientEvent},
+    reporter::Reporter,
 };
 use crate::{
     EventError,
@@ -42,22 +35,12 @@ pub(in crate::relay) struct RelayProducer {
     complaint: Complaint,
 }
 
-/// Passes the client's reports on. The channel is bounded by the rows in flight, with one report a row, and by the number of times that
-/// all connections can break.
-#[derive(Clone)]
-pub(super) struct Reporter {
-    events: mpsc::UnboundedSender<ClientEvent>,
-    complaint: Complaint,
-    /// Of the client that sends bundles. Its idle connections say nothing about the broker: the other client says that.
-    is_of_bundles: bool,
-}
-
 impl RelayProducer {
     pub(in crate::relay) fn new(config: &EventConfig) -> Result<Self, EventError> {
         let client = kafka::producer_config(config, &DEFAULTS)?;
         let (sender, events) = mpsc::unbounded_channel();
         let complaint = Complaint::default();
-        let reporter = Reporter { events: sender, complaint: complaint.clone(), is_of_bundles: false };
+        let reporter = Reporter::new(sender, complaint.clone());
         let producer = PolledProducer::new(&client, reporter.clone())?;
         Ok(Self { producer, bundles: Bundles::new(config)?, reporter, events, complaint })
     }
@@ -146,42 +129,5 @@ fn ask(producer: &PolledProducer<Reporter>, topics: &BTreeSet<Arc<str>>) -> Chec
 impl Drop for RelayProducer {
     fn drop(&mut self) {
         self.purge();
-    }
-}
-
-impl ClientContext for Reporter {
-    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.complaint.overhear(facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.complaint.take_down(&error, reason);
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) && !self.is_of_bundles {
-            self.tell(ClientEvent::Unreachable(Outage::unreachable(&self.complaint)));
-        }
-    }
-}
-
-impl ProducerContext for Reporter {
-    type DeliveryOpaque = Box<i64>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, seq: Box<i64>) {
-        let result = kafka::acknowledged(result);
-        if result.is_ok() {
-            self.complaint.withdraw();
-        }
-        self.tell(ClientEvent::Report(Report { seq: *seq, result }));
-    }
-}
-
-impl Reporter {
-    /// The same for the client that sends bundles.
-    pub(super) fn of_bundles(&self) -> Self {
-        Self { is_of_bundles: true, ..self.clone() }
-    }
-
-    fn tell(&self, event: ClientEvent) {
-        // Nobody listens any more once the relay has stopped; the row is still in the outbox.
-        let _ = self.events.send(event);
     }
 }
