@@ -97,5 +97,8 @@ fn an_independent_reader_understands_every_golden_record() {
         assert_eq!(data, value);
         read += 1;
     }
-    assert_eq!(read, 11, "a full and a minimal record of each kind, one with the URL of its schema, and two typed ones");
+    assert_eq!(
+        read, 11,
+        "a full and a minimal record of each kind, one with the URL of its schema, and two typed ones"
+    );
 }
