@@ -45,9 +45,13 @@ pub(crate) fn chain(error: Option<&(dyn Error + 'static)>) -> impl Iterator<Item
     let mut causes: Vec<String> = Vec::new();
     let mut next = error;
     while let Some(error) = next {
-        if let Some(sqlx::Error::Database(error)) = error.downcast_ref() {
+        if let Some(sqlx::Error::Database(database)) = error.downcast_ref() {
             // The driver's own text ends with a line of the server's source code.
-            causes.push(format!("error returned from database: {}", error.message()));
+            let (driver, text) = (error.to_string(), format!("error returned from database: {}", database.message()));
+            match causes.last_mut().and_then(|cause| Some((cause.strip_suffix(&driver)?.to_owned(), cause))) {
+                Some((before, cause)) => *cause = before + &text,
+                None => causes.push(text),
+            }
             break;
         }
         let text = error.to_string();
