@@ -8,6 +8,7 @@ pub(crate) mod migrations;
 mod pool;
 mod quotes;
 mod table;
+mod time;
 #[cfg(feature = "postgres")]
 mod unfit;
 
@@ -20,5 +21,6 @@ pub use pool::OutboxPool;
 pub(crate) use pool::plain;
 pub(crate) use quotes::Quotes;
 pub use table::{InvalidTable, OutboxTable};
+pub(crate) use time::{LONGEST_TIME, milliseconds};
 #[cfg(feature = "postgres")]
 pub(crate) use unfit::UNFIT;

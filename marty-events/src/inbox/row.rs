@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Delivery, Identity, Parked, encoding::headers_of};
+use super::{Delivery, Failure, Fate, Identity, InboxStats, Parked, encoding::headers_of};
+pub(super) use crate::database::milliseconds;
 
 /// The columns of a parked event, in the order of [`Columns`].
 pub(super) const COLUMNS: &str = "id, event_id, topic, ordering_key, record_partition, record_offset, record_key, record_time, headers, \
@@ -30,6 +31,26 @@ pub(super) fn parked(columns: Columns) -> Result<Parked, sqlx::Error> {
     Ok(Parked { id, identity: Identity { event_id, key }, delivery })
 }
 
+/// The columns `state` and the pause in milliseconds; an event that waits behind others has no pause of its own.
+pub(super) fn state(failure: Option<&Failure>) -> (&'static str, Option<i64>) {
+    match failure.map(|failure| failure.fate) {
+        None => ("waiting", None),
+        Some(Fate::Retry(pause)) => ("waiting", Some(milliseconds(pause))),
+        Some(Fate::Bury) => ("dead", None),
+        Some(Fate::Hold) => ("held", None),
+    }
+}
+
+/// The counts: waiting events, their keys, dead letters, and the time of the oldest in microseconds.
+pub(super) fn stats((parked, keys, dead, oldest): (i64, i64, i64, Option<i64>)) -> InboxStats {
+    InboxStats {
+        parked: count(parked),
+        parked_keys: count(keys),
+        dead_letters: count(dead),
+        oldest_parked: oldest.and_then(|time| Timestamp::from_microsecond(time).ok()),
+    }
+}
+
 /// A number of attempts as a column has it.
 pub(super) fn number(attempts: u32) -> i32 {
     i32::try_from(attempts).unwrap_or(i32::MAX)
@@ -38,14 +59,6 @@ pub(super) fn number(attempts: u32) -> i32 {
 /// A count that the database gives as a signed number.
 pub(super) fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
-}
-
-/// A hundred years. A longer time could not be added to a point in time, neither here nor in a database.
-const LONGEST_TIME: Duration = Duration::from_hours(24 * 365 * 100);
-
-/// Milliseconds, for intervals in SQL.
-pub(super) fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.min(LONGEST_TIME).as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The pause until a time that is so many milliseconds ahead. An event whose time has come and that nobody could take is in another

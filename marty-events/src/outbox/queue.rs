@@ -15,6 +15,7 @@ use super::{
     wake::Wake,
 };
 use crate::EventError;
+pub(crate) use crate::database::{LONGEST_TIME, milliseconds};
 
 /// A relay's heartbeat: it is alive, and this is how it fares.
 #[derive(Debug, Clone)]
@@ -300,11 +301,4 @@ pub(crate) fn has_all_lanes(lanes: i64, table: &super::OutboxTable) -> Result<()
     }
     let advice = "run `marty_events::outbox::migrate`, which puts them back";
     Err(unfit(format!("{table}_lanes"), format!("it has {lanes} of its 16 rows"), advice))
-}
-/// A hundred years. A longer time could not be added to a point in time, neither here nor in a database.
-pub(crate) const LONGEST_TIME: Duration = Duration::from_hours(24 * 365 * 100);
-
-/// Milliseconds, for intervals in SQL.
-pub(crate) fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.min(LONGEST_TIME).as_millis()).unwrap_or(i64::MAX)
 }

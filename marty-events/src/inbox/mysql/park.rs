@@ -5,9 +5,9 @@ use sqlx::MySqlConnection;
 
 use super::{
     super::{
-        Delivery, Failure, Fate, Identity, InboxStats,
+        Delivery, Failure, Identity, InboxStats,
         encoding::{ENCODING, headers_text},
-        row::{count, milliseconds, number},
+        row::{self, number},
     },
     BEGIN, MySqlInbox,
 };
@@ -43,11 +43,9 @@ impl MySqlInbox {
         identity: &Identity,
         failure: Option<&Failure>,
     ) -> Result<(), sqlx::Error> {
-        let (state, pause) = match failure.map(|failure| failure.fate) {
+        let (state, pause) = match failure {
             None => ("waiting", (!self.has_lock_before(connection, delivery, identity).await?).then_some(0)),
-            Some(Fate::Retry(pause)) => ("waiting", Some(milliseconds(pause))),
-            Some(Fate::Bury) => ("dead", None),
-            Some(Fate::Hold) => ("held", None),
+            failed => row::state(failed),
         };
         sqlx::query(self.sql(PARK))
             .bind(identity.event_id.as_bytes())
@@ -90,13 +88,7 @@ impl MySqlInbox {
     pub(super) async fn counts(&self) -> Result<InboxStats, sqlx::Error> {
         let mut transaction = self.pool.begin_with(BEGIN).await?;
         let counts = sqlx::query_as(self.sql(STATS)).fetch_one(&mut *transaction).await?;
-        let (parked, keys, dead, oldest): (i64, i64, i64, Option<i64>) = counts;
         transaction.commit().await?;
-        Ok(InboxStats {
-            parked: count(parked),
-            parked_keys: count(keys),
-            dead_letters: count(dead),
-            oldest_parked: oldest.and_then(|time| Timestamp::from_microsecond(time).ok()),
-        })
+        Ok(row::stats(counts))
     }
 }

@@ -6,7 +6,7 @@ use super::{
     super::{
         Due, Failure, Fate,
         encoding::ENCODING,
-        row::{Columns, milliseconds, number, parked, pause},
+        row::{self, Columns, number, parked, pause},
     },
     BEGIN, MySqlInbox,
 };
@@ -75,11 +75,7 @@ impl MySqlInbox {
     }
 
     pub(super) async fn write_down(&self, id: i64, failure: &Failure) -> Result<bool, sqlx::Error> {
-        let (state, pause) = match failure.fate {
-            Fate::Retry(pause) => ("waiting", Some(milliseconds(pause))),
-            Fate::Bury => ("dead", None),
-            Fate::Hold => ("held", None),
-        };
+        let (state, pause) = row::state(Some(failure));
         let attempts = number(failure.attempts);
         let mut transaction = self.pool.begin_with(BEGIN).await?;
         let lock = self.sql(&LOCK.replace("{id}", &id.to_string()));

@@ -5,9 +5,9 @@ use sqlx::PgConnection;
 
 use super::{
     super::{
-        Delivery, Failure, Fate, Identity, InboxStats,
+        Delivery, Failure, Identity, InboxStats,
         encoding::{ENCODING, escaped, headers_text, printable},
-        row::{count, milliseconds, number},
+        row::{self, number},
     },
     PostgresInbox,
 };
@@ -41,12 +41,7 @@ impl PostgresInbox {
         identity: &Identity,
         failure: Option<&Failure>,
     ) -> Result<(), sqlx::Error> {
-        let (state, pause) = match failure.map(|failure| failure.fate) {
-            None => ("waiting", None),
-            Some(Fate::Retry(pause)) => ("waiting", Some(milliseconds(pause))),
-            Some(Fate::Bury) => ("dead", None),
-            Some(Fate::Hold) => ("held", None),
-        };
+        let (state, pause) = row::state(failure);
         sqlx::query(self.sql.park.clone())
             .bind(&*self.group)
             .bind(escaped(&identity.event_id))
@@ -69,13 +64,7 @@ impl PostgresInbox {
     }
 
     pub(super) async fn counts(&self) -> Result<InboxStats, sqlx::Error> {
-        let (parked, keys, dead, oldest): (i64, i64, i64, Option<i64>) =
-            sqlx::query_as(self.sql.stats.clone()).bind(&*self.group).fetch_one(&self.pool).await?;
-        Ok(InboxStats {
-            parked: count(parked),
-            parked_keys: count(keys),
-            dead_letters: count(dead),
-            oldest_parked: oldest.and_then(|time| Timestamp::from_microsecond(time).ok()),
-        })
+        let counts = sqlx::query_as(self.sql.stats.clone()).bind(&*self.group).fetch_one(&self.pool).await?;
+        Ok(row::stats(counts))
     }
 }

@@ -5,9 +5,9 @@ use sqlx::SqliteConnection;
 
 use super::{
     super::{
-        Delivery, Failure, Fate, Identity, InboxStats,
+        Delivery, Failure, Identity, InboxStats,
         encoding::{ENCODING, headers_text},
-        row::{count, milliseconds, number},
+        row::{self, number},
     },
     SqliteInbox,
 };
@@ -36,12 +36,7 @@ impl SqliteInbox {
         identity: &Identity,
         failure: Option<&Failure>,
     ) -> Result<(), sqlx::Error> {
-        let (state, pause) = match failure.map(|failure| failure.fate) {
-            None => ("waiting", None),
-            Some(Fate::Retry(pause)) => ("waiting", Some(milliseconds(pause))),
-            Some(Fate::Bury) => ("dead", None),
-            Some(Fate::Hold) => ("held", None),
-        };
+        let (state, pause) = row::state(failure);
         sqlx::query(self.sql(PARK))
             .bind(&*self.group)
             .bind(&*identity.event_id)
@@ -64,13 +59,7 @@ impl SqliteInbox {
     }
 
     pub(super) async fn counts(&self) -> Result<InboxStats, sqlx::Error> {
-        let (parked, keys, dead, oldest): (i64, i64, i64, Option<i64>) =
-            sqlx::query_as(self.sql(STATS)).bind(&*self.group).fetch_one(&self.pool).await?;
-        Ok(InboxStats {
-            parked: count(parked),
-            parked_keys: count(keys),
-            dead_letters: count(dead),
-            oldest_parked: oldest.and_then(|time| Timestamp::from_microsecond(time).ok()),
-        })
+        let counts = sqlx::query_as(self.sql(STATS)).bind(&*self.group).fetch_one(&self.pool).await?;
+        Ok(row::stats(counts))
     }
 }

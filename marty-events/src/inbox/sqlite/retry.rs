@@ -6,7 +6,7 @@ use super::{
     super::{
         Due, Failure, Fate,
         encoding::ENCODING,
-        row::{COLUMNS, Columns, milliseconds, number, parked, pause},
+        row::{self, COLUMNS, Columns, number, parked, pause},
     },
     BEGIN, SqliteInbox,
 };
@@ -61,11 +61,7 @@ impl SqliteInbox {
     }
 
     pub(super) async fn write_down(&self, id: i64, failure: &Failure) -> Result<bool, sqlx::Error> {
-        let (state, pause) = match failure.fate {
-            Fate::Retry(pause) => ("waiting", Some(milliseconds(pause))),
-            Fate::Bury => ("dead", None),
-            Fate::Hold => ("held", None),
-        };
+        let (state, pause) = row::state(Some(failure));
         let mut transaction = self.pool.begin_with(BEGIN).await?;
         let done = sqlx::query(self.sql(FAIL))
             .bind(id)
