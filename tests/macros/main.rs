@@ -3,6 +3,7 @@
 
 mod boxed;
 mod data;
+mod described;
 mod drops;
 mod errors;
 mod failure;

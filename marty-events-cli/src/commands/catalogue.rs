@@ -113,7 +113,7 @@ impl fmt::Display for Shown {
         let handled = catalogue.handles.iter().map(|event| {
             let versions: Vec<String> = event.versions.iter().map(u32::to_string).collect();
             let versions = if versions.is_empty() { "all".to_owned() } else { versions.join(", ") };
-            [plain(&event.topic), plain(&event.event_type), plain(&event.group), versions]
+            [plain(&event.topic), plain(&event.event_type), or_dash(event.group.as_deref()), versions]
         });
         writeln!(f, "{}", output::table(["HANDLES", "TYPE", "GROUP", "VERSIONS"], handled))
     }

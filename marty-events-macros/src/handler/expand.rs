@@ -39,10 +39,15 @@ pub(super) fn expand(model: &Model) -> TokenStream {
     let (apart, inside) = if is_apart {
         let items = readers.iter().map(|reader| &reader.item);
         let checks = model.handlers.iter().skip(1).map(|handler| check(handler, &private));
+        let entries = model.handlers.iter().zip(&readers).map(|(handler, Reader { value, .. })| {
+            let conditions = &handler.conditions;
+            quote!(#(#conditions)* #krate::__private::handles! { @ #value })
+        });
         let apart = quote_spanned! {mixed=>
             #(#items)*
             const HANDLERS: &[#private::HandlerDescription] = #descriptions;
             #(#checks)*
+            #(#entries)*
         };
         (apart, quote_spanned!(mixed=> HANDLERS))
     } else {

@@ -22,6 +22,8 @@ use std::error::Error;
 pub use sqlx::Database;
 use sqlx::Transaction;
 
+#[cfg(feature = "catalogue")]
+pub use crate::consumer::described::WithoutSchema;
 pub use crate::consumer::{
     Delivery, EventHandlers, EventSelection, HandlerDescription, HandlerFailure, HandlerFuture, Unit, is_doubled,
     payload::{Reader, named, plain, typed},

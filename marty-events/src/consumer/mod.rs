@@ -9,6 +9,8 @@
 mod builder;
 mod calls;
 mod counts;
+#[cfg(feature = "catalogue")]
+pub(crate) mod described;
 mod envelope;
 mod failure;
 mod handler;

@@ -20,6 +20,9 @@ pub struct Reader<A> {
     pub has_envelope: bool,
     /// Reads the argument.
     pub read: fn(Vec<Delivery>) -> Result<A, HandlerFailure>,
+    /// Describes the events of a typed reader.
+    #[cfg(feature = "catalogue")]
+    pub(super) describe: Option<super::described::Describe>,
 }
 
 /// For a handler that names neither topic nor type. Its payload is a typed event, of any version that the type reads.
@@ -29,7 +32,14 @@ where
     A: ReceivedArgument<Payload: TypedPayload + Payload>,
 {
     let events = EventSelection::typed::<A::Payload>();
-    Reader { events, is_batch: A::IS_BATCH, has_envelope: true, read: read_typed }
+    Reader {
+        events,
+        is_batch: A::IS_BATCH,
+        has_envelope: true,
+        read: read_typed,
+        #[cfg(feature = "catalogue")]
+        describe: Some(super::described::typed::<A::Payload>),
+    }
 }
 
 /// For a handler that names its topic. Its payload is the envelope's `payload`, or the data of a `CloudEvent`.
@@ -39,7 +49,7 @@ where
     A: ReceivedArgument<Payload: Payload>,
 {
     let events = EventSelection::Named { topic, event_types };
-    Reader { events, is_batch: A::IS_BATCH, has_envelope: true, read: read_named }
+    untyped(events, true, read_named)
 }
 
 /// For a handler with `envelope = none`. Its payload is the whole value; a record without a value is `null`.
@@ -49,7 +59,22 @@ where
     A: ReceivedArgument<Payload: Payload>,
 {
     let events = EventSelection::Named { topic, event_types: &[] };
-    Reader { events, is_batch: A::IS_BATCH, has_envelope: false, read: read_plain }
+    untyped(events, false, read_plain)
+}
+
+const fn untyped<A: ReceivedArgument>(
+    events: EventSelection,
+    has_envelope: bool,
+    read: fn(Vec<Delivery>) -> Result<A, HandlerFailure>,
+) -> Reader<A> {
+    Reader {
+        events,
+        is_batch: A::IS_BATCH,
+        has_envelope,
+        read,
+        #[cfg(feature = "catalogue")]
+        describe: None,
+    }
 }
 
 /// A type that a handler's event is given in: `Received<T>`, or `Vec<Received<T>>` for a batch.

@@ -37,7 +37,8 @@ pub fn assert_compatible(path: impl AsRef<Path>) {
     }
 }
 
-/// Checks that the handlers of this binary read the events in a producer's file. [`handles!`](crate::handles) names the events that are read by hand.
+/// Checks that the handlers of this binary read the events in a producer's file: those of `#[event_handlers]`, and the events that
+/// [`handles!`](crate::handles) names because they are read by hand.
 ///
 /// # Panics
 ///
@@ -63,7 +64,7 @@ fn problem_of(path: &Path, reader: &Catalogue, producer: &Catalogue) -> Option<S
     let has_handler = reader.handles.iter().any(|handled| is_published(&handled.topic));
     (!has_handler).then(|| {
         format!(
-            "no handler of this binary reads an event of `{file}`; name the events with `marty_events::handles!`, and link their package: `use the_crate as _;`"
+            "no handler of this binary reads an event of `{file}`; handle them with `#[event_handlers]` or name them with `marty_events::handles!`, and link the package: `use the_crate as _;`"
         )
     })
 }

@@ -8,10 +8,11 @@ use crate::event::typed::{Older, TypedEvent, TypedEventKind};
 /// One description for each type of the event. `schema` is that of the JSON which the newest version reads.
 #[doc(hidden)]
 #[must_use]
-pub fn handled<T: TypedEvent>(group: &str, schema: Option<&Value>) -> Vec<Handled> {
+pub fn handled<T: TypedEvent>(group: Option<&str>, schema: Option<&Value>) -> Vec<Handled> {
     let count = T::EVENT_TYPES.len();
     let describe = |(index, event_type): (usize, &&str)| {
-        let mut handled = Handled::new(group, String::new(), *event_type);
+        let mut handled = Handled::without_group(String::new(), *event_type);
+        handled.group = group.map(str::to_owned);
         handled.schema = schema.map(|whole| {
             // A struct has its fields at the top.
             if whole["properties"].is_object() { whole.clone() } else { schema::of_event(whole, index, count) }

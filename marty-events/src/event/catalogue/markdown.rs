@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use super::model::Catalogue;
+use super::model::{Catalogue, Handled};
 
 impl Catalogue {
     /// Tables of the events, and a mermaid picture of publishers, topics and handlers.
@@ -27,11 +27,17 @@ impl Catalogue {
             ];
             row(&mut page, &cells);
         }
+        if self.handles.is_empty() {
+            return page;
+        }
         page.push_str("\n## Handled\n\n| group | topic | type | versions |\n|---|---|---|---|\n");
         for event in &self.handles {
             let versions: Vec<String> = event.versions.iter().map(u32::to_string).collect();
             let versions = if versions.is_empty() { "all".to_owned() } else { versions.join(", ") };
-            row(&mut page, &[event.group.clone(), event.topic.clone(), event.event_type.clone(), versions]);
+            row(
+                &mut page,
+                &[event.group.clone().unwrap_or_default(), event.topic.clone(), event.event_type.clone(), versions],
+            );
         }
         page
     }
@@ -54,17 +60,22 @@ impl Catalogue {
         let mut groups: BTreeMap<&str, usize> = BTreeMap::new();
         for event in &self.handles {
             let next = groups.len();
-            groups.entry(&event.group).or_insert(next);
+            groups.entry(self.group_of(event)).or_insert(next);
         }
         for (name, number) in &groups {
             line(page, format_args!("    group{number}[/\"{}\"/]", label(name)));
         }
         for event in &self.handles {
             let topic = nodes.get(event.topic.as_str()).copied().unwrap_or_default();
-            let group = groups.get(event.group.as_str()).copied().unwrap_or_default();
+            let group = groups.get(self.group_of(event)).copied().unwrap_or_default();
             line(page, format_args!("    topic{topic} -- \"{}\" --> group{group}", label(&event.event_type)));
         }
         page.push_str("```\n");
+    }
+
+    /// The group of a handler is not known; most services have one, under their own name.
+    fn group_of<'a>(&'a self, event: &'a Handled) -> &'a str {
+        event.group.as_deref().unwrap_or(&self.service)
     }
 }
 

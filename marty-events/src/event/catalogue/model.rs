@@ -206,11 +206,12 @@ impl Published {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Handled {
-    /// The consumer group.
-    pub group: String,
+    /// The consumer group. A handler has none: its group is named where the consumer is built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// The topic without the prefix.
     pub topic: String,
-    /// The event's type.
+    /// The event's type, or `*` for all types of the topic.
     pub event_type: String,
     /// Versions that the handler reads. An empty list stands for all.
     #[serde(default)]
@@ -224,12 +225,18 @@ impl Handled {
     #[must_use]
     pub fn new(group: impl Into<String>, topic: impl Into<String>, event_type: impl Into<String>) -> Self {
         Self {
-            group: group.into(),
+            group: Some(group.into()),
             topic: topic.into(),
             event_type: event_type.into(),
             versions: Vec::new(),
             schema: None,
         }
+    }
+
+    /// The same without a group.
+    #[must_use]
+    pub fn without_group(topic: impl Into<String>, event_type: impl Into<String>) -> Self {
+        Self { group: None, ..Self::new(String::new(), topic, event_type) }
     }
 
     /// Sets the versions that the handler reads.
@@ -246,8 +253,8 @@ impl Handled {
         self
     }
 
-    fn place(&self) -> (&str, &str, &str) {
-        (&self.group, &self.topic, &self.event_type)
+    fn place(&self) -> (Option<&str>, &str, &str) {
+        (self.group.as_deref(), &self.topic, &self.event_type)
     }
 }
 

@@ -44,6 +44,9 @@ pub fn unreadable(reader: &Catalogue, producer: &Catalogue) -> Vec<Change> {
         let name = format!("{} {}", handled.topic, handled.event_type);
         let of =
             |kind| Change { event: name.clone(), path: String::new(), kind, old_readers: Reads, new_readers: Breaks };
+        if handled.event_type == "*" && !topic.is_empty() {
+            continue;
+        }
         let Some(event) = topic.iter().find(|event| event.event_type == handled.event_type) else {
             if is_of_producer {
                 changes.push(of("event not published"));
