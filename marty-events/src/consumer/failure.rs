@@ -4,8 +4,7 @@ use crate::DecodeError;
 
 /// The error of a handler for which another try is of no use: the event becomes a dead letter of the group at once.
 ///
-/// It may stand anywhere in the chain of sources of the error that a handler returns. An error with `#[error(transparent)]` hides itself from that
-/// chain, so give such a variant a text, and `GiveUp` as its `#[source]` or `#[from]`.
+/// It may stand anywhere in the chain of sources of the error that a handler returns, also behind `#[error(transparent)]`.
 ///
 /// ```
 /// use marty_events::GiveUp;
@@ -16,22 +15,34 @@ use crate::DecodeError;
 /// # assert!(authority("theirs").is_err());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GiveUp(String);
+pub struct GiveUp {
+    reason: String,
+    sign: Sign,
+}
+
+/// The source of each [`GiveUp`]. A transparent error shows the source of the error that it stands for, and not that error itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("another try is of no use")]
+struct Sign;
 
 impl GiveUp {
     /// With the reason, which the dead letter carries.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
+        Self { reason: reason.into(), sign: Sign }
     }
 }
 
 impl fmt::Display for GiveUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.reason)
     }
 }
 
-impl Error for GiveUp {}
+impl Error for GiveUp {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.sign)
+    }
+}
 
 /// The outcome of a call of a handler that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +76,7 @@ impl HandlerFailure {
 fn gives_up(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if error.is::<GiveUp>() {
+        if error.is::<Sign>() {
             return true;
         }
         cause = error.source();
@@ -92,12 +103,17 @@ mod tests {
         }
     }
 
+    #[derive(Debug, thiserror::Error)]
+    #[error(transparent)]
+    struct Transparent(#[from] GiveUp);
+
     #[test]
     fn giving_up_is_found_behind_any_number_of_errors() {
         let wrapped = |error: Box<dyn Error + Send + Sync>| Box::new(Outer(error));
         let give_up = || Box::new(GiveUp::new("no such authority"));
         assert!(HandlerFailure::Failed(give_up()).is_final());
         assert!(HandlerFailure::Failed(wrapped(wrapped(give_up()))).is_final());
+        assert!(HandlerFailure::Failed(Transparent(*give_up()).into()).is_final());
         assert!(!HandlerFailure::Failed(wrapped("give up".into())).is_final());
         assert!(!HandlerFailure::Failed("give up".into()).is_final());
     }

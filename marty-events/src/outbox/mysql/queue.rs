@@ -32,7 +32,7 @@ const VALIDATE: &str = "
     INSERT INTO {dead} SELECT * FROM {dead} WHERE FALSE; DELETE FROM {dead} WHERE FALSE;
     INSERT INTO {published} SELECT * FROM {published} WHERE FALSE; DELETE FROM {published} WHERE FALSE;
     INSERT INTO {relays} SELECT * FROM {relays} WHERE FALSE; DELETE FROM {relays} WHERE FALSE;
-    UPDATE {outbox} SET attempts = 0 WHERE FALSE;
+    UPDATE {outbox} SET attempts = 0 WHERE FALSE; UPDATE {dead} SET attempts = 0 WHERE FALSE;
     UPDATE {relays} SET published = 0 WHERE FALSE;
     UPDATE {lanes} SET term = 0 WHERE FALSE;
     SELECT bucket FROM {order_locks} WHERE FALSE FOR UPDATE";
