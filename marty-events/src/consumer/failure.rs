@@ -15,32 +15,30 @@ use crate::DecodeError;
 /// # assert!(authority("theirs").is_err());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GiveUp {
-    reason: String,
-    sign: Sign,
-}
+pub struct GiveUp(Sign);
 
-/// The source of each [`GiveUp`]. A transparent error shows the source of the error that it stands for, and not that error itself.
+/// The source of each [`GiveUp`], with the same text. A transparent error shows the source of the error that it stands for, and not that
+/// error itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("another try is of no use")]
-struct Sign;
+#[error("{0}")]
+struct Sign(String);
 
 impl GiveUp {
     /// With the reason, which the dead letter carries.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), sign: Sign }
+        Self(Sign(reason.into()))
     }
 }
 
 impl fmt::Display for GiveUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
+        self.0.fmt(f)
     }
 }
 
 impl Error for GiveUp {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.sign)
+        Some(&self.0)
     }
 }
 
