@@ -110,7 +110,7 @@ async fn park<DB: InboxDatabase>(running: &Running<DB>, work: &Work, failure: &C
         Claim::Behind => None,
         Claim::Taken => {
             let is_final = failure.verdict() == Verdict::Final;
-            let fate = running.fate(work.handler, 1, is_final, &identity.event_id);
+            let fate = running.fate(Some(work.handler), 1, is_final, &identity.event_id);
             Some(Failure { attempts: 1, reason: failure.reason(), fate })
         }
     };

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     EventError,
-    inbox::{Due, Failure, Inbox, InboxDatabase, Parked},
+    inbox::{Due, Failure, Identity, Inbox, InboxDatabase, Parked},
 };
 
 /// The longest pause between two looks for parked events: other processes park some too.
@@ -19,6 +19,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// The pause before a handler that the database got in the way of is called again.
 const PASSING_PAUSE: Duration = Duration::from_millis(200);
+
+/// The reason of a parked event for which this program has no handler.
+const NO_HANDLER: &str = "this program has no handler for the event";
 
 /// Tries parked events again until it is stopped, between two of them.
 pub(super) async fn work<DB: InboxDatabase>(running: &Running<DB>, stop: &CancellationToken) {
@@ -61,15 +64,13 @@ async fn attempt<DB: InboxDatabase>(
     };
     let Parked { id, identity, delivery } = parked;
     let attempts = delivery.attempt;
-    // Another version of the program may have had a handler for it.
     let Some(Work { handler, delivery, opened }) = running.routes.find(delivery) else {
-        tracing::warn!(
-            group = &*running.group,
-            event_id = identity.event_id,
-            "a parked event has no handler any more, and is dropped"
-        );
-        inbox.unpark(&mut transaction, id).await?;
-        commit(transaction).await?;
+        // Another version of the program has parked it, and may run beside this one or come back.
+        let _choice = running.choice.lock().await;
+        roll_back(transaction).await;
+        let fate = running.fate(None, attempts, false, &identity.event_id);
+        let failure = Failure { attempts, reason: NO_HANDLER.to_owned(), fate };
+        write_down(running, &identity, None, id, &failure).await?;
         return Ok(None);
     };
     running.metrics.tries_again();
@@ -90,23 +91,34 @@ async fn attempt<DB: InboxDatabase>(
             return Ok(Some(PASSING_PAUSE));
         }
     }
-    let fate = running.fate(handler, attempts, verdict == Verdict::Final, &identity.event_id);
+    let fate = running.fate(Some(handler), attempts, verdict == Verdict::Final, &identity.event_id);
     let failure = Failure { attempts, reason: failure.reason(), fate };
-    if inbox.fail(id, &failure).await? {
-        if fate.is_last() {
-            running.metrics.buried();
-        }
-        let handler = running.routes.route(handler).description.name;
-        let reason = &failure.reason;
-        tracing::warn!(
-            group = &*running.group,
-            handler,
-            event_id = identity.event_id,
-            attempts,
-            reason,
-            ?fate,
-            "a parked event failed again"
-        );
-    }
+    write_down(running, &identity, Some(handler), id, &failure).await?;
     Ok(None)
+}
+
+async fn write_down<DB: InboxDatabase>(
+    running: &Running<DB>,
+    identity: &Identity,
+    handler: Option<usize>,
+    id: i64,
+    failure: &Failure,
+) -> Result<(), EventError> {
+    if !running.inbox.fail(id, failure).await? {
+        return Ok(());
+    }
+    let Failure { attempts, reason, fate } = failure;
+    if fate.is_last() {
+        running.metrics.buried();
+    }
+    tracing::warn!(
+        group = &*running.group,
+        handler = handler.map(|handler| running.routes.route(handler).description.name),
+        event_id = identity.event_id,
+        attempts,
+        reason,
+        ?fate,
+        "a parked event failed again"
+    );
+    Ok(())
 }

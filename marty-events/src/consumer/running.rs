@@ -93,9 +93,10 @@ impl<DB: InboxDatabase> Running<DB> {
         Ok((transaction, failure))
     }
 
-    /// The next step for an event of this handler after so many failed attempts.
-    pub(super) fn fate(&self, handler: usize, attempts: u32, is_final: bool, event_id: &str) -> Fate {
-        let most = self.routes.route(handler).description.attempts.unwrap_or(self.settings.attempts);
+    /// The next step for an event of this handler after so many failed attempts; of none where the program has no handler for it.
+    pub(super) fn fate(&self, handler: Option<usize>, attempts: u32, is_final: bool, event_id: &str) -> Fate {
+        let own = handler.and_then(|handler| self.routes.route(handler).description.attempts);
+        let most = own.unwrap_or(self.settings.attempts);
         if !is_final && attempts < most {
             Fate::Retry(self.settings.pause(attempts, event_id))
         } else if self.settings.holds_keys {

@@ -8,13 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use marty_events::{EventConsumer, EventConsumerBuilder, GiveUp, GroupProtocol};
+use marty_events::{
+    EventConsumer, EventConsumerBuilder, GiveUp, GroupProtocol, Received, event_handlers,
+    inbox::{InboxQuery, InboxRepository},
+};
 use marty_events_tests::{
     effects::{BatchEffects, Effects},
     wait,
 };
 
-use sqlx::Postgres;
+use sqlx::{Postgres, Transaction};
 
 use crate::support::{
     handling::{RunningConsumer, Topic},
@@ -132,6 +135,47 @@ async fn an_event_is_a_dead_letter_after_its_attempts_or_at_once_and_its_key_goe
         ("the handler took longer than 500ms", 3),
     ];
     assert_eq!(reasons, expected.map(|(reason, attempts)| (reason.to_owned(), attempts)));
+}
+
+/// A version of the program without the handler of the others.
+struct Older;
+
+#[event_handlers]
+impl Older {
+    #[event_handler(topic = "elsewhere", event_type = "elsewhere")]
+    async fn elsewhere(
+        &self,
+        _: &mut Transaction<'_, Postgres>,
+        event: Received<serde_json::Value>,
+    ) -> Result<(), sqlx::Error> {
+        drop(event);
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_parked_event_survives_a_program_without_its_handler() {
+    let test = "a_parked_event_survives_a_program_without_its_handler";
+    let Some(topic) = Topic::start(test, 1).await else { return };
+    let failing = Effects::new("one", |_, _| Box::pin(async { Err("the account is closed".into()) }));
+    let consumer = RunningConsumer::start(topic.consumer(failing).attempts(1_000));
+    topic.publish(&KEYS[..1], 0..3).await;
+    wait::until("parked events", || async { (topic.parked("waiting").await == 3).then_some(()) }).await;
+    consumer.stop().await;
+
+    let consumer = RunningConsumer::start(topic.consumer(Older).attempts(1).hold_keys(true));
+    wait::until("a dead letter", || async { (topic.parked("held").await == 1).then_some(()) }).await;
+    consumer.stop().await;
+    assert_eq!(topic.parked("waiting").await, 2);
+
+    let inbox = InboxRepository::new(&topic.database.pool);
+    let dead = inbox.dead_letters(InboxQuery::default().group(topic.group())).await.unwrap();
+    assert_eq!(dead[0].reason, "this program has no handler for the event");
+    inbox.requeue(&[dead[0].id]).await.unwrap();
+    let consumer = RunningConsumer::start(topic.consumer(quick()));
+    topic.until_effects(3).await;
+    consumer.stop().await;
+    topic.assert_once_in_order(&KEYS[..1], 0..3).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
