@@ -333,6 +333,9 @@ impl Window {
 
     /// A key's row is done.
     pub(super) fn returns(&mut self, name: &Arc<str>) {
+        if self.left.closes_none() {
+            return;
+        }
         let is_dry = self.keys.get(name).is_none_or(|key| key.runs_dry(self.limits.of_key) && key.numbers.is_empty());
         if is_dry && self.left.is_closed(hash(name)) {
             self.left.may_return();
@@ -344,7 +347,7 @@ impl Window {
     }
 
     fn key_stays_behind(&mut self, key: Option<&str>, seq: i64, created_at: Timestamp, source: Source) -> bool {
-        let Some(hash) = key.map(hash) else { return false };
+        let Some(hash) = key.filter(|_| !self.left.closes_none()).map(hash) else { return false };
         let stays = match source {
             Source::Position => self.left.is_closed(hash),
             Source::Pass => self.left.is_shut(hash),
