@@ -25,19 +25,23 @@ impl Plain {
             return None;
         }
         let mut quotes = Quotes::of(bytes);
-        let (mut from, mut before) = (0, b"[[".as_slice());
+        if bytes.first_chunk() != Some(b"[[\"") {
+            return None;
+        }
+        let mut from = 2;
         loop {
             let (name, name_end) = (quotes.next()?, quotes.next()?);
             let (value, value_end) = (quotes.next()?, quotes.next()?);
-            if bytes.get(from..name)? != before || bytes.get(name_end + 1..value)? != b"," {
+            if name != from || value != name_end + 2 || bytes[name_end + 1] != b',' {
                 return None;
             }
             *plain.ends.get_mut(plain.pairs)? = [u16::try_from(name_end).ok()?, u16::try_from(value_end).ok()?];
             plain.pairs += 1;
-            (from, before) = (value_end + 1, b"],[");
-            if bytes.get(from..)? == b"]]" {
-                return Some(plain);
+            let behind = &bytes[value_end + 1..];
+            if behind.first_chunk() != Some(b"],[") {
+                return (behind == b"]]").then_some(plain);
             }
+            from = value_end + 4;
         }
     }
 
