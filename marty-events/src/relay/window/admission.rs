@@ -166,7 +166,9 @@ impl Window {
             }
             return;
         };
-        let key = self.keys.entry(name.clone()).or_default();
+        let spare = &mut self.spare;
+        let new = || Key { whole: spare.pop().unwrap_or_default(), ..Key::default() };
+        let key = self.keys.entry(name.clone()).or_insert_with(new);
         let is_next = key.numbers.first_key_value().is_none_or(|(first, _)| incoming.seq <= *first);
         if !is_open || key.is_blocked || !is_next || self.limits.of_key <= key.waiting() {
             return self.keep_number(incoming);
