@@ -3,6 +3,7 @@
 pub mod acls;
 pub mod certificates;
 pub mod counters;
+pub mod counting_proxy;
 pub mod database;
 pub mod effects;
 pub mod failure;

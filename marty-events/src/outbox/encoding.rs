@@ -1,5 +1,7 @@
 //! The texts of a row: how headers are written into the table and read from it, and by which version.
 
+mod plain;
+
 use std::{borrow::Cow, fmt};
 
 use serde::{
@@ -7,6 +9,7 @@ use serde::{
     de::{SeqAccess, Visitor},
 };
 
+use self::plain::Plain;
 use crate::event::json::push_text;
 use crate::{
     EventError,
@@ -57,20 +60,20 @@ pub(crate) fn check_encoding(seq: i64, encoding: i16) -> Result<(), EventError> 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct HeaderText {
     text: Box<str>,
-    /// Written as this library writes headers, and without an escape: see [`PlainPairs`].
-    is_plain: bool,
+    /// Where the pairs are, if the list is written as this library writes it, and without an escape.
+    plain: Option<Plain>,
 }
 
 impl HeaderText {
     /// Nothing but such a list is taken.
     pub(crate) fn new(seq: i64, text: impl Into<Box<str>>) -> Result<Self, EventError> {
         let text = text.into();
-        let is_plain = PlainPairs::are_in(&text);
-        if !is_plain {
+        let plain = Plain::read(&text);
+        if plain.is_none() {
             read(&text, (), |(), _, _| ())
                 .map_err(|error| EventError::UnreadableRow { seq, problem: no_headers(&error) })?;
         }
-        Ok(Self { text, is_plain })
+        Ok(Self { text, plain })
     }
 
     /// The span that the event was recorded in, by its headers.
@@ -89,66 +92,15 @@ impl HeaderText {
     }
 
     /// Goes through the headers in their order.
-    pub(crate) fn fold<T>(&self, first: T, mut add: impl FnMut(T, &str, &str) -> T) -> T {
+    pub(crate) fn fold<T>(&self, first: T, add: impl FnMut(T, &str, &str) -> T) -> T {
         if self.text.is_empty() {
             return first;
         }
-        if self.is_plain {
-            return PlainPairs::of(&self.text).fold(first, |so_far, (name, value)| add(so_far, name, value));
+        if let Some(plain) = &self.plain {
+            return plain.fold(&self.text, first, add);
         }
         read(&self.text, first, add).expect("the same text was read when this was made")
     }
-}
-
-/// The pairs of a list as this library writes it, `[["name","value"],["name","value"]]`, where no text has an escape: nearly all headers. A
-/// relay reads those of every row twice, and a JSON parser takes several times as long.
-struct PlainPairs<'a> {
-    rest: &'a str,
-}
-
-impl<'a> PlainPairs<'a> {
-    fn of(text: &'a str) -> Self {
-        Self { rest: text.strip_prefix('[').unwrap_or(text) }
-    }
-
-    /// True if the text is such a list and nothing else. JSON permits no control character in a text.
-    fn are_in(text: &'a str) -> bool {
-        // Without a branch for each byte, so that many are looked at together.
-        let others = text.bytes().fold(0, |found, byte| found | u8::from(byte < b' ') | u8::from(byte == b'\\'));
-        if others != 0 {
-            return false;
-        }
-        let mut pairs = Self::of(text);
-        let has_pairs = 0 < pairs.by_ref().count();
-        has_pairs && pairs.rest.is_empty() || text == "[]"
-    }
-
-    /// A pair, and the text behind it and its comma, or behind the end of the list.
-    fn pair(rest: &'a str) -> Option<((&'a str, &'a str), &'a str)> {
-        let (name, rest) = until_quote(rest.strip_prefix("[\"")?)?;
-        let (value, rest) = until_quote(rest.strip_prefix(",\"")?)?;
-        let rest = rest.strip_prefix(']')?;
-        let rest = match rest.strip_prefix(',') {
-            Some(further) => Some(further).filter(|further| !further.is_empty()),
-            None => rest.strip_prefix(']').filter(|end| end.is_empty()),
-        };
-        Some(((name, value), rest?))
-    }
-}
-
-impl<'a> Iterator for PlainPairs<'a> {
-    type Item = (&'a str, &'a str);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (pair, rest) = Self::pair(self.rest)?;
-        self.rest = rest;
-        Some(pair)
-    }
-}
-
-fn until_quote(text: &str) -> Option<(&str, &str)> {
-    let end = text.bytes().position(|byte| byte == b'"')?;
-    Some((text.get(..end)?, text.get(end + 1..)?))
 }
 
 /// The fault of an encoding that this version does not know.
@@ -275,7 +227,7 @@ mod tests {
             "]",
         ];
         for text in plain.into_iter().chain(others) {
-            assert_eq!(PlainPairs::are_in(text), plain.contains(&text), "{text}");
+            assert_eq!(Plain::read(text).is_some(), plain.contains(&text), "{text}");
             let parsed: Result<Vec<(String, String)>, _> = serde_json::from_str(text);
             match parsed {
                 Ok(parsed) => assert_eq!(pairs(text), parsed, "{text}"),

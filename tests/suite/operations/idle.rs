@@ -4,13 +4,13 @@ use std::{process::Command, str::FromStr, time::Duration};
 
 use marty_events::EventConfig;
 use marty_events_tests::{
+    counting_proxy::CountingProxy,
     process::{Watched, command_line},
     wait,
 };
 use sqlx::{ConnectOptions, PgPool, postgres::PgConnectOptions};
 
 use crate::support::{
-    counting_proxy::CountingProxy,
     events::numbered,
     service::{RunningRelay, Service},
 };

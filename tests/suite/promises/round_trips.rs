@@ -6,11 +6,13 @@ use marty_events::{
     AuditEventType, DomainEvent, EventPublisher, EventsGuard, NotificationEventType, audit_event, domain_event,
     notification_event,
 };
-use marty_events_tests::{database::TestDatabase, failure::Failure};
+use marty_events_tests::{
+    counting_proxy::{CountingProxy, Sent},
+    database::TestDatabase,
+    failure::Failure,
+};
 use sqlx::{ConnectOptions, Connection, PgConnection, Postgres, Transaction, postgres::PgConnectOptions};
 use tokio::sync::OnceCell;
-
-use crate::support::counting_proxy::{CountingProxy, Sent};
 
 /// The process's publisher, which annotated methods use. Nothing here is sent to its broker.
 async fn publisher() -> EventPublisher {

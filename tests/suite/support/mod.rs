@@ -1,7 +1,6 @@
 //! Parts that tests of several files share: services, events, proxies and other programs.
 
 pub(crate) mod calling_service;
-pub(crate) mod counting_proxy;
 pub(crate) mod events;
 pub(crate) mod handling;
 pub(crate) mod kafka_connect;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaErrorCode};
 
-use super::{super::window::BUNDLE, reporter::Reporter};
+use super::{super::window::BUNDLE, opaque, reporter::Reporter};
 use crate::{
     EventError,
     config::EventConfig,
@@ -77,7 +77,7 @@ impl Bundles {
         let begin = Instant::now();
         for (taken, event) in events.iter().enumerate() {
             let sent = if begin.elapsed() < HAND_OVER {
-                client.send(kafka::record::of_row(event, Box::new(event.seq))).map_err(|(error, _)| error)
+                client.send(kafka::record::of_row(event, opaque::of(event.seq))).map_err(|(error, _)| error)
             } else {
                 Err(KafkaError::MessageProduction(LATE))
             };

@@ -3,6 +3,7 @@
 mod bundles;
 mod check;
 mod client_events;
+mod opaque;
 mod producer;
 mod refusals;
 mod reporter;

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::{
     bundles::Bundles,
     client_events::{Checked, ClientEvent},
+    opaque,
     reporter::Reporter,
 };
 use crate::{
@@ -47,7 +48,7 @@ impl RelayProducer {
 
     /// Hands a row to the client. An error means that nothing was taken, and no report comes.
     pub(super) fn send(&self, event: &QueuedRow) -> Result<(), KafkaError> {
-        let record = kafka::record::of_row(event, Box::new(event.seq));
+        let record = kafka::record::of_row(event, opaque::of(event.seq));
         self.producer.send(record).map_err(|(error, _)| error)
     }
 

@@ -6,7 +6,10 @@ use rdkafka::{
 };
 use tokio::sync::mpsc;
 
-use super::client_events::{ClientEvent, Report};
+use super::{
+    client_events::{ClientEvent, Report},
+    opaque::{self, Opaque},
+};
 use crate::kafka::{self, Complaint, Outage};
 
 /// Passes the client's reports on. The channel is bounded by the rows in flight, with one report a row, and by the number of times that
@@ -49,13 +52,13 @@ impl ClientContext for Reporter {
 }
 
 impl ProducerContext for Reporter {
-    type DeliveryOpaque = Box<i64>;
+    type DeliveryOpaque = Opaque;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, seq: Box<i64>) {
+    fn delivery(&self, result: &DeliveryResult<'_>, opaque: Opaque) {
         let result = kafka::acknowledged(result);
         if result.is_ok() {
             self.complaint.withdraw();
         }
-        self.tell(ClientEvent::Report(Report { seq: *seq, result }));
+        self.tell(ClientEvent::Report(Report { seq: opaque::seq(opaque), result }));
     }
 }

@@ -166,7 +166,9 @@ impl Window {
             }
             return;
         };
-        let key = self.keys.entry(name.clone()).or_default();
+        let spare = &mut self.spare;
+        let new = || Key { whole: spare.pop().unwrap_or_default(), ..Key::default() };
+        let key = self.keys.entry(name.clone()).or_insert_with(new);
         let is_next = key.numbers.first_key_value().is_none_or(|(first, _)| incoming.seq <= *first);
         if !is_open || key.is_blocked || !is_next || self.limits.of_key <= key.waiting() {
             return self.keep_number(incoming);
@@ -333,6 +335,9 @@ impl Window {
 
     /// A key's row is done.
     pub(super) fn returns(&mut self, name: &Arc<str>) {
+        if self.left.closes_none() {
+            return;
+        }
         let is_dry = self.keys.get(name).is_none_or(|key| key.runs_dry(self.limits.of_key) && key.numbers.is_empty());
         if is_dry && self.left.is_closed(hash(name)) {
             self.left.may_return();
@@ -344,7 +349,7 @@ impl Window {
     }
 
     fn key_stays_behind(&mut self, key: Option<&str>, seq: i64, created_at: Timestamp, source: Source) -> bool {
-        let Some(hash) = key.map(hash) else { return false };
+        let Some(hash) = key.filter(|_| !self.left.closes_none()).map(hash) else { return false };
         let stays = match source {
             Source::Position => self.left.is_closed(hash),
             Source::Pass => self.left.is_shut(hash),

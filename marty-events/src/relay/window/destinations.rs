@@ -18,15 +18,20 @@ pub(super) struct Destinations {
     /// The number of rows of a lost topic that are tried at a time.
     last_tries: usize,
     list: Vec<Destination>,
-    places: HashMap<(usize, Option<i32>), Place>,
+    /// The places of partitions.
+    places: HashMap<(usize, i32), Place>,
     topics: Vec<Topic>,
     names: HashMap<Arc<str>, usize>,
+    /// The topic of the last row: the next one has it as a rule.
+    last: usize,
     turns: VecDeque<Place>,
 }
 
 #[derive(Debug)]
 struct Topic {
     name: Arc<str>,
+    /// The place of rows whose partition does not matter, or is not known.
+    place: Option<Place>,
     partitions: Option<i32>,
     /// Rows that are here and not delivered.
     here: usize,
@@ -62,36 +67,55 @@ impl Destinations {
             places: HashMap::new(),
             topics: Vec::new(),
             names: HashMap::new(),
+            last: 0,
             turns: VecDeque::new(),
         }
     }
 
     /// The place of a record.
     pub(super) fn place(&mut self, topic: &str, key: Option<&str>, partitioner: Partitioner) -> Place {
-        let topic = if let Some(topic) = self.names.get(topic) {
+        let topic = self.topic_named(topic);
+        let partition = self.topics[topic].partitions.and_then(|count| partitioner.partition(key?.as_bytes(), count));
+        let known = match partition {
+            None => self.topics[topic].place,
+            Some(partition) => self.places.get(&(topic, partition)).copied(),
+        };
+        known.unwrap_or_else(|| self.new_place(topic, partition))
+    }
+
+    fn topic_named(&mut self, name: &str) -> usize {
+        if self.topics.get(self.last).is_some_and(|topic| *topic.name == *name) {
+            return self.last;
+        }
+        self.last = if let Some(topic) = self.names.get(name) {
             *topic
         } else {
-            let name: Arc<str> = topic.into();
+            let name: Arc<str> = name.into();
             self.names.insert(name.clone(), self.topics.len());
-            self.topics.push(Topic { name, partitions: None, here: 0, most: None, is_lost: false });
+            self.topics.push(Topic { name, place: None, partitions: None, here: 0, most: None, is_lost: false });
             self.topics.len() - 1
         };
-        let partition = self.topics[topic].partitions.and_then(|count| partitioner.partition(key?.as_bytes(), count));
-        let list = &mut self.list;
-        *self.places.entry((topic, partition)).or_insert_with(|| {
-            list.push(Destination {
-                topic,
-                ready: VecDeque::new(),
-                alone: VecDeque::new(),
-                here: 0,
-                under_way: 0,
-                is_quiet: false,
-                credit: 0,
-                hangs: false,
-                has_turn: false,
-            });
-            list.len() - 1
-        })
+        self.last
+    }
+
+    fn new_place(&mut self, topic: usize, partition: Option<i32>) -> Place {
+        let place = self.list.len();
+        self.list.push(Destination {
+            topic,
+            ready: VecDeque::new(),
+            alone: VecDeque::new(),
+            here: 0,
+            under_way: 0,
+            is_quiet: false,
+            credit: 0,
+            hangs: false,
+            has_turn: false,
+        });
+        match partition {
+            None => self.topics[topic].place = Some(place),
+            Some(partition) => _ = self.places.insert((topic, partition), place),
+        }
+        place
     }
 
     pub(super) fn topic(&self, place: Place) -> Arc<str> {

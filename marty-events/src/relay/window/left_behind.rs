@@ -45,6 +45,11 @@ impl LeftBehind {
         self.pass.as_ref().and_then(|pass| pass.oldest).into_iter().chain(self.oldest).min()
     }
 
+    /// No row must stay behind for its key's sake, as nearly always: then nobody needs a key's hash.
+    pub(super) fn closes_none(&self) -> bool {
+        self.closed.is_empty() && self.shut.is_empty() && self.behind.is_empty()
+    }
+
     /// A new row of the key must stay behind.
     pub(super) fn is_closed(&self, hash: u32) -> bool {
         self.closed.contains(&hash) || self.is_shut(hash) || self.behind.contains(&hash)

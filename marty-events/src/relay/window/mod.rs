@@ -81,6 +81,8 @@ pub(super) struct Window {
     whole: usize,
     bytes: usize,
     keys: HashMap<Arc<str>, Key>,
+    /// Empty lists of keys that are gone: most keys have one row here, and need no memory of their own for its number.
+    spare: Vec<VecDeque<i64>>,
     destinations: Destinations,
     /// The key of each number; nothing for a row without one.
     numbers: BTreeMap<i64, Option<Arc<str>>>,
@@ -130,6 +132,7 @@ impl Window {
             whole: 0,
             bytes: 0,
             keys: HashMap::new(),
+            spare: Vec::new(),
             destinations: Destinations::new(limits.last_tries),
             numbers: BTreeMap::new(),
             unordered: BTreeMap::new(),

@@ -2,8 +2,11 @@
 
 use std::{collections::hash_map::Entry, time::Instant};
 
-use super::{Row, State, Window};
+use super::{Key, Row, State, Window};
 use crate::outbox::QueuedRow;
+
+/// The most lists of keys without a row that are kept for other keys.
+const MOST_SPARE: usize = 1_000;
 
 impl Window {
     /// The next row to send, which is under way from here on.
@@ -210,7 +213,10 @@ impl Window {
             self.review(&name);
         } else if key.is_empty() {
             // As a review would, in one search: most keys have one row here.
-            entry.remove();
+            let Key { whole, .. } = entry.remove();
+            if self.spare.len() < MOST_SPARE {
+                self.spare.push(whole);
+            }
             self.hungry.remove(&name);
         } else {
             self.review(&name);

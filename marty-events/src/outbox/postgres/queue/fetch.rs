@@ -109,12 +109,11 @@ impl PostgresStore {
                 return Ok(Page { is_full: true, ..Page::default() });
             }
         }
-        let mut topics = rows::Topics::default();
+        let mut records = rows::Records::new(AFTER_READ_POINT, portion.lanes);
         let (mut page, mut late, mut next, mut last_late, mut last) = (Page::default(), 0, 0, None, None);
         for row in rows {
             let is_late: bool = row.try_get(IS_LATE_PLACE).map_err(self.error("read a row"))?;
-            let seq = rows::take_in(&mut page, &mut topics, &row, AFTER_READ_POINT, portion.lanes)
-                .map_err(self.error("read a row"))?;
+            let seq = records.take_in(&mut page, &row).map_err(self.error("read a row"))?;
             if is_late {
                 (late, last_late) = (late + 1, Some(seq));
             } else {
@@ -149,11 +148,10 @@ impl PostgresStore {
             .bind(behind)
             .bind(next_xid);
         let rows = self.rows(query).await.map_err(self.error("read the backlog"))?;
-        let mut topics = rows::Topics::default();
+        let mut records = rows::Records::new(0, portion.lanes);
         let mut page = Page { is_full: i64::try_from(rows.len()) == Ok(portion.rows), ..Page::default() };
         for row in &rows {
-            page.last =
-                Some(rows::take_in(&mut page, &mut topics, row, 0, portion.lanes).map_err(self.error("read a row"))?);
+            page.last = Some(records.take_in(&mut page, row).map_err(self.error("read a row"))?);
         }
         Ok(page)
     }

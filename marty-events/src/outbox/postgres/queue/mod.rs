@@ -224,9 +224,9 @@ impl Queue for PostgresStore {
     async fn load(&self, seqs: &[i64]) -> Result<Page, EventError> {
         let query = sqlx::query(self.sql.load.clone()).bind(seqs);
         let rows = self.rows(query).await.map_err(self.error("read the backlog"))?;
-        let (mut page, mut topics) = (Page::default(), rows::Topics::default());
+        let (mut page, mut records) = (Page::default(), rows::Records::new(0, &[]));
         for row in &rows {
-            rows::take_in(&mut page, &mut topics, row, 0, &[]).map_err(self.error("read a row"))?;
+            records.take_in(&mut page, row).map_err(self.error("read a row"))?;
         }
         Ok(page)
     }

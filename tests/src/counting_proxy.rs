@@ -17,22 +17,23 @@ use tokio::{
 
 /// The messages that a client sent (PostgreSQL, "Message Formats").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Sent {
+pub struct Sent {
     /// `Parse`: statements that were prepared.
-    pub(crate) parsed: u64,
+    pub parsed: u64,
     /// `Execute`: prepared statements that were run.
-    pub(crate) executed: u64,
+    pub executed: u64,
     /// `Query`: texts that were run unprepared, such as `BEGIN`; a round trip each.
-    pub(crate) queries: u64,
+    pub queries: u64,
     /// `Sync`: the client waits for the server to come to it; a round trip each.
-    pub(crate) synced: u64,
+    pub synced: u64,
     /// `Flush`: a wait without a `Sync`.
-    pub(crate) flushed: u64,
+    pub flushed: u64,
 }
 
 impl Sent {
     /// The number of times that the client waited for the server.
-    pub(crate) fn round_trips(self) -> u64 {
+    #[must_use]
+    pub fn round_trips(self) -> u64 {
         self.queries + self.synced + self.flushed
     }
 }
@@ -62,14 +63,18 @@ struct Counts {
 
 /// The proxy, as long as the runtime lives.
 #[derive(Debug)]
-pub(crate) struct CountingProxy {
+pub struct CountingProxy {
     port: u16,
     counts: Arc<Counts>,
 }
 
 impl CountingProxy {
     /// Listens on a free port, in front of the server of `options`.
-    pub(crate) async fn start(options: &PgConnectOptions) -> Self {
+    ///
+    /// # Panics
+    ///
+    /// When there is no port.
+    pub async fn start(options: &PgConnectOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let counts = Arc::new(Counts::default());
@@ -89,12 +94,14 @@ impl CountingProxy {
     }
 
     /// The same options, through the proxy.
-    pub(crate) fn options(&self, options: PgConnectOptions) -> PgConnectOptions {
+    #[must_use]
+    pub fn options(&self, options: PgConnectOptions) -> PgConnectOptions {
         options.host("127.0.0.1").port(self.port).ssl_mode(PgSslMode::Disable)
     }
 
     /// The messages that the clients sent so far. Complete for every statement that a client has the server's answer to.
-    pub(crate) fn sent(&self) -> Sent {
+    #[must_use]
+    pub fn sent(&self) -> Sent {
         let count = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
         Sent {
             parsed: count(&self.counts.parsed),
