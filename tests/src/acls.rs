@@ -11,6 +11,10 @@ use crate::wait;
 /// The time that the broker may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// The numbers of the two requests.
+const CREATE: u8 = 30;
+const DELETE: u8 = 31;
+
 /// A right of a user to a topic (`org.apache.kafka.common.acl.AclOperation`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
@@ -24,14 +28,27 @@ pub enum Operation {
 
 /// Lets `user` do `operation` with every topic whose name begins with `prefix`.
 ///
-/// Kafka's protocol guide, `CreateAcls` (30) in version 1.
-///
 /// # Panics
 ///
 /// When the broker refuses.
 pub fn allow(bootstrap: &str, user: &str, operation: Operation, prefix: &str) {
+    change(CREATE, bootstrap, user, operation, prefix);
+}
+
+/// Takes the same right away again.
+///
+/// # Panics
+///
+/// When the broker refuses.
+pub fn withdraw(bootstrap: &str, user: &str, operation: Operation, prefix: &str) {
+    change(DELETE, bootstrap, user, operation, prefix);
+}
+
+/// Kafka's protocol guide, `CreateAcls` and `DeleteAcls` in version 1. A right and a filter for it have the same fields, and so do the
+/// beginnings of both answers.
+fn change(request_kind: u8, bootstrap: &str, user: &str, operation: Operation, prefix: &str) {
     let (topic, prefixed, allow) = (2, 4, 3);
-    let mut request = vec![0, 30, 0, 1, 0, 0, 0, 1];
+    let mut request = vec![0, request_kind, 0, 1, 0, 0, 0, 1];
     text(&mut request, "tests");
     request.extend([0, 0, 0, 1, topic]);
     text(&mut request, prefix);

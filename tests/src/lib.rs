@@ -16,6 +16,7 @@ pub mod logs;
 pub mod mariadb;
 pub mod ports;
 pub mod printed;
+pub mod private_kafka;
 pub mod private_servers;
 pub mod process;
 pub mod schemas;

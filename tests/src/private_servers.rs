@@ -166,12 +166,21 @@ impl Server {
     ///
     /// When it does not run.
     pub fn kill(&self) {
+        self.signal("KILL");
+    }
+
+    /// Sends its process a signal, by the signal's name.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    pub fn signal(&self, signal: &str) {
         let status = self.script("status");
         let status = String::from_utf8_lossy(&status.stdout);
         let process = status.split_once("(process ").and_then(|(_, rest)| rest.split_once(')'));
         let (process, _) = process.expect("it runs");
-        let killed = Command::new("kill").args(["-9", process]).status().expect("kill runs");
-        assert!(killed.success(), "there was a server to kill");
+        let sent = Command::new("kill").args(["-s", signal, process]).status().expect("kill runs");
+        assert!(sent.success(), "there was a server to signal");
     }
 
     fn script(&self, command: &str) -> Output {

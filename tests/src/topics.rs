@@ -104,14 +104,27 @@ pub async fn widen(bootstrap: &str, topic: &str, longest: u32) {
 ///
 /// When the broker refuses.
 pub async fn alter(bootstrap: &str, topic: &str, settings: &[(&str, &str)]) {
+    alter_any(bootstrap, ResourceSpecifier::Topic(topic), settings).await;
+}
+
+/// Gives the only broker these settings, which its topics have that set none.
+///
+/// # Panics
+///
+/// When the broker refuses.
+pub async fn alter_broker(bootstrap: &str, settings: &[(&str, &str)]) {
+    alter_any(bootstrap, ResourceSpecifier::Broker(1), settings).await;
+}
+
+async fn alter_any(bootstrap: &str, whose: ResourceSpecifier<'_>, settings: &[(&str, &str)]) {
     let answers = wait::within(CONTROLLER, "the answer of a controller", || async {
-        let change = AlterConfig::new(ResourceSpecifier::Topic(topic));
+        let change = AlterConfig::new(whose);
         let change = settings.iter().fold(change, |change, (name, value)| change.set(name, value));
         admin(bootstrap).alter_configs([&change], &options()).await.ok()
     })
     .await;
     for changed in answers {
-        changed.expect("a changed topic");
+        changed.expect("changed settings");
     }
 }
 

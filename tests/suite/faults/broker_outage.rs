@@ -8,7 +8,7 @@ use marty_events_tests::{
     faulty_network::FaultyNetwork,
     kafka::{Reader, prefix},
     logs::Lines,
-    private_servers::Server,
+    private_kafka::PrivateKafka,
     process::{Watched, command_line},
     servers, wait,
 };
@@ -26,13 +26,10 @@ use crate::support::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_outage_burns_no_attempts_loses_nothing_and_keeps_the_order() {
     let test = "a_broker_outage_burns_no_attempts_loses_nothing_and_keeps_the_order";
-    if servers::kafka(test).is_none() {
-        return;
-    }
+    let Some(broker) = PrivateKafka::start(test).await else { return };
     let Some(database) = TestDatabase::create(test).await else { return };
-    let (broker, bootstrap) = tokio::task::spawn_blocking(Server::kafka).await.unwrap();
     let prefix = prefix();
-    let config = config(&bootstrap, &prefix);
+    let config = config(&broker.bootstrap, &prefix);
     let publisher = EventPublisher::new(&config).unwrap();
     let outbox = OutboxRepository::new(&database.pool);
     let relay = OutboxRelay::builder(&database.pool).config(config).lease_time(wait::patient(Duration::from_secs(2)));
@@ -64,9 +61,8 @@ async fn a_broker_outage_burns_no_attempts_loses_nothing_and_keeps_the_order() {
     assert!(outbox.pending(1000).await.unwrap().iter().all(|event| event.attempts == 0), "an outage is no attempt");
     assert_eq!(during.dead, 0);
 
-    let again = tokio::task::spawn_blocking(move || (broker.up(), broker)).await.unwrap();
-    assert_eq!(again.0, bootstrap, "on the same port");
-    let reader = Reader::start(&bootstrap, &prefix);
+    broker.restart().await;
+    let reader = Reader::start(&broker.bootstrap, &prefix);
     wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
     let records = reader.events(600).await;
     relay.stop().await;

@@ -11,8 +11,9 @@ use marty_events::{
 use marty_events_tests::{
     database::TestDatabase,
     kafka::{Reader, prefix},
+    private_kafka::PrivateKafka,
     private_servers::Server,
-    servers, wait,
+    wait,
 };
 
 use crate::support::{events::numbered, service::RunningRelay};
@@ -23,13 +24,10 @@ const AT_ONCE: Duration = Duration::from_secs(4);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn direct_events_go_into_the_outbox_at_once_while_the_broker_is_away_and_keep_their_order() {
     let test = "direct_events_go_into_the_outbox_at_once_while_the_broker_is_away_and_keep_their_order";
-    if servers::kafka(test).is_none() {
-        return;
-    }
+    let Some(broker) = PrivateKafka::start(test).await else { return };
     let Some(database) = TestDatabase::create(test).await else { return };
-    let (broker, bootstrap) = tokio::task::spawn_blocking(Server::kafka).await.unwrap();
     let prefix = prefix();
-    let config = EventConfig::builder().service_name("suite").brokers(&bootstrap).topic_prefix(&prefix);
+    let config = EventConfig::builder().service_name("suite").brokers(&broker.bootstrap).topic_prefix(&prefix);
     let config = config.database_url(&database.url).build().unwrap();
     let publisher = EventPublisher::new(&config).unwrap();
     let outbox = OutboxRepository::new(&database.pool);
@@ -51,8 +49,7 @@ async fn direct_events_go_into_the_outbox_at_once_while_the_broker_is_away_and_k
     assert!(took < AT_ONCE, "twenty events took {took:?}");
     assert_eq!(outbox.pending(100).await.unwrap().len(), 20);
 
-    let again = tokio::task::spawn_blocking(move || (broker.up(), broker)).await.unwrap();
-    assert_eq!(again.0, bootstrap, "on the same port");
+    broker.restart().await;
     let mut number = 25;
     let deadline = Instant::now() + wait::DEADLINE;
     while publisher.broker_away_since().is_some() {
@@ -64,7 +61,7 @@ async fn direct_events_go_into_the_outbox_at_once_while_the_broker_is_away_and_k
     for number in number..number + 20 {
         ids.push(publisher.publish(numbered("a-1", number)).await.unwrap());
     }
-    let reader = Reader::start(&bootstrap, &prefix);
+    let reader = Reader::start(&broker.bootstrap, &prefix);
     let records = reader.events(ids.len()).await;
     relay.stop().await;
     ids.push(publisher.publish(numbered("a-1", number + 20)).await.unwrap());
@@ -115,22 +112,19 @@ async fn a_publisher_finds_out_by_itself_and_whoever_waits_is_let_go() {
 #[tokio::test]
 async fn a_publisher_without_a_relay_learns_by_asking_that_the_broker_is_back() {
     let test = "a_publisher_without_a_relay_learns_by_asking_that_the_broker_is_back";
-    if servers::kafka(test).is_none() {
-        return;
-    }
+    let Some(broker) = PrivateKafka::start(test).await else { return };
     let Some(database) = TestDatabase::create(test).await else { return };
-    let (broker, bootstrap) = tokio::task::spawn_blocking(Server::kafka).await.unwrap();
     let prefix = prefix();
-    let config = EventConfig::builder().service_name("suite").brokers(&bootstrap).topic_prefix(&prefix);
+    let config = EventConfig::builder().service_name("suite").brokers(&broker.bootstrap).topic_prefix(&prefix);
     let publisher = EventPublisher::new(&config.database_url(&database.url).build().unwrap()).unwrap();
     publisher.publish(numbered("a-1", 0)).await.unwrap();
     broker.kill();
     wait::until("the outage to be known", || async { publisher.broker_away_since() }).await;
     publisher.publish(numbered("a-2", 0)).await.unwrap();
-    let _broker = tokio::task::spawn_blocking(move || (broker.up(), broker)).await.unwrap();
+    broker.restart().await;
     wait::until("the outage to end", || async { publisher.broker_away_since().is_none().then_some(()) }).await;
     publisher.publish(numbered("a-3", 0)).await.unwrap();
-    let records = Reader::start(&bootstrap, &prefix).events(2).await;
+    let records = Reader::start(&broker.bootstrap, &prefix).events(2).await;
     assert_eq!(
         records.iter().filter_map(|record| record.key.as_deref()).collect::<HashSet<_>>(),
         HashSet::from(["a-1", "a-3"])
@@ -141,12 +135,9 @@ async fn a_publisher_without_a_relay_learns_by_asking_that_the_broker_is_back() 
 #[tokio::test]
 async fn a_topic_that_does_not_exist_is_told_as_one() {
     let test = "a_topic_that_does_not_exist_is_told_as_one";
-    if servers::kafka(test).is_none() {
-        return;
-    }
-    let (_broker, bootstrap) = tokio::task::spawn_blocking(Server::kafka_of_given_topics).await.unwrap();
+    let Some(broker) = PrivateKafka::start_as(test, Server::kafka_of_given_topics).await else { return };
     let prefix = prefix();
-    let config = EventConfig::builder().service_name("suite").brokers(&bootstrap).topic_prefix(&prefix);
+    let config = EventConfig::builder().service_name("suite").brokers(&broker.bootstrap).topic_prefix(&prefix);
     let config = config.producer_property("message.timeout.ms", "2000").build().unwrap();
     let publisher = EventPublisher::new(&config).unwrap();
     let error = publisher.publish(numbered("a-1", 1)).await.unwrap_err();

@@ -6,8 +6,8 @@ use marty_events::{DomainEvent, EventPublisher, OutboxRelay, OutboxRepository};
 use marty_events_tests::{
     database::TestDatabase,
     kafka::{Reader, prefix},
-    private_servers::Server,
-    servers, topics, wait,
+    private_kafka::PrivateKafka,
+    topics, wait,
 };
 
 use crate::support::{
@@ -59,13 +59,10 @@ async fn successors_of_a_poison_event_wait_wherever_it_is_among_events_that_go_t
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_killed_under_a_hot_key_costs_neither_events_nor_order() {
     let test = "a_broker_killed_under_a_hot_key_costs_neither_events_nor_order";
-    if servers::kafka(test).is_none() {
-        return;
-    }
+    let Some(broker) = PrivateKafka::start(test).await else { return };
     let Some(database) = TestDatabase::create(test).await else { return };
-    let (broker, bootstrap) = tokio::task::spawn_blocking(Server::kafka).await.unwrap();
     let prefix = prefix();
-    let config = config(&bootstrap, &prefix);
+    let config = config(&broker.bootstrap, &prefix);
     let publisher = EventPublisher::new(&config).unwrap();
     let outbox = OutboxRepository::new(&database.pool);
     write(&database, &publisher, (0..5_000).map(|number| numbered("hot", number)).collect()).await;
@@ -73,10 +70,9 @@ async fn a_broker_killed_under_a_hot_key_costs_neither_events_nor_order() {
     let relay = RunningRelay::start(relay);
     wait::until("a part of it", || async { (outbox.stats().await.ok()?.pending < 4_900).then_some(()) }).await;
     broker.kill();
-    let again = tokio::task::spawn_blocking(move || (broker.up(), broker)).await.unwrap();
-    assert_eq!(again.0, bootstrap, "on the same port");
+    broker.restart().await;
     write(&database, &publisher, (5_000..10_000).map(|number| numbered("hot", number)).collect()).await;
-    let reader = Reader::start(&bootstrap, &prefix);
+    let reader = Reader::start(&broker.bootstrap, &prefix);
     wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
     let records = reader.events(10_000).await;
     relay.stop().await;

@@ -8,6 +8,8 @@ mod direct_in_outage;
 mod handling;
 mod handling_chaos;
 mod hot_key;
+mod hot_key_by_chance;
+mod hot_key_in_outages;
 mod killed_service;
 mod lost_connections;
 mod set_back;

@@ -73,7 +73,9 @@ impl Window {
     pub(in crate::relay) fn wanted(&self, limit: usize, bytes: usize) -> (Vec<i64>, usize) {
         let (mut wanted, mut used) = (Vec::new(), 0_usize);
         let mut planned: HashMap<usize, usize> = HashMap::new();
-        for (seq, size, place) in self.wants(limit / 4 + 1) {
+        // No key takes the load from other hungry ones.
+        let share = (limit / self.hungry.len().max(1)).max(self.limits.of_key);
+        for (seq, size, place) in self.wants(limit / 4 + 1, share) {
             if limit <= wanted.len() {
                 break;
             }
@@ -94,16 +96,17 @@ impl Window {
         (wanted, used)
     }
 
-    /// Rows that may be loaded, each with its size, and with its place where that may be closed to it; `most_due` that were refused.
-    fn wants(&self, most_due: usize) -> impl Iterator<Item = (i64, usize, Option<Place>)> {
+    /// Rows that may be loaded, each with its size, and with its place where that may be closed to it; `most_due` that were refused, and
+    /// `share` of a key.
+    fn wants(&self, most_due: usize, share: usize) -> impl Iterator<Item = (i64, usize, Option<Place>)> {
         let due = self.due.iter().take(most_due).filter_map(|seq| self.rows.get(seq).map(|row| (*seq, row.size, None)));
         let with_place = |(seq, noted): (&i64, &Noted)| (*seq, noted.size, Some(noted.place));
         let unordered = self.unordered.iter().map(with_place);
         let keys = self.hungry.iter().filter_map(|name| self.keys.get(name));
-        let most = self.limits.of_key;
+        let most = self.most_of_key();
         let next = keys.flat_map(move |key| {
             let place = key.numbers.first_key_value().map(|(_, noted)| noted.place);
-            let room = most.saturating_sub(key.waiting());
+            let room = most.saturating_sub(key.waiting()).min(share);
             // A row for another place waits for its turn: that place may be closed.
             key.numbers.iter().take(room).take_while(move |(_, noted)| Some(noted.place) == place).map(with_place)
         });
@@ -166,11 +169,12 @@ impl Window {
             }
             return;
         };
+        let most = self.most_of_key();
         let spare = &mut self.spare;
         let new = || Key { whole: spare.pop().unwrap_or_default(), ..Key::default() };
         let key = self.keys.entry(name.clone()).or_insert_with(new);
         let is_next = key.numbers.first_key_value().is_none_or(|(first, _)| incoming.seq <= *first);
-        if !is_open || key.is_blocked || !is_next || self.limits.of_key <= key.waiting() {
+        if !is_open || key.is_blocked || !is_next || most <= key.waiting() {
             return self.keep_number(incoming);
         }
         let is_first = key.whole.is_empty();
@@ -317,7 +321,7 @@ impl Window {
     pub(super) fn review(&mut self, name: &Arc<str>) {
         let Some(key) = self.keys.get(name) else { return };
         let next = key.numbers.first_key_value().map(|(_, noted)| noted.place);
-        let runs_dry = key.runs_dry(self.limits.of_key);
+        let runs_dry = key.runs_dry(self.most_of_key());
         let is_stuck = next.is_some_and(|place| !self.destinations.is_open(place));
         let counts_as_going = key.numbers.last_key_value().is_some_and(|(_, noted)| !noted.suffers);
         let is_empty = key.is_empty();
@@ -333,12 +337,18 @@ impl Window {
         }
     }
 
+    /// The most rows of one key that are here whole. While half of the window is free, a hot key needs fewer reads to fill its bundles.
+    fn most_of_key(&self) -> usize {
+        let has_half = 2 * self.whole < self.limits.rows && 2 * self.bytes < self.limits.bytes;
+        if has_half { self.limits.of_key_alone } else { self.limits.of_key }
+    }
+
     /// A key's row is done.
     pub(super) fn returns(&mut self, name: &Arc<str>) {
         if self.left.closes_none() {
             return;
         }
-        let is_dry = self.keys.get(name).is_none_or(|key| key.runs_dry(self.limits.of_key) && key.numbers.is_empty());
+        let is_dry = self.keys.get(name).is_none_or(|key| key.runs_dry(self.most_of_key()) && key.numbers.is_empty());
         if is_dry && self.left.is_closed(hash(name)) {
             self.left.may_return();
         }

@@ -44,8 +44,9 @@ use row::{Row, State};
 pub(super) struct Limits {
     pub(super) rows: usize,
     pub(super) bytes: usize,
-    /// Rows of one key that are held whole.
+    /// Rows of one key that are held whole, and the same while half of the window is free.
     pub(super) of_key: usize,
+    pub(super) of_key_alone: usize,
     /// Numbers of keys that go on, and as many of keys that do not.
     pub(super) numbers: usize,
     /// Refused rows that are held, each without its payload. Further ones are left behind.
@@ -63,6 +64,7 @@ impl Limits {
             rows,
             bytes,
             of_key: 100,
+            of_key_alone: 1_000,
             numbers: 50_000,
             held: 10_000,
             last_tries: 500,

@@ -98,6 +98,7 @@ impl Model {
             rows: 20,
             bytes: 1_000,
             of_key: 4,
+            of_key_alone: 8,
             numbers: 15,
             held: 6,
             last_tries: 3,

@@ -127,7 +127,7 @@ fn a_row_that_comes_late_or_again_is_taken_in_once_and_in_its_place() {
 
 #[test]
 fn a_hot_key_takes_room_for_its_next_rows_only_and_what_has_no_number_comes_by_a_pass() {
-    let limits = Limits { numbers: 200, ..Limits::new(5_000, 64 << 20) };
+    let limits = Limits { numbers: 200, of_key_alone: 100, ..Limits::new(5_000, 64 << 20) };
     let mut window = small(limits);
     for seq in 1..=500 {
         window.admit(row(seq, Some("hot")), Source::Position);
@@ -162,6 +162,28 @@ fn a_hot_key_takes_room_for_its_next_rows_only_and_what_has_no_number_comes_by_a
         window.keys.is_empty() && window.rows.is_empty() && window.lowest().is_none(),
         "nothing is kept of what is done"
     );
+}
+
+#[test]
+fn a_hot_key_has_more_rows_here_while_half_of_the_window_is_free() {
+    let limits = Limits { rows: 100, of_key: 5, of_key_alone: 40, ..Limits::new(100, 64 << 20) };
+    let mut window = small(limits);
+    let (hot, other) = (1..=50, 51..=100);
+    for seq in hot {
+        window.admit(row(seq, Some("hot")), Source::Position);
+    }
+    assert_eq!((window.whole, window.numbers.len()), (40, 10));
+    for seq in other {
+        window.admit(row(seq, Some("other")), Source::Position);
+    }
+    assert_eq!(window.whole, 50, "the rest of the window is for other keys");
+    for _ in 1..=40 {
+        let seq = window.take(Instant::now()).map(|event| event.seq).expect("the next row");
+        window.delivered(seq);
+    }
+    let shares = wanted(&window);
+    let of_hot = shares.iter().filter(|seq| **seq <= 50).count();
+    assert!(of_hot == 10 && of_hot < shares.len(), "both have a share of a load: {shares:?}");
 }
 
 #[test]
@@ -446,7 +468,17 @@ fn rows_that_somebody_else_has_locked_are_settled_later() {
 #[test]
 fn rows_put_back_to_a_destination_that_does_not_answer_are_set_aside_again() {
     let limits =
-        Limits { rows: 4, bytes: 10_000, of_key: 9, numbers: 99, held: 99, last_tries: 9, bundle: 9, bundle_bytes: 0 };
+        Limits {
+            rows: 4,
+            bytes: 10_000,
+            of_key: 9,
+            of_key_alone: 9,
+            numbers: 99,
+            held: 99,
+            last_tries: 9,
+            bundle: 9,
+            bundle_bytes: 0,
+        };
     let mut window = small(limits);
     for seq in 1..=4 {
         window.admit(row(seq, Some(&format!("k{seq}"))), Source::Position);
@@ -485,6 +517,7 @@ fn rows_left_behind_for_want_of_a_place_return_when_there_is_one() {
         rows: 9,
         bytes: 10_000,
         of_key: 9,
+        of_key_alone: 9,
         numbers: 99,
         held: 1,
         last_tries: 9,
