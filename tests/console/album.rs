@@ -20,7 +20,7 @@ use crate::webdriver::Browser;
 const TIME: Duration = Duration::from_secs(255);
 
 /// The texts of the other tests are hostile, and their payloads short. A picture shows a service as it is.
-const AS_IN_A_SERVICE: [&str; 4] = [
+const AS_IN_A_SERVICE: [&str; 5] = [
     "UPDATE event_outbox SET event_id = overlay(event_id::text placing '01935f71-2a4b-7c3b-9e21-4b6d0a8f57' from 1 for 34)::uuid,
         payload = repeat('x', 412 + attempts)::bytea, last_error = replace(last_error, 'MessageSizeTooLarge <b>',
             'TopicAuthorizationFailed: the relay may not write to bank.account')",
@@ -28,6 +28,8 @@ const AS_IN_A_SERVICE: [&str; 4] = [
     "UPDATE event_outbox_dead_letters SET event_type = 'account_moved', died_at = now() - (40 - seq) * interval '47 seconds',
         headers = replace(headers, 'moved', 'account_moved')",
     "UPDATE event_outbox_dead_letters SET event_type = 'ledger_closed' WHERE topic = 'bank.ledger'",
+    "UPDATE event_inbox_parked SET consumer_group = replace(consumer_group, ' & <more>', ''), reason = replace(reason, '<b> ', ''),
+        event_id = '01935f73-5d1e-7a90-b44c-07e21c9d' || lpad(to_hex(4096 + id), 4, '0'), value = repeat('x', 397)::bytea",
 ];
 
 /// Does nothing unless the pictures are made anew.

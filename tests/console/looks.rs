@@ -9,6 +9,7 @@ use sqlx::PgPool;
 
 use crate::{
     album::Album,
+    consumers,
     fixture::{Console, TOKEN, bury},
     waiting::WAITING,
     webdriver::Browser,
@@ -59,6 +60,12 @@ async fn every_page_fits_both_screens_and_axe_core_finds_no_violation() {
         ("requeue-many", "Requeue", at("/dead-letters/matching/requeue?topic=bank.account")),
         ("discard-many", "Discard", at("/dead-letters/matching/discard?topic=bank.account")),
         ("event", "Find an event", at("/events?q=account-1")),
+        ("groups", "Consumer groups", at("/groups")),
+        ("group", "Group status-list", at("/groups/status-list")),
+        ("parked-key", "Parked key", at("/groups/status-list/keys/1")),
+        ("group-letters", "Dead letters of status-list", at("/groups/status-list/dead-letters")),
+        ("group-letter", "Dead letter", at("/groups/status-list/dead-letters/3")),
+        ("group-requeue-many", "Requeue", at("/groups/status-list/dead-letters/matching/requeue?topic=bank.late")),
         ("fleet", "Outboxes", fleet_url),
         ("not-found", "Not found", at("/none")),
     ];
@@ -117,6 +124,8 @@ async fn fill(pool: &PgPool) -> uuid::Uuid {
         execute(pool, sql).await;
     }
     execute(pool, WAITING).await;
+    consumers::park(pool).await;
+    consumers::bury_many(pool).await;
     let reason = "TopicAuthorizationFailed: the relay may not write to bank.account";
     let mut ids = Vec::new();
     for number in 1..=27 {

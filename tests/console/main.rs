@@ -4,6 +4,7 @@ mod admission;
 mod album;
 mod browser;
 mod changes;
+mod consumers;
 mod fixture;
 mod fleet;
 mod groups;

@@ -94,6 +94,15 @@ where
         assert_eq!((keys[0].due_at, keys[1].reason.as_deref()), (None, Some("the reason 1")));
         assert!(keys[1].due_at > Some(keys[1].parked_at), "{keys:?}");
         assert_eq!(self.repository.parked_keys("one", 1).await.expect("a key").len(), 1);
+        assert_eq!((groups[1].due_at, groups[2].due_at), (keys[1].due_at, None), "the next try of a group");
+        let events = self.repository.parked_events(keys[1].first, 10).await.expect("the events of a key");
+        let told: Vec<_> = events.iter().map(|event| (&*event.event_id, event.attempts, event.due_at)).collect();
+        assert_eq!(told, [("c-1", 1, keys[1].due_at), ("c-2", 0, None)]);
+        assert_eq!((events[0].reason.as_deref(), events[1].reason.as_deref()), (Some("the reason 1"), None));
+        assert_eq!(self.repository.parked_events(events[1].id, 1).await.expect("by any of them"), events[..1]);
+        let held = self.repository.parked_events(keys[0].first, 10).await.expect("the letter that holds the key");
+        assert_eq!((held.len(), held[0].is_held, held[0].event_type.as_deref()), (1, true, Some("other")));
+        assert_eq!(self.repository.parked_events(0, 10).await.expect("no such key"), []);
 
         let all = InboxQuery::default;
         assert_eq!(self.letters(all().group("one")).await, ["a-0", "a-1", "a-2", "a-3", "a-4", "b-1"]);

@@ -15,14 +15,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, get},
 };
-use marty_events::{EventError, OutboxRepository, outbox::DeadLetterQuery};
+use marty_events::EventError;
 use maud::{Markup, html};
 use serde::Deserialize;
-use uuid::Uuid;
 
 use super::{
     changes::Change,
     failure::{Failure, within},
+    letters::{Id, Letters},
     page,
     selection::Selection,
     state::Console,
@@ -46,6 +46,12 @@ struct Count {
     left_out: u64,
 }
 
+/// The part of the path that names the change.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Many {
+    change: Change,
+}
+
 /// The confirmed form.
 #[derive(Deserialize)]
 struct Confirmed {
@@ -55,42 +61,50 @@ struct Confirmed {
 
 async fn ask(
     visit: Visit,
-    Path(change): Path<Change>,
+    letters: Letters,
+    Path(Many { change }): Path<Many>,
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
-    let Ok(selection) = Selection::read(&pairs) else { return Ok(unreadable()) };
-    let list = format!("{}/dead-letters", visit.base());
-    let count = count(&selection, change, visit.repository()).await?;
+    let Some(selection) = read(&letters, &pairs) else { return Ok(unreadable()) };
+    let count = count(&selection, change, &letters).await?;
     if count.changeable == 0 {
         let says = match change {
             Change::Requeue if 0 < count.left_out => "The selected events were emptied, so they cannot be requeued.",
             _ => "No dead letter is selected. Those that were may have been requeued or discarded meanwhile.",
         };
-        let body = html! { p { (says) } p { a href=(list) { "To the dead letters" } } };
+        let body = html! { p { (says) } p { a href=(letters.path) { "To the dead letters" } } };
         return Ok((StatusCode::CONFLICT, page::page(&visit, "Not done", None, &body)).into_response());
     }
-    let letters = counted(count.changeable, "dead letter");
+    let number = counted(count.changeable, "dead letter");
     let body = html! {
-        p.question { (question(change, &letters)) }
+        p.question { (question(change, &letters, &number)) }
         @if 0 < count.left_out { p.note { (counted(count.left_out, "event")) " of the selection cannot be requeued: the payload was emptied." } }
         (facts(&selection))
-        form method="post" action=(selection.address(visit.base(), change.path())) {
+        form method="post" action=(selection.address(&letters.path, change.path())) {
             (page::form_token(&visit.session))
             input type="hidden" name="count" value=(count.changeable);
-            button.main.danger[change.class().is_some()] type="submit" { (change.title()) " " (letters) }
-            a href=(list) { "Cancel" }
+            button.main.danger[change.class().is_some()] type="submit" { (change.title()) " " (number) }
+            a href=(letters.path) { "Cancel" }
         }
     };
     Ok(page::page(&visit, change.title(), None, &body).into_response())
 }
 
-fn question(change: Change, letters: &str) -> String {
-    match change {
-        Change::Requeue => format!(
-            "Put {letters} back at the end of the outbox? A relay sends them again under the same ids, behind the events of \
+fn question(change: Change, letters: &Letters, number: &str) -> String {
+    match (change, letters.group()) {
+        (Change::Requeue, None) => format!(
+            "Put {number} back at the end of the outbox? A relay sends them again under the same ids, behind the events of \
              their keys that wait by now."
         ),
-        Change::Discard => format!("Delete {letters} for good? They are not delivered, and no copy is kept."),
+        (Change::Requeue, Some(_)) => format!(
+            "Put {number} back at their old places? The group handles them again, before the later events of their keys \
+             that wait by now."
+        ),
+        (Change::Discard, None) => format!("Delete {number} for good? They are not delivered, and no copy is kept."),
+        (Change::Discard, Some(_)) => format!(
+            "Delete {number} for good? The group does not handle them, and no copy is kept. Keys that wait for one of \
+             them go on."
+        ),
     }
 }
 
@@ -104,34 +118,36 @@ fn facts(selection: &Selection) -> Markup {
 
 async fn make(
     visit: Visit,
+    letters: Letters,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Path(change): Path<Change>,
+    Path(Many { change }): Path<Many>,
     Query(pairs): Query<Vec<(String, String)>>,
     Form(confirmed): Form<Confirmed>,
 ) -> Response {
-    let Ok(selection) = Selection::read(&pairs) else { return unreadable() };
+    let Some(selection) = read(&letters, &pairs) else { return unreadable() };
     let (session, done) = (visit.session.name, Arc::new(AtomicU64::new(0)));
     // A task of its own ends the work even if the browser goes away meanwhile.
     let work = tokio::spawn({
-        let (outbox, done) = (visit.outbox.clone(), done.clone());
+        let (outbox, letters, done) = (visit.outbox.clone(), letters.clone(), done.clone());
         async move {
-            let log = |ids: &[Uuid], changed: u64| {
-                let ids = ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(" ");
-                tracing::info!(changed, event_ids = ids, ?change, outbox = outbox.name, %session, %peer, "changed dead letters");
+            let (outbox, group) = (&outbox.name, letters.group());
+            let log = |changed_letters: &[(Id, String)], changed: u64| {
+                let event_ids = changed_letters.iter().map(|(_, event)| event.as_str()).collect::<Vec<_>>().join(" ");
+                tracing::info!(changed, event_ids, ?change, outbox, group, %session, %peer, "changed dead letters");
             };
-            let made = in_steps(&selection, change, confirmed.count, &outbox.repository, &done, log).await;
+            let made = in_steps(&selection, change, confirmed.count, &letters, &done, log).await;
             if let Err(error) = &made {
-                tracing::warn!(?change, outbox = outbox.name, %session, %peer, ?error, "some changes may have failed");
+                tracing::warn!(?change, outbox, group, %session, %peer, ?error, "some changes may have failed");
             }
             made
         }
     });
     let ended = tokio::time::timeout(PATIENCE, work).await;
-    let list = format!("{}/dead-letters", visit.base());
     let done = done.load(Ordering::Relaxed);
     let so_far = format!("{} of {}", grouped(done), counted(confirmed.count, "dead letter"));
     let verb = match change {
-        Change::Requeue => "back in the outbox",
+        Change::Requeue if letters.group().is_none() => "back in the outbox",
+        Change::Requeue => "back in the inbox",
         Change::Discard => "deleted",
     };
     let be = if done == 1 { "is" } else { "are" };
@@ -144,7 +160,7 @@ async fn make(
         }
         Err(_) => (StatusCode::ACCEPTED, "Still at it", format!("{so_far} {be} {verb} so far. The work goes on.")),
     };
-    let body = html! { p role="status" { (says) } p { a href=(list) { "To the dead letters" } } };
+    let body = html! { p role="status" { (says) } p { a href=(letters.path) { "To the dead letters" } } };
     (status, page::page(&visit, title, None, &body)).into_response()
 }
 
@@ -153,42 +169,43 @@ async fn in_steps(
     selection: &Selection,
     change: Change,
     most: u64,
-    repository: &OutboxRepository,
+    letters: &Letters,
     done: &AtomicU64,
-    log: impl Fn(&[Uuid], u64),
+    log: impl Fn(&[(Id, String)], u64),
 ) -> Result<(), EventError> {
-    let mut query = match selection {
+    let filter = match selection {
         Selection::Ids(ids) => {
-            let changed = change.make(repository, ids).await?;
+            let own = letters.own(ids).await?;
+            let changed = letters.make(change, &own).await?;
             done.store(changed, Ordering::Relaxed);
-            log(ids, changed);
+            log(&own, changed);
             return Ok(());
         }
-        Selection::Matching(filter) => asked(change, filter.query(STEP)),
+        Selection::Matching(filter) => filter,
     };
     // Otherwise a requeued event that dies again at once would come round for ever.
-    let mut left = most;
+    let (mut left, mut place) = (most, None);
     while 0 < left {
         let limit = u32::try_from(left).unwrap_or(STEP).min(STEP);
-        let letters = repository.dead_letters(query.clone().limit(limit)).await?;
-        let Some(last) = letters.last() else { break };
-        query = query.after(last.place());
-        left -= letters.len() as u64;
-        let ids: Vec<Uuid> = letters.iter().map(|letter| letter.event.event_id).collect();
-        let changed = change.make(repository, &ids).await?;
+        let found = letters.page(filter, Some(change), place, limit).await?;
+        let Some(last) = found.last() else { break };
+        place = Some(last.cursor());
+        left -= found.len() as u64;
+        let own: Vec<_> = found.iter().map(|letter| (letter.id(), letter.event_id())).collect();
+        let changed = letters.make(change, &own).await?;
         done.fetch_add(changed, Ordering::Relaxed);
-        log(&ids, changed);
+        log(&own, changed);
     }
     Ok(())
 }
 
-async fn count(selection: &Selection, change: Change, repository: &OutboxRepository) -> Result<Count, Failure> {
+async fn count(selection: &Selection, change: Change, letters: &Letters) -> Result<Count, Failure> {
     match selection {
         Selection::Ids(ids) => {
             let mut count = Count { changeable: 0, left_out: 0 };
             for id in ids {
-                match within(repository.dead_letter(*id)).await? {
-                    Some(dead) if dead.redacted && matches!(change, Change::Requeue) => count.left_out += 1,
+                match within(letters.letter(*id)).await? {
+                    Some(letter) if letter.is_redacted() && matches!(change, Change::Requeue) => count.left_out += 1,
                     Some(_) => count.changeable += 1,
                     None => {}
                 }
@@ -196,21 +213,23 @@ async fn count(selection: &Selection, change: Change, repository: &OutboxReposit
             Ok(count)
         }
         Selection::Matching(filter) => {
-            let all = within(repository.count_dead_letters(&filter.query(STEP))).await?;
-            let changeable = within(repository.count_dead_letters(&asked(change, filter.query(STEP)))).await?;
+            let all = within(letters.count(filter, None)).await?;
+            let changeable = within(letters.count(filter, Some(change))).await?;
             Ok(Count { changeable, left_out: all.saturating_sub(changeable) })
         }
     }
 }
 
-fn asked(change: Change, query: DeadLetterQuery) -> DeadLetterQuery {
-    match change {
-        Change::Requeue => query.requeueable(),
-        Change::Discard => query,
-    }
+fn read(letters: &Letters, pairs: &[(String, String)]) -> Option<Selection> {
+    let selection = Selection::read(pairs).ok()?;
+    let is_known = match &selection {
+        Selection::Ids(_) => true,
+        Selection::Matching(filter) => letters.knows(filter),
+    };
+    is_known.then_some(selection)
 }
 
 fn unreadable() -> Response {
-    let says = "This address selects no dead letters: one of its ids is not an id.";
+    let says = "This address selects no dead letters: one of its ids is not an id, or a filter does not fit.";
     (StatusCode::BAD_REQUEST, page::message("Not found", says)).into_response()
 }

@@ -8,18 +8,18 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, get},
 };
-use marty_events::{EventError, OutboxRepository};
 use maud::html;
 use serde::Deserialize;
-use uuid::Uuid;
 
 use super::{
     failure::{Failure, within},
-    letter::{facts, gone},
+    letter::gone,
+    letters::{Id, Letters},
     page,
     state::Console,
     visit::Visit,
 };
+use crate::plain::plain;
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -43,20 +43,29 @@ impl Change {
         }
     }
 
-    fn question(self) -> &'static str {
-        match self {
-            Self::Requeue => {
+    fn question(self, letters: &Letters) -> &'static str {
+        match (self, letters.group()) {
+            (Self::Requeue, None) => {
                 "Put this event back at the end of the outbox? A relay sends it again under the same id, behind the \
                  events of its key that wait by now."
             }
-            Self::Discard => "Delete this event for good? It is not delivered, and no copy is kept.",
+            (Self::Requeue, Some(_)) => {
+                "Put this event back at its old place? The group handles it again, before the later events of its key that \
+                 wait by now."
+            }
+            (Self::Discard, None) => "Delete this event for good? It is not delivered, and no copy is kept.",
+            (Self::Discard, Some(_)) => {
+                "Delete this event for good? The group does not handle it, and no copy is kept. If its key waits for it, \
+                 the key goes on."
+            }
         }
     }
 
-    fn answer(self) -> &'static str {
-        match self {
-            Self::Requeue => "The event is back in the outbox, and waits for a relay.",
-            Self::Discard => "The event is deleted.",
+    fn answer(self, letters: &Letters) -> &'static str {
+        match (self, letters.group()) {
+            (Self::Requeue, None) => "The event is back in the outbox, and waits for a relay.",
+            (Self::Requeue, Some(_)) => "The event is back at its old place, and waits for a consumer of the group.",
+            (Self::Discard, _) => "The event is deleted.",
         }
     }
 
@@ -64,14 +73,13 @@ impl Change {
     pub(super) fn class(self) -> Option<&'static str> {
         matches!(self, Self::Discard).then_some("danger")
     }
+}
 
-    /// Returns the number of dead letters that were changed.
-    pub(super) async fn make(self, repository: &OutboxRepository, ids: &[Uuid]) -> Result<u64, EventError> {
-        match self {
-            Self::Requeue => repository.requeue(ids).await,
-            Self::Discard => repository.discard(ids).await,
-        }
-    }
+/// The part of a change's path that names a letter and the change.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct One {
+    id: Id,
+    change: Change,
 }
 
 pub(super) fn route() -> MethodRouter<Arc<Console>> {
@@ -84,19 +92,19 @@ pub(super) async fn refuse() -> Response {
     (StatusCode::FORBIDDEN, page::message("Read-only", says)).into_response()
 }
 
-async fn ask(visit: Visit, Path((id, change)): Path<(Uuid, Change)>) -> Result<Response, Failure> {
-    let Some(dead) = within(visit.repository().dead_letter(id)).await? else { return Ok(gone(&visit)) };
-    if dead.redacted && matches!(change, Change::Requeue) {
-        return Ok(emptied(&visit));
+async fn ask(visit: Visit, letters: Letters, Path(One { id, change }): Path<One>) -> Result<Response, Failure> {
+    let Some(letter) = within(letters.letter(id)).await? else { return Ok(gone(&visit, &letters)) };
+    if letter.is_redacted() && matches!(change, Change::Requeue) {
+        return Ok(emptied(&visit, &letters));
     }
-    let letter = format!("{}/dead-letters/{id}", visit.base());
+    let own = format!("{}/{id}", letters.path);
     let body = html! {
-        p.question { (change.question()) }
-        (facts(&dead))
-        form method="post" action={ (letter) "/" (change.path()) } {
+        p.question { (change.question(&letters)) }
+        (letter.facts())
+        form method="post" action={ (own) "/" (change.path()) } {
             (page::form_token(&visit.session))
             button.main.danger[change.class().is_some()] type="submit" { (change.title()) }
-            a href=(letter) { "Cancel" }
+            a href=(own) { "Cancel" }
         }
     };
     Ok(page::page(&visit, change.title(), None, &body).into_response())
@@ -104,21 +112,31 @@ async fn ask(visit: Visit, Path((id, change)): Path<(Uuid, Change)>) -> Result<R
 
 async fn make(
     visit: Visit,
+    letters: Letters,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Path((id, change)): Path<(Uuid, Change)>,
+    Path(One { id, change }): Path<One>,
 ) -> Response {
-    let (session, base) = (visit.session.name, visit.base());
+    let session = visit.session.name;
     // A task of its own logs the change even if the browser goes away meanwhile.
     let made = tokio::spawn({
-        let outbox = visit.outbox.clone();
+        let (outbox, letters) = (visit.outbox.clone(), letters.clone());
         async move {
-            let made = change.make(&outbox.repository, &[id]).await;
-            let outbox = &outbox.name;
+            let (outbox, group) = (&outbox.name, letters.group());
+            let mut event_id = id.to_string();
+            let made = async {
+                let own = letters.own(&[id]).await?;
+                own.iter().for_each(|(_, event)| event_id.clone_from(event));
+                letters.make(change, &own).await
+            };
+            let made = made.await;
+            let event_id = plain(&event_id);
             match &made {
-                Ok(0) => tracing::info!(event_id = %id, ?change, outbox, %session, %peer, "found no such dead letter"),
-                Ok(_) => tracing::info!(event_id = %id, ?change, outbox, %session, %peer, "changed a dead letter"),
+                Ok(0) => {
+                    tracing::info!(%event_id, ?change, outbox, group, %session, %peer, "found no such dead letter")
+                }
+                Ok(_) => tracing::info!(%event_id, ?change, outbox, group, %session, %peer, "changed a dead letter"),
                 Err(error) => {
-                    tracing::warn!(event_id = %id, ?change, outbox, %session, %peer, ?error, "a change may have failed");
+                    tracing::warn!(%event_id, ?change, outbox, group, %session, %peer, ?error, "a change may have failed");
                 }
             }
             made
@@ -128,25 +146,22 @@ async fn make(
     match made {
         Ok(1..) => {
             let body = html! {
-                p role="status" { (change.answer()) }
-                p { a href={ (base) "/events?q=" (id) } { code { (id) } } }
-                p { a href={ (base) "/dead-letters" } { "To the dead letters" } }
+                p role="status" { (change.answer(&letters)) }
+                @if letters.group().is_none() { p { a href={ (visit.base()) "/events?q=" (id) } { code { (id) } } } }
+                p { a href=(letters.path) { "To the dead letters" } }
             };
             page::page(&visit, "Done", None, &body).into_response()
         }
-        Ok(0) => match within(visit.repository().dead_letter(id)).await {
-            Ok(Some(_)) => emptied(&visit),
-            Ok(None) => gone(&visit),
+        Ok(0) => match within(letters.letter(id)).await {
+            Ok(Some(_)) => emptied(&visit, &letters),
+            Ok(None) => gone(&visit, &letters),
             Err(failure) => failure.into_response(),
         },
         Err(failure) => {
             failure.log();
             let body = html! {
                 p.warning role="alert" { (failure.says()) }
-                p {
-                    "The change may have been made or not. "
-                    a href={ (base) "/dead-letters/" (id) } { "Check the dead letter" }
-                }
+                p { "The change may have been made or not. " a href={ (letters.path) "/" (id) } { "Check the dead letter" } }
             };
             (StatusCode::SERVICE_UNAVAILABLE, page::page(&visit, "Not known", None, &body)).into_response()
         }
@@ -154,8 +169,8 @@ async fn make(
 }
 
 /// The answer where an event is to be requeued that has no payload any more.
-fn emptied(visit: &Visit) -> Response {
+fn emptied(visit: &Visit, letters: &Letters) -> Response {
     let says = "The payload of this event was emptied, so it cannot be requeued. It can be discarded.";
-    let body = html! { p.warning { (says) } p { a href={ (visit.base()) "/dead-letters" } { "To the dead letters" } } };
+    let body = html! { p.warning { (says) } p { a href=(letters.path) { "To the dead letters" } } };
     (StatusCode::CONFLICT, page::page(visit, "Not done", None, &body)).into_response()
 }

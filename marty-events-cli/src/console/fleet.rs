@@ -31,7 +31,7 @@ pub(super) async fn show(
 ) -> Page {
     let mut looks = JoinSet::new();
     for (index, outbox) in console.outboxes.iter().cloned().enumerate() {
-        looks.spawn(async move { (index, within_time(LIMIT, outbox.watch.look(&outbox.repository)).await) });
+        looks.spawn(async move { (index, within_time(LIMIT, outbox.look()).await) });
     }
     let mut seen: Vec<Seen> = looks.join_all().await.into_iter().map(|(index, look)| Seen::of(index, look)).collect();
     seen.sort_by_key(|seen| (Reverse(seen.condition.state), seen.index));

@@ -1,9 +1,10 @@
-//! Web pages on outboxes: their backlog, their relays, and their dead letters, which can be requeued or discarded.
+//! Web pages on outboxes: their backlog, their relays, the consumer groups beside them, and dead letters, which can be requeued or discarded.
 //!
 //! Every request passes two checks before a page is made: `guard` looks at the host and at the page of origin, and
 //! `admission` at the session. People sign in with a token (`token`, `sign_in`).
 
 mod admission;
+mod alike;
 mod attempts;
 mod bulk;
 mod changes;
@@ -14,10 +15,12 @@ mod dead_letters;
 mod failure;
 mod find;
 mod fleet;
+mod groups;
 mod guard;
 mod headers;
 mod history;
 mod letter;
+mod letters;
 mod origin;
 mod outbox;
 mod overview;
@@ -36,6 +39,7 @@ use std::{collections::HashSet, fmt, future::IntoFuture, net::SocketAddr, path::
 
 use axum::{Extension, Router, middleware, routing::get};
 use clap::Args;
+use marty_events::inbox::InboxTable;
 use serde::Serialize;
 use tokio::{
     net::TcpListener,
@@ -87,6 +91,9 @@ pub(crate) struct ConsoleSettings {
         value_delimiter = ' '
     )]
     outboxes: Vec<String>,
+    /// The inbox table beside each outbox, as table or schema.table. Consumer groups are shown where it is there.
+    #[arg(long, value_name = "TABLE", default_value_t)]
+    inbox_table: InboxTable,
     /// Show pages without requeueing and discarding.
     #[arg(long)]
     read_only: bool,
@@ -106,7 +113,7 @@ impl fmt::Display for Listening {
 /// Serves until SIGINT or SIGTERM.
 pub(crate) async fn serve(settings: ConsoleSettings, shared: &Shared, output: Output) -> Result<Exit> {
     let failed = |problem: String| Failure::new(Exit::Failed, problem);
-    let outboxes = shown(&settings.outboxes, shared)?;
+    let outboxes = shown(&settings.outboxes, &settings.inbox_table, shared)?;
     let token = Token::given(settings.token_file.as_deref()).map_err(failed)?;
     if token.is_none() {
         refuse_strangers(&settings).map_err(failed)?;
@@ -138,27 +145,29 @@ pub(crate) async fn serve(settings: ConsoleSettings, shared: &Shared, output: Ou
 }
 
 /// The outboxes to show: those of `--outbox`, or that of the options that every command has.
-fn shown(named: &[String], shared: &Shared) -> Result<Vec<Arc<ShownOutbox>>> {
+fn shown(named: &[String], inbox: &InboxTable, shared: &Shared) -> Result<Vec<Arc<ShownOutbox>>> {
     let texts = named.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
-    let outboxes = texts.map(ShownOutbox::named).collect::<Result<Vec<_>>>()?;
+    let outboxes = texts.map(|text| ShownOutbox::named(text, inbox)).collect::<Result<Vec<_>>>()?;
     let mut taken = HashSet::new();
     if let Some(twice) = outboxes.iter().find(|outbox| !taken.insert(&outbox.name)) {
         return Err(Failure::new(Exit::Usage, format!("two outboxes have the name {}", twice.name)));
     }
     if outboxes.is_empty() {
-        return Ok(vec![Arc::new(ShownOutbox::only(Outbox::of(shared)?))]);
+        return Ok(vec![Arc::new(ShownOutbox::only(Outbox::of(shared)?, inbox))]);
     }
     Ok(outboxes.into_iter().map(Arc::new).collect())
 }
 
 /// Counts the outbox for the lines of the last hour, also while no page is open.
 async fn watch(outbox: Arc<ShownOutbox>) {
+    // The first pages lead to the inbox then, if there is one.
+    outbox.watch.look_at_inbox(&outbox.inbox).await;
     let mut ticks = tokio::time::interval_at(Instant::now() + history::STEP, history::STEP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         // A page reports the failure to people. The line has a gap.
-        if within(outbox.watch.look(&outbox.repository)).await.is_err() {
+        if within(outbox.look()).await.is_err() {
             tracing::debug!(outbox = outbox.name, "the outbox gave no counts");
         }
     }
@@ -209,5 +218,6 @@ fn outbox_routes(is_read_only: bool) -> Router<Arc<Console>> {
         .route("/", get(overview::show))
         .route("/waiting", get(waiting::show))
         .route("/events", get(find::show))
+        .merge(groups::routes())
         .merge(dead_letters::routes(is_read_only))
 }

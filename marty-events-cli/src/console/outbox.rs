@@ -1,8 +1,11 @@
 //! The outboxes that the console shows.
 
-use marty_events::OutboxRepository;
+use marty_events::{
+    EventError, OutboxRepository,
+    inbox::{InboxRepository, InboxTable},
+};
 
-use super::watch::Watch;
+use super::watch::{Look, Watch};
 use crate::{
     database::{Outbox, place},
     exit::Exit,
@@ -22,15 +25,18 @@ pub(super) struct ShownOutbox {
     pub(super) place: String,
     pub(super) table: String,
     pub(super) repository: OutboxRepository,
+    /// The inbox of the same database, if there is one.
+    pub(super) inbox: InboxRepository,
     pub(super) watch: Watch,
 }
 
 impl ShownOutbox {
     /// The only outbox, whose pages begin at the root.
-    pub(super) fn only(outbox: Outbox) -> Self {
+    pub(super) fn only(outbox: Outbox, inbox: &InboxTable) -> Self {
         Self {
             name: String::new(),
             base: String::new(),
+            inbox: InboxRepository::new(&outbox.pool).table(inbox.clone()),
             place: place(&outbox.pool),
             table: outbox.table.to_string(),
             repository: outbox.repository,
@@ -39,7 +45,7 @@ impl ShownOutbox {
     }
 
     /// One of several, by the text `NAME=URL#TABLE`. No complaint has the URL, since it may have a password.
-    pub(super) fn named(text: &str) -> Result<Self> {
+    pub(super) fn named(text: &str, inbox: &InboxTable) -> Result<Self> {
         let usage = |problem: String| Failure::new(Exit::Usage, problem).advise("write --outbox NAME=URL#TABLE");
         let (name, rest) = text.split_once('=').ok_or_else(|| usage("an --outbox has no name".to_owned()))?;
         let is_name = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_' | b'.');
@@ -52,7 +58,12 @@ impl ShownOutbox {
             let error = format!("the outbox {name} of --outbox: {}", failure.error);
             Failure { error, ..failure }.advise("write --outbox NAME=URL#TABLE")
         })?;
-        Ok(Self { name: name.to_owned(), base: format!("/outbox/{name}"), ..Self::only(outbox) })
+        Ok(Self { name: name.to_owned(), base: format!("/outbox/{name}"), ..Self::only(outbox, inbox) })
+    }
+
+    /// The last look at the database, or a new one.
+    pub(super) async fn look(&self) -> Result<Look, EventError> {
+        self.watch.look(&self.repository, &self.inbox).await
     }
 }
 
@@ -62,7 +73,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_outbox_has_a_name_a_database_and_a_table_and_complaints_have_no_password() {
-        let told = |text: &str| ShownOutbox::named(text);
+        let told = |text: &str| ShownOutbox::named(text, &InboxTable::default());
         let outbox = told("bank=postgres://u:hunter2@db:5433/bank#app.events").expect("an outbox");
         assert_eq!((outbox.name.as_str(), outbox.base.as_str()), ("bank", "/outbox/bank"));
         assert_eq!((outbox.place.as_str(), outbox.table.as_str()), ("PostgreSQL db:5433/bank", "app.events"));

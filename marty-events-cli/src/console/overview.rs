@@ -1,4 +1,4 @@
-//! The first page of an outbox: its state, its counts, the last hour, and its relays.
+//! The first page of an outbox: its state, its counts, the last hour, its relays, and the consumer groups of its database.
 
 use axum::extract::Query;
 use marty_events::outbox::RelayStatus;
@@ -9,10 +9,11 @@ use super::{
     chart::{Chart, Unit},
     condition::Condition,
     failure::{Failure, within},
+    groups,
     page::{self, Page},
     text::{duration, grouped, time},
     visit::Visit,
-    watch::{Look, Pace},
+    watch::{InboxLook, Look, Pace},
 };
 
 use crate::plain::plain;
@@ -47,7 +48,7 @@ impl View {
 }
 
 pub(super) async fn show(visit: Visit, Query(view): Query<View>) -> Result<Page, Failure> {
-    let look = within(visit.outbox.watch.look(visit.repository())).await?;
+    let look = within(visit.outbox.look()).await?;
     let path = if visit.base().is_empty() { "/" } else { visit.base() };
     let body = html! {
         (Condition::of(&look).banner())
@@ -56,9 +57,22 @@ pub(super) async fn show(visit: Visit, Query(view): Query<View>) -> Result<Page,
         (lines(&look))
         h2 { "Relays" }
         (relays(&look.relays))
+        (consumer_groups(visit.base(), &look.inbox))
         (view.note(path))
     };
     Ok(page::page(&visit, "Overview", view.refresh(), &body))
+}
+
+/// Nothing where the database has no inbox.
+fn consumer_groups(base: &str, inbox: &InboxLook) -> Markup {
+    html! {
+        @match inbox {
+            InboxLook::Absent => {}
+            InboxLook::Groups(groups) if groups.is_empty() => {}
+            InboxLook::Groups(groups) => { h2 { "Consumer groups" } (groups::table(base, groups)) }
+            InboxLook::Unread(problem) => { h2 { "Consumer groups" } p.note { (problem) } }
+        }
+    }
 }
 
 fn figures(base: &str, look: &Look) -> Markup {

@@ -19,6 +19,7 @@ pub(super) type Page = Html<String>;
 pub(super) fn page(visit: &Visit, title: &str, refresh: Option<u32>, body: &Markup) -> Page {
     let outbox = &visit.outbox;
     let base = &outbox.base;
+    let groups = outbox.watch.has_inbox().then_some(("/groups", "Consumer groups"));
     let places =
         [("", "Overview"), ("/waiting", "Waiting"), ("/dead-letters", "Dead letters"), ("/events", "Find an event")];
     let header = html! {
@@ -26,7 +27,7 @@ pub(super) fn page(visit: &Visit, title: &str, refresh: Option<u32>, body: &Mark
         div.outbox {
             (identity(outbox))
             nav aria-label="Pages" {
-                @for (path, name) in places {
+                @for (path, name) in places.into_iter().chain(groups) {
                     a href=(if base.is_empty() && path.is_empty() { "/".to_owned() } else { format!("{base}{path}") })
                         aria-current=[(name == title).then_some("page")] { (name) }
                 }

@@ -1,10 +1,9 @@
 //! A selection of dead letters in a page's address: by ids, or by topic, type and reason.
 
-use marty_events::outbox::DeadLetterQuery;
+use marty_events::{inbox::InboxQuery, outbox::DeadLetterQuery};
 use maud::{Markup, html};
-use uuid::Uuid;
 
-use super::text::address;
+use super::{changes::Change, letters::Id, text::address};
 use crate::plain::plain;
 
 /// Topic, type and reason, each as a whole. An empty one selects everything.
@@ -18,7 +17,7 @@ pub(super) struct Filter {
 /// The dead letters that a change is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Selection {
-    Ids(Vec<Uuid>),
+    Ids(Vec<Id>),
     Matching(Filter),
 }
 
@@ -42,13 +41,31 @@ impl Filter {
             .filter(|(_, value)| !value.is_empty())
     }
 
-    pub(super) fn query(&self, limit: u32) -> DeadLetterQuery {
-        let mut query = DeadLetterQuery::from(limit).without_payload();
+    /// The value of the field with this name in addresses.
+    pub(super) fn value(&self, name: &str) -> &str {
+        self.pairs().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    }
+
+    /// The letters of the outbox that a change can touch, or all that match.
+    pub(super) fn outbox_query(&self, change: Option<Change>) -> DeadLetterQuery {
+        let mut query = DeadLetterQuery::default().without_payload();
         if !self.topic.is_empty() {
             query = query.topic(&self.topic);
         }
         if !self.event_type.is_empty() {
             query = query.event_type(&self.event_type);
+        }
+        if !self.reason.is_empty() {
+            query = query.reason(&self.reason);
+        }
+        if matches!(change, Some(Change::Requeue)) { query.requeueable() } else { query }
+    }
+
+    /// The letters of a group. They are not selected by type.
+    pub(super) fn inbox_query(&self, group: &str) -> InboxQuery {
+        let mut query = InboxQuery::default().group(group).without_value();
+        if !self.topic.is_empty() {
+            query = query.topic(&self.topic);
         }
         if !self.reason.is_empty() {
             query = query.reason(&self.reason);
@@ -73,16 +90,16 @@ impl Selection {
     /// The ids in the pairs of an address; without one, the filter there.
     pub(super) fn read(pairs: &[(String, String)]) -> Result<Self, uuid::Error> {
         let ids = pairs.iter().filter(|(name, _)| name == "id").map(|(_, id)| id.parse());
-        let ids = ids.collect::<Result<Vec<Uuid>, _>>()?;
+        let ids = ids.collect::<Result<Vec<Id>, _>>()?;
         Ok(if ids.is_empty() { Self::Matching(Filter::read(pairs)) } else { Self::Ids(ids) })
     }
 
-    /// The address of the page that asks about a change of this selection.
-    pub(super) fn address(&self, base: &str, change: &str) -> String {
-        let path = format!("{base}/dead-letters/{}/{change}", self.path());
+    /// The address of the page that asks about a change of this selection, below the path of the letters.
+    pub(super) fn address(&self, letters: &str, change: &str) -> String {
+        let path = format!("{letters}/{}/{change}", self.path());
         match self {
             Self::Ids(ids) => {
-                let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+                let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
                 address(&path, ids.iter().map(|id| ("id", id.as_str())))
             }
             Self::Matching(filter) => address(&path, filter.pairs()),
@@ -99,23 +116,30 @@ impl Selection {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]
     fn a_selection_comes_back_from_its_address() {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let id = Uuid::from_u128(7);
+        let id = Id::Event(Uuid::from_u128(7));
         let ids = Selection::read(&[pair("id", &id.to_string()), pair("topic", "x")]);
         assert_eq!(ids, Ok(Selection::Ids(vec![id])));
-        let address = Selection::Ids(vec![id, id]).address("/outbox/a", "requeue");
+        let address = Selection::Ids(vec![id, id]).address("/outbox/a/dead-letters", "requeue");
         assert_eq!(address, format!("/outbox/a/dead-letters/selected/requeue?id={id}&id={id}"));
+        assert_eq!(
+            Selection::read(&[pair("id", "12")]),
+            Ok(Selection::Ids(vec![Id::Number(12)])),
+            "a letter of a group"
+        );
         assert!(Selection::read(&[pair("id", "x")]).is_err());
         let filter = Filter { topic: "a".to_owned(), event_type: String::new(), reason: "b c".to_owned() };
         assert_eq!(
             Selection::read(&[pair("topic", "a"), pair("reason", "b c")]),
             Ok(Selection::Matching(filter.clone()))
         );
-        let address = Selection::Matching(filter).address("", "discard");
-        assert_eq!(address, "/dead-letters/matching/discard?topic=a&reason=b%20c");
+        let address = Selection::Matching(filter).address("/groups/g/dead-letters", "discard");
+        assert_eq!(address, "/groups/g/dead-letters/matching/discard?topic=a&reason=b%20c");
     }
 }

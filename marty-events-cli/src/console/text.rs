@@ -40,13 +40,20 @@ pub(super) fn address<'p>(path: &str, pairs: impl IntoIterator<Item = (&'p str, 
         text.push(if index == 0 { '?' } else { '&' });
         text.push_str(name);
         text.push('=');
-        for byte in value.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                text.push(byte.into());
-            } else {
-                // Writing to a String does not fail.
-                let _ = write!(text, "%{byte:02X}");
-            }
+        text.push_str(&encoded(value));
+    }
+    text
+}
+
+/// A value as a part of an address.
+pub(super) fn encoded(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(byte.into());
+        } else {
+            // Writing to a String does not fail.
+            let _ = write!(text, "%{byte:02X}");
         }
     }
     text

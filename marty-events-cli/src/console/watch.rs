@@ -1,12 +1,14 @@
-//! Counts of the outbox, and the pace of deliveries.
+//! Counts of the outbox and of its database's inbox, and the pace of deliveries.
 
 use std::{
     collections::VecDeque,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use marty_events::{
     EventError, OutboxRepository,
+    inbox::{InboxGroup, InboxRepository},
     outbox::{OutboxStats, RelayStatus},
 };
 use tokio::sync::Mutex;
@@ -18,13 +20,44 @@ const SPAN: Duration = Duration::from_mins(1);
 /// All pages share a look of this age or younger, since it reads the whole index of the backlog.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// The limit of a look at the inbox, so that a locked one does not hide the outbox.
+const INBOX_LIMIT: Duration = Duration::from_secs(1);
+
 #[derive(Clone)]
 pub(super) struct Look {
     pub(super) stats: OutboxStats,
     pub(super) relays: Vec<RelayStatus>,
+    pub(super) inbox: InboxLook,
     pub(super) pace: Option<Pace>,
     /// The last hour, as far as this process has seen it.
     pub(super) lines: Lines,
+}
+
+/// The inbox beside the outbox, as far as the console sees it.
+#[derive(Debug, Clone)]
+pub(super) enum InboxLook {
+    Absent,
+    Groups(Vec<InboxGroup>),
+    /// It is there, and this says why it cannot be read.
+    Unread(String),
+}
+
+impl InboxLook {
+    async fn at(inbox: &InboxRepository) -> Self {
+        match tokio::time::timeout(INBOX_LIMIT, inbox.groups()).await {
+            Ok(Ok(groups)) => Self::Groups(groups),
+            Ok(Err(EventError::InboxTableMissing { .. })) => Self::Absent,
+            Ok(Err(error)) => {
+                tracing::debug!(?error, "the inbox gave no answer");
+                Self::Unread(format!("The inbox gave no answer: {error}."))
+            }
+            Err(_) => Self::Unread(format!("The inbox has not answered for {} s.", INBOX_LIMIT.as_secs())),
+        }
+    }
+
+    pub(super) fn groups(&self) -> &[InboxGroup] {
+        if let Self::Groups(groups) = self { groups } else { &[] }
+    }
 }
 
 /// Deliveries a second, over the time between two looks.
@@ -36,7 +69,10 @@ pub(super) struct Pace {
 
 /// The looks of the last minute, and samples of the last hour.
 #[derive(Default)]
-pub(super) struct Watch(Mutex<Recent>);
+pub(super) struct Watch {
+    recent: Mutex<Recent>,
+    has_inbox: AtomicBool,
+}
 
 #[derive(Default)]
 struct Recent {
@@ -47,18 +83,42 @@ struct Recent {
 
 impl Watch {
     /// Returns the last look, or asks the database, one task at a time. A dropped future leaves the last look as it was.
-    pub(super) async fn look(&self, repository: &OutboxRepository) -> Result<Look, EventError> {
-        let mut recent = self.0.lock().await;
+    pub(super) async fn look(
+        &self,
+        repository: &OutboxRepository,
+        inbox: &InboxRepository,
+    ) -> Result<Look, EventError> {
+        let mut recent = self.recent.lock().await;
         if let Some((_, look)) = recent.last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
             return Ok(look.clone());
         }
         let (stats, relays) = (repository.stats().await?, repository.relays().await?);
+        let inbox = self.look_at_inbox(inbox).await;
         let now = Instant::now();
         let pace = recent.counts.note(now, stats.published);
         recent.history.note(now, stats.into());
-        let look = Look { stats, relays, pace, lines: recent.history.lines(now) };
+        let look = Look { stats, relays, inbox, pace, lines: recent.history.lines(now) };
         recent.last = Some((now, look.clone()));
         Ok(look)
+    }
+
+    pub(super) async fn look_at_inbox(&self, inbox: &InboxRepository) -> InboxLook {
+        let look = InboxLook::at(inbox).await;
+        match look {
+            InboxLook::Absent => self.has_seen_inbox(false),
+            InboxLook::Groups(_) => self.has_seen_inbox(true),
+            InboxLook::Unread(_) => {}
+        }
+        look
+    }
+
+    pub(super) fn has_seen_inbox(&self, is_there: bool) {
+        self.has_inbox.store(is_there, Ordering::Relaxed);
+    }
+
+    /// True if the last look found an inbox, so that pages lead to it.
+    pub(super) fn has_inbox(&self) -> bool {
+        self.has_inbox.load(Ordering::Relaxed)
     }
 }
 

@@ -16,6 +16,8 @@ pub struct InboxGroup {
     /// The counts.
     #[serde(flatten)]
     pub stats: InboxStats,
+    /// When the next parked event is tried again; `None` where none has a time.
+    pub due_at: Option<Timestamp>,
 }
 
 /// A key whose events wait.
@@ -43,6 +45,40 @@ pub struct ParkedKey {
     pub due_at: Option<Timestamp>,
     /// The error of its last call.
     pub reason: Option<String>,
+}
+
+/// An event of a key that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ParkedEvent {
+    /// Its number in the inbox, and its place in the order of its key.
+    pub id: i64,
+    /// The group that waits.
+    pub group: String,
+    /// The event's id.
+    pub event_id: String,
+    /// The event's type, where its headers have one.
+    pub event_type: Option<String>,
+    /// The topic of the record.
+    pub topic: String,
+    /// The partition of the record.
+    pub partition: i32,
+    /// The record's offset in its partition.
+    pub offset: i64,
+    /// The key of its order, with a sign in the place of bytes that are not text.
+    pub key: String,
+    /// The size of the record's value.
+    pub value_bytes: u64,
+    /// The number of calls that failed; 0 for an event that waits behind others.
+    pub attempts: u32,
+    /// The error of the last call.
+    pub reason: Option<String>,
+    /// True for the dead letter that holds the key.
+    pub is_held: bool,
+    /// When it was parked, by the database's clock.
+    pub parked_at: Timestamp,
+    /// When it is tried again; `None` for an event that waits behind others, or is held.
+    pub due_at: Option<Timestamp>,
 }
 
 /// An event that a group has given up.
@@ -215,6 +251,28 @@ pub(super) type LetterColumns = (
     Option<i64>,
 );
 
+/// A parked event's columns have the time of its next try in the place of a letter's death.
+pub(super) fn parked(columns: LetterColumns) -> ParkedEvent {
+    let due = columns.14.map(time);
+    let letter = letter(columns);
+    ParkedEvent {
+        id: letter.id,
+        group: letter.group,
+        event_id: letter.event_id,
+        event_type: letter.event_type,
+        topic: letter.topic,
+        partition: letter.partition,
+        offset: letter.offset,
+        key: letter.key,
+        value_bytes: letter.value_bytes,
+        attempts: letter.attempts,
+        reason: Some(letter.reason).filter(|reason| !reason.is_empty()),
+        is_held: letter.is_held,
+        parked_at: letter.parked_at,
+        due_at: due,
+    }
+}
+
 /// Headers that cannot be read must not hide the letter: then it has none.
 pub(super) fn letter(columns: LetterColumns) -> InboxLetter {
     let (
@@ -275,18 +333,18 @@ pub(super) fn key(columns: KeyColumns) -> ParkedKey {
     }
 }
 
-/// The columns of a group: its name, its events that wait, keys, dead letters, and the time of the oldest one that waits.
-pub(super) type GroupColumns = (String, i64, i64, i64, Option<i64>);
+/// The columns of a group: its name, its events that wait, keys, dead letters, the time of the oldest one that waits, and of the next try.
+pub(super) type GroupColumns = (String, i64, i64, i64, Option<i64>, Option<i64>);
 
 pub(super) fn group(columns: GroupColumns) -> InboxGroup {
-    let (group, parked, keys, dead, oldest) = columns;
+    let (group, parked, keys, dead, oldest, due) = columns;
     let stats = InboxStats {
         parked: count(parked),
         parked_keys: count(keys),
         dead_letters: count(dead),
         oldest_parked: oldest.map(time),
     };
-    InboxGroup { group, stats }
+    InboxGroup { group, stats, due_at: due.map(time) }
 }
 
 /// The time of so many microseconds since 1970, or the nearest one that there is.

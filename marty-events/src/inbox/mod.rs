@@ -26,7 +26,7 @@ use sqlx::{Database, Pool, Transaction};
 
 #[doc(hidden)]
 pub use delivery::Delivery;
-pub use letter::{InboxGroup, InboxLetter, InboxQuery, ParkedKey};
+pub use letter::{InboxGroup, InboxLetter, InboxQuery, ParkedEvent, ParkedKey};
 pub use migrations::{migrate, migrate_table};
 pub use repository::InboxRepository;
 pub use table::InboxTable;

@@ -1,5 +1,5 @@
 use super::{
-    InboxGroup, InboxLetter, InboxQuery, InboxTable, ParkedKey,
+    InboxGroup, InboxLetter, InboxQuery, InboxTable, ParkedEvent, ParkedKey,
     fault::database_error,
     people::{Look, Value},
 };
@@ -33,7 +33,7 @@ const GROUPS: &str = "
     found AS (SELECT name FROM names WHERE name IS NOT NULL UNION SELECT DISTINCT consumer_group FROM {parked})
     SELECT {text:found.name}, count(CASE WHEN state = 'waiting' THEN 1 END),
         count(DISTINCT CASE WHEN state <> 'dead' THEN {place} END), count(CASE WHEN state <> 'waiting' THEN 1 END),
-        {time:min(CASE WHEN state = 'waiting' THEN parked_at END)}
+        {time:min(CASE WHEN state = 'waiting' THEN parked_at END)}, {time:min(CASE WHEN state = 'waiting' THEN due_at END)}
     FROM found LEFT JOIN {parked} AS parked ON parked.consumer_group = found.name GROUP BY found.name ORDER BY found.name";
 
 const KEYS: &str = "
@@ -43,6 +43,15 @@ const KEYS: &str = "
         SELECT min(id) AS first, count(CASE WHEN state = 'waiting' THEN 1 END) AS waiting FROM {parked}
         WHERE state <> 'dead' AND consumer_group = {1} GROUP BY topic, ordering_key) AS waits ON waits.first = parked.id
     ORDER BY parked.id LIMIT {2}";
+
+/// The columns of letters, with the time of the next try in the place of the death's.
+const EVENTS: &str = "
+    SELECT id, {text:consumer_group}, {text:event_id}, {text:topic}, record_partition, record_offset, ordering_key, headers, NULL,
+        {bytes}, attempts, reason, state, {time:parked_at}, {time:due_at}
+    FROM {parked} AS parked JOIN (
+        SELECT consumer_group AS of_group, topic AS of_topic, ordering_key AS of_key FROM {parked} WHERE id = {1}) AS place
+        ON consumer_group = of_group AND topic = of_topic AND ordering_key = of_key
+    WHERE state <> 'dead' ORDER BY id LIMIT {2}";
 
 const LETTERS: &str = "
     SELECT id, {text:consumer_group}, {text:event_id}, {text:topic}, record_partition, record_offset, ordering_key, headers, {value},
@@ -83,6 +92,14 @@ impl InboxRepository {
         let look = self.look("list the keys that wait");
         let values = [Value::Name(group), Value::Number(limit.into())];
         Ok(look.keys(KEYS, &values).await?.into_iter().map(super::letter::key).collect())
+    }
+
+    /// The events of a parked key in their order, `limit` at the most, without their values. `first` is the number of any of them. None are
+    /// found once the key waits no longer.
+    pub async fn parked_events(&self, first: i64, limit: u32) -> Result<Vec<ParkedEvent>, EventError> {
+        let look = self.look("list the events of a key");
+        let values = [Value::Number(first), Value::Number(limit.into())];
+        Ok(look.letters(EVENTS, &values).await?.into_iter().map(super::letter::parked).collect())
     }
 
     /// The dead letters that a query means, in the order of their numbers.

@@ -9,7 +9,7 @@ use serde_json::Value;
 const ALERTS: &str = "docs/operations/alerts.yaml";
 /// Labels that Prometheus adds, and that of a histogram's buckets.
 const OF_PROMETHEUS: [&str; 3] = ["job", "instance", "le"];
-const WORDS: [&str; 20] = [
+const WORDS: [&str; 22] = [
     "sum",
     "max",
     "min",
@@ -28,6 +28,8 @@ const WORDS: [&str; 20] = [
     "histogram_quantile",
     "without",
     "unless",
+    "deriv",
+    "resets",
     "avg",
     "count",
 ];

@@ -7,6 +7,7 @@ mod container;
 mod diagrams;
 mod environment;
 mod fleet;
+mod fleet_groups;
 mod kubernetes;
 mod names;
 mod shell;
