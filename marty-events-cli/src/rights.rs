@@ -8,7 +8,10 @@ use marty_events::{
 };
 
 /// The statement, where the database refused a migration for want of a right that one gives.
-#[cfg_attr(not(any(feature = "postgres", feature = "mysql")), expect(unused_variables, reason = "SQLite has no rights"))]
+#[cfg_attr(
+    not(any(feature = "postgres", feature = "mysql")),
+    expect(unused_variables, reason = "SQLite has no rights")
+)]
 pub(crate) async fn to_create(error: &EventError, pool: &OutboxPool, table: &OutboxTable) -> Option<String> {
     let code = database_code(error)?;
     let table = table.to_string();

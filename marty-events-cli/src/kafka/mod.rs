@@ -1,6 +1,7 @@
 //! A Kafka client with the environment's configuration. It keeps the complaints about its connections.
 
 pub(crate) mod diagnosis;
+pub(crate) mod group;
 
 use std::{
     collections::VecDeque,
@@ -19,7 +20,11 @@ use rdkafka::{
     types::RDKafkaErrorCode as Code,
 };
 
-use crate::{failure::Result, shared::Shared};
+use crate::{
+    exit::Exit,
+    failure::{Failure, Result},
+    shared::Shared,
+};
 
 /// The client's name for the broker without `SERVICE_NAME`. No event is published in this name.
 const NAME: &str = "marty-events";
@@ -126,4 +131,10 @@ pub(crate) fn metadata(client: &Client, patience: Duration) -> Result<Metadata, 
             return Err(error);
         }
     }
+}
+
+/// The failure of a client that reached no broker.
+pub(crate) fn unreachable(client: &Client, error: &KafkaError) -> Failure {
+    let (found, advice) = diagnosis::of(error, &client.context().all());
+    Failure::new(Exit::Failed, found).advise(advice)
 }

@@ -6,6 +6,7 @@ mod control_characters;
 mod dead_letters;
 mod doctor;
 mod doctor_explains;
+mod groups;
 mod help;
 mod relay;
 mod rights;
