@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{
         catalogue::CatalogueCommand, cleanup::CleanupArguments, dead_letters::DeadLetters, doctor::DoctorArguments,
-        manual::ManualArguments, relay::RelayArguments, replay::ReplayArguments, tail::TailArguments,
-        topics::TopicsCommand,
+        manual::ManualArguments, relay::RelayArguments, replay::ReplayArguments, status::StatusArguments,
+        tail::TailArguments, topics::TopicsCommand,
     },
     console::ConsoleSettings,
     exit,
@@ -44,9 +44,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  KAFKA_BROKERS=kafka-1:9092 marty-events relay --keep-published 24h\n  marty-events relay --drain --within 10m"
     )]
     Relay(RelayArguments),
-    /// Count pending events, dead letters and delivered events; list the relays with their lanes.
-    #[command(after_help = "Example:\n  marty-events status --json | jq .pending")]
-    Status,
+    /// Count pending events, dead letters and delivered events; list the relays with their lanes, and groups of consumers.
+    #[command(
+        after_help = "Examples:\n  marty-events status --json | jq .pending\n  marty-events status --group status-list"
+    )]
+    Status(StatusArguments),
     /// Follow published events: the records of Kafka topics, or the rows of the outbox.
     #[command(
         override_usage = "marty-events tail [OPTIONS] [TOPIC]...\n       marty-events tail [OPTIONS] --group <GROUP> [TOPIC]...\n       marty-events tail [OPTIONS] --outbox",

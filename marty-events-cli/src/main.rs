@@ -83,7 +83,7 @@ async fn run(arguments: Arguments, output: Output) -> Result<Exit> {
     match arguments.command {
         Command::Migrate => migrate::run(shared, output).await,
         Command::Relay(relay) => relay::run(relay, shared, output).await,
-        Command::Status => status::run(shared, output).await,
+        Command::Status(status) => status::run(status, shared, output).await,
         Command::Tail(tail) => tail::run(tail, shared, output).await,
         Command::Replay(replay) => replay::run(replay, shared, output).await,
         Command::DeadLetters(command) => dead_letters::run(command, shared, output).await,

@@ -44,6 +44,11 @@ pub(crate) fn config(shared: &Shared) -> Result<EventConfig, ConfigError> {
     config.build()
 }
 
+/// True if the environment names brokers.
+pub(crate) fn has_brokers() -> bool {
+    env::var_os("KAFKA_BROKERS").is_some_and(|brokers| !brokers.to_string_lossy().trim().is_empty())
+}
+
 /// True if the environment names a service. White space does not count, as in [`EventConfig`].
 pub(crate) fn has_service_name() -> bool {
     env::var_os("SERVICE_NAME").is_some_and(|name| !name.to_string_lossy().trim().is_empty())
