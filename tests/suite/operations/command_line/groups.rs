@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 /// Someone at a shell with the database and the broker of a topic.
-fn operator(topic: &Topic) -> Operator {
+pub(super) fn operator(topic: &Topic) -> Operator {
     Operator::new([
         ("DATABASE_URL", topic.database.url.clone()),
         ("KAFKA_BROKERS", topic.brokers.clone()),
