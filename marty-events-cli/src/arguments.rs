@@ -5,7 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{
         catalogue::CatalogueCommand, cleanup::CleanupArguments, dead_letters::DeadLetters, doctor::DoctorArguments,
-        manual::ManualArguments, relay::RelayArguments, tail::TailArguments, topics::TopicsCommand,
+        manual::ManualArguments, relay::RelayArguments, replay::ReplayArguments, status::StatusArguments,
+        tail::TailArguments, topics::TopicsCommand,
     },
     console::ConsoleSettings,
     exit,
@@ -43,21 +44,27 @@ pub(crate) enum Command {
         after_help = "Examples:\n  KAFKA_BROKERS=kafka-1:9092 marty-events relay --keep-published 24h\n  marty-events relay --drain --within 10m"
     )]
     Relay(RelayArguments),
-    /// Count pending events, dead letters and delivered events; list the relays with their lanes.
-    #[command(after_help = "Example:\n  marty-events status --json | jq .pending")]
-    Status,
+    /// Count pending events, dead letters and delivered events; list the relays with their lanes, and groups of consumers.
+    #[command(
+        after_help = "Examples:\n  marty-events status --json | jq .pending\n  marty-events status --group status-list"
+    )]
+    Status(StatusArguments),
     /// Follow published events: the records of Kafka topics, or the rows of the outbox.
     #[command(
-        override_usage = "marty-events tail [OPTIONS] [TOPIC]...\n       marty-events tail [OPTIONS] --outbox",
-        after_help = "Examples:\n  marty-events tail marty.audit.events --from beginning --no-follow\n  marty-events tail '^marty\\.users\\.' --type user_created --payload\n  marty-events tail --outbox --limit 10"
+        override_usage = "marty-events tail [OPTIONS] [TOPIC]...\n       marty-events tail [OPTIONS] --group <GROUP> [TOPIC]...\n       marty-events tail [OPTIONS] --outbox",
+        after_help = "Examples:\n  marty-events tail marty.audit.events --from beginning --no-follow\n  marty-events tail '^marty\\.users\\.' --type user_created --payload\n  marty-events tail --group status-list --no-follow\n  marty-events tail --outbox --limit 10"
     )]
     Tail(TailArguments),
-    /// List the events that the broker refused for good; requeue, empty or delete them.
+    /// List the events that the broker refused for good, or that a group has given up; requeue, empty or delete them.
     #[command(
-        subcommand,
-        after_help = "Examples:\n  marty-events dead-letters list --topic marty.users.user.created\n  marty-events dead-letters requeue --all"
+        after_help = "Examples:\n  marty-events dead-letters list --topic marty.users.user.created\n  marty-events dead-letters requeue --all\n  marty-events dead-letters --group status-list list"
     )]
     DeadLetters(DeadLetters),
+    /// Let a group of consumers read records again. Refused as long as a consumer of the group runs.
+    #[command(
+        after_help = "Examples:\n  marty-events replay --group status-list --topic marty.audit.events --from beginning --dry-run\n  marty-events replay --group status-list --topic marty.audit.events --from 2026-03-01T09:15:00Z --forget"
+    )]
+    Replay(ReplayArguments),
     /// Delete old dead letters and old delivered events that were kept, in small steps.
     #[command(
         override_usage = "marty-events cleanup [OPTIONS] --dead-letters <AGE> [--published <AGE>]\n       marty-events cleanup [OPTIONS] --published <AGE>",

@@ -1,9 +1,11 @@
-//! The outbox database that the arguments name.
+//! The outbox database that the arguments name, and the inbox in it.
 
 use std::time::Duration;
 
+use clap::Args;
 use marty_events::{
     OutboxRepository,
+    inbox::{InboxRepository, InboxTable},
     outbox::{OutboxPool, OutboxTable},
 };
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
@@ -17,6 +19,9 @@ use crate::{
 
 /// The limit of a connection. A pool would try for 30 s and then report its own time-out alone.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The inbox table of a consumer that names no other one.
+const USUAL_INBOX: &str = "event_inbox";
 
 /// An outbox, with its pool and its table.
 pub(crate) struct Outbox {
@@ -51,6 +56,31 @@ impl Outbox {
         let outbox = Self::of(shared)?;
         reach(&outbox.pool).await.map_err(|error| unreachable_database(&outbox.pool, &error))?;
         Ok(outbox)
+    }
+}
+
+/// The place of a group's inbox.
+#[derive(Debug, Args)]
+pub(crate) struct GroupTable {
+    /// The inbox table of the group, as table or schema.table.
+    #[arg(long = "inbox-table", global = true, value_name = "TABLE", default_value = USUAL_INBOX)]
+    name: String,
+}
+
+impl GroupTable {
+    /// True for another table than the usual one.
+    pub(crate) fn is_named(&self) -> bool {
+        self.name.trim() != USUAL_INBOX
+    }
+
+    /// The inbox in the outbox's database.
+    pub(crate) fn inbox_of(&self, outbox: &Outbox) -> Result<InboxRepository> {
+        let table: InboxTable = self
+            .name
+            .trim()
+            .parse()
+            .map_err(|error| Failure::from(error).advise("write --inbox-table as table or schema.table"))?;
+        Ok(InboxRepository::new(&outbox.pool).table(table))
     }
 }
 

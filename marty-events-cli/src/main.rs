@@ -41,7 +41,9 @@ use clap::{CommandFactory, Parser};
 use tracing_subscriber::filter::LevelFilter;
 
 use arguments::{Arguments, Command};
-use commands::{catalogue, cleanup, completions, dead_letters, doctor, manual, migrate, relay, status, tail, topics};
+use commands::{
+    catalogue, cleanup, completions, dead_letters, doctor, manual, migrate, relay, replay, status, tail, topics,
+};
 use exit::Exit;
 use failure::Result;
 use output::Output;
@@ -70,7 +72,7 @@ fn log_level(arguments: &Arguments) -> LevelFilter {
         // The log names the session of each change.
         Command::Console(_) => LevelFilter::INFO,
         // A shaky connection is part of the answer.
-        Command::Doctor(_) | Command::Tail(_) | Command::Topics(_) => LevelFilter::ERROR,
+        Command::Doctor(_) | Command::Replay(_) | Command::Tail(_) | Command::Topics(_) => LevelFilter::ERROR,
         _ => LevelFilter::WARN,
     }
 }
@@ -81,8 +83,9 @@ async fn run(arguments: Arguments, output: Output) -> Result<Exit> {
     match arguments.command {
         Command::Migrate => migrate::run(shared, output).await,
         Command::Relay(relay) => relay::run(relay, shared, output).await,
-        Command::Status => status::run(shared, output).await,
+        Command::Status(status) => status::run(status, shared, output).await,
         Command::Tail(tail) => tail::run(tail, shared, output).await,
+        Command::Replay(replay) => replay::run(replay, shared, output).await,
         Command::DeadLetters(command) => dead_letters::run(command, shared, output).await,
         Command::Cleanup(cleanup) => cleanup::run(&cleanup, shared, output).await,
         Command::Doctor(doctor) => doctor::run(&doctor, shared, output).await,
@@ -99,7 +102,7 @@ fn tell_misspelt(command: &Command, output: Output) {
     for variable in variables::misspelt() {
         match command {
             Command::Relay(_) => tracing::warn!("{}", variable.in_words()),
-            Command::Tail(_) | Command::Topics(_) => output.remark(&variable.in_words()),
+            Command::Replay(_) | Command::Tail(_) | Command::Topics(_) => output.remark(&variable.in_words()),
             _ => return,
         }
     }

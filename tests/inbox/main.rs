@@ -45,5 +45,6 @@ promises! {
     puts_a_letter_back_at_its_old_place
     shows_letters_keys_and_groups
     keeps_values_and_names_as_they_are
+    forgets_the_events_that_an_operator_names
     says_what_is_missing
 }

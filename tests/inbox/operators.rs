@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use marty_events::{
     EventError,
-    inbox::{Fate, Inbox, InboxDatabase, InboxQuery, InboxRepository, InboxTable, migrate_table},
+    inbox::{Claim, Fate, Inbox, InboxDatabase, InboxQuery, InboxRepository, InboxTable, migrate_table},
     outbox::OutboxPool,
 };
 use sqlx::Pool;
@@ -121,6 +121,29 @@ where
         assert!(held.parked_at <= held.died_at);
         let json = serde_json::to_value(&held).expect("JSON");
         assert_eq!((&json["event_id"], json.get("headers"), json.get("value")), (&"b-1".into(), None, None), "{json}");
+    }
+
+    pub(crate) async fn forgets_the_events_that_an_operator_names(self) {
+        let (one, other) = (self.inbox("one"), self.inbox("other"));
+        for number in 0..3 {
+            self.claimed(&one, &event("a", number)).await;
+            self.claimed(&other, &event("a", number)).await;
+        }
+        self.parked(&one, &event("b", 0), Some(&failure(3, Fate::Bury))).await;
+        self.parked(&one, &event("c", 0), Some(&again())).await;
+        let ids = ["a-0", "a-2", "A-1", "b-0", "c-0", "no such"].map(str::to_owned);
+        assert_eq!(self.repository.forget("one", &ids).await.expect("two are forgotten"), 2);
+        assert_eq!(self.repository.forget("one", &ids).await.expect("they are unknown"), 0);
+        assert_eq!(self.repository.forget("one", &[]).await.expect("none"), 0);
+        for (inbox, number, claim) in [
+            (&one, 0, Claim::Taken),
+            (&one, 1, Claim::Duplicate),
+            (&one, 2, Claim::Taken),
+            (&other, 0, Claim::Duplicate),
+        ] {
+            assert_eq!(self.claimed(inbox, &event("a", number)).await, claim, "a-{number}");
+        }
+        assert_eq!(self.claimed(&one, &event("b", 0)).await, Claim::Duplicate, "a dead letter is known");
     }
 
     pub(crate) async fn says_what_is_missing(self) {

@@ -9,6 +9,7 @@ pub(crate) mod manual;
 pub(crate) mod migrate;
 pub(crate) mod relay;
 pub(crate) mod relay_settings;
+pub(crate) mod replay;
 pub(crate) mod status;
 pub(crate) mod tail;
 pub(crate) mod topics;

@@ -1,6 +1,7 @@
 //! A Kafka client with the environment's configuration. It keeps the complaints about its connections.
 
 pub(crate) mod diagnosis;
+pub(crate) mod group;
 
 use std::{
     collections::VecDeque,
@@ -19,7 +20,11 @@ use rdkafka::{
     types::RDKafkaErrorCode as Code,
 };
 
-use crate::{failure::Result, shared::Shared};
+use crate::{
+    exit::Exit,
+    failure::{Failure, Result},
+    shared::Shared,
+};
 
 /// The client's name for the broker without `SERVICE_NAME`. No event is published in this name.
 const NAME: &str = "marty-events";
@@ -37,6 +42,11 @@ pub(crate) fn config(shared: &Shared) -> Result<EventConfig, ConfigError> {
         config = config.outbox_table(table);
     }
     config.build()
+}
+
+/// True if the environment names brokers.
+pub(crate) fn has_brokers() -> bool {
+    env::var_os("KAFKA_BROKERS").is_some_and(|brokers| !brokers.to_string_lossy().trim().is_empty())
 }
 
 /// True if the environment names a service. White space does not count, as in [`EventConfig`].
@@ -126,4 +136,10 @@ pub(crate) fn metadata(client: &Client, patience: Duration) -> Result<Metadata, 
             return Err(error);
         }
     }
+}
+
+/// The failure of a client that reached no broker.
+pub(crate) fn unreachable(client: &Client, error: &KafkaError) -> Failure {
+    let (found, advice) = diagnosis::of(error, &client.context().all());
+    Failure::new(Exit::Failed, found).advise(advice)
 }

@@ -126,43 +126,46 @@ fn next_brace(text: &str) -> Option<(&str, &str, &str)> {
     Some((before, inside, after))
 }
 
-/// The rows of a statement, whatever the database.
+/// A statement, whatever the database, and its end: the rows or their number.
 macro_rules! rows {
     ($look:expr, $template:expr, $values:expr, $fetch:ident::<$($type:ty),+>) => {
+        rows!($look, $template, $values, $fetch::<$($type),+>, |query, pool| query.fetch_all(pool).await)
+    };
+    ($look:expr, $template:expr, $values:expr, $fetch:ident::<$($type:ty),+>, |$query:ident, $pool:ident| $end:expr) => {
         match $look.pool {
             #[cfg(feature = "postgres")]
-            OutboxPool::Postgres(pool) => {
-                let mut query = sqlx::$fetch::<$($type),+>(POSTGRES.statement($template, $look.table));
+            OutboxPool::Postgres($pool) => {
+                let mut $query = sqlx::$fetch::<$($type),+>(POSTGRES.statement($template, $look.table));
                 for value in $values {
-                    query = match *value {
-                        Value::Number(number) => query.bind(number),
-                        Value::Text(text) => query.bind(super::encoding::printable(text)),
-                        Value::Name(name) => query.bind(super::encoding::escaped(name)),
+                    $query = match *value {
+                        Value::Number(number) => $query.bind(number),
+                        Value::Text(text) => $query.bind(super::encoding::printable(text)),
+                        Value::Name(name) => $query.bind(super::encoding::escaped(name)),
                     };
                 }
-                query.fetch_all(pool).await
+                $end
             }
             #[cfg(feature = "mysql")]
-            OutboxPool::MySql(pool) => {
-                let mut query = sqlx::$fetch::<$($type),+>(MYSQL.statement($template, $look.table));
+            OutboxPool::MySql($pool) => {
+                let mut $query = sqlx::$fetch::<$($type),+>(MYSQL.statement($template, $look.table));
                 for value in $values {
-                    query = match *value {
-                        Value::Number(number) => query.bind(number),
-                        Value::Text(text) | Value::Name(text) => query.bind(text.as_bytes()),
+                    $query = match *value {
+                        Value::Number(number) => $query.bind(number),
+                        Value::Text(text) | Value::Name(text) => $query.bind(text.as_bytes()),
                     };
                 }
-                query.fetch_all(pool).await
+                $end
             }
             #[cfg(feature = "sqlite")]
-            OutboxPool::Sqlite(pool) => {
-                let mut query = sqlx::$fetch::<$($type),+>(SQLITE.statement($template, $look.table));
+            OutboxPool::Sqlite($pool) => {
+                let mut $query = sqlx::$fetch::<$($type),+>(SQLITE.statement($template, $look.table));
                 for value in $values {
-                    query = match *value {
-                        Value::Number(number) => query.bind(number),
-                        Value::Text(text) | Value::Name(text) => query.bind(text),
+                    $query = match *value {
+                        Value::Number(number) => $query.bind(number),
+                        Value::Text(text) | Value::Name(text) => $query.bind(text),
                     };
                 }
-                query.fetch_all(pool).await
+                $end
             }
         }
     };
@@ -196,6 +199,13 @@ impl Look<'_> {
 
     pub(super) async fn numbers(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<i64>, EventError> {
         rows!(self, sql, values, query_scalar::<_, _>).map_err(self.error())
+    }
+
+    pub(super) async fn change_rows(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, EventError> {
+        let done = rows!(self, sql, values, query::<_>, |query, pool| {
+            query.execute(pool).await.map(|done| done.rows_affected())
+        });
+        done.map_err(self.error())
     }
 
     fn unescape(&self, text: &mut String) {

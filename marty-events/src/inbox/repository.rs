@@ -58,6 +58,12 @@ const LETTERS: &str = "
         {bytes}, attempts, reason, state, {time:parked_at}, {time:died_at}
     FROM {parked} WHERE {condition} ORDER BY id LIMIT {limit}";
 
+/// The row of an event that is parked stays: it is in the way of a second one.
+const FORGET: &str = "
+    DELETE FROM {inbox} WHERE consumer_group = {1} AND event_id IN ({ids})
+        AND NOT EXISTS (SELECT 1 FROM {parked} AS parked
+            WHERE parked.consumer_group = {inbox}.consumer_group AND parked.event_id = {inbox}.event_id)";
+
 impl InboxRepository {
     /// The inbox in the default table of `pool`'s database.
     #[must_use]
@@ -141,6 +147,21 @@ impl InboxRepository {
             return Ok(0);
         }
         self.look("discard dead letters").discard(ids).await
+    }
+
+    /// Forgets that a group has taken these events; answers how many it knew. They are handled again when their records come again, so nothing
+    /// else makes an event have its effect twice: name events alone whose effect is wanted anew. Events that wait and dead letters stay known.
+    ///
+    /// The ids are those of [`Delivery::inbox_id`](super::Delivery::inbox_id). A call takes some hundreds of them.
+    pub async fn forget(&self, group: &str, event_ids: &[String]) -> Result<u64, EventError> {
+        if event_ids.is_empty() {
+            return Ok(0);
+        }
+        let mut values = vec![Value::Name(group)];
+        values.extend(event_ids.iter().map(|id| Value::Name(id)));
+        let ids: Vec<String> = (2..=values.len()).map(|number| format!("{{{number}}}")).collect();
+        let look = self.look("forget events");
+        look.change_rows(&FORGET.replace("{ids}", &ids.join(", ")), &values).await
     }
 
     fn look(&self, operation: &'static str) -> Look<'_> {

@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use marty_events::{EventError, OutboxRepository, outbox::DeadLetter};
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::{
     Irreversible, Selection,
     chosen::{Chosen, Left},
+    letters::{LIST, Letter, Letters},
 };
 use crate::{
     confirm::confirm,
@@ -41,31 +40,32 @@ enum Count {
     Redacted(u64),
 }
 
-pub(super) async fn requeue(selection: Selection, outbox: &OutboxRepository, output: Output) -> Result<Exit> {
-    let refusal = |letter: &DeadLetter| letter.redacted.then_some("it is redacted, and can only be discarded");
-    let chosen = Chosen::of(selection, outbox, refusal).await?;
-    let done = work("requeueing", &chosen, outbox, async |ids| outbox.requeue(ids).await).await?;
+pub(super) async fn requeue(selection: Selection, letters: &impl Letters, output: Output) -> Result<Exit> {
+    let refusal = |letter: &_| Letter::is_redacted(letter).then_some("it is redacted, and can only be discarded");
+    let chosen = Chosen::of(selection, letters, refusal).await?;
+    let done = work("requeueing", &chosen, letters, async |keys| letters.requeue(keys).await).await?;
     if !chosen.is_named() && done.count < chosen.selected && !done.is_interrupted {
         output.remark("the others are redacted, and can only be discarded");
     }
     answer(Count::Requeued(done.count), chosen, done, output)
 }
 
-pub(super) async fn discard(arguments: Irreversible, outbox: &OutboxRepository, output: Output) -> Result<Exit> {
-    let chosen = agreed("Delete", arguments, outbox).await?;
-    let done = work("discarding", &chosen, outbox, async |ids| outbox.discard(ids).await).await?;
+pub(super) async fn discard(arguments: Irreversible, letters: &impl Letters, output: Output) -> Result<Exit> {
+    let chosen = agreed("Delete", arguments, letters).await?;
+    let done = work("discarding", &chosen, letters, async |keys| letters.discard(keys).await).await?;
     answer(Count::Discarded(done.count), chosen, done, output)
 }
 
-pub(super) async fn redact(arguments: Irreversible, outbox: &OutboxRepository, output: Output) -> Result<Exit> {
-    let chosen = agreed("Empty", arguments, outbox).await?;
-    let done = work("redacting", &chosen, outbox, async |ids| outbox.redact(ids).await).await?;
+pub(super) async fn redact(arguments: Irreversible, letters: &impl Letters, output: Output) -> Result<Exit> {
+    letters.can_redact()?;
+    let chosen = agreed("Empty", arguments, letters).await?;
+    let done = work("redacting", &chosen, letters, async |keys| letters.redact(keys).await).await?;
     answer(Count::Redacted(done.count), chosen, done, output)
 }
 
 /// The chosen dead letters, once the user has agreed.
-async fn agreed(verb: &str, arguments: Irreversible, outbox: &OutboxRepository) -> Result<Chosen> {
-    let chosen = Chosen::of(arguments.selection, outbox, |_| None).await?;
+async fn agreed<L: Letters>(verb: &str, arguments: Irreversible, letters: &L) -> Result<Chosen<L::Key>> {
+    let chosen = Chosen::of(arguments.selection, letters, |_| None).await?;
     let count = chosen.count();
     if 0 < count {
         confirm(&format!("{verb} {count} dead letters for good?"), arguments.yes, chosen.is_named())?;
@@ -73,39 +73,38 @@ async fn agreed(verb: &str, arguments: Irreversible, outbox: &OutboxRepository) 
     Ok(chosen)
 }
 
-async fn work(
+async fn work<L: Letters>(
     doing: &'static str,
-    chosen: &Chosen,
-    outbox: &OutboxRepository,
-    act: impl AsyncFn(&[Uuid]) -> Result<u64, EventError>,
+    chosen: &Chosen<L::Key>,
+    letters: &L,
+    act: impl AsyncFn(&[L::Key]) -> Result<u64>,
 ) -> Result<Done> {
     let stop = stop::when_asked();
-    let Chosen { selection, selected, .. } = chosen;
-    if chosen.is_named() {
-        let mut steps = selection.ids.chunks(STEP);
+    let Chosen { filter, selected, .. } = chosen;
+    if let Some(keys) = &chosen.named {
+        let mut steps = keys.chunks(STEP);
         return in_steps(doing, chosen.count(), &stop, async || match steps.next() {
-            Some(ids) => Ok(Some(act(ids).await?)),
+            Some(keys) => Ok(Some(act(keys).await?)),
             None => Ok(None),
         })
         .await;
     }
-    let mut query = selection.filter.to_query().without_payload();
     // Letters that die while the command runs are left out. Otherwise a requeued poison event would come round for ever.
-    let mut left = *selected;
+    let (mut left, mut last) = (*selected, None);
     in_steps(doing, *selected, &stop, async || {
         let limit = u32::try_from(left.min(STEP as u64)).unwrap_or(u32::MAX);
-        let letters = outbox.dead_letters(query.clone().limit(limit)).await?;
-        let Some(last) = letters.last() else { return Ok(None) };
-        query = query.clone().after(last.place());
-        left -= letters.len() as u64;
-        let ids: Vec<Uuid> = letters.iter().map(|letter| letter.event.event_id).collect();
-        Ok(Some(act(&ids).await?))
+        let page = letters.page(filter, last.as_ref(), limit).await?;
+        left -= page.len() as u64;
+        let keys: Vec<L::Key> = page.iter().map(Letter::key).collect();
+        let Some(letter) = page.into_iter().next_back() else { return Ok(None) };
+        last = Some(letter);
+        Ok(Some(act(&keys).await?))
     })
     .await
 }
 
 /// Answers, and fails if a letter was named and not changed.
-fn answer(count: Count, chosen: Chosen, done: Done, output: Output) -> Result<Exit> {
+fn answer<K>(count: Count, chosen: Chosen<K>, done: Done, output: Output) -> Result<Exit> {
     let unchanged = chosen.selected.saturating_sub(done.count);
     let mut reasons: Vec<String> = chosen.left.iter().map(Left::in_words).collect();
     if done.count < chosen.count() {
@@ -124,7 +123,7 @@ fn answer(count: Count, chosen: Chosen, done: Done, output: Output) -> Result<Ex
     let (verb, _) = changed.count.in_words();
     let were = if unchanged == 1 { "was" } else { "were" };
     let error = format!("{unchanged} of the {} named dead letters {were} not {verb}", changed.selected);
-    let failure = Failure::new(Exit::Failed, error).advise("see `marty-events dead-letters list`");
+    let failure = Failure::new(Exit::Failed, error).advise(LIST);
     Err(Failure { causes: reasons, ..failure })
 }
 

@@ -1,47 +1,32 @@
-use marty_events::OutboxRepository;
-
 use super::{
     ListArguments,
-    letter::{no_such, reason},
+    letters::{COLUMNS, Letter, Letters, no_such},
 };
 use crate::{
     exit::Exit,
     failure::Result,
-    output::{self, Output, or_dash, table},
+    output::{self, Output, table},
     plain::plain,
-    time::stamp,
 };
 
 /// One object a line for programs, and one table for people.
-pub(super) async fn run(arguments: &ListArguments, outbox: &OutboxRepository, output: Output) -> Result<Exit> {
-    let mut query = arguments.filter.to_query().limit(arguments.limit).without_payload();
-    if let Some(id) = arguments.after {
-        let last = outbox.dead_letter(id).await?.ok_or_else(|| no_such(id))?;
-        query = query.after(last.place());
-    }
-    let letters = outbox.dead_letters(query).await?;
+pub(super) async fn run(arguments: &ListArguments, letters: &impl Letters, output: Output) -> Result<Exit> {
+    let last = match &arguments.after {
+        Some(id) => Some(letters.find(&letters.id(id)?, false).await?.ok_or_else(|| no_such(id))?),
+        None => None,
+    };
+    let page = letters.page(&arguments.filter, last.as_ref(), arguments.limit).await?;
     if output.is_json() {
-        letters.iter().try_for_each(output::object)?;
-    } else if letters.is_empty() {
+        page.iter().try_for_each(output::object)?;
+    } else if page.is_empty() {
         output.remark("no dead letters");
     } else {
-        let rows = letters.iter().map(|letter| {
-            [
-                letter.event.event_id.to_string(),
-                stamp(letter.died_at),
-                plain(&letter.event.event_type),
-                plain(&letter.event.topic),
-                or_dash(letter.event.key.as_deref()),
-                letter.event.attempts.to_string(),
-                reason(letter),
-            ]
-        });
-        let page = table(["EVENT", "DIED", "TYPE", "TOPIC", "KEY", "ATTEMPTS", "REASON"], rows);
-        output::write(format!("{page}\n").as_bytes())?;
+        let text = table(COLUMNS, page.iter().map(Letter::row));
+        output::write(format!("{text}\n").as_bytes())?;
     }
-    let is_full = u32::try_from(letters.len()) == Ok(arguments.limit);
-    if let Some(last) = letters.last().filter(|_| is_full) {
-        output.remark(&format!("there may be more: --after {}", last.event.event_id));
+    let is_full = u32::try_from(page.len()) == Ok(arguments.limit);
+    if let Some(last) = page.last().filter(|_| is_full) {
+        output.remark(&format!("there may be more: --after {}", plain(&last.event_id())));
     }
     Ok(Exit::Done)
 }

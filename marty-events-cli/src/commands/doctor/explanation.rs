@@ -18,7 +18,7 @@ pub(super) struct Explanation {
 }
 
 /// One for each check, in the order in which they run, and for those that are listed with a finding alone.
-pub(super) const EXPLANATIONS: [Explanation; 18] = [
+pub(super) const EXPLANATIONS: [Explanation; 22] = [
     Explanation {
         name: "configuration",
         why: "Services and relays read these variables at their start. One faulty variable stops the start, so every fault is listed here.",
@@ -126,6 +126,33 @@ pub(super) const EXPLANATIONS: [Explanation; 18] = [
               the service gets the error while it can still react.",
         what_to_do: "Let the producer's limit be the lowest: raise max.message.bytes of the topic and message.max.bytes of the broker, or \
                      lower KAFKA_PRODUCER_MESSAGE_MAX_BYTES.",
+    },
+    Explanation {
+        name: "inbox",
+        why: "Each event that a group has handled is a row of the inbox, and so is each event that waits. Without the tables a consumer does \
+              not start.",
+        what_to_do: "Let the service call `marty_events::inbox::migrate` at its start, or apply the shipped SQL. If the table has another \
+                     name, give it by --inbox-table. A consumer needs all four rights on both tables.",
+    },
+    Explanation {
+        name: "inbox-retention",
+        why: "An event that comes again is dropped for as long as the inbox remembers it. If the topic keeps its record for longer, a group \
+              that is reset has the effect twice.",
+        what_to_do: "Let the ACLs allow the consumer's user DESCRIBE_CONFIGS on the topics: then it remembers for as long as they keep \
+                     records. Otherwise set inbox_retention to the time that is named here. With --inbox-retention this check compares the \
+                     consumers' setting.",
+    },
+    Explanation {
+        name: "group-offsets",
+        why: "A topic deletes its old records whether or not a group has handled them. If the group was too slow, these events are lost for it.",
+        what_to_do: "Lengthen the topic's retention.ms, so that it does not happen again. Then find out why the group lags: its logs, \
+                     `marty-events status --group` and the metrics have the reasons. The lost events have to come from their publisher.",
+    },
+    Explanation {
+        name: "group-members",
+        why: "Only a running consumer of the group handles its events. Without one they wait in the topic, and in time the topic deletes them.",
+        what_to_do: "Start the service whose consumer has this group; its log names the reason for its end. A group that nobody needs any \
+                     more can be deleted at the brokers.",
     },
     Explanation {
         name: "direct-events",

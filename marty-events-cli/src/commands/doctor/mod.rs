@@ -4,6 +4,8 @@ mod broker;
 mod direct;
 mod environment;
 mod explanation;
+mod groups;
+mod inbox;
 mod outbox;
 mod prefix;
 mod report;
@@ -11,11 +13,21 @@ mod topics;
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, builder::PossibleValuesParser};
+use clap::{
+    Args,
+    builder::{NonEmptyStringValueParser, PossibleValuesParser},
+};
 
-use crate::{database::Outbox, exit::Exit, failure::Result, output::Output, shared::Shared, time::duration};
+use crate::{
+    database::{GroupTable, Outbox},
+    exit::Exit,
+    failure::Result,
+    output::Output,
+    shared::Shared,
+    time::duration,
+};
 use explanation::{Alone, Explanation};
-use report::{Check, Report};
+use report::{Check, Report, State};
 
 /// The value of `--explain` without the name of a check.
 const ALL: &str = "all";
@@ -31,6 +43,14 @@ pub(crate) struct DoctorArguments {
     /// A service's catalogue, whose domain events without a transaction are listed [default: none].
     #[arg(long, value_name = "FILE")]
     catalogue: Option<PathBuf>,
+    /// Check this group of consumers; may be given several times [default: the groups of the inbox].
+    #[arg(long = "group", value_name = "GROUP", value_parser = NonEmptyStringValueParser::new())]
+    groups: Vec<String>,
+    #[command(flatten)]
+    inbox: GroupTable,
+    /// The `inbox_retention` of the groups' consumers, which is compared with the topics [default: not compared].
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    inbox_retention: Option<Duration>,
     /// Exit with code 3 for a warning too.
     #[arg(long)]
     strict: bool,
@@ -47,8 +67,17 @@ pub(crate) async fn run(arguments: &DoctorArguments, shared: &Shared, output: Ou
         return Ok(Exit::Done);
     }
     let config = environment::check(shared, &mut report);
+    let mut groups = Vec::new();
     let outbox = match Outbox::of(shared) {
-        Ok(outbox) => outbox::check(&outbox, arguments.max_age, &mut report).await,
+        Ok(outbox) => {
+            let inbox = arguments.inbox.inbox_of(&outbox)?;
+            let repository = outbox::check(&outbox, arguments.max_age, &mut report).await;
+            if report.state("database") == Some(State::Ok) {
+                let is_named = !arguments.groups.is_empty() || arguments.inbox.is_named();
+                groups = inbox::check(&inbox, &arguments.groups, is_named, &mut report).await;
+            }
+            repository
+        }
         Err(failure) => {
             report.add(Check::failed("database", failure.error, failure.advice.unwrap_or_default()));
             None
@@ -59,7 +88,10 @@ pub(crate) async fn run(arguments: &DoctorArguments, shared: &Shared, output: Ou
             Some(outbox) => outbox.topics().await.unwrap_or_default(),
             None => Vec::new(),
         };
-        broker::check(config, waiting, arguments.timeout, &mut report).await?;
+        broker::check(config.clone(), waiting, arguments.timeout, &mut report).await?;
+        if !groups.is_empty() && report.state("broker") == Some(State::Ok) {
+            groups::check(config, groups, arguments.inbox_retention, arguments.timeout, &mut report).await?;
+        }
     }
     report.skip_the_rest();
     if let Some(catalogue) = catalogue {

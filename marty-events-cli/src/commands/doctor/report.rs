@@ -24,6 +24,9 @@ const CHECKS: [&str; 14] = [
     "message-size",
 ];
 
+/// The names of the checks that run where the database has an inbox, behind the others.
+const OF_GROUPS: [&str; 4] = ["inbox", "inbox-retention", "group-offsets", "group-members"];
+
 /// The findings, check by check.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
@@ -87,13 +90,15 @@ impl Report {
 
     /// Adds the checks that did not run, because another check must succeed first.
     pub(super) fn skip_the_rest(&mut self) {
-        for name in CHECKS {
-            if !self.checks.iter().any(|check| check.name == name) {
+        let of_groups = OF_GROUPS.iter().filter(|_| self.state("inbox").is_some());
+        let names: Vec<&str> = CHECKS.iter().chain(of_groups).copied().collect();
+        for name in names.iter().copied() {
+            if self.state(name).is_none() {
                 let found = "another check must succeed first".to_owned();
                 self.checks.push(Check { name, state: State::Skipped, found, advice: None, explanation: None });
             }
         }
-        let place = |check: &Check| CHECKS.iter().position(|name| *name == check.name);
+        let place = |check: &Check| names.iter().position(|name| *name == check.name);
         self.checks.sort_by_key(place);
         self.ok = !self.has(State::Failed);
         let count = |state| self.checks.iter().filter(|check| check.state == state).count();
@@ -115,6 +120,11 @@ impl Report {
     pub(super) fn exit(&self, strict: bool) -> Exit {
         let is_wrong = self.has(State::Failed) || strict && self.has(State::Warning);
         if is_wrong { Exit::Found } else { Exit::Done }
+    }
+
+    /// The finding of a check that has run.
+    pub(super) fn state(&self, name: &str) -> Option<State> {
+        self.checks.iter().find(|check| check.name == name).map(|check| check.state)
     }
 
     fn has(&self, state: State) -> bool {
@@ -166,7 +176,7 @@ mod tests {
 
     #[test]
     fn every_check_is_explained() {
-        for name in CHECKS {
+        for name in CHECKS.into_iter().chain(OF_GROUPS) {
             assert!(Explanation::of(name).is_some(), "{name}");
         }
     }

@@ -14,9 +14,9 @@ use super::report::{Check, Report};
 use crate::kafka::Client;
 
 /// The settings of broker and topics, and the reason of the first missing answer.
-struct Settings {
+pub(super) struct Settings {
     known: Vec<ConfigResource>,
-    problem: String,
+    pub(super) problem: String,
 }
 
 impl Settings {
@@ -24,7 +24,7 @@ impl Settings {
         self.value(name, |of| matches!(of, OwnedResourceSpecifier::Broker(_)))
     }
 
-    fn of_topic(&self, topic: &str, name: &str) -> Option<&str> {
+    pub(super) fn of_topic(&self, topic: &str, name: &str) -> Option<&str> {
         self.value(name, |of| matches!(of, OwnedResourceSpecifier::Topic(name) if name == topic))
     }
 
@@ -49,23 +49,22 @@ pub(super) async fn check(
         ["audit.events", "notification.events"].iter().map(|name| format!("{prefix}{name}")).collect();
     known.extend(waiting.iter().cloned());
     let (there, missing): (Vec<&String>, Vec<&String>) = known.iter().partition(|topic| existing.contains(topic));
-    let settings = settings(admin, broker, &there, patience).await;
+    let of_topics = there.iter().map(|topic| ResourceSpecifier::Topic(topic));
+    let asked: Vec<_> = std::iter::once(ResourceSpecifier::Broker(broker)).chain(of_topics).collect();
+    let settings = settings(admin, &asked, patience).await;
     let hidden = hidden(client, &missing, patience).await;
     report.add(presence(&settings, &there, &missing, &hidden, &waiting));
     report.add(message_size(&settings, &there, config.max_message_bytes()));
 }
 
-async fn settings(
+pub(super) async fn settings(
     admin: &AdminClient<DefaultClientContext>,
-    broker: i32,
-    topics: &[&String],
+    of: &[ResourceSpecifier<'_>],
     patience: Duration,
 ) -> Settings {
-    let topics = topics.iter().map(|topic| ResourceSpecifier::Topic(topic));
-    let of = std::iter::once(ResourceSpecifier::Broker(broker)).chain(topics).collect::<Vec<_>>();
     let options = AdminOptions::new().request_timeout(Some(patience));
     // A client without the right gets no settings. The outbox works without that right, so this is not a failure.
-    match admin.describe_configs(&of, &options).await {
+    match admin.describe_configs(of, &options).await {
         Ok(answers) => {
             let (known, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
             let problem = refused.into_iter().find_map(Result::err).map(|code| code.to_string()).unwrap_or_default();

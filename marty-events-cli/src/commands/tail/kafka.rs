@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     time::{Duration, Instant},
 };
 
@@ -13,7 +13,8 @@ use super::{Show, Start, event::TailedEvent, topics::Topics};
 use crate::{
     exit::Exit,
     failure::{Failure, Result},
-    kafka::{self, Client, Complaints, diagnosis},
+    kafka::{self, Client, Complaints, group::Group},
+    plain::plain,
 };
 
 /// The limit of the brokers' first answer.
@@ -21,11 +22,53 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The pause between two searches for new topics and partitions.
 const REFRESH: Duration = Duration::from_secs(2);
 
+/// The place in each partition at which reading begins.
+#[derive(Debug)]
+pub(super) enum Begin {
+    Beginning,
+    End,
+    /// The first record that a group has not handled.
+    Behind(HashMap<(String, i32), i64>),
+}
+
+impl From<Start> for Begin {
+    fn from(start: Start) -> Self {
+        match start {
+            Start::Beginning => Self::Beginning,
+            Start::End => Self::End,
+        }
+    }
+}
+
+/// The topics that a group reads, or the named ones, from the group's offsets on. Blocks the thread.
+pub(super) fn not_handled(config: &EventConfig, group: &str, named: &[String]) -> Result<(Topics, Begin)> {
+    let chosen = if named.is_empty() { None } else { Some(Topics::parse(named, config.topic_prefix())?) };
+    let reader = Group::new(config, group, PATIENCE)?;
+    let positions = match &chosen {
+        Some(topics) => reader.positions(Some(&|topic: &str| topics.contain(topic)))?,
+        None => reader.positions(None)?,
+    };
+    let topics = match chosen {
+        Some(topics) => topics,
+        None if positions.is_empty() => return Err(no_offsets(group)),
+        None => {
+            let names: BTreeSet<&str> = positions.iter().map(|position| &*position.topic).collect();
+            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            Topics::parse(&names, config.topic_prefix())?
+        }
+    };
+    let behind = positions.into_iter().map(|position| {
+        let next = position.next();
+        ((position.topic, position.partition), next)
+    });
+    Ok((topics, Begin::Behind(behind.collect())))
+}
+
 /// Shows records until there were enough, or until `stop`. Blocks the thread.
 pub(super) fn follow(
     config: &EventConfig,
     topics: &Topics,
-    from: Start,
+    from: &Begin,
     no_follow: bool,
     payload: bool,
     mut show: Show,
@@ -35,7 +78,7 @@ pub(super) fn follow(
     settings.set("enable.partition.eof", "true");
     let consumer: Client = settings.create_with_context(Complaints::default()).map_err(|error| failed(&error))?;
     let mut reading = Reading::default();
-    let there = kafka::metadata(&consumer, PATIENCE).map_err(|error| unreachable_broker(&consumer, &error))?;
+    let there = kafka::metadata(&consumer, PATIENCE).map_err(|error| kafka::unreachable(&consumer, &error))?;
     reading.take_up(&there, &consumer, topics, from).map_err(|error| failed(&error))?;
     let missing = topics.missing(&reading.known());
     if !missing.is_empty() {
@@ -64,7 +107,7 @@ pub(super) fn follow(
             // A failed request is harmless: the next search finds the same topics. A new topic is read from its beginning,
             // because all its records are newer than this command.
             if let Ok(there) = consumer.fetch_metadata(None, Duration::from_millis(500)) {
-                reading.take_up(&there, &consumer, topics, Start::Beginning).map_err(|error| failed(&error))?;
+                reading.take_up(&there, &consumer, topics, &Begin::Beginning).map_err(|error| failed(&error))?;
             }
             next_look = Instant::now() + REFRESH;
         }
@@ -88,13 +131,19 @@ impl Reading {
         metadata: &Metadata,
         consumer: &Client,
         topics: &Topics,
-        from: Start,
+        from: &Begin,
     ) -> Result<(), KafkaError> {
         let mut new = TopicPartitionList::new();
         for topic in metadata.topics().iter().filter(|topic| topics.contain(topic.name())) {
             for partition in topic.partitions() {
                 if let Entry::Vacant(place) = self.partitions.entry((topic.name().to_owned(), partition.id())) {
-                    let offset = if from == Start::Beginning { Offset::Beginning } else { Offset::End };
+                    let offset = match from {
+                        Begin::End => Offset::End,
+                        Begin::Beginning => Offset::Beginning,
+                        Begin::Behind(offsets) => {
+                            offsets.get(place.key()).map_or(Offset::Beginning, |&offset| Offset::Offset(offset))
+                        }
+                    };
                     new.add_partition_offset(topic.name(), partition.id(), offset)?;
                     place.insert(None);
                 }
@@ -145,7 +194,7 @@ fn failed(error: &KafkaError) -> Failure {
     Failure::new(Exit::Failed, "the topics could not be read").because(error).advise(advice)
 }
 
-fn unreachable_broker(consumer: &Client, error: &KafkaError) -> Failure {
-    let (found, advice) = diagnosis::of(error, &consumer.context().all());
-    Failure::new(Exit::Failed, found).advise(advice)
+fn no_offsets(group: &str) -> Failure {
+    Failure::new(Exit::Failed, format!("the group {} has no offsets at these brokers", plain(group)))
+        .advise("check the group's name and KAFKA_BROKERS; for a group that is new, name its topics too")
 }

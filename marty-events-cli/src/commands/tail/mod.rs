@@ -20,6 +20,11 @@ pub(crate) struct TailArguments {
     /// sooner.
     #[arg(long)]
     outbox: bool,
+    /// Show the events that this group of consumers has not handled yet: from its offsets on, of the topics that it reads unless some
+    /// are named. Joins no group, and changes no offset [default: no group].
+    #[arg(long, conflicts_with_all = ["outbox", "from"], value_name = "GROUP",
+        value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    group: Option<String>,
     /// The place to begin at: the present events, or those to come [default: end, and beginning with --no-follow].
     #[arg(long, value_enum, value_name = "PLACE")]
     from: Option<Start>,
@@ -92,16 +97,21 @@ impl Show {
 
 pub(crate) async fn run(arguments: TailArguments, shared: &Shared, output: Output) -> Result<Exit> {
     let (from, stop) = (arguments.from(), stop::when_asked());
-    let TailArguments { topics, outbox, no_follow, limit, filter, payload, .. } = arguments;
+    let TailArguments { topics, outbox, group, no_follow, limit, filter, payload, .. } = arguments;
     let show = Show { output, filter, left: limit };
     if outbox {
         outbox::follow(shared, from, no_follow, payload, show, &stop).await?;
     } else {
         let config = crate::kafka::config(shared)?;
-        let topics = Topics::parse(&topics, config.topic_prefix())?;
+        let follow = move || {
+            let (topics, begin) = match group {
+                Some(group) => kafka::not_handled(&config, &group, &topics)?,
+                None => (Topics::parse(&topics, config.topic_prefix())?, from.into()),
+            };
+            kafka::follow(&config, &topics, &begin, no_follow, payload, show, &stop)
+        };
         // Calls of the Kafka client block the thread.
-        let followed =
-            tokio::task::spawn_blocking(move || kafka::follow(&config, &topics, from, no_follow, payload, show, &stop));
+        let followed = tokio::task::spawn_blocking(follow);
         followed.await.map_err(std::io::Error::other)??;
     }
     Ok(Exit::Done)

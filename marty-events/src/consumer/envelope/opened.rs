@@ -20,6 +20,14 @@ pub(in crate::consumer) fn open(delivery: &Delivery) -> Opened {
     Opened::new(delivery, &Envelope::read(delivery))
 }
 
+impl Delivery {
+    /// The id by which the inbox of a group remembers the record's event.
+    #[must_use]
+    pub fn inbox_id(&self) -> String {
+        open(self).identity.event_id
+    }
+}
+
 /// The facts of an event besides its payload.
 #[derive(Debug, Clone)]
 pub(in crate::consumer) struct Opened {

@@ -8,11 +8,12 @@ use crate::support::operator::{Operator, created, read, write};
 use crate::support::service::config;
 
 /// Every command, and the commands of those that have commands.
-const COMMANDS: [&[&str]; 23] = [
+const COMMANDS: [&[&str]; 24] = [
     &["migrate"],
     &["relay"],
     &["status"],
     &["tail"],
+    &["replay"],
     &["dead-letters"],
     &["dead-letters", "list"],
     &["dead-letters", "show"],

@@ -6,6 +6,8 @@ mod control_characters;
 mod dead_letters;
 mod doctor;
 mod doctor_explains;
+mod group_health;
+mod groups;
 mod help;
 mod relay;
 mod rights;

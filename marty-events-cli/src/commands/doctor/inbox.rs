@@ -1,0 +1,58 @@
+//! The check of the inbox's tables.
+
+use marty_events::{EventError, inbox::InboxRepository};
+
+use super::{
+    outbox::words,
+    report::{Check, Report},
+};
+use crate::plain::plain;
+
+/// Checks the tables, and returns the groups to look at. An inbox that nobody named is passed over where it is missing, or where it is
+/// none of this user's business: a relay has no right on it.
+pub(super) async fn check(
+    inbox: &InboxRepository,
+    groups: &[String],
+    is_named: bool,
+    report: &mut Report,
+) -> Vec<String> {
+    let name = "inbox";
+    let found = match inbox.validate().await {
+        Ok(()) => inbox.groups().await,
+        Err(EventError::InboxTableMissing { .. } | EventError::InboxForbidden { .. }) if !is_named => {
+            return Vec::new();
+        }
+        Err(error) => Err(error),
+    };
+    let known = match found {
+        Ok(known) => known,
+        Err(error) => {
+            let advice = match error {
+                EventError::InboxTableMissing { .. } => {
+                    "let the service call `marty_events::inbox::migrate` at its start, or name the table by --inbox-table"
+                }
+                EventError::InboxForbidden { .. } => "let the owner of the tables run the statement for this user",
+                EventError::InboxUnfit { .. } => "let the tables' owner change it, or connect as another user",
+                _ => "read the database's message",
+            };
+            report.add(Check::failed(name, words(&error), advice));
+            return groups.to_vec();
+        }
+    };
+    let known: Vec<String> = known.into_iter().map(|known| known.group).collect();
+    let tables = "the tables exist, have this version, and the user has every right that a consumer needs";
+    let list = known.iter().map(|group| plain(group)).collect::<Vec<_>>().join(", ");
+    report.add(match groups.iter().find(|group| !known.contains(group)) {
+        Some(unknown) => {
+            let found = format!("{tables}; the inbox does not know the group {}", plain(unknown));
+            Check::warning(
+                name,
+                found,
+                "check the group's name, --database-url and --inbox-table; a new group has handled nothing",
+            )
+        }
+        None if known.is_empty() => Check::ok(name, format!("{tables}; no group has handled an event")),
+        None => Check::ok(name, format!("{tables}; groups: {list}")),
+    });
+    if groups.is_empty() { known } else { groups.to_vec() }
+}
