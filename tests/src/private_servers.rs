@@ -44,6 +44,19 @@ impl Server {
         Self::start("kafka", variables)
     }
 
+    /// Starts an Apache Kafka that gives groups of its own kind (KIP-848) the session of 6 s that classic ones may ask for themselves; answers
+    /// its address.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn kafka_with_short_sessions() -> (Self, String) {
+        let properties = "group.consumer.min.session.timeout.ms=6000\ngroup.consumer.session.timeout.ms=6000\n\
+             group.consumer.min.heartbeat.interval.ms=1000\ngroup.consumer.heartbeat.interval.ms=2000\n";
+        Self::start_with_properties(properties, Vec::new())
+    }
+
     /// The same as [`kafka_behind`](Self::kafka_behind) of one that makes no topic by itself.
     ///
     /// # Panics
@@ -80,19 +93,15 @@ impl Server {
         };
         let protocols: Vec<String> = (0..proxies.len()).map(|place| format!("PROXY{place}:PLAINTEXT")).collect();
         let protocols = protocols.join(",");
-        let folder = tempfile::tempdir().expect("a directory");
-        let properties = folder.path().join("properties");
-        let text = format!(
+        let properties = format!(
             "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,{protocols}\n\
              inter.broker.listener.name=PLAINTEXT\n"
         );
-        fs::write(&properties, text).expect("a file");
         let variables = vec![
             ("MARTY_EVENTS_KAFKA_LISTENERS", named(&addresses)),
             ("MARTY_EVENTS_KAFKA_LISTENERS_ADVERTISED", named(proxies)),
-            ("MARTY_EVENTS_KAFKA_PROPERTIES", properties.display().to_string()),
         ];
-        let (server, address) = Self::start("kafka", variables);
+        let (server, address) = Self::start_with_properties(&properties, variables);
         (server, address, addresses)
     }
 
@@ -142,6 +151,17 @@ impl Server {
 
     fn start(name: &'static str, variables: Vec<(&'static str, String)>) -> (Self, String) {
         let server = Self { name, folder: tempfile::tempdir().expect("a directory"), variables };
+        let address = server.up();
+        (server, address)
+    }
+
+    /// An Apache Kafka with further properties, which it reads at every start.
+    fn start_with_properties(properties: &str, mut variables: Vec<(&'static str, String)>) -> (Self, String) {
+        let folder = tempfile::tempdir().expect("a directory");
+        let file = folder.path().join("properties");
+        fs::write(&file, properties).expect("a file");
+        variables.push(("MARTY_EVENTS_KAFKA_PROPERTIES", file.display().to_string()));
+        let server = Self { name: "kafka", folder, variables };
         let address = server.up();
         (server, address)
     }

@@ -3,8 +3,8 @@
 use std::{env, time::Duration};
 
 use marty_events::{CancellationToken, EventConfig, EventConsumer, GroupProtocol};
-use marty_events_tests::effects::Effects;
-use sqlx::PgPool;
+use marty_events_tests::effects::{Effects, EffectsDatabase};
+use sqlx::{MySql, Postgres, Sqlite};
 
 fn millis(name: &str) -> Duration {
     Duration::from_millis(env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or_default())
@@ -12,7 +12,16 @@ fn millis(name: &str) -> Duration {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let pool = PgPool::connect(&env::var("DATABASE_URL")?).await?;
+    let url = env::var("DATABASE_URL")?;
+    match url.split_once(':') {
+        Some(("mysql", _)) => serve::<MySql>(&url).await,
+        Some(("sqlite", _)) => serve::<Sqlite>(&url).await,
+        _ => serve::<Postgres>(&url).await,
+    }
+}
+
+async fn serve<DB: EffectsDatabase>(url: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let pool = DB::connect(url).await;
     let (takes, holds) = (millis("TAKES_MILLIS"), millis("HOLDS_MILLIS"));
     let held = env::var("HELD_KEY").ok();
     let fails = env::var("FAILS_PER_MILLE").ok().and_then(|value| value.parse().ok()).unwrap_or(0);

@@ -4,7 +4,7 @@ use std::{
     process::Command,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -90,7 +90,7 @@ async fn paused_past_its_session(test: &str, is_killed: bool) {
     topic.until_effects(8 * 6).await;
     consumer.stop().await;
     topic.assert_once_in_order(&KEYS, 0..6).await;
-    let by: String = sqlx::query_scalar("SELECT process FROM effects WHERE key = 'k-2' AND number = 0")
+    let by: String = sqlx::query_scalar("SELECT process FROM effects WHERE entry_key = 'k-2' AND number = 0")
         .fetch_one(&topic.database.pool)
         .await
         .expect("the process of an effect");
@@ -140,7 +140,7 @@ async fn a_database_that_is_away_uses_up_no_attempt_and_nothing_is_lost_when_it_
     let test = "a_database_that_is_away_uses_up_no_attempt_and_nothing_is_lost_when_it_is_back";
     let Some(admin) = servers::postgres(test) else { return };
     let Some(brokers) = servers::kafka(test) else { return };
-    let topic = Topic::on(TestDatabase::create_on(admin).await, &brokers, 2).await;
+    let topic = Topic::on(TestDatabase::create_on(admin).await.into(), &brokers, 2, &[]).await;
     let network = FaultyNetwork::start().await;
     let url = network.url(&topic.database.url);
     let pool = PgPoolOptions::new().connect_lazy(&url).unwrap();
@@ -212,6 +212,59 @@ async fn a_consumer_that_stops_finishes_the_handlers_at_work_and_begins_no_other
     topic.until_effects(8 * 3).await;
     consumer.stop().await;
     topic.assert_once_in_order(&KEYS, 0..3).await;
+}
+
+/// No key waits longer than this for its next event while a process joins or leaves.
+const HAND_OVER: Duration = Duration::from_secs(2);
+
+async fn processes_that_join_and_leave_hand_over_in_time(test: &str, protocol: &str) {
+    let Some(topic) = Topic::start(test, 6).await else { return };
+    let keys: Vec<String> = (0..24).map(|key| format!("k-{key}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let settings = [("PROTOCOL", protocol), ("TAKES_MILLIS", "1")];
+    let first = process(&topic, "first", &settings);
+    topic.publish(&keys, 0..1).await;
+    topic.until_effects(keys.len()).await;
+    let is_over = AtomicBool::new(false);
+    let publishing = async {
+        let mut number = 1;
+        while !is_over.load(Ordering::SeqCst) {
+            topic.publish(&keys, number..number + 1).await;
+            number += 1;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        number
+    };
+    let moving = async {
+        let second = process(&topic, "second", &settings);
+        wait::until("work for the second", || async { (0 < topic.effects_of("second").await).then_some(()) }).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        second.terminate();
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        is_over.store(true, Ordering::SeqCst);
+        second
+    };
+    let (number, _second) = tokio::join!(publishing, moving);
+    topic.until_effects(keys.len() * usize::try_from(number).expect("positive")).await;
+    drop(first);
+    topic.assert_once_in_order(&keys, 0..number).await;
+    let sql = "SELECT (1000 * extract(epoch FROM max(wait)))::bigint FROM (
+        SELECT at - lag(at) OVER (PARTITION BY entry_key ORDER BY place) AS wait FROM effects WHERE 0 < number) AS waits";
+    let longest = Duration::from_millis(topic.database.number(sql).await.expect("a time").unsigned_abs());
+    println!("{protocol}: the longest wait of a key is {longest:?}");
+    assert!(longest < wait::patient(HAND_OVER), "a key has waited for {longest:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_join_and_leave_a_classic_group_hand_over_in_time() {
+    let test = "processes_that_join_and_leave_a_classic_group_hand_over_in_time";
+    processes_that_join_and_leave_hand_over_in_time(test, "classic").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_join_and_leave_a_group_that_the_broker_balances_hand_over_in_time() {
+    let test = "processes_that_join_and_leave_a_group_that_the_broker_balances_hand_over_in_time";
+    processes_that_join_and_leave_hand_over_in_time(test, "consumer").await;
 }
 
 async fn a_slow_handler_keeps_no_hand_over_waiting(test: &str, protocol: GroupProtocol) {

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -31,25 +31,6 @@ fn quick() -> Effects {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn events_have_their_effect_once_in_the_order_of_their_keys_also_when_a_group_is_reset() {
-    let test = "events_have_their_effect_once_in_the_order_of_their_keys_also_when_a_group_is_reset";
-    let Some(topic) = Topic::start(test, 3).await else { return };
-    topic.publish(&KEYS, 0..20).await;
-    let consumer = RunningConsumer::start(topic.consumer(quick()));
-    topic.until_effects(8 * 20).await;
-    consumer.stop().await;
-    topic.assert_once_in_order(&KEYS, 0..20).await;
-
-    topic.reset_group().await;
-    let consumer = RunningConsumer::start(topic.consumer(quick()));
-    // They come behind everything that is delivered again.
-    topic.publish(&KEYS, 20..22).await;
-    topic.until_effects(8 * 22).await;
-    consumer.stop().await;
-    topic.assert_once_in_order(&KEYS, 0..22).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stopped_consumer_has_committed_its_offsets() {
     let test = "a_stopped_consumer_has_committed_its_offsets";
     let Some(topic) = Topic::start(test, 1).await else { return };
@@ -64,30 +45,6 @@ async fn a_stopped_consumer_has_committed_its_offsets() {
     topic.until_effects(8 * 7).await;
     consumer.stop().await;
     topic.assert_once_in_order(&KEYS, 0..7).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_that_fails_waits_alone_and_goes_on_in_its_order() {
-    let test = "a_key_that_fails_waits_alone_and_goes_on_in_its_order";
-    let Some(topic) = Topic::start(test, 1).await else { return };
-    let is_mended = Arc::new(AtomicBool::new(false));
-    let mended = is_mended.clone();
-    let handlers = Effects::new("one", move |entry, _| {
-        let is_poison = entry.key == "k-3" && entry.number == 4 && !mended.load(Ordering::SeqCst);
-        Box::pin(async move { if is_poison { Err("the account is closed".into()) } else { Ok(()) } })
-    });
-    let consumer = RunningConsumer::start(topic.consumer(handlers).attempts(1_000));
-    topic.publish(&KEYS, 0..10).await;
-    topic.until_effects(7 * 10 + 4).await;
-    wait::until("the key's events to be parked", || async { (topic.parked("waiting").await == 6).then_some(()) }).await;
-    assert_eq!(topic.effects().await["k-3"], [0, 1, 2, 3]);
-    is_mended.store(true, Ordering::SeqCst);
-    topic.until_effects(8 * 10).await;
-    topic.publish(&KEYS, 10..12).await;
-    topic.until_effects(8 * 12).await;
-    consumer.stop().await;
-    topic.assert_once_in_order(&KEYS, 0..12).await;
-    assert_eq!(topic.parked("waiting").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -179,25 +136,6 @@ async fn a_parked_event_survives_a_program_without_its_handler() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_handler_that_passes_over_an_error_of_the_database_has_failed() {
-    let test = "a_handler_that_passes_over_an_error_of_the_database_has_failed";
-    let Some(topic) = Topic::start(test, 1).await else { return };
-    let handlers = Effects::new("one", |entry, tx| {
-        Box::pin(async move {
-            if entry.key == "k-0" && entry.number == 1 && entry.attempt < 3 {
-                let _ = sqlx::query("SELECT 1 / 0").execute(&mut **tx).await;
-            }
-            Ok(())
-        })
-    });
-    let consumer = RunningConsumer::start(topic.consumer(handlers));
-    topic.publish(&KEYS[..2], 0..5).await;
-    topic.until_effects(2 * 5).await;
-    consumer.stop().await;
-    topic.assert_once_in_order(&KEYS[..2], 0..5).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_with_a_failing_event_falls_back_and_only_its_key_waits() {
     let test = "a_batch_with_a_failing_event_falls_back_and_only_its_key_waits";
     let Some(topic) = Topic::start(test, 1).await else { return };
@@ -239,10 +177,6 @@ async fn partitions_move_between_consumers(test: &str, protocol: GroupProtocol) 
         let handlers = Effects::taking(name, Duration::from_millis(10));
         RunningConsumer::start(topic.consumer(handlers).group_protocol(protocol))
     };
-    let by = async |name: &str| {
-        let sql = "SELECT count(*) FROM effects WHERE process = $1";
-        sqlx::query_scalar::<_, i64>(sql).bind(name).fetch_one(&topic.database.pool).await.expect("a count")
-    };
     let keys: Vec<String> = (0..40).map(|key| format!("k-{key}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let first = consumer("first");
@@ -251,7 +185,7 @@ async fn partitions_move_between_consumers(test: &str, protocol: GroupProtocol) 
     let second = consumer("second");
     let mut published = 5;
     let begin = Instant::now();
-    while by("second").await == 0 {
+    while topic.effects_of("second").await == 0 {
         wait::assert_within(begin, wait::DEADLINE, "work for the second");
         topic.publish(&keys, published..published + 1).await;
         published += 1;
@@ -259,7 +193,7 @@ async fn partitions_move_between_consumers(test: &str, protocol: GroupProtocol) 
     topic.publish(&keys, published..published + 5).await;
     // It stops in mid-work, and the other one goes on.
     first.stop().await;
-    let (stopped, before) = (Instant::now(), by("second").await);
+    let (stopped, before) = (Instant::now(), topic.effects_of("second").await);
     published += 5;
     topic.publish(&keys, published..published + 5).await;
     published += 5;

@@ -5,11 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use futures_util::future::join_all;
 use marty_events::{
     CancellationToken, CustomEvent, EventConfig, EventConsumer, EventConsumerBuilder, EventError, EventHandlers,
-    EventPublisher, inbox,
+    EventPublisher, inbox::InboxRepository,
 };
 use marty_events_tests::{
-    database::TestDatabase,
-    effects::{EVENT_TYPE, TOPIC, make_table},
+    effects::{EVENT_TYPE, EffectsDatabase, EffectsStore, TOPIC},
     kafka::prefix,
     servers, topics, wait,
 };
@@ -18,14 +17,14 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions},
     client::DefaultClientContext,
 };
-use sqlx::{PgPool, Postgres};
+use sqlx::{Pool, Postgres};
 use tokio::task::JoinHandle;
 
 use super::service::config;
 
 /// A topic, its events, and the database of their effects.
-pub(crate) struct Topic {
-    pub(crate) database: TestDatabase,
+pub(crate) struct Topic<DB: EffectsDatabase = Postgres> {
+    pub(crate) database: EffectsStore<DB>,
     pub(crate) config: EventConfig,
     pub(crate) brokers: String,
     pub(crate) prefix: String,
@@ -33,18 +32,34 @@ pub(crate) struct Topic {
 }
 
 impl Topic {
-    /// Nothing, after reporting `test` as skipped, where a server is missing.
+    /// The same as [`start_in`](Self::start_in) of PostgreSQL.
     pub(crate) async fn start(test: &str, partitions: i32) -> Option<Self> {
-        let brokers = servers::kafka(test)?;
-        let database = TestDatabase::create(test).await?;
-        Some(Self::on(database, &brokers, partitions).await)
+        Self::start_in(test, partitions).await
+    }
+}
+
+impl<DB: EffectsDatabase> Topic<DB> {
+    /// Nothing, after reporting `test` as skipped, where a server is missing.
+    pub(crate) async fn start_in(test: &str, partitions: i32) -> Option<Self> {
+        Self::start_with(test, partitions, &[]).await
     }
 
-    pub(crate) async fn on(database: TestDatabase, brokers: &str, partitions: i32) -> Self {
-        inbox::migrate(&database.pool).await.expect("the inbox's tables");
-        make_table(&database.pool).await;
+    /// The same of a topic with these settings.
+    pub(crate) async fn start_with(test: &str, partitions: i32, settings: &[(&str, &str)]) -> Option<Self> {
+        let brokers = servers::kafka(test)?;
+        let database = DB::create(test).await?;
+        Some(Self::on(database, &brokers, partitions, settings).await)
+    }
+
+    pub(crate) async fn on(
+        database: EffectsStore<DB>,
+        brokers: &str,
+        partitions: i32,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        database.make_tables().await;
         let prefix = prefix();
-        topics::make(brokers, &format!("{prefix}.{TOPIC}"), partitions, &[]).await;
+        topics::make(brokers, &format!("{prefix}.{TOPIC}"), partitions, settings).await;
         let config = config(brokers, &prefix);
         let publisher = EventPublisher::new(&config).expect("a publisher");
         Self { database, config, brokers: brokers.to_owned(), prefix, publisher }
@@ -54,15 +69,15 @@ impl Topic {
         format!("{}-handlers", self.prefix)
     }
 
-    pub(crate) fn consumer(&self, handlers: impl EventHandlers<Postgres>) -> EventConsumerBuilder<Postgres> {
+    pub(crate) fn consumer(&self, handlers: impl EventHandlers<DB>) -> EventConsumerBuilder<DB> {
         self.consumer_in(&self.database.pool, handlers)
     }
 
     pub(crate) fn consumer_in(
         &self,
-        pool: &PgPool,
-        handlers: impl EventHandlers<Postgres>,
-    ) -> EventConsumerBuilder<Postgres> {
+        pool: &Pool<DB>,
+        handlers: impl EventHandlers<DB>,
+    ) -> EventConsumerBuilder<DB> {
         let builder = EventConsumer::builder(pool).config(self.config.clone()).group(self.group()).handlers(handlers);
         builder.retry_delay(Duration::from_millis(50)).longest_retry_delay(Duration::from_millis(200))
     }
@@ -80,8 +95,7 @@ impl Topic {
     /// Waits until so many effects are there.
     pub(crate) async fn until_effects(&self, count: usize) {
         wait::until(format!("{count} effects"), || async {
-            let rows: i64 =
-                sqlx::query_scalar("SELECT count(*) FROM effects").fetch_one(&self.database.pool).await.ok()?;
+            let rows = self.database.number("SELECT count(*) FROM effects").await.ok()?;
             (count <= usize::try_from(rows).expect("a count")).then_some(())
         })
         .await;
@@ -89,10 +103,8 @@ impl Topic {
 
     /// The numbers of each key in the order of their effects.
     pub(crate) async fn effects(&self) -> BTreeMap<String, Vec<i64>> {
-        let rows: Vec<(String, i64)> = sqlx::query_as("SELECT key, number FROM effects ORDER BY place")
-            .fetch_all(&self.database.pool)
-            .await
-            .expect("the effects");
+        let sql = "SELECT entry_key, number FROM effects ORDER BY place".to_owned();
+        let rows = DB::rows(&self.database.pool, sql).await.expect("the effects");
         let mut effects = BTreeMap::<String, Vec<i64>>::new();
         for (key, number) in rows {
             effects.entry(key).or_default().push(number);
@@ -112,11 +124,18 @@ impl Topic {
 
     /// The count of rows of a table of the inbox.
     pub(crate) async fn parked(&self, state: &str) -> i64 {
-        sqlx::query_scalar("SELECT count(*) FROM event_inbox_parked WHERE state = $1")
-            .bind(state)
-            .fetch_one(&self.database.pool)
-            .await
-            .expect("a count")
+        let sql = format!("SELECT count(*) FROM event_inbox_parked WHERE state = '{state}'");
+        self.database.number(&sql).await.expect("a count")
+    }
+
+    /// The effects that a process has had.
+    pub(crate) async fn effects_of(&self, process: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM effects WHERE process = '{process}'");
+        self.database.number(&sql).await.expect("a count")
+    }
+
+    pub(crate) fn inbox(&self) -> InboxRepository {
+        InboxRepository::new(DB::inbox_pool(&self.database.pool))
     }
 
     /// Lets the broker forget the group's offsets. No consumer may be in it.
@@ -144,7 +163,7 @@ pub(crate) struct RunningConsumer {
 }
 
 impl RunningConsumer {
-    pub(crate) fn start(consumer: EventConsumerBuilder<Postgres>) -> Self {
+    pub(crate) fn start<DB: EffectsDatabase>(consumer: EventConsumerBuilder<DB>) -> Self {
         let stop = CancellationToken::new();
         let task = tokio::spawn(consumer.build().expect("a consumer").run(stop.clone()));
         Self { stop, task }

@@ -6,4 +6,5 @@ pub(crate) mod handling;
 pub(crate) mod kafka_connect;
 pub(crate) mod operator;
 pub(crate) mod pgbouncer;
+pub(crate) mod records;
 pub(crate) mod service;

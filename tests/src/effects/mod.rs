@@ -1,12 +1,16 @@
 //! Handlers written by hand, as the attribute writes them: each event of the topic `entries` leaves a row in the table `effects`.
 
+mod store;
+
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use marty_events::{
     __private::handler::{Delivery, EventSelection, HandlerDescription, HandlerFailure, HandlerFuture, Unit},
     EventHandlers,
 };
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{Postgres, Transaction};
+
+pub use store::{EffectsDatabase, EffectsStore};
 
 /// The topic, after the prefix.
 pub const TOPIC: &str = "entries";
@@ -17,7 +21,7 @@ pub const EVENT_TYPE: &str = "entry_posted";
 pub type Failed = Box<dyn std::error::Error + Send + Sync>;
 /// The answer of a handler.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<(), Failed>> + Send + 'a>>;
-type Behaviour = Arc<dyn for<'a> Fn(Entry, &'a mut Transaction<'static, Postgres>) -> Answer<'a> + Send + Sync>;
+type Behaviour<DB> = Arc<dyn for<'a> Fn(Entry, &'a mut Transaction<'static, DB>) -> Answer<'a> + Send + Sync>;
 
 /// The event that a handler has.
 #[derive(Debug, Clone)]
@@ -31,27 +35,26 @@ pub struct Entry {
 }
 
 /// A handler of one event that writes its effect, and then behaves as it is told.
-#[derive(Clone)]
-pub struct Effects {
+pub struct Effects<DB: EffectsDatabase = Postgres> {
     name: String,
-    behaviour: Behaviour,
+    behaviour: Behaviour<DB>,
 }
 
 /// The same for batches.
-#[derive(Debug, Clone)]
-pub struct BatchEffects(pub Effects);
+#[derive(Debug)]
+pub struct BatchEffects<DB: EffectsDatabase = Postgres>(pub Effects<DB>);
 
-impl std::fmt::Debug for Effects {
+impl<DB: EffectsDatabase> std::fmt::Debug for Effects<DB> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Effects").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-impl Effects {
+impl<DB: EffectsDatabase> Effects<DB> {
     /// With the name of the process, and the part of a call after the effect was written.
     pub fn new(
         name: &str,
-        behaviour: impl for<'a> Fn(Entry, &'a mut Transaction<'static, Postgres>) -> Answer<'a> + Send + Sync + 'static,
+        behaviour: impl for<'a> Fn(Entry, &'a mut Transaction<'static, DB>) -> Answer<'a> + Send + Sync + 'static,
     ) -> Self {
         Self { name: name.to_owned(), behaviour: Arc::new(behaviour) }
     }
@@ -67,10 +70,9 @@ impl Effects {
         })
     }
 
-    async fn run(&self, tx: &mut Transaction<'static, Postgres>, delivery: Delivery) -> Result<(), HandlerFailure> {
+    async fn run(&self, tx: &mut Transaction<'static, DB>, delivery: Delivery) -> Result<(), HandlerFailure> {
         let entry = entry(&delivery);
-        let sql = "INSERT INTO effects (key, number, process) VALUES ($1, $2, $3)";
-        let written = sqlx::query(sql).bind(&entry.key).bind(entry.number).bind(&self.name).execute(&mut **tx).await;
+        let written = DB::write(tx, &entry, &self.name).await;
         written.map_err(|error| HandlerFailure::Failed(Box::new(error)))?;
         (self.behaviour)(entry, tx).await.map_err(HandlerFailure::Failed)
     }
@@ -88,23 +90,23 @@ const fn description(is_batch: bool) -> HandlerDescription {
     }
 }
 
-impl EventHandlers<Postgres> for Effects {
+impl<DB: EffectsDatabase> EventHandlers<DB> for Effects<DB> {
     const HANDLERS: &'static [HandlerDescription] = &[description(false)];
 
-    fn call<'a>(&'a self, _: usize, unit: &'a mut Unit<Postgres>, deliveries: Vec<Delivery>) -> HandlerFuture<'a> {
+    fn call<'a>(&'a self, _: usize, unit: &'a mut Unit<DB>, deliveries: Vec<Delivery>) -> HandlerFuture<'a> {
         Box::pin(async move {
             for delivery in deliveries {
-                self.run(unit.handle()?, delivery).await?;
+                self.run(DB::transaction(unit)?, delivery).await?;
             }
             Ok(())
         })
     }
 }
 
-impl EventHandlers<Postgres> for BatchEffects {
+impl<DB: EffectsDatabase> EventHandlers<DB> for BatchEffects<DB> {
     const HANDLERS: &'static [HandlerDescription] = &[description(true)];
 
-    fn call<'a>(&'a self, index: usize, unit: &'a mut Unit<Postgres>, deliveries: Vec<Delivery>) -> HandlerFuture<'a> {
+    fn call<'a>(&'a self, index: usize, unit: &'a mut Unit<DB>, deliveries: Vec<Delivery>) -> HandlerFuture<'a> {
         EventHandlers::call(&self.0, index, unit, deliveries)
     }
 }
@@ -117,16 +119,4 @@ fn entry(delivery: &Delivery) -> Entry {
         number: value["payload"]["number"].as_i64().unwrap_or(-1),
         attempt: delivery.attempt,
     }
-}
-
-/// Makes the table.
-///
-/// # Panics
-///
-/// When the server refuses.
-pub async fn make_table(pool: &PgPool) {
-    let sql =
-        "CREATE TABLE effects (place bigint GENERATED ALWAYS AS IDENTITY, key text NOT NULL, number bigint NOT NULL,
-        process text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())";
-    sqlx::query(sql).execute(pool).await.expect("the table");
 }
