@@ -45,10 +45,7 @@ pub trait EffectsDatabase: InboxDatabase {
     ) -> BoxFuture<'c, Result<(), sqlx::Error>>;
 
     /// Executes a statement.
-    fn execute(
-        connection: &mut <Self as Database>::Connection,
-        sql: String,
-    ) -> BoxFuture<'_, Result<(), sqlx::Error>>;
+    fn execute(connection: &mut <Self as Database>::Connection, sql: String) -> BoxFuture<'_, Result<(), sqlx::Error>>;
 
     /// The rows of a text and a number that a statement answers.
     fn rows(pool: &Pool<Self>, sql: String) -> BoxFuture<'_, Result<Vec<(String, i64)>, sqlx::Error>>;

@@ -174,8 +174,14 @@ async fn refusals_by_chance_leave_each_hot_key_in_its_order() {
         let history = histories.get(&run).cloned().unwrap_or_default();
         assert_eq!(history, expected, "seed {seed}, run {run}, poison {poison:?}, dead {dead:?}");
         if run % TOPICS.len() < 2 {
-            assert!(dead.iter().all(|number| poison.contains(number)), "seed {seed}, run {run}: {dead:?} not {poison:?}");
-            assert!(poison.iter().all(|number| dead.contains(number)), "seed {seed}, run {run}: {dead:?} not {poison:?}");
+            assert!(
+                dead.iter().all(|number| poison.contains(number)),
+                "seed {seed}, run {run}: {dead:?} not {poison:?}"
+            );
+            assert!(
+                poison.iter().all(|number| dead.contains(number)),
+                "seed {seed}, run {run}: {dead:?} not {poison:?}"
+            );
         } else {
             rejected += dead.len();
         }

@@ -73,11 +73,7 @@ impl<DB: EffectsDatabase> Topic<DB> {
         self.consumer_in(&self.database.pool, handlers)
     }
 
-    pub(crate) fn consumer_in(
-        &self,
-        pool: &Pool<DB>,
-        handlers: impl EventHandlers<DB>,
-    ) -> EventConsumerBuilder<DB> {
+    pub(crate) fn consumer_in(&self, pool: &Pool<DB>, handlers: impl EventHandlers<DB>) -> EventConsumerBuilder<DB> {
         let builder = EventConsumer::builder(pool).config(self.config.clone()).group(self.group()).handlers(handlers);
         builder.retry_delay(Duration::from_millis(50)).longest_retry_delay(Duration::from_millis(200))
     }

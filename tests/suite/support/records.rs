@@ -59,8 +59,7 @@ impl Records {
     /// Lets the topic forget all records before the offsets that the group has committed, as its retention does. Answers the count of
     /// records that it has forgotten so far.
     pub(crate) async fn pass_retention(&self, brokers: &str, group: &str) -> Result<i64, KafkaError> {
-        let client =
-            ClientConfig::new().set("bootstrap.servers", brokers).set("group.id", group).clone();
+        let client = ClientConfig::new().set("bootstrap.servers", brokers).set("group.id", group).clone();
         let topic = self.topic.clone();
         let committed = move || {
             let consumer: BaseConsumer = client.create()?;

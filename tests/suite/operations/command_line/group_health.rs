@@ -70,7 +70,7 @@ async fn the_status_of_a_group_has_its_keys_that_wait_and_its_lag() {
     });
     let told = operator.json(&["status", "--group", &group]).remove(0);
     assert_eq!((&told["members"], &told["partitions"]), (&json!(0), &json!([partition])));
-    let of_database = crate::support::operator::Operator::of_database(&topic.database);
+    let of_database = crate::support::operator::Operator::new([("DATABASE_URL", topic.database.url.clone())]);
     let told = of_database.json(&["status", "--group", &group]).remove(0);
     assert_eq!((&told["parked"], &told["lag"], &told["partitions"]), (&json!(2), &json!(null), &json!(null)));
     let away = of_database.with("KAFKA_BROKERS", "127.0.0.1:1").run(&["status", "--group", &group, "--json"]);
