@@ -21,7 +21,7 @@ macro_rules! __marty_events_handles {
             $crate::__private::Description::Handles(::core::env!("CARGO_PKG_NAME"), || {
                 #[allow(unused_imports)]
                 use $crate::__private::handler::WithoutSchema as _;
-                $reader.handled($reader.schema())
+                $reader.handled($reader.schema().as_ref())
             })
         }
     };

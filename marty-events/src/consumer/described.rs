@@ -23,9 +23,9 @@ impl<A> Reader<A> {
     /// The events of this handler. The schema of one that is named by its topic is left out: the handler reads the whole payload, and the
     /// catalogue has the schema of its data.
     #[must_use]
-    pub fn handled(&self, schema: Option<Value>) -> Vec<Handled> {
+    pub fn handled(&self, schema: Option<&Value>) -> Vec<Handled> {
         if let Some(describe) = self.describe {
-            return describe(schema.as_ref());
+            return describe(schema);
         }
         match self.events {
             EventSelection::Named { topic, event_types: [] } => vec![Handled::without_group(topic, "*")],
