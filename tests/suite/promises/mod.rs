@@ -8,6 +8,7 @@ mod direct;
 mod event_size;
 mod failure_records;
 mod handling;
+mod handling_round_trips;
 mod lanes;
 mod late_commits;
 mod outbox;
