@@ -1,5 +1,9 @@
 //! The work on records as they are read: take, handle, commit; or park.
 
+use std::time::{Duration, Instant};
+
+use sqlx::Transaction;
+
 use super::{
     calls::{CallFailure, MOST_PASSING, Verdict},
     routes::Work,
@@ -21,36 +25,62 @@ enum End {
     Parked,
 }
 
+/// The time for which a worker goes on with one turn. A worker whose claim has waited wants its own back.
+const LONGEST_STAY: Duration = Duration::from_millis(100);
+
+/// A worker's turn, with the transaction that its last commit has begun.
+struct Stay<'a, DB: InboxDatabase> {
+    turn: Turn<'a>,
+    open: Option<Transaction<'static, DB>>,
+}
+
 /// Works on records for as long as it is polled.
 pub(super) async fn work<DB: InboxDatabase>(running: &Running<DB>, desk: &Desk) -> std::convert::Infallible {
     loop {
-        let mut turn = Turn::take(&running.turns).await;
-        let Some(taken) = desk.take(running.settings.longest_batch) else {
-            // A worker whose claim has waited wants its turn back.
-            drop(turn);
-            desk.is_ready().await;
-            continue;
-        };
-        let mut taken: Vec<(Work, Ticket)> = taken.into_iter().map(Taken::into_parts).collect();
-        if 1 < taken.len() && handle_batch(running, &mut turn, &taken).await {
-            for (_, ticket) in taken {
-                desk.finish(&ticket);
+        let mut stay = Stay { turn: Turn::take(&running.turns).await, open: None };
+        let begun = Instant::now();
+        let mut was_idle = true;
+        while let Some(taken) = desk.take(running.settings.longest_batch) {
+            was_idle = false;
+            handle(running, desk, &mut stay, taken).await;
+            if LONGEST_STAY <= begun.elapsed() {
+                break;
             }
-            continue;
         }
-        for (work, ticket) in taken.drain(..) {
-            handle_one(running, &mut turn, &work).await;
-            desk.finish(&ticket);
+        // Nobody has used an open transaction, and its rollback goes with the connection.
+        drop(stay);
+        if was_idle {
+            desk.is_ready().await;
         }
     }
 }
 
+/// Works on the records that a worker has taken.
+async fn handle<DB: InboxDatabase>(
+    running: &Running<DB>,
+    desk: &Desk,
+    stay: &mut Stay<'_, DB>,
+    taken: Vec<Taken<Work>>,
+) {
+    let taken: Vec<(Work, Ticket)> = taken.into_iter().map(Taken::into_parts).collect();
+    if 1 < taken.len() && handle_batch(running, stay, &taken).await {
+        for (_, ticket) in taken {
+            desk.finish(&ticket);
+        }
+        return;
+    }
+    for (work, ticket) in taken {
+        handle_one(running, stay, &work).await;
+        desk.finish(&ticket);
+    }
+}
+
 /// Works on one record until it is in the database.
-async fn handle_one<DB: InboxDatabase>(running: &Running<DB>, turn: &mut Turn<'_>, work: &Work) {
+async fn handle_one<DB: InboxDatabase>(running: &Running<DB>, stay: &mut Stay<'_, DB>, work: &Work) {
     let mut patience = Patience::new(&running.health);
     let mut passing = 0;
     loop {
-        match attempt(running, turn, work, &mut passing).await {
+        match attempt(running, stay, work, &mut passing).await {
             Ok(Some(end)) => {
                 patience.works();
                 return note(running, work, end);
@@ -64,13 +94,13 @@ async fn handle_one<DB: InboxDatabase>(running: &Running<DB>, turn: &mut Turn<'_
 /// One call of the handler. Nothing where the database was in the way of it.
 async fn attempt<DB: InboxDatabase>(
     running: &Running<DB>,
-    turn: &mut Turn<'_>,
+    stay: &mut Stay<'_, DB>,
     work: &Work,
     passing: &mut u32,
 ) -> Result<Option<End>, EventError> {
     let Running { inbox, .. } = running;
-    let mut transaction = inbox.begin().await?;
-    match turn.claim(inbox.claim(&mut transaction, &work.delivery, work.identity())).await? {
+    let mut transaction = stay.transaction(inbox).await?;
+    match stay.turn.claim(inbox.claim(&mut transaction, &work.delivery, work.identity())).await? {
         Claim::Duplicate => {
             roll_back(transaction).await;
             return Ok(Some(End::Duplicate));
@@ -82,12 +112,8 @@ async fn attempt<DB: InboxDatabase>(
         }
         Claim::Taken => {}
     }
-    let (transaction, failure) = running.handle(transaction, work.handler, &[(&work.delivery, &work.opened)]).await?;
-    let Some(failure) = failure else {
-        commit(transaction).await?;
-        return Ok(Some(End::Handled));
-    };
-    roll_back(transaction).await;
+    let called = running.handle(transaction, work.handler, &[(&work.delivery, &work.opened)]).await?;
+    let Some(failure) = running.end(called, &mut stay.open).await? else { return Ok(Some(End::Handled)) };
     if failure.verdict() == Verdict::Passing && *passing < MOST_PASSING {
         *passing += 1;
         tracing::debug!(event_id = work.identity().event_id, reason = failure.reason(), "the database was in the way");
@@ -135,8 +161,12 @@ async fn park<DB: InboxDatabase>(running: &Running<DB>, work: &Work, failure: &C
 }
 
 /// One transaction for the records of a batch. False where a record has to be handled alone: then nothing has happened.
-async fn handle_batch<DB: InboxDatabase>(running: &Running<DB>, turn: &mut Turn<'_>, batch: &[(Work, Ticket)]) -> bool {
-    match attempt_batch(running, turn, batch).await {
+async fn handle_batch<DB: InboxDatabase>(
+    running: &Running<DB>,
+    stay: &mut Stay<'_, DB>,
+    batch: &[(Work, Ticket)],
+) -> bool {
+    match attempt_batch(running, stay, batch).await {
         Ok(Some(ends)) => {
             for ((work, _), end) in batch.iter().zip(ends) {
                 note(running, work, end);
@@ -153,14 +183,14 @@ async fn handle_batch<DB: InboxDatabase>(running: &Running<DB>, turn: &mut Turn<
 
 async fn attempt_batch<DB: InboxDatabase>(
     running: &Running<DB>,
-    turn: &mut Turn<'_>,
+    stay: &mut Stay<'_, DB>,
     batch: &[(Work, Ticket)],
 ) -> Result<Option<Vec<End>>, EventError> {
     let Running { inbox, .. } = running;
     let (first, _) = &batch[0];
-    let mut transaction = inbox.begin().await?;
+    let mut transaction = stay.transaction(inbox).await?;
     let events: Vec<_> = batch.iter().map(|(work, _)| (&work.delivery, work.identity())).collect();
-    let claims = turn.claim(inbox.claim_all(&mut transaction, &events)).await?;
+    let claims = stay.turn.claim(inbox.claim_all(&mut transaction, &events)).await?;
     for ((delivery, identity), claim) in events.iter().zip(&claims) {
         if *claim == Claim::Behind {
             inbox.park(&mut transaction, delivery, identity, None).await?;
@@ -172,19 +202,27 @@ async fn attempt_batch<DB: InboxDatabase>(
         .filter(|(_, claim)| **claim == Claim::Taken)
         .map(|((work, _), _)| (&work.delivery, &work.opened))
         .collect();
-    let (transaction, failure) = running.handle(transaction, first.handler, &taken).await?;
-    if let Some(failure) = failure {
-        roll_back(transaction).await;
+    let called = running.handle(transaction, first.handler, &taken).await?;
+    if let Some(failure) = running.end(called, &mut stay.open).await? {
         tracing::debug!(reason = failure.reason(), "a batch is handled one by one");
         return Ok(None);
     }
-    commit(transaction).await?;
     let end = |claim| match claim {
         Claim::Taken => End::Handled,
         Claim::Duplicate => End::Duplicate,
         Claim::Behind => End::Parked,
     };
     Ok(Some(claims.into_iter().map(end).collect()))
+}
+
+impl<DB: InboxDatabase> Stay<'_, DB> {
+    /// The transaction for the next work: the one that is open, or a new one.
+    async fn transaction(&mut self, inbox: &DB::Inbox) -> Result<Transaction<'static, DB>, EventError> {
+        match self.open.take() {
+            Some(open) => Ok(open),
+            None => inbox.begin().await,
+        }
+    }
 }
 
 fn note<DB: InboxDatabase>(running: &Running<DB>, work: &Work, end: End) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    calls::{MOST_PASSING, Verdict},
+    calls::{CallFailure, MOST_PASSING, Verdict},
     routes::Work,
     running::{Patience, Running, commit, roll_back},
 };
@@ -74,7 +74,10 @@ async fn attempt<DB: InboxDatabase>(
         return Ok(None);
     };
     running.metrics.tries_again();
-    let (mut transaction, failure) = running.handle(transaction, handler, &[(&delivery, &opened)]).await?;
+    let (mut transaction, mut failure) = running.handle(transaction, handler, &[(&delivery, &opened)]).await?;
+    if failure.is_none() && !inbox.is_open(&mut transaction).await? {
+        failure = Some(CallFailure::Undone);
+    }
     let Some(failure) = failure else {
         inbox.unpark(&mut transaction, id).await?;
         commit(transaction).await?;

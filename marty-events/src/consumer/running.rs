@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     EventContext, EventError,
-    inbox::{Delivery, Fate, Inbox, InboxDatabase},
+    inbox::{Committed, Delivery, Fate, Inbox, InboxDatabase, commit_error},
     observe::{ConsumerMetrics, process_span},
     retry::pauses,
 };
@@ -55,7 +55,7 @@ pub(super) struct Running<DB: InboxDatabase> {
 }
 
 impl<DB: InboxDatabase> Running<DB> {
-    /// Calls the handler in this transaction. The failure stands beside the transaction, which has to be rolled back then.
+    /// Calls the handler in this transaction. The failure stands beside the transaction, which [`end`](Self::end) ends.
     pub(super) async fn handle(
         &self,
         transaction: Transaction<'static, DB>,
@@ -84,13 +84,30 @@ impl<DB: InboxDatabase> Running<DB> {
             span.record("error.type", failure.kind()).record("otel.status_code", "ERROR");
         }
         // The unit was made with one.
-        let Some(mut transaction) = unit.into_transaction() else { return Err(EventError::NotInTransaction) };
-        let failure = match called {
-            Ok(()) if self.inbox.is_open(&mut transaction).await? => None,
-            Ok(()) => Some(CallFailure::Undone),
-            Err(failure) => Some(failure),
+        let Some(transaction) = unit.into_transaction() else { return Err(EventError::NotInTransaction) };
+        Ok((transaction, called.err()))
+    }
+
+    /// Ends the transaction of a call: by a commit if the handler has succeeded, and by a rollback otherwise. Answers the failure, also that of
+    /// a transaction which the database had ended before. `open` becomes the transaction that has begun behind the commit.
+    pub(super) async fn end(
+        &self,
+        (transaction, failure): (Transaction<'static, DB>, Option<CallFailure>),
+        open: &mut Option<Transaction<'static, DB>>,
+    ) -> Result<Option<CallFailure>, EventError> {
+        let (transaction, failure) = match failure {
+            Some(failure) => (transaction, failure),
+            None => match self.inbox.commit(transaction).await? {
+                Committed::Done => return Ok(None),
+                Committed::Next(next) => {
+                    *open = Some(next);
+                    return Ok(None);
+                }
+                Committed::Undone(transaction) => (transaction, CallFailure::Undone),
+            },
         };
-        Ok((transaction, failure))
+        roll_back(transaction).await;
+        Ok(Some(failure))
     }
 
     /// The next step for an event of this handler after so many failed attempts; of none where the program has no handler for it.
@@ -113,10 +130,7 @@ pub(super) async fn roll_back<DB: sqlx::Database>(transaction: Transaction<'stat
 }
 
 pub(super) async fn commit<DB: sqlx::Database>(transaction: Transaction<'static, DB>) -> Result<(), EventError> {
-    transaction
-        .commit()
-        .await
-        .map_err(|source| EventError::Inbox { operation: "commit a handled event", source: Box::new(source) })
+    transaction.commit().await.map_err(commit_error)
 }
 
 /// The patience of one task with the database.

@@ -14,6 +14,11 @@ pub(super) fn database_error(operation: &'static str, table: &InboxTable, source
     }
 }
 
+/// A commit without an answer, or one that was refused.
+pub(crate) fn commit_error(source: sqlx::Error) -> EventError {
+    EventError::Inbox { operation: "commit a handled event", source: Box::new(source) }
+}
+
 /// The error about a table that cannot serve.
 pub(super) fn unfit(table: String, problem: impl Into<String>, advice: impl Into<String>) -> EventError {
     EventError::InboxUnfit { table, problem: problem.into(), advice: advice.into() }

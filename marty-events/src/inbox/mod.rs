@@ -31,6 +31,8 @@ pub use migrations::{migrate, migrate_table};
 pub use repository::InboxRepository;
 pub use table::InboxTable;
 
+pub(crate) use fault::commit_error;
+
 use crate::EventError;
 
 /// A database whose transactions can have an inbox. Implemented for `sqlx::Postgres`, `sqlx::MySql` and `sqlx::Sqlite`, and sealed.
@@ -74,6 +76,18 @@ pub struct Parked {
     pub identity: Identity,
     /// `attempt` is the number of the next call.
     pub delivery: Delivery,
+}
+
+#[doc(hidden)]
+/// The end of a transaction in which a handler has succeeded.
+#[derive(Debug)]
+pub enum Committed<DB: Database> {
+    /// It is committed.
+    Done,
+    /// It is committed, and the next transaction has begun on its connection in the same round trip.
+    Next(Transaction<'static, DB>),
+    /// The database had ended it before, so nothing is committed. This is left to roll back.
+    Undone(Transaction<'static, DB>),
 }
 
 #[doc(hidden)]
@@ -141,6 +155,20 @@ pub trait Inbox: Clone + Send + Sync + 'static {
         &self,
         connection: &mut <Self::Database as Database>::Connection,
     ) -> impl Future<Output = Result<bool, EventError>> + Send;
+
+    /// Commits a transaction of [`begin`](Self::begin) if it [is open](Self::is_open).
+    fn commit(
+        &self,
+        mut transaction: Transaction<'static, Self::Database>,
+    ) -> impl Future<Output = Result<Committed<Self::Database>, EventError>> + Send {
+        async move {
+            if !self.is_open(&mut transaction).await? {
+                return Ok(Committed::Undone(transaction));
+            }
+            transaction.commit().await.map_err(fault::commit_error)?;
+            Ok(Committed::Done)
+        }
+    }
 
     /// Writes the row of an event that waits, in the transaction that has taken it. `None` for one that waits behind others of its key.
     fn park(

@@ -136,6 +136,28 @@ async fn a_parked_event_survives_a_program_without_its_handler() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_rolls_back_by_itself_has_failed_and_a_mode_that_it_sets_ends_with_its_event() {
+    let test = "a_handler_that_rolls_back_by_itself_has_failed_and_a_mode_that_it_sets_ends_with_its_event";
+    let Some(topic) = Topic::start(test, 1).await else { return };
+    let handlers = Effects::new("one", |entry, tx| {
+        Box::pin(async move {
+            if entry.number == 1 && entry.attempt < 3 {
+                sqlx::raw_sql("ROLLBACK").execute(&mut **tx).await?;
+            }
+            if entry.number == 2 {
+                sqlx::raw_sql("SET TRANSACTION READ ONLY").execute(&mut **tx).await?;
+            }
+            Ok(())
+        })
+    });
+    topic.publish(&KEYS[..2], 0..5).await;
+    let consumer = RunningConsumer::start(topic.consumer(handlers));
+    topic.until_effects(2 * 5).await;
+    consumer.stop().await;
+    topic.assert_once_in_order(&KEYS[..2], 0..5).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_with_a_failing_event_falls_back_and_only_its_key_waits() {
     let test = "a_batch_with_a_failing_event_falls_back_and_only_its_key_waits";
     let Some(topic) = Topic::start(test, 1).await else { return };

@@ -9,6 +9,7 @@ mod event_size;
 mod failure_records;
 mod handling;
 mod handling_everywhere;
+mod handling_round_trips;
 mod lanes;
 mod late_commits;
 mod outbox;

@@ -10,17 +10,26 @@ use std::{sync::Arc, time::Duration};
 use sqlx::{PgConnection, PgPool, Postgres, SqlStr, Transaction};
 
 use super::{
-    Claim, Delivery, Due, Failure, Identity, Inbox, InboxDatabase, InboxStats, InboxTable,
-    fault::{check, database_error},
+    Claim, Committed, Delivery, Due, Failure, Identity, Inbox, InboxDatabase, InboxStats, InboxTable,
+    fault::{check, commit_error, database_error},
     table::statement,
 };
 use crate::{EventError, database::Quotes};
 
 /// `in_failed_sql_transaction`: every statement after an error, until the rollback.
 const ABORTED: &str = "25P02";
+/// `no_active_sql_transaction`: the handler has ended it by a statement of its own.
+const ENDED: &str = "25P01";
 
 /// At a higher level, a claim that has waited for another one fails instead of seeing its outcome.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// Three statements of one round trip. The first one fails in a transaction that an error has ended, where a commit alone would roll back
+/// and say nothing; the others are left out then. The next transaction takes over the mode of this one, which a handler may have changed.
+const COMMIT: &str = "SELECT 1; COMMIT AND CHAIN; SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// Fails outside of a transaction, and in one that an error has ended.
+const IS_OPEN: &str = "SAVEPOINT marty_events; RELEASE SAVEPOINT marty_events";
 
 impl InboxDatabase for Postgres {
     type Inbox = PostgresInbox;
@@ -83,6 +92,12 @@ impl PostgresInbox {
     }
 }
 
+/// True if the transaction had ended before the statement came.
+fn has_ended(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(code.as_deref(), Some(ABORTED | ENDED))
+}
+
 impl Inbox for PostgresInbox {
     type Database = Postgres;
 
@@ -114,10 +129,18 @@ impl Inbox for PostgresInbox {
     }
 
     async fn is_open(&self, connection: &mut PgConnection) -> Result<bool, EventError> {
-        match sqlx::query("SELECT 1").execute(connection).await {
+        match sqlx::raw_sql(IS_OPEN).execute(connection).await {
             Ok(_) => Ok(true),
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(ABORTED) => Ok(false),
+            Err(error) if has_ended(&error) => Ok(false),
             Err(error) => Err(self.error("commit a handled event")(error)),
+        }
+    }
+
+    async fn commit(&self, mut transaction: Transaction<'static, Postgres>) -> Result<Committed<Postgres>, EventError> {
+        match sqlx::raw_sql(COMMIT).execute(&mut *transaction).await {
+            Ok(_) => Ok(Committed::Next(transaction)),
+            Err(error) if has_ended(&error) => Ok(Committed::Undone(transaction)),
+            Err(error) => Err(commit_error(error)),
         }
     }
 
