@@ -20,6 +20,8 @@ pub use pool::OutboxPool;
 #[cfg(feature = "postgres")]
 pub(crate) use pool::plain;
 pub(crate) use quotes::Quotes;
+#[cfg(feature = "consumer")]
+pub(crate) use table::table_from;
 pub use table::{InvalidTable, OutboxTable};
 pub(crate) use time::{LONGEST_TIME, milliseconds};
 #[cfg(feature = "postgres")]

@@ -77,21 +77,22 @@ impl FromStr for OutboxTable {
     }
 }
 
-impl TryFrom<&str> for OutboxTable {
-    type Error = InvalidTable;
+/// Reads a table's name as `FromStr` does.
+macro_rules! table_from {
+    ($($text:ty),+ => $table:ty) => {$(
+        impl TryFrom<$text> for $table {
+            type Error = InvalidTable;
 
-    fn try_from(text: &str) -> Result<Self, InvalidTable> {
-        text.parse()
-    }
+            fn try_from(text: $text) -> Result<Self, InvalidTable> {
+                text.parse()
+            }
+        })+
+    };
 }
+#[cfg(feature = "consumer")]
+pub(crate) use table_from;
 
-impl TryFrom<String> for OutboxTable {
-    type Error = InvalidTable;
-
-    fn try_from(text: String) -> Result<Self, InvalidTable> {
-        text.parse()
-    }
-}
+table_from!(&str, String => OutboxTable);
 
 impl Default for OutboxTable {
     fn default() -> Self {

@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
-use crate::database::{InvalidTable, OutboxTable, Quotes};
+use crate::database::{InvalidTable, OutboxTable, Quotes, table_from};
 
 /// The name of the inbox table, `event_inbox` unless configured; may be schema-qualified.
 ///
@@ -45,21 +45,7 @@ impl FromStr for InboxTable {
     }
 }
 
-impl TryFrom<&str> for InboxTable {
-    type Error = InvalidTable;
-
-    fn try_from(text: &str) -> Result<Self, InvalidTable> {
-        text.parse()
-    }
-}
-
-impl TryFrom<String> for InboxTable {
-    type Error = InvalidTable;
-
-    fn try_from(text: String) -> Result<Self, InvalidTable> {
-        text.parse()
-    }
-}
+table_from!(&str, String => InboxTable);
 
 impl Default for InboxTable {
     fn default() -> Self {

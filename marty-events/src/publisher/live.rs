@@ -23,7 +23,6 @@ pub(super) struct Live {
     appender: Appender,
     /// The longest event that the producer will take, so that an event too large is refused in the caller's hands.
     longest: usize,
-    #[cfg(all(feature = "kafka", feature = "_database"))]
     use_outbox: bool,
     pub(super) metrics: PublisherMetrics,
 }
@@ -43,7 +42,6 @@ impl Live {
             #[cfg(feature = "_database")]
             appender: Appender::new(config.outbox_table()),
             longest: config.max_message_bytes(),
-            #[cfg(all(feature = "kafka", feature = "_database"))]
             use_outbox: config.uses_outbox(),
             metrics,
         })

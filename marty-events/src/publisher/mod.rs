@@ -11,7 +11,6 @@ mod enqueue;
 mod kept_keys;
 #[cfg(feature = "_publisher")]
 mod live;
-#[cfg(feature = "_publisher")]
 mod outstanding;
 #[cfg(feature = "_publisher")]
 mod registration;
@@ -67,11 +66,22 @@ enum Sink {
     Recorder(crate::testing::EventRecorder),
 }
 
+/// One expression for each destination of events.
+macro_rules! at {
+    ($publisher:expr, $live:pat => $sent:expr, $recorder:pat => $recorded:expr) => {
+        match &$publisher.0 {
+            #[cfg(feature = "_publisher")]
+            Sink::Live($live) => $sent,
+            #[cfg(feature = "testing")]
+            Sink::Recorder($recorder) => $recorded,
+        }
+    };
+}
+
 /// A direct event that a shutdown waits for.
 struct Accepted {
     message: Arc<Message>,
     /// Nothing in a test's scope.
-    #[cfg(feature = "_publisher")]
     place: Option<outstanding::Place>,
 }
 
@@ -167,12 +177,7 @@ impl EventPublisher {
     /// The Kafka bootstrap list in use: the configured one, or the in-process broker's address. Empty in a test's scope.
     #[must_use]
     pub fn bootstrap_servers(&self) -> &str {
-        match &self.0 {
-            #[cfg(feature = "_publisher")]
-            Sink::Live(live) => &live.bootstrap,
-            #[cfg(feature = "testing")]
-            Sink::Recorder(_) => "",
-        }
+        at!(self, live => &live.bootstrap, _ => "")
     }
 
     /// Since when no broker has answered this process, by any of its producers; for a health check. While there is an outage, a direct event
@@ -180,20 +185,11 @@ impl EventPublisher {
     #[must_use]
     #[cfg(feature = "kafka")]
     pub fn broker_away_since(&self) -> Option<jiff::Timestamp> {
-        match &self.0 {
-            Sink::Live(live) => live.direct.away().map(|away| away.at),
-            #[cfg(feature = "testing")]
-            Sink::Recorder(_) => None,
-        }
+        at!(self, live => live.direct.away().map(|away| away.at), _ => None)
     }
 
     pub(crate) fn complete(&self, event: Event) -> Result<Message, EventError> {
-        match &self.0 {
-            #[cfg(feature = "_publisher")]
-            Sink::Live(live) => live.complete(event),
-            #[cfg(feature = "testing")]
-            Sink::Recorder(recorder) => recorder.source().message(event),
-        }
+        at!(self, live => live.complete(event), recorder => recorder.source().message(event))
     }
 
     /// Accepts a direct event of an annotated method. One that cannot be is counted: its caller may not hear of it.
@@ -205,84 +201,41 @@ impl EventPublisher {
     /// Accepts the record of a failure, made to fit where it has to be.
     fn accept_failure(&self, event: Event) -> Result<Accepted, EventError> {
         let (kind, event) = (event.kind(), event.escaped());
-        let message = match &self.0 {
-            #[cfg(feature = "_publisher")]
-            Sink::Live(live) => live.complete_failure(event),
-            #[cfg(feature = "testing")]
-            Sink::Recorder(recorder) => recorder.source().message(event),
-        };
+        let message = at!(self, live => live.complete_failure(event), recorder => recorder.source().message(event));
         self.counted(kind, message.and_then(|message| self.accept(message)))
     }
 
     fn counted(&self, kind: EventKind, accepted: Result<Accepted, EventError>) -> Result<Accepted, EventError> {
-        #[cfg(feature = "_publisher")]
-        let accepted = accepted.inspect_err(|_| match &self.0 {
-            Sink::Live(live) => live.metrics.lost(kind),
-            #[cfg(feature = "testing")]
-            Sink::Recorder(_) => {}
-        });
-        #[cfg(not(feature = "_publisher"))]
         let _ = kind;
-        accepted
+        accepted.inspect_err(|_| at!(self, live => live.metrics.lost(kind), _ => ()))
     }
 
     #[cfg(feature = "_database")]
     async fn append(&self, transaction: &mut dyn OutboxTransaction, messages: Vec<Message>) -> Result<(), EventError> {
-        match &self.0 {
-            Sink::Live(live) => live.append(transaction, messages).await,
-            #[cfg(feature = "testing")]
-            Sink::Recorder(recorder) => {
-                messages.iter().try_for_each(|message| recorder.record(message, crate::testing::Route::Outbox))
-            }
-        }
+        at!(self,
+            live => live.append(transaction, messages).await,
+            recorder => messages.iter().try_for_each(|message| recorder.record(message, crate::testing::Route::Outbox)))
     }
 
     /// Counts a direct event, so that a shutdown waits for it.
-    #[cfg(feature = "_publisher")]
     fn accept(&self, message: Message) -> Result<Accepted, EventError> {
-        let place = match &self.0 {
-            Sink::Live(live) => Some(live.outstanding.accept().ok_or(EventError::ShutDown)?),
-            #[cfg(feature = "testing")]
-            Sink::Recorder(_) => None,
-        };
+        let place = at!(self, live => Some(live.outstanding.accept().ok_or(EventError::ShutDown)?), _ => None);
         Ok(Accepted { message: Arc::new(message), place })
-    }
-
-    #[cfg(not(feature = "_publisher"))]
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "a publisher that is shut down accepts nothing")]
-    fn accept(&self, message: Message) -> Result<Accepted, EventError> {
-        Ok(Accepted { message: Arc::new(message) })
     }
 
     /// Sends an event that nobody waits for.
     fn hand_over(&self, accepted: Accepted) {
-        match &self.0 {
-            #[cfg(feature = "_publisher")]
-            Sink::Live(live) => {
-                if let Some(place) = accepted.place {
-                    live.direct.hand_over(accepted.message, place);
-                }
-            }
-            #[cfg(feature = "testing")]
-            Sink::Recorder(recorder) => {
-                if let Err(error) = recorder.record(&accepted.message, crate::testing::Route::Direct) {
-                    tracing::error!(%error, "an event was not recorded");
-                }
-            }
-        }
+        at!(self,
+        live => accepted.place.into_iter().for_each(|place| live.direct.hand_over(accepted.message.clone(), place)),
+        recorder => recorder.record(&accepted.message, crate::testing::Route::Direct).unwrap_or_else(|error| {
+            tracing::error!(%error, "an event was not recorded");
+        }))
     }
 
-    #[cfg_attr(not(feature = "_publisher"), expect(clippy::unused_async, reason = "a recorder waits for nobody"))]
     async fn send(&self, accepted: Accepted) -> Result<(), EventError> {
-        match &self.0 {
-            #[cfg(feature = "_publisher")]
-            Sink::Live(live) => match accepted.place {
-                Some(place) => live.direct.send(accepted.message, place).await,
-                None => Err(EventError::ShutDown),
-            },
-            #[cfg(feature = "testing")]
-            Sink::Recorder(recorder) => recorder.record(&accepted.message, crate::testing::Route::Direct),
-        }
+        at!(self,
+            live => live.direct.send(accepted.message, accepted.place.ok_or(EventError::ShutDown)?).await,
+            recorder => recorder.record(&accepted.message, crate::testing::Route::Direct))
     }
 }
 

@@ -107,7 +107,6 @@ impl Direct {
     }
 
     /// There is an outbox that keeps events.
-    #[cfg(feature = "kafka")]
     fn keeps(&self) -> bool {
         #[cfg(feature = "_database")]
         return self.fallback.is_some();
