@@ -144,7 +144,7 @@ async fn a_handler_that_rolls_back_by_itself_has_failed_and_a_mode_that_it_sets_
             if entry.number == 1 && entry.attempt < 3 {
                 sqlx::raw_sql("ROLLBACK").execute(&mut **tx).await?;
             }
-            if entry.number == 2 {
+            if entry.number == 0 {
                 sqlx::raw_sql("SET TRANSACTION READ ONLY").execute(&mut **tx).await?;
             }
             Ok(())
