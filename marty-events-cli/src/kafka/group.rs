@@ -22,7 +22,7 @@ use crate::{
     plain::plain,
 };
 
-/// A client that knows the group and joins it not.
+/// A client in the name of the group that does not join it.
 pub(crate) struct Group {
     pub(crate) client: Client,
     name: String,

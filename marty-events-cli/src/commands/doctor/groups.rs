@@ -118,7 +118,7 @@ const LONGEST: u64 = 36_500;
 
 /// The least setting in whole hours: `336 h`.
 fn least(time: Duration) -> String {
-    format!("{} h", time.as_secs().div_ceil(3_600))
+    format!("{} h", time.as_millis().div_ceil(3_600_000))
 }
 
 fn offsets(groups: &[Found]) -> Check {

@@ -39,8 +39,13 @@ pub(super) async fn forget(
         read(&reader, &topic, &steps, &give)
     });
     let mut forgotten = 0;
-    let done = in_steps("forgetting", total, &stop::when_asked(), async || {
-        let Some(ids): Option<Vec<String>> = taken.recv().await else { return Ok(None) };
+    let stop = stop::when_asked();
+    let done = in_steps("forgetting", total, &stop, async || {
+        let ids: Vec<String> = match stop.run_until_cancelled(taken.recv()).await {
+            Some(Some(ids)) => ids,
+            Some(None) => return Ok(None),
+            None => return Ok(Some(0)),
+        };
         forgotten += inbox.forget(group, &ids).await?;
         Ok(Some(ids.len() as u64))
     })

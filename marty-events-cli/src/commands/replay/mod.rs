@@ -46,7 +46,7 @@ pub(crate) struct ReplayArguments {
     #[arg(long, value_name = "PLACE", value_parser = place)]
     from: Place,
     /// Count, and with --forget forget, only records before this time. Later ones come again too, and the inbox drops those
-    /// that it remembers [default: the group's present offsets].
+    /// that it remembers [default: no end].
     #[arg(long, value_name = "TIME", value_parser = time)]
     to: Option<Timestamp>,
     /// Say which records this concerns, and change nothing.
@@ -86,12 +86,12 @@ pub(crate) async fn run(arguments: ReplayArguments, shared: &Shared, output: Out
     if !arguments.forget {
         is_known(&arguments.group, &inbox).await?;
     }
-    let ReplayArguments { group, topic, partition, from, to, .. } = &arguments;
-    let asked = (config.clone(), group.clone(), topic.clone(), *partition, *from, *to);
+    let ReplayArguments { group, topic, partition, from, to, forget, .. } = &arguments;
+    let asked = (config.clone(), group.clone(), topic.clone(), *partition, *from, *to, *forget);
     let planned = tokio::task::spawn_blocking(move || {
-        let (config, group, topic, partition, from, to) = asked;
+        let (config, group, topic, partition, from, to, forget) = asked;
         let reader = Group::new(&config, &group, PATIENCE)?;
-        let steps = plan(&reader, &topic, partition, from, to)?;
+        let steps = plan(&reader, &topic, partition, from, to, forget)?;
         nobody_is_in(&reader, &group)?;
         Ok::<_, Failure>((reader, steps))
     });
@@ -110,16 +110,14 @@ pub(crate) async fn run(arguments: ReplayArguments, shared: &Shared, output: Out
     if !arguments.dry_run {
         agreed(&arguments, &replayed)?;
         // The broker refuses it where a consumer has come meanwhile. So the inbox forgets nothing that a consumer may read just now.
-        let reader = commit(reader, topic.clone(), steps.clone()).await?;
-        if arguments.forget && 0 < replayed.records {
+        let reader = commit(reader, topic, &steps, *forget).await?;
+        if *forget && 0 < replayed.records {
             let (done, forgotten) = forgetting::forget(config, group, topic, &steps, &inbox, PATIENCE).await?;
             replayed.forgotten = Some(forgotten);
             replayed.interrupted = done.is_interrupted;
-            let name = group.clone();
-            let alone = tokio::task::spawn_blocking(move || nobody_is_in(&reader, &name));
-            alone.await.map_err(std::io::Error::other)?.map_err(|failure| {
-                let advice = "a consumer came before the inbox had forgotten all records, and has dropped the others: stop it, and run the command again";
-                failure.advise(advice)
+            // A consumer that came too early has dropped records that the inbox had not forgotten yet.
+            commit(reader, topic, &steps, true).await.map_err(|failure| {
+                failure.advise("stop the consumer that came before the inbox had forgotten, and run the command again")
             })?;
         }
     }
@@ -154,9 +152,11 @@ fn nobody_is_in(reader: &Group, group: &str) -> Result<()> {
     }
 }
 
-async fn commit(reader: Group, topic: String, steps: Vec<Step>) -> Result<Group> {
+/// Sets the offsets of the partitions that change, or of all: the broker's answer tells that nobody is in the group.
+async fn commit(reader: Group, topic: &str, steps: &[Step], all: bool) -> Result<Group> {
     let offsets: Vec<(i32, i64)> =
-        steps.iter().filter(|step| step.is_change).map(|step| (step.partition, step.from)).collect();
+        steps.iter().filter(|step| all || step.is_change).map(|step| (step.partition, step.from)).collect();
+    let topic = topic.to_owned();
     let committed = tokio::task::spawn_blocking(move || {
         if !offsets.is_empty() {
             reader.commit(&topic, offsets)?;
@@ -178,7 +178,7 @@ fn agreed(arguments: &ReplayArguments, replayed: &Replayed) -> Result<()> {
         return Ok(());
     }
     let question = if arguments.forget {
-        format!("Let the inbox forget {records} records, so that they have all their effects again?")
+        format!("Let the inbox forget the events of {records} records, so that they have all their effects again?")
     } else {
         format!("Let the group {} read {records} records again?", plain(&arguments.group))
     };

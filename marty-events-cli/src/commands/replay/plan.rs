@@ -31,11 +31,12 @@ pub(super) struct Step {
 }
 
 impl Step {
-    /// `to` is the first offset behind the replayed records.
-    fn of(position: &Position, from: i64, to: Option<i64>) -> Self {
+    /// `to` is the first offset behind the replayed records. A record that is to be forgotten may be one that was handled out of turn, behind
+    /// the group's offset; and a second run finds the offset of the first one.
+    fn of(position: &Position, from: i64, to: Option<i64>, forget: bool) -> Self {
         let next = position.next().min(position.end);
         // The offsets of a group that has not run for long are gone, and its records were handled nevertheless.
-        let handled = if position.committed.is_some() { next } else { position.end };
+        let handled = if position.committed.is_some() && !forget { next } else { position.end };
         let from = from.clamp(position.first, position.end.max(position.first));
         let until = to.unwrap_or(handled).min(handled).max(from);
         let number = |offsets: i64| u64::try_from(offsets).unwrap_or_default();
@@ -58,6 +59,7 @@ pub(super) fn plan(
     partition: Option<i32>,
     from: Place,
     to: Option<Timestamp>,
+    forget: bool,
 ) -> Result<Vec<Step>> {
     let mut positions = group.positions(Some(&|name: &str| name == topic))?;
     if positions.is_empty() {
@@ -82,7 +84,7 @@ pub(super) fn plan(
     let to = to.map(|to| group.offsets_at(&positions, to)).transpose()?;
     let step = |position: &Position| {
         let to = to.as_ref().and_then(|to| to.get(&position.partition).copied());
-        Step::of(position, from.get(&position.partition).copied().unwrap_or(position.first), to)
+        Step::of(position, from.get(&position.partition).copied().unwrap_or(position.first), to, forget)
     };
     Ok(positions.iter().map(step).collect())
 }
@@ -111,9 +113,11 @@ mod tests {
             // The topic has dropped records that were never handled.
             (Some(5), 10, None, 10, 0, 0, true),
         ] {
-            let step = Step::of(&position(committed), from, to);
+            let step = Step::of(&position(committed), from, to, false);
             let found = (step.from, step.records, step.skipped, step.is_change);
             assert_eq!(found, (begin, records, skipped, is_change), "{committed:?} {from} {to:?}");
         }
+        let again = Step::of(&position(Some(12)), 12, None, true);
+        assert_eq!((again.records, again.is_change), (18, false), "the inbox may know them still");
     }
 }

@@ -46,9 +46,9 @@ async fn the_status_of_a_group_has_its_keys_that_wait_and_its_lag() {
     let whole = operator.json(&["status"]).remove(0);
     let found = &whole["groups"][0];
     assert_eq!((&found["group"], &found["parked"], &found["parked_keys"]), (&json!(group), &json!(2), &json!(1)));
-    let text = steady(&operator.text(&["status"]));
+    let whole = steady(&operator.text(&["status"]));
     let expected = "GROUP KEYS WAITING DEAD OLDEST\n[prefix]-handlers 1 2 0 [time]\n";
-    assert!(text.ends_with(expected), "{text}");
+    assert!(whole.ends_with(expected), "{whole}");
 
     insta::assert_snapshot!(steady(&operator.text(&["status", "--group", &group])), @r"
     group [prefix]-handlers
