@@ -10,6 +10,16 @@ pub fn audit_event(event_type: AuditEventType, action: impl Into<Text>, resource
     AuditEvent::of(event_type, action.into(), resource_type.into())
 }
 
+/// [`audit_event`] of literals: an `Into` costs the compiler a search in each method.
+pub fn audit_literals(event_type: AuditEventType, action: &'static str, resource_type: &'static str) -> AuditEvent {
+    AuditEvent::of(event_type, Text::Borrowed(action), Text::Borrowed(resource_type))
+}
+
+/// [`domain_event`] of literals.
+pub fn domain_literals(aggregate_type: &'static str, id: String, event_type: &'static str) -> DomainEvent {
+    DomainEvent::of(Aggregate::new(aggregate_type, id), Text::Borrowed(event_type))
+}
+
 pub fn domain_event(aggregate_type: impl Into<Text>, id: String, event_type: impl Into<Text>) -> DomainEvent {
     DomainEvent::of(Aggregate::new(&aggregate_type.into(), id), event_type.into())
 }

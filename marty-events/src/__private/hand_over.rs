@@ -8,7 +8,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::outcome::Answer;
 use crate::{EventError, publisher::log};
 
 /// A finished hand-over.
@@ -97,30 +96,6 @@ impl<Delivery> Future for HandingOver<'_, Delivery> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<HandOver<Delivery>> {
         // Nobody locks the mutex: it is there for its `Sync`.
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll(context)
-    }
-}
-
-/// Method lookup for a `Result` whose error can hold an [`EventError`]. One reference more than the other trait, so it
-/// is found first.
-pub trait Tells<O> {
-    fn refuse(&self, error: EventError) -> O;
-}
-
-impl<T, E: From<EventError>> Tells<Result<T, E>> for &Answer<Result<T, E>> {
-    fn refuse(&self, error: EventError) -> Result<T, E> {
-        Err(E::from(error))
-    }
-}
-
-/// Method lookup for any other type.
-pub trait IsSilent<O> {
-    fn refuse(&self, error: EventError) -> O;
-}
-
-impl<O> IsSilent<O> for Answer<O> {
-    fn refuse(&self, error: EventError) -> O {
-        log(&error);
-        self.take()
     }
 }
 

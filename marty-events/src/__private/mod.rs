@@ -8,19 +8,16 @@
 //! let data0 = Data::object().field("name", &name); -> capture
 //! let mut failures = Failures::new();              -> failures   the failure event, ready for a panic or a drop
 //! failures.watch(domain_event(..), ..);            -> create, failures
-//! let tag = (&&&&&&Probe::of(&tx)).tag();          -> handle     ladder: the type of each argument becomes a tag
+//! let tag = Probe::of(&tx).tag();                  -> handle     ladder: the type of each argument becomes a tag
 //! let (mut kept, lent) = tag.split(tx);            -> handle     accepted, or refused by a bound that does not hold
 //! let out = {
 //!     let tx = kept.lend(lent);                    -> handle     kept: the body borrows the handle
 //!     poll_fn(|cx| failures.poll(body, cx)).await  -> failures   tells a panic from a drop
 //! };
-//! let batch = match Returned::new(&out).success() {  -> outcome  `Ok`, or any other value that is not a `Result`
-//!     Some(result) => batch.push(event, data0, ..),  -> batch    one entry an event
-//!     None => Batch::new(),
-//! };
+//! let waiting = Answer::new(out).wait()?;          -> outcome    `Ok`, or any other value: without the error's type, for the future
+//! batch.push(event, data0, ..);                    -> batch      one entry an event
 //! let handle = or(Absent, kept);                   -> handle     choice: the one handle among the arguments
 //! let handle = doubt(handle, hidden_handle::<T>);  -> handle     checks, hidden: types at run time
-//! let waiting = Answer::new(out).wait()?;          -> outcome    keeps the error's type out of the future
 //! let hand_over = handle.hand_over(batch).await;   -> handle     delivery: outbox or direct -> batch -> publisher
 //! let out = hand_over.into_result(waiting.out());  -> hand_over  the method's result, or the failure in its place
 //! if let Some(error) = Returned::new(&out).failure() {
@@ -61,7 +58,7 @@ pub use capture::{ErrorText, EventId, EventText, error_text, failure_text, id, t
 #[cfg(feature = "_envelope")]
 pub use failures::Failures;
 #[cfg(feature = "_envelope")]
-pub use hand_over::{CanFail, Direct, FromEventError, HandOver, HandingOver, IsSilent, Outbox, Tells};
+pub use hand_over::{CanFail, Direct, FromEventError, HandOver, HandingOver, Outbox};
 #[cfg(feature = "_envelope")]
 pub use outcome::Answer;
 

@@ -5,56 +5,62 @@ use std::{
     cell::Cell,
     convert::Infallible,
     fmt,
+    ops::Deref,
     sync::{Mutex, PoisonError},
 };
 
-/// The returned value, by reference.
+use crate::{EventError, publisher::log};
+
+/// The returned value, by reference. Like [`Answer`], it has its answers by its own methods and by those that it derefs to.
 #[derive(Debug)]
-pub struct Returned<'a, T>(&'a T);
+pub struct Returned<'a, T>(Plain<'a, T>);
+
+/// The returned value of any type.
+#[derive(Debug)]
+pub struct Plain<'a, T>(&'a T);
 
 impl<'a, T> Returned<'a, T> {
     pub fn new(returned: &'a T) -> Self {
-        Self(returned)
+        Self(Plain(returned))
     }
 }
 
-/// Method lookup for a `Result`: one reference more than the other trait, so it is found first.
-pub trait OfResult<'a> {
-    type Value;
-    type Error;
-    fn success(&self) -> Option<&'a Self::Value>;
-    fn failure(&self) -> Option<&'a Self::Error>;
-}
-
-impl<'a, T, E> OfResult<'a> for &Returned<'a, Result<T, E>> {
-    type Value = T;
-    type Error = E;
-    fn success(&self) -> Option<&'a T> {
-        self.0.as_ref().ok()
-    }
-    fn failure(&self) -> Option<&'a E> {
-        self.0.as_ref().err()
+impl<'a, T> Deref for Returned<'a, T> {
+    type Target = Plain<'a, T>;
+    fn deref(&self) -> &Plain<'a, T> {
+        &self.0
     }
 }
 
-/// Method lookup for any other type.
-pub trait OfPlain<'a> {
-    type Value;
-    fn success(&self) -> Option<&'a Self::Value>;
-    fn failure(&self) -> Option<&'a Infallible> {
+impl<'a, T, E> Returned<'a, Result<T, E>> {
+    pub fn success(&self) -> Option<&'a T> {
+        self.0.0.as_ref().ok()
+    }
+    pub fn failure(&self) -> Option<&'a E> {
+        self.0.0.as_ref().err()
+    }
+}
+
+impl<'a, T> Plain<'a, T> {
+    pub fn success(&self) -> Option<&'a T> {
+        Some(self.0)
+    }
+    pub fn failure(&self) -> Option<&'a Infallible> {
         None
     }
 }
 
-impl<'a, T> OfPlain<'a> for Returned<'a, T> {
-    type Value = T;
-    fn success(&self) -> Option<&'a T> {
-        Some(self.0)
-    }
-}
+/// The returned value, owned: a `Result` whose error can hold an [`EventError`], or else what it derefs to.
+///
+/// A method of the type itself is found before one of the type that it derefs to, so the first whose bounds hold answers. Traits would
+/// do the same and cost the compiler more, because it asks every impl of them.
+pub struct Answer<O>(Fallible<O>);
 
-/// The returned value, owned.
-pub struct Answer<O>(Cell<Option<O>>);
+/// The returned value: any `Result`.
+pub struct Fallible<O>(Whole<O>);
+
+/// The returned value of any type.
+pub struct Whole<O>(Cell<Option<O>>);
 
 impl<O> fmt::Debug for Answer<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,21 +68,81 @@ impl<O> fmt::Debug for Answer<O> {
     }
 }
 
+impl<O> fmt::Debug for Fallible<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fallible")
+    }
+}
+
+impl<O> fmt::Debug for Whole<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Whole")
+    }
+}
+
+impl<O> Deref for Answer<O> {
+    type Target = Fallible<O>;
+    fn deref(&self) -> &Fallible<O> {
+        &self.0
+    }
+}
+
+impl<O> Deref for Fallible<O> {
+    type Target = Whole<O>;
+    fn deref(&self) -> &Whole<O> {
+        &self.0
+    }
+}
+
 impl<O> Answer<O> {
     pub fn new(out: O) -> Self {
-        Self(Cell::new(Some(out)))
+        Self(Fallible(Whole(Cell::new(Some(out)))))
+    }
+}
+
+impl<T, E: From<EventError>> Answer<Result<T, E>> {
+    /// An `Err` does not wait.
+    pub fn wait(&self) -> Result<Waiting<T, Result<T, E>>, Result<T, E>> {
+        self.take().map(|value| Waiting::new(value, refused)).map_err(Err)
+    }
+}
+
+impl<T, E> Fallible<Result<T, E>> {
+    /// An `Err` does not wait.
+    pub fn wait(&self) -> Result<Waiting<T, Result<T, E>>, Result<T, E>> {
+        self.take().map(|value| Waiting::new(value, |value, refusal| Ok(silent(value, refusal)))).map_err(Err)
+    }
+}
+
+impl<O> Whole<O> {
+    pub fn wait(&self) -> Result<Waiting<O, O>, O> {
+        Ok(Waiting::new(self.take(), silent))
     }
 
-    pub(super) fn take(&self) -> O {
+    fn take(&self) -> O {
         self.0.take().expect("made with a value, and asked once")
     }
+}
+
+fn refused<T, E: From<EventError>>(value: T, refusal: Option<EventError>) -> Result<T, E> {
+    match refusal {
+        None => Ok(value),
+        Some(error) => Err(E::from(error)),
+    }
+}
+
+fn silent<V>(value: V, refusal: Option<EventError>) -> V {
+    if let Some(error) = refusal {
+        log(&error);
+    }
+    value
 }
 
 /// The returned value during the hand-over. It is `Sync` if the value is `Send`. It does not hold the method's error
 /// type, so the method's future is `Send` even if the error is not.
 pub struct Waiting<V, O> {
     value: Mutex<V>,
-    whole: fn(V) -> O,
+    whole: fn(V, Option<EventError>) -> O,
 }
 
 impl<V, O> fmt::Debug for Waiting<V, O> {
@@ -86,36 +152,21 @@ impl<V, O> fmt::Debug for Waiting<V, O> {
 }
 
 impl<V, O> Waiting<V, O> {
-    fn new(value: V, whole: fn(V) -> O) -> Self {
+    fn new(value: V, whole: fn(V, Option<EventError>) -> O) -> Self {
         Self { value: Mutex::new(value), whole }
     }
 
+    pub fn value(&mut self) -> &V {
+        self.value.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn out(self) -> O {
-        (self.whole)(self.value.into_inner().unwrap_or_else(PoisonError::into_inner))
+        self.out_unless(None)
     }
-}
 
-/// Method lookup for a `Result`: an `Err` does not wait. One reference more than the other trait, so it is found first.
-pub trait WaitsAsOk<O> {
-    type Value;
-    fn wait(&self) -> Result<Waiting<Self::Value, O>, O>;
-}
-
-impl<T, E> WaitsAsOk<Result<T, E>> for &Answer<Result<T, E>> {
-    type Value = T;
-    fn wait(&self) -> Result<Waiting<T, Result<T, E>>, Result<T, E>> {
-        self.take().map(|value| Waiting::new(value, Ok)).map_err(Err)
-    }
-}
-
-/// Method lookup for any other type.
-pub trait WaitsWhole<O> {
-    fn wait(&self) -> Result<Waiting<O, O>, O>;
-}
-
-impl<O> WaitsWhole<O> for Answer<O> {
-    fn wait(&self) -> Result<Waiting<O, O>, O> {
-        Ok(Waiting::new(self.take(), std::convert::identity))
+    /// The method's result, or the refusal in its place if its type can hold one.
+    pub fn out_unless(self, refusal: Option<EventError>) -> O {
+        (self.whole)(self.value.into_inner().unwrap_or_else(PoisonError::into_inner), refusal)
     }
 }
 

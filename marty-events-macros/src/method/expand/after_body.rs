@@ -27,53 +27,32 @@ pub(super) fn after_body(
     }
     let builds = model.events.iter().enumerate().map(|(index, event)| branch(model, index, event, private));
     let into_result = Ident::new(if model.strict { "into_strict_result" } else { "into_result" }, at_return);
-    let mut answer = quote_spanned!(at_return=> __hand_over.#into_result(__out));
-    if model.handle.may_be_hidden() {
-        answer = quote_spanned! {mixed=> {
+    let out = if model.handle.may_be_hidden() {
+        quote_spanned! {mixed=>
             let mut __hand_over = __hand_over;
-            let __refusal = __hand_over.refusal();
-            let __out = #answer;
-            match __refusal {
-                ::core::option::Option::None => __out,
-                ::core::option::Option::Some(__error) => {
-                    #[allow(unused_imports)]
-                    use #private::{IsSilent as _, Tells as _};
-                    (&&#private::Answer::new(__out)).refuse(__error)
-                }
-            }
-        }};
-    }
+            let __out = __waiting.out_unless(__hand_over.refusal());
+        }
+    } else {
+        quote_spanned!(mixed=> let __out = __waiting.out();)
+    };
+    let answer = quote_spanned!(at_return=> __hand_over.#into_result(__out));
+    // The result is asked once: each question to a type costs the compiler.
     quote_spanned! {mixed=>
-        // No borrow lives across an await, and nothing that was borrowed from.
-        let (__batch, __out) = {
-            let __out = __out;
-            let __batch = {
-                #[allow(unused_imports)]
-                use #private::outcome::{OfPlain as _, OfResult as _};
-                match (&&#private::outcome::Returned::new(&__out)).success() {
-                    ::core::option::Option::Some(__result) => {
-                        let mut __batch = #private::Batch::new();
-                        #(#builds)*
-                        __batch
-                    }
-                    ::core::option::Option::None => #private::Batch::new(),
-                }
-            };
-            (__batch, __out)
-        };
-        #select
         let __out = '__handed_over: {
-            let __waiting = {
-                #[allow(unused_imports)]
-                use #private::outcome::{WaitsAsOk as _, WaitsWhole as _};
-                match (&&#private::Answer::new(__out)).wait() {
-                    ::core::result::Result::Ok(__waiting) => __waiting,
-                    // The method failed: there is nothing to wait for.
-                    ::core::result::Result::Err(__out) => break '__handed_over __out,
-                }
+            let mut __waiting = match #private::Answer::new(__out).wait() {
+                ::core::result::Result::Ok(__waiting) => __waiting,
+                // The method failed: there is nothing to wait for.
+                ::core::result::Result::Err(__out) => break '__handed_over __out,
             };
+            // No borrow lives across an await, and nothing that was borrowed from.
+            let mut __batch = #private::Batch::new();
+            {
+                let __result = __waiting.value();
+                #(#builds)*
+            }
+            #select
             let __hand_over = __handle.hand_over(__batch).await;
-            let __out = __waiting.out();
+            #out
             #answer
         };
         #failed
@@ -101,9 +80,7 @@ fn judged_by_result(model: &Model, private: &TokenStream) -> Option<TokenStream>
     let events = model.events.iter().enumerate().filter(|(_, event)| event.success.is_some());
     let outcomes = events.map(|(index, event)| branch(model, index, event, private));
     Some(quote_spanned! {mixed=> {
-        #[allow(unused_imports)]
-        use #private::outcome::{OfPlain as _, OfResult as _};
-        if let ::core::option::Option::Some(__result) = (&&#private::outcome::Returned::new(&__out)).success() {
+        if let ::core::option::Option::Some(__result) = #private::outcome::Returned::new(&__out).success() {
             #(#outcomes)*
         }
     }})

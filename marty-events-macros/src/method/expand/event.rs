@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Ident;
+use syn::{Ident, LitStr};
 
 use super::capture::{field_name, id_name, typed, typed_name, value_name, values};
 use crate::{
@@ -40,7 +40,10 @@ pub(super) fn event(
     let id = id(index, event, is_shared, private);
     let span = event.span.resolved_at(mixed);
     // The builders' own constructors would copy a literal.
+    let literals = |values: &[TokenStream]| values.iter().all(is_literal);
     let constructor = match event.kind {
+        Kind::Audit if new.get(1..).is_some_and(literals) => quote_spanned!(span=> #private::create::audit_literals),
+        Kind::Domain if literals(new) => quote_spanned!(span=> #private::create::domain_literals),
         Kind::Audit => quote_spanned!(span=> #private::create::audit_event),
         Kind::Domain => quote_spanned!(span=> #private::create::domain_event),
         Kind::Custom => quote_spanned!(span=> #private::create::custom_event),
@@ -82,6 +85,11 @@ pub(super) fn event(
         #(#calls)*
         #(#states)*
     }
+}
+
+/// True for a text in quotes.
+fn is_literal(value: &TokenStream) -> bool {
+    syn::parse2::<LitStr>(value.clone()).is_ok()
 }
 
 /// The builder that was captured, or that is made of the result now.

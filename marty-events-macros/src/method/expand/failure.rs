@@ -55,10 +55,8 @@ pub(super) fn after(model: &Model, at_return: Span, private: &TokenStream) -> To
     });
     quote_spanned! {mixed=>
         {
-            #[allow(unused_imports)]
-            use #private::outcome::{OfPlain as _, OfResult as _};
             #[allow(unused_variables)]
-            if let ::core::option::Option::Some(__error) = (&&#private::outcome::Returned::new(&__out)).failure() {
+            if let ::core::option::Option::Some(__error) = #private::outcome::Returned::new(&__out).failure() {
                 #(#details)*
                 __failures.failed();
             }

@@ -71,18 +71,19 @@ fn by_type(
     private: &TokenStream,
 ) -> HandleCode {
     let mixed = Span::mixed_site();
-    let mut code = HandleCode {
-        select: quote_spanned!(mixed=> let __handle = #private::handle::Absent;),
-        ..HandleCode::default()
-    };
+    let mut code = HandleCode::default();
+    // The first argument is chosen without a question, unless it may be configured away.
+    if receiver.is_some() || arguments.first().is_none_or(|first| !first.conditions.is_empty()) {
+        code.select = quote_spanned!(mixed=> let __handle = #private::handle::Absent;);
+    }
     if let Some((ty, span)) = receiver {
         let span = span.resolved_at(mixed);
-        let tag = tag(&quote_spanned!(span=> #private::handle::Probe::<#ty>::new()), span, private);
+        let tag = tag(&quote_spanned!(span=> #private::handle::Probe::<#ty>::new()), span);
         code.keep.extend(quote_spanned!(span=> let __receiver = #tag.not_a_receiver();));
         code.select.extend(quote_spanned!(span=> let __handle = #private::handle::or(__handle, __receiver);));
     }
     for (index, argument) in arguments.iter().enumerate() {
-        by_argument(&mut code, index, argument, private);
+        by_argument(&mut code, index, index == 0 && receiver.is_none(), argument, private);
     }
     for (_, conditions) in unnamed {
         code.select.extend(quote_spanned! {mixed=>
@@ -127,7 +128,7 @@ fn hidden(code: &mut HandleCode, hidden: &[Hidden], private: &TokenStream) {
     code.keep = before;
 }
 
-fn by_argument(code: &mut HandleCode, index: usize, argument: &Argument, private: &TokenStream) {
+fn by_argument(code: &mut HandleCode, index: usize, is_first: bool, argument: &Argument, private: &TokenStream) {
     // Shown at the user's type, resolved at the macro.
     let span = argument.ty.span().resolved_at(Span::mixed_site());
     let kept = format_ident!("__kept{index}", span = span);
@@ -139,7 +140,7 @@ fn by_argument(code: &mut HandleCode, index: usize, argument: &Argument, private
     } else {
         quote_spanned!(span=> #private::handle::Probe::<#ty>::new())
     };
-    let tag = tag(&probe, span, private);
+    let tag = tag(&probe, span);
     let mut lend_as = |value: TokenStream| {
         let binding = lend(name, argument.is_mutable, &value);
         code.lend.extend(quote!(#(#conditions)* #binding));
@@ -165,6 +166,10 @@ fn by_argument(code: &mut HandleCode, index: usize, argument: &Argument, private
     if argument.resembles_handle && !argument.is_opaque {
         code.select.extend(quote_spanned!(span=> #(#conditions)* let #kept = #private::handle::recognised(#kept);));
     }
+    if is_first && conditions.is_empty() {
+        code.select.extend(quote_spanned!(span=> let __handle = #kept;));
+        return;
+    }
     code.select.extend(quote_spanned! {span=>
         #(#conditions)*
         #private::handle::beside(&__handle, &#kept);
@@ -174,12 +179,8 @@ fn by_argument(code: &mut HandleCode, index: usize, argument: &Argument, private
 }
 
 /// Asks the type for its tag; the first rung whose bound holds answers.
-fn tag(probe: &TokenStream, span: Span, private: &TokenStream) -> TokenStream {
-    quote_spanned! {span=> {
-        #[allow(unused_imports)]
-        use #private::handle::Rung as _;
-        (&&&&&&#probe).tag()
-    }}
+fn tag(probe: &TokenStream, span: Span) -> TokenStream {
+    quote_spanned!(span=> #probe.tag())
 }
 
 fn lend(name: &Ident, is_mutable: bool, value: &TokenStream) -> TokenStream {

@@ -1,93 +1,120 @@
 //! The ladder: it tells a transaction handle by the type of an argument.
 //!
-//! Each rung has one reference fewer than the rung above. `(&&&&&&Probe).tag()` finds the first rung whose bound holds. The
-//! answer is a type without size, so nothing of it is left at run time. All rungs are one trait: with a trait each, the
-//! compiler would ask every trait at every rung.
+//! `Probe.tag()` finds the first rung whose bound holds, since each rung derefs to the next. The answer is a type without size, so nothing of
+//! it is left at run time. The rungs are methods of their types and not of a trait: for a trait, the compiler would ask every impl at every
+//! rung.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, ops::Deref};
 
 #[cfg(feature = "_database")]
 use sqlx::{Connection, Database, Transaction, pool::PoolConnection};
 
 use super::tag::Other;
+#[cfg(feature = "_database")]
 use super::tag::{ByReference, ByValue, Foreign, Pooled};
 #[cfg(feature = "_database")]
 use crate::OutboxTransaction;
 
-/// Stands for a value of type `T`. It owns and borrows nothing.
+/// Stands for a value of type `T`. It owns and borrows nothing. It is the first rung: `&mut` of a handle.
 #[derive(Debug)]
-pub struct Probe<T>(PhantomData<fn() -> T>);
+pub struct Probe<T>(NoOutbox<T>);
+
+/// The rung for `&mut` of a transaction or a pool's connection without an outbox.
+#[derive(Debug)]
+pub struct NoOutbox<T>(Connected<T>);
+
+/// The rung for `&mut` of any other connection.
+#[derive(Debug)]
+pub struct Connected<T>(Taken<T>);
+
+/// The rung for a handle by value.
+#[derive(Debug)]
+pub struct Taken<T>(TakenWithoutOutbox<T>);
+
+/// The rung for a transaction without an outbox, by value.
+#[derive(Debug)]
+pub struct TakenWithoutOutbox<T>(Unrelated<T>);
+
+/// The last rung: any type.
+#[derive(Debug)]
+pub struct Unrelated<T>(PhantomData<fn() -> T>);
+
+macro_rules! descend {
+    ($($rung:ident -> $next:ident;)*) => {
+        $(impl<T> Deref for $rung<T> {
+            type Target = $next<T>;
+            fn deref(&self) -> &$next<T> {
+                &self.0
+            }
+        })*
+    };
+}
+
+descend! {
+    Probe -> NoOutbox;
+    NoOutbox -> Connected;
+    Connected -> Taken;
+    Taken -> TakenWithoutOutbox;
+    TakenWithoutOutbox -> Unrelated;
+}
 
 impl<T> Probe<T> {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "made by generated code only")]
     pub fn new() -> Self {
-        Self(PhantomData)
+        Self(NoOutbox(Connected(Taken(TakenWithoutOutbox(Unrelated(PhantomData))))))
     }
 
     #[must_use]
     pub fn of(_: &T) -> Self {
-        Self(PhantomData)
+        Self::new()
     }
 }
 
-/// The answer of the first rung that a type stands on.
-pub trait Rung {
-    type Tag;
-    fn tag(&self) -> Self::Tag;
-}
-
 #[cfg(feature = "_database")]
-impl<H: OutboxTransaction + ?Sized> Rung for &&&&&Probe<&mut H> {
-    type Tag = ByReference<H>;
-    fn tag(&self) -> ByReference<H> {
+impl<H: OutboxTransaction + ?Sized> Probe<&mut H> {
+    pub fn tag(&self) -> ByReference<H> {
         ByReference(PhantomData)
     }
 }
 
 #[cfg(feature = "_database")]
-impl<DB: Database> Rung for &&&&Probe<&mut PoolConnection<DB>> {
-    type Tag = Pooled<PoolConnection<DB>>;
-    fn tag(&self) -> Self::Tag {
+impl<DB: Database> NoOutbox<&mut PoolConnection<DB>> {
+    pub fn tag(&self) -> Pooled<PoolConnection<DB>> {
         Pooled(PhantomData)
     }
 }
 
 #[cfg(feature = "_database")]
-impl<'c, DB: Database> Rung for &&&&Probe<&mut Transaction<'c, DB>> {
-    type Tag = Foreign<Transaction<'c, DB>>;
-    fn tag(&self) -> Self::Tag {
+impl<'c, DB: Database> NoOutbox<&mut Transaction<'c, DB>> {
+    pub fn tag(&self) -> Foreign<Transaction<'c, DB>> {
         Foreign(PhantomData)
     }
 }
 
 #[cfg(feature = "_database")]
-impl<C: Connection> Rung for &&&Probe<&mut C> {
-    type Tag = Foreign<C>;
-    fn tag(&self) -> Foreign<C> {
+impl<C: Connection> Connected<&mut C> {
+    pub fn tag(&self) -> Foreign<C> {
         Foreign(PhantomData)
     }
 }
 
 #[cfg(feature = "_database")]
-impl<H: OutboxTransaction> Rung for &&Probe<H> {
-    type Tag = ByValue<H>;
-    fn tag(&self) -> ByValue<H> {
+impl<H: OutboxTransaction> Taken<H> {
+    pub fn tag(&self) -> ByValue<H> {
         ByValue(PhantomData)
     }
 }
 
 #[cfg(feature = "_database")]
-impl<'c, DB: Database> Rung for &Probe<Transaction<'c, DB>> {
-    type Tag = Foreign<Transaction<'c, DB>>;
-    fn tag(&self) -> Self::Tag {
+impl<'c, DB: Database> TakenWithoutOutbox<Transaction<'c, DB>> {
+    pub fn tag(&self) -> Foreign<Transaction<'c, DB>> {
         Foreign(PhantomData)
     }
 }
 
-impl<T> Rung for Probe<T> {
-    type Tag = Other;
-    fn tag(&self) -> Other {
+impl<T> Unrelated<T> {
+    pub fn tag(&self) -> Other {
         Other
     }
 }

@@ -16,5 +16,5 @@ pub use checks::{
 pub use choice::{Beside, Or, beside, or};
 pub use hidden::{hidden_associate, hidden_handle, hidden_in, hidden_in_receiver};
 pub use kept::{Absent, Doubted, Held, Named, Opaque, Rejected, named};
-pub use ladder::{Probe, Rung};
+pub use ladder::{Connected, NoOutbox, Probe, Taken, TakenWithoutOutbox, Unrelated};
 pub use tag::{ByReference, ByValue, Foreign, Other, Pooled};

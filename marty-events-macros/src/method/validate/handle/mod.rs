@@ -50,8 +50,16 @@ pub(super) fn handle(
         return Handle::None;
     }
     let unnamed = unnamed(method);
-    let hidden = hidden::hidden(&method.signature);
-    Handle::ByType { arguments: arguments(method, used_after), receiver: receiver(method), unnamed, hidden }
+    let mut hidden = hidden::hidden(&method.signature);
+    let arguments = arguments(method, used_after);
+    // Such an argument is the handle, or it is refused: nothing is left to doubt.
+    if arguments
+        .iter()
+        .any(|argument| argument.conditions.is_empty() && (argument.resembles_handle || argument.is_opaque))
+    {
+        hidden.clear();
+    }
+    Handle::ByType { arguments, receiver: receiver(method), unnamed, hidden }
 }
 
 pub(super) fn outbox_demanded(attributes: &[Args]) -> Option<Span> {
