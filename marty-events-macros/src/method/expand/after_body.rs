@@ -39,17 +39,19 @@ pub(super) fn after_body(
     // The result is asked once: each question to a type costs the compiler.
     quote_spanned! {mixed=>
         let __out = '__handed_over: {
-            let mut __waiting = match #private::Answer::new(__out).wait() {
+            let __waiting = match #private::Answer::new(__out).wait() {
                 ::core::result::Result::Ok(__waiting) => __waiting,
                 // The method failed: there is nothing to wait for.
                 ::core::result::Result::Err(__out) => break '__handed_over __out,
             };
             // No borrow lives across an await, and nothing that was borrowed from.
-            let mut __batch = #private::Batch::new();
-            {
+            let (__batch, __waiting) = {
+                let mut __waiting = __waiting;
+                let mut __batch = #private::Batch::new();
                 let __result = __waiting.value();
                 #(#builds)*
-            }
+                (__batch, __waiting)
+            };
             #select
             let __hand_over = __handle.hand_over(__batch).await;
             #out
