@@ -467,18 +467,17 @@ fn rows_that_somebody_else_has_locked_are_settled_later() {
 
 #[test]
 fn rows_put_back_to_a_destination_that_does_not_answer_are_set_aside_again() {
-    let limits =
-        Limits {
-            rows: 4,
-            bytes: 10_000,
-            of_key: 9,
-            of_key_alone: 9,
-            numbers: 99,
-            held: 99,
-            last_tries: 9,
-            bundle: 9,
-            bundle_bytes: 0,
-        };
+    let limits = Limits {
+        rows: 4,
+        bytes: 10_000,
+        of_key: 9,
+        of_key_alone: 9,
+        numbers: 99,
+        held: 99,
+        last_tries: 9,
+        bundle: 9,
+        bundle_bytes: 0,
+    };
     let mut window = small(limits);
     for seq in 1..=4 {
         window.admit(row(seq, Some(&format!("k{seq}"))), Source::Position);
