@@ -74,7 +74,7 @@ async fn write(service: &Service, runs: usize, chance: &mut StdRng) -> Vec<Run> 
     while written.len() < runs {
         let first = written.len();
         for _ in first..runs.min(first + TOGETHER) {
-            let events = chance.random_range(50..=60);
+            let events = chance.random_range(100..=120);
             let is_narrow = written.len() % TOPICS.len() < 2;
             let count = if is_narrow && chance.random_ratio(1, POISONED) { chance.random_range(1..=2) } else { 0 };
             let poison = (0..count).map(|_| chance.random_range(0..events)).collect();
@@ -174,8 +174,14 @@ async fn refusals_by_chance_leave_each_hot_key_in_its_order() {
         let history = histories.get(&run).cloned().unwrap_or_default();
         assert_eq!(history, expected, "seed {seed}, run {run}, poison {poison:?}, dead {dead:?}");
         if run % TOPICS.len() < 2 {
-            assert!(dead.iter().all(|number| poison.contains(number)), "seed {seed}, run {run}: {dead:?} not {poison:?}");
-            assert!(poison.iter().all(|number| dead.contains(number)), "seed {seed}, run {run}: {dead:?} not {poison:?}");
+            assert!(
+                dead.iter().all(|number| poison.contains(number)),
+                "seed {seed}, run {run}: {dead:?} not {poison:?}"
+            );
+            assert!(
+                poison.iter().all(|number| dead.contains(number)),
+                "seed {seed}, run {run}: {dead:?} not {poison:?}"
+            );
         } else {
             rejected += dead.len();
         }
