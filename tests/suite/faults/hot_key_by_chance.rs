@@ -74,7 +74,7 @@ async fn write(service: &Service, runs: usize, chance: &mut StdRng) -> Vec<Run> 
     while written.len() < runs {
         let first = written.len();
         for _ in first..runs.min(first + TOGETHER) {
-            let events = chance.random_range(50..=60);
+            let events = chance.random_range(100..=120);
             let is_narrow = written.len() % TOPICS.len() < 2;
             let count = if is_narrow && chance.random_ratio(1, POISONED) { chance.random_range(1..=2) } else { 0 };
             let poison = (0..count).map(|_| chance.random_range(0..events)).collect();

@@ -10,7 +10,7 @@ use super::{Row, State, Window};
 use crate::outbox::QueuedRow;
 
 /// The rows of a bundle.
-pub(in crate::relay) const BUNDLE: usize = 50;
+pub(in crate::relay) const BUNDLE: usize = 100;
 /// The most bytes of a bundle: half of the client's and the topic's usual limit, so that the frames of the records have room.
 pub(super) const BUNDLE_BYTES: usize = 500_000;
 
