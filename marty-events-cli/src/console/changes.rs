@@ -125,14 +125,16 @@ async fn make(
             let mut event_id = id.to_string();
             let made = async {
                 let own = letters.own(&[id]).await?;
-                own.iter().for_each(|(_, event)| event_id.clone_from(event));
+                if let Some((_, event)) = own.first() {
+                    event_id.clone_from(event);
+                }
                 letters.make(change, &own).await
             };
             let made = made.await;
             let event_id = plain(&event_id);
             match &made {
                 Ok(0) => {
-                    tracing::info!(%event_id, ?change, outbox, group, %session, %peer, "found no such dead letter")
+                    tracing::info!(%event_id, ?change, outbox, group, %session, %peer, "found no such dead letter");
                 }
                 Ok(_) => tracing::info!(%event_id, ?change, outbox, group, %session, %peer, "changed a dead letter"),
                 Err(error) => {
