@@ -1,4 +1,5 @@
 //! The entries that handlers leave in the catalogue.
+#![expect(clippy::unused_async, reason = "a handler is async")]
 
 use marty_events::{
     DomainEvent, Received,

@@ -229,7 +229,7 @@ impl EventPublisher {
         live => accepted.place.into_iter().for_each(|place| live.direct.hand_over(accepted.message.clone(), place)),
         recorder => recorder.record(&accepted.message, crate::testing::Route::Direct).unwrap_or_else(|error| {
             tracing::error!(%error, "an event was not recorded");
-        }))
+        }));
     }
 
     async fn send(&self, accepted: Accepted) -> Result<(), EventError> {
