@@ -83,15 +83,24 @@ async fn attempt<DB: InboxDatabase>(
         Claim::Taken => {}
     }
     let (transaction, failure) = running.handle(transaction, work.handler, &[(&work.delivery, &work.opened)]).await?;
-    let Some(failure) = failure else {
-        commit(transaction).await?;
-        return Ok(Some(End::Handled));
+    let failure = match failure {
+        Some(failure) => {
+            roll_back(transaction).await;
+            failure
+        }
+        // A commit whose answer is lost may have been one: then the event is known at the next claim.
+        None => match commit(transaction).await {
+            Ok(()) => return Ok(Some(End::Handled)),
+            Err(error) => CallFailure::Unfinished(error),
+        },
     };
-    roll_back(transaction).await;
     if failure.verdict() == Verdict::Passing && *passing < MOST_PASSING {
         *passing += 1;
         tracing::debug!(event_id = work.identity().event_id, reason = failure.reason(), "the database was in the way");
-        return Ok(None);
+        return match failure {
+            CallFailure::Unfinished(error) => Err(error),
+            _ => Ok(None),
+        };
     }
     park(running, work, &failure).await.map(Some)
 }
@@ -110,7 +119,7 @@ async fn park<DB: InboxDatabase>(running: &Running<DB>, work: &Work, failure: &C
         Claim::Behind => None,
         Claim::Taken => {
             let is_final = failure.verdict() == Verdict::Final;
-            let fate = running.fate(work.handler, 1, is_final, &identity.event_id);
+            let fate = running.fate(Some(work.handler), 1, is_final, &identity.event_id);
             Some(Failure { attempts: 1, reason: failure.reason(), fate })
         }
     };

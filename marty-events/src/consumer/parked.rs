@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use sqlx::Transaction;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    calls::{MOST_PASSING, Verdict},
+    calls::{CallFailure, MOST_PASSING, Verdict},
     routes::Work,
     running::{Patience, Running, commit, roll_back},
 };
@@ -61,27 +62,42 @@ async fn attempt<DB: InboxDatabase>(
     };
     let Parked { id, identity, delivery } = parked;
     let attempts = delivery.attempt;
-    // Another version of the program may have had a handler for it.
+    // Another process of the group may have one: another version of the program, or a consumer of other topics.
     let Some(Work { handler, delivery, opened }) = running.routes.find(delivery) else {
-        tracing::warn!(
-            group = &*running.group,
-            event_id = identity.event_id,
-            "a parked event has no handler any more, and is dropped"
-        );
-        inbox.unpark(&mut transaction, id).await?;
-        commit(transaction).await?;
+        let _choice = running.choice.lock().await;
+        roll_back(transaction).await;
+        let fate = running.fate(None, attempts, false, &identity.event_id);
+        let reason = "no handler of this process takes the event".to_owned();
+        if inbox.fail(id, &Failure { attempts, reason, fate }).await? {
+            if fate.is_last() {
+                running.metrics.buried();
+            }
+            tracing::warn!(
+                group = &*running.group,
+                event_id = identity.event_id,
+                attempts,
+                ?fate,
+                "a parked event has no handler in this process"
+            );
+        }
         return Ok(None);
     };
     running.metrics.tries_again();
-    let (mut transaction, failure) = running.handle(transaction, handler, &[(&delivery, &opened)]).await?;
-    let Some(failure) = failure else {
-        inbox.unpark(&mut transaction, id).await?;
-        commit(transaction).await?;
-        running.metrics.handled(running.routes.route(handler).description.name, delivery.timestamp);
-        return Ok(None);
+    let (transaction, failure) = running.handle(transaction, handler, &[(&delivery, &opened)]).await?;
+    let (failure, _choice) = match failure {
+        Some(failure) => {
+            let choice = running.choice.lock().await;
+            roll_back(transaction).await;
+            (failure, choice)
+        }
+        None => match leave(inbox, transaction, id).await {
+            Ok(()) => {
+                running.metrics.handled(running.routes.route(handler).description.name, delivery.timestamp);
+                return Ok(None);
+            }
+            Err(error) => (CallFailure::Unfinished(error), running.choice.lock().await),
+        },
     };
-    let _choice = running.choice.lock().await;
-    roll_back(transaction).await;
     let verdict = failure.verdict();
     if verdict == Verdict::Passing {
         let before = in_the_way.filter(|(event, _)| *event == id).map_or(0, |(_, calls)| calls);
@@ -90,7 +106,7 @@ async fn attempt<DB: InboxDatabase>(
             return Ok(Some(PASSING_PAUSE));
         }
     }
-    let fate = running.fate(handler, attempts, verdict == Verdict::Final, &identity.event_id);
+    let fate = running.fate(Some(handler), attempts, verdict == Verdict::Final, &identity.event_id);
     let failure = Failure { attempts, reason: failure.reason(), fate };
     if inbox.fail(id, &failure).await? {
         if fate.is_last() {
@@ -109,4 +125,14 @@ async fn attempt<DB: InboxDatabase>(
         );
     }
     Ok(None)
+}
+
+/// Ends the transaction of an event that was handled, and takes its row away.
+async fn leave<I: Inbox>(
+    inbox: &I,
+    mut transaction: Transaction<'static, I::Database>,
+    id: i64,
+) -> Result<(), EventError> {
+    inbox.unpark(&mut transaction, id).await?;
+    commit(transaction).await
 }

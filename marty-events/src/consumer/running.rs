@@ -86,16 +86,20 @@ impl<DB: InboxDatabase> Running<DB> {
         // The unit was made with one.
         let Some(mut transaction) = unit.into_transaction() else { return Err(EventError::NotInTransaction) };
         let failure = match called {
-            Ok(()) if self.inbox.is_open(&mut transaction).await? => None,
-            Ok(()) => Some(CallFailure::Undone),
+            Ok(()) => match self.inbox.is_open(&mut transaction).await {
+                Ok(true) => None,
+                Ok(false) => Some(CallFailure::Undone),
+                Err(error) => Some(CallFailure::Unfinished(error)),
+            },
             Err(failure) => Some(failure),
         };
         Ok((transaction, failure))
     }
 
-    /// The next step for an event of this handler after so many failed attempts.
-    pub(super) fn fate(&self, handler: usize, attempts: u32, is_final: bool, event_id: &str) -> Fate {
-        let most = self.routes.route(handler).description.attempts.unwrap_or(self.settings.attempts);
+    /// The next step for an event of this handler after so many failed attempts; nothing for an event without a handler here.
+    pub(super) fn fate(&self, handler: Option<usize>, attempts: u32, is_final: bool, event_id: &str) -> Fate {
+        let own = handler.and_then(|handler| self.routes.route(handler).description.attempts);
+        let most = own.unwrap_or(self.settings.attempts);
         if !is_final && attempts < most {
             Fate::Retry(self.settings.pause(attempts, event_id))
         } else if self.settings.holds_keys {

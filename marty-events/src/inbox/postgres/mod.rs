@@ -113,9 +113,10 @@ impl Inbox for PostgresInbox {
         self.take_all(connection, events).await.map_err(self.error("take events"))
     }
 
+    /// The row of the event has given the transaction its number. None has one that the handler has ended by a statement of its own.
     async fn is_open(&self, connection: &mut PgConnection) -> Result<bool, EventError> {
-        match sqlx::query("SELECT 1").execute(connection).await {
-            Ok(_) => Ok(true),
+        match sqlx::query_scalar("SELECT txid_current_if_assigned() IS NOT NULL").fetch_one(connection).await {
+            Ok(is_open) => Ok(is_open),
             Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(ABORTED) => Ok(false),
             Err(error) => Err(self.error("commit a handled event")(error)),
         }
