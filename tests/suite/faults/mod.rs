@@ -7,6 +7,7 @@ mod database_refusals;
 mod direct_in_outage;
 mod handling;
 mod handling_chaos;
+mod handling_poison;
 mod hot_key;
 mod killed_service;
 mod lost_connections;
