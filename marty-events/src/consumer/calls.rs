@@ -4,7 +4,7 @@ use std::{
     any::Any,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::Pin,
     task::Poll,
     time::Duration,
 };
@@ -39,8 +39,10 @@ pub(super) enum CallFailure {
     Handler(HandlerFailure),
     Panicked(String),
     TimedOut(Duration),
-    /// The handler passed over an error of the database that ended its transaction: nothing of it would be committed.
+    /// The handler passed over an error of the database that ended its transaction, or has ended it itself: nothing of it would be committed.
     Undone,
+    /// The transaction could not be ended: a constraint that is checked at the commit, or a connection that the server has closed.
+    Unfinished(EventError),
 }
 
 /// The meaning of a failure for the event.
@@ -75,6 +77,7 @@ impl CallFailure {
         match self {
             Self::Handler(failure) if failure.is_final() => Verdict::Final,
             Self::Handler(HandlerFailure::Failed(error)) if causes(&**error).any(is_passing) => Verdict::Passing,
+            Self::Unfinished(error) if is_passing(error) => Verdict::Passing,
             _ => Verdict::Counted,
         }
     }
@@ -87,6 +90,7 @@ impl CallFailure {
             Self::Panicked(_) => "panicked",
             Self::TimedOut(_) => "timeout",
             Self::Undone => "undone",
+            Self::Unfinished(_) => "unfinished",
         }
     }
 
@@ -94,12 +98,13 @@ impl CallFailure {
     pub(super) fn reason(&self) -> String {
         let mut reason = match self {
             Self::Handler(HandlerFailure::Failed(error)) => texts(&**error),
+            Self::Unfinished(error) => texts(error),
             // The causes are JSON's, which quote the value.
             Self::Handler(failure) => failure.to_string(),
             Self::Panicked(text) => format!("the handler panicked: {text}"),
             Self::TimedOut(limit) => format!("the handler took longer than {limit:?}"),
             Self::Undone => {
-                "the handler passed over an error of the database, which has rolled the transaction back".to_owned()
+                "the transaction had ended before its commit: by an error of the database that the handler passed over, or by a statement of the handler's".to_owned()
             }
         };
         // PostgreSQL has no such letter in a text.
@@ -111,8 +116,9 @@ impl CallFailure {
 
 /// The answer of a future, or the message of its panic.
 async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
-    let mut future = pin!(future);
+    let mut future = Contained(Some(Box::pin(future)));
     poll_fn(move |context| {
+        let Some(future) = &mut future.0 else { return Poll::Pending };
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(answer)) => Poll::Ready(Ok(answer)),
@@ -121,6 +127,18 @@ async fn caught<T>(future: impl Future<Output = T>) -> Result<T, String> {
         }
     })
     .await
+}
+
+/// A future that may panic when it is dropped: after a time-out, that would end the worker, and again at each start.
+struct Contained<F>(Option<Pin<Box<F>>>);
+
+impl<F> Drop for Contained<F> {
+    fn drop(&mut self) {
+        let future = self.0.take();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
+            tracing::warn!(panic = message(&*panic), "a handler panicked when it was dropped");
+        }
+    }
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {
@@ -221,5 +239,21 @@ mod tests {
         let answer = caught(async { assert!(number() == 4, "three and not {}", 4) }).await;
         assert_eq!(answer, Err("three and not 4".to_owned()));
         assert_eq!(caught(async { 3 }).await, Ok(3));
+    }
+
+    #[tokio::test]
+    async fn a_panic_at_the_end_of_a_time_out_is_caught() {
+        struct Guard;
+        impl Drop for Guard {
+            fn drop(&mut self) {
+                let number = 3;
+                assert!(number == 4, "the guard is dropped too early");
+            }
+        }
+        let endless = caught(async {
+            let _guard = Guard;
+            std::future::pending::<()>().await;
+        });
+        assert!(tokio::time::timeout(Duration::from_millis(1), endless).await.is_err());
     }
 }

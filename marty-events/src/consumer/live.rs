@@ -113,11 +113,14 @@ async fn attempt<DB: InboxDatabase>(
         Claim::Taken => {}
     }
     let called = running.handle(transaction, work.handler, &[(&work.delivery, &work.opened)]).await?;
-    let Some(failure) = running.end(called, &mut stay.open).await? else { return Ok(Some(End::Handled)) };
+    let Some(failure) = running.end(called, &mut stay.open).await else { return Ok(Some(End::Handled)) };
     if failure.verdict() == Verdict::Passing && *passing < MOST_PASSING {
         *passing += 1;
         tracing::debug!(event_id = work.identity().event_id, reason = failure.reason(), "the database was in the way");
-        return Ok(None);
+        return match failure {
+            CallFailure::Unfinished(error) => Err(error),
+            _ => Ok(None),
+        };
     }
     park(running, work, &failure).await.map(Some)
 }
@@ -203,7 +206,7 @@ async fn attempt_batch<DB: InboxDatabase>(
         .map(|((work, _), _)| (&work.delivery, &work.opened))
         .collect();
     let called = running.handle(transaction, first.handler, &taken).await?;
-    if let Some(failure) = running.end(called, &mut stay.open).await? {
+    if let Some(failure) = running.end(called, &mut stay.open).await {
         tracing::debug!(reason = failure.reason(), "a batch is handled one by one");
         return Ok(None);
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sqlx::Transaction;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -65,7 +66,7 @@ async fn attempt<DB: InboxDatabase>(
     let Parked { id, identity, delivery } = parked;
     let attempts = delivery.attempt;
     let Some(Work { handler, delivery, opened }) = running.routes.find(delivery) else {
-        // Another version of the program has parked it, and may run beside this one or come back.
+        // Another process of the group may have one: another version of the program, or a consumer of other topics.
         let _choice = running.choice.lock().await;
         roll_back(transaction).await;
         let fate = running.fate(None, attempts, false, &identity.event_id);
@@ -74,18 +75,29 @@ async fn attempt<DB: InboxDatabase>(
         return Ok(None);
     };
     running.metrics.tries_again();
-    let (mut transaction, mut failure) = running.handle(transaction, handler, &[(&delivery, &opened)]).await?;
-    if failure.is_none() && !inbox.is_open(&mut transaction).await? {
-        failure = Some(CallFailure::Undone);
-    }
-    let Some(failure) = failure else {
-        inbox.unpark(&mut transaction, id).await?;
-        commit(transaction).await?;
-        running.metrics.handled(running.routes.route(handler).description.name, delivery.timestamp);
-        return Ok(None);
+    let (mut transaction, failure) = running.handle(transaction, handler, &[(&delivery, &opened)]).await?;
+    let failure = match failure {
+        Some(failure) => Some(failure),
+        None => match inbox.is_open(&mut transaction).await {
+            Ok(true) => None,
+            Ok(false) => Some(CallFailure::Undone),
+            Err(error) => Some(CallFailure::Unfinished(error)),
+        },
     };
-    let _choice = running.choice.lock().await;
-    roll_back(transaction).await;
+    let (failure, _choice) = match failure {
+        Some(failure) => {
+            let choice = running.choice.lock().await;
+            roll_back(transaction).await;
+            (failure, choice)
+        }
+        None => match leave(inbox, transaction, id).await {
+            Ok(()) => {
+                running.metrics.handled(running.routes.route(handler).description.name, delivery.timestamp);
+                return Ok(None);
+            }
+            Err(error) => (CallFailure::Unfinished(error), running.choice.lock().await),
+        },
+    };
     let verdict = failure.verdict();
     if verdict == Verdict::Passing {
         let before = in_the_way.filter(|(event, _)| *event == id).map_or(0, |(_, calls)| calls);
@@ -124,4 +136,14 @@ async fn write_down<DB: InboxDatabase>(
         "a parked event failed again"
     );
     Ok(())
+}
+
+/// Ends the transaction of an event that was handled, and takes its row away.
+async fn leave<I: Inbox>(
+    inbox: &I,
+    mut transaction: Transaction<'static, I::Database>,
+    id: i64,
+) -> Result<(), EventError> {
+    inbox.unpark(&mut transaction, id).await?;
+    commit(transaction).await
 }

@@ -136,8 +136,10 @@ impl<DB: InboxDatabase> EventConsumer<DB> {
 
         let ended = tokio::select! {
             () = stop.cancelled() => Ok(()),
-            ended = &mut member.ended => ended.unwrap_or(Ok(())),
+            ended = &mut member.ended => ended.unwrap_or_else(|_| Err(background("the thread that reads records has panicked"))),
             Some(died) = workers.join_next() => panicked(died),
+            // They end by themselves when they are told to, and not before.
+            Some(Err(error)) = retries.join_next() => Err(background(error)),
         };
         upkeep.abort_all();
         desk.drain();
@@ -181,8 +183,12 @@ impl Drop for Ending {
 fn panicked(died: Result<std::convert::Infallible, tokio::task::JoinError>) -> Result<(), EventError> {
     match died {
         Ok(never) => match never {},
-        Err(error) => Err(EventError::Background { source: std::io::Error::other(error) }),
+        Err(error) => Err(background(error)),
     }
+}
+
+fn background(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> EventError {
+    EventError::Background { source: std::io::Error::other(error) }
 }
 
 /// Waits for a database that is away. A fault that stays is an error.

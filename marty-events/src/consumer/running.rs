@@ -94,20 +94,22 @@ impl<DB: InboxDatabase> Running<DB> {
         &self,
         (transaction, failure): (Transaction<'static, DB>, Option<CallFailure>),
         open: &mut Option<Transaction<'static, DB>>,
-    ) -> Result<Option<CallFailure>, EventError> {
+    ) -> Option<CallFailure> {
         let (transaction, failure) = match failure {
             Some(failure) => (transaction, failure),
-            None => match self.inbox.commit(transaction).await? {
-                Committed::Done => return Ok(None),
-                Committed::Next(next) => {
+            None => match self.inbox.commit(transaction).await {
+                Ok(Committed::Done) => return None,
+                Ok(Committed::Next(next)) => {
                     *open = Some(next);
-                    return Ok(None);
+                    return None;
                 }
-                Committed::Undone(transaction) => (transaction, CallFailure::Undone),
+                Ok(Committed::Undone(transaction)) => (transaction, CallFailure::Undone),
+                // A commit whose answer is lost may have been one: then the event is known at the next claim.
+                Err(error) => return Some(CallFailure::Unfinished(error)),
             },
         };
         roll_back(transaction).await;
-        Ok(Some(failure))
+        Some(failure)
     }
 
     /// The next step for an event of this handler after so many failed attempts; of none where the program has no handler for it.

@@ -86,13 +86,19 @@ impl Opened {
 }
 
 /// A UUID is an id for the whole world. Any other id is one of its source alone (CloudEvents 1.0, "id"): two publishers that both count
-/// from 1 must not take each other's events away. A record without an id is known by its place.
+/// from 1 must not take each other's events away. A record without an id is known by its place and by its time: in a topic that was made
+/// again, another record has the place.
 fn identity(delivery: &Delivery, envelope: &Envelope<'_>) -> Identity {
     let event_id = match (&envelope.id, &envelope.source) {
         (Some(id), _) if uuid::Uuid::try_parse(id).is_ok() => id.clone().into_owned(),
+        // `a#b` and `c` are another event than `a` and `b#c`.
+        (Some(id), Some(source)) if source.contains('#') => digest(format!("{source}\0{id}").as_bytes()),
         (Some(id), Some(source)) => format!("{source}#{id}"),
         (Some(id), None) => format!("{}#{id}", delivery.topic),
-        (None, _) => format!("{}:{}:{}", delivery.topic, delivery.partition, delivery.offset),
+        (None, _) => {
+            let time = delivery.timestamp.map(|time| format!(":{}", time.as_millisecond())).unwrap_or_default();
+            format!("{}:{}:{}{time}", delivery.topic, delivery.partition, delivery.offset)
+        }
     };
     let event_id = if fits(event_id.as_bytes()) && !event_id.contains(char::is_control) {
         event_id

@@ -301,3 +301,20 @@ fn headers_go_before_the_value() {
     assert_eq!(envelope.event_type.as_deref(), Some("revoked"));
     assert!(matches!(envelope.form, Form::Enveloped(_)));
 }
+
+#[test]
+fn an_id_is_of_one_source_and_a_place_of_one_record() {
+    let id = |delivery: &Delivery| open(delivery).identity.event_id;
+    let event =
+        |source: &str, id: &str| record(&[("ce_id", id), ("ce_source", source), ("ce_type", "t")], b"{}".to_vec());
+    assert_eq!(id(&event("a", "1")), "a#1");
+    assert_ne!(id(&event("a#b", "c")), id(&event("a", "b#c")));
+    assert_ne!(id(&event("a#b", "c")), id(&event("a#b#c", "")));
+    // The topic was made again, and its offsets begin anew.
+    let mut first = record(&[], b"{}".to_vec());
+    first.timestamp = Some("2026-01-01T00:00:00Z".parse().expect("a time"));
+    let mut second = first.clone();
+    second.timestamp = Some("2026-01-01T00:00:01Z".parse().expect("a time"));
+    assert_eq!(id(&first), id(&first.clone()));
+    assert_ne!(id(&first), id(&second));
+}

@@ -284,6 +284,22 @@ fn a_full_partition_is_paused_alone_until_it_has_half_of_its_share() {
 }
 
 #[test]
+fn records_of_a_log_that_was_cut_are_taken_in_at_offsets_that_were_read_before() {
+    let mut queue = WorkQueue::new(LIMITS);
+    let place = partition(0);
+    queue.assign(place.clone());
+    queue.admit(&place, 8, 1, Some((1, "old")));
+    assert!(queue.admit(&place, 3, 1, Some((2, "new"))));
+    let (_, old) = queue.take().expect("a record").into_parts();
+    let (record, new) = queue.take().expect("a record").into_parts();
+    assert_eq!(record, "new");
+    queue.finish(&new);
+    assert_eq!(queue.advanced(), [], "the old one is not finished");
+    queue.finish(&old);
+    assert_eq!(queue.advanced(), [(place, 4)]);
+}
+
+#[test]
 fn a_drained_queue_begins_nothing_and_pauses_everything() {
     let mut queue = WorkQueue::new(LIMITS);
     let place = partition(0);

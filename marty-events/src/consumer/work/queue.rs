@@ -17,7 +17,8 @@ pub(crate) struct Limits {
 pub(crate) struct Place {
     pub(crate) partition: Partition,
     pub(crate) generation: u64,
-    pub(crate) offset: i64,
+    /// The number of the record among those that were read of the partition.
+    pub(crate) number: u64,
 }
 
 /// A record that a worker has taken.
@@ -142,16 +143,23 @@ impl<R> WorkQueue<R> {
             return false;
         }
         let Some(held) = self.partitions.get_mut(partition).filter(|held| !held.is_leaving) else { return false };
-        if !held.watermark.read(offset) {
-            return false;
+        let (number, goes_back) = held.watermark.read(offset);
+        if goes_back {
+            let (topic, partition) = partition;
+            tracing::warn!(
+                %topic,
+                partition,
+                offset,
+                "a partition is read again from an earlier offset: its log was cut, or its topic was made again"
+            );
         }
         let Some((lane, record)) = work else {
-            held.watermark.finish(offset);
+            held.watermark.finish(number);
             return false;
         };
         held.rows += 1;
         held.bytes += bytes;
-        let place = Place { partition: partition.clone(), generation: held.generation, offset };
+        let place = Place { partition: partition.clone(), generation: held.generation, number };
         let entry = self.lanes.entry(lane).or_insert_with(|| Lane { waiting: VecDeque::new(), taken: 0 });
         let is_first = entry.waiting.is_empty() && entry.taken == 0;
         entry.waiting.push_back((place, bytes, record));
@@ -193,7 +201,7 @@ impl<R> WorkQueue<R> {
     /// The record has had its effect, or is kept in the database. True if its lane wants a worker again.
     pub(super) fn finish(&mut self, ticket: &Ticket) -> bool {
         if let Some(held) = self.current(&ticket.place) {
-            held.watermark.finish(ticket.place.offset);
+            held.watermark.finish(ticket.place.number);
         }
         self.put_down(ticket)
     }

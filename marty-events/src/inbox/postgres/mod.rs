@@ -18,18 +18,20 @@ use crate::{EventError, database::Quotes};
 
 /// `in_failed_sql_transaction`: every statement after an error, until the rollback.
 const ABORTED: &str = "25P02";
-/// `no_active_sql_transaction`: the handler has ended it by a statement of its own.
-const ENDED: &str = "25P01";
+/// `division_by_zero`: the answer of [`IS_OPEN`] outside of the event's transaction.
+const ENDED: &str = "22012";
 
 /// At a higher level, a claim that has waited for another one fails instead of seeing its outcome.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
-/// Three statements of one round trip. The first one fails in a transaction that an error has ended, where a commit alone would roll back
-/// and say nothing; the others are left out then. The next transaction takes over the mode of this one, which a handler may have changed.
-const COMMIT: &str = "SELECT 1; COMMIT AND CHAIN; SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// Fails in a transaction that an error has ended, and where the handler has ended it by a statement of its own: the row of the event has
+/// given the transaction a number, and nothing else has one.
+const IS_OPEN: &str = "SELECT 1 / (txid_current_if_assigned() IS NOT NULL)::int";
 
-/// Fails outside of a transaction, and in one that an error has ended.
-const IS_OPEN: &str = "SAVEPOINT marty_events; RELEASE SAVEPOINT marty_events";
+/// Three statements of one round trip. The first one is [`IS_OPEN`]: a commit alone would roll back and say nothing. The others are left out
+/// where it fails. The next transaction takes over the mode of this one, which a handler may have changed.
+const COMMIT: &str = "SELECT 1 / (txid_current_if_assigned() IS NOT NULL)::int; COMMIT AND CHAIN;
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 impl InboxDatabase for Postgres {
     type Inbox = PostgresInbox;

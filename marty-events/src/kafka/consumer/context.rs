@@ -45,6 +45,10 @@ impl<I: Intake> MemberContext<I> {
 impl<I: Intake> ClientContext for MemberContext<I> {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
         self.complaint.overhear(facility, message);
+        // Records that the group has not read may be gone, or are read again: the client goes on as if nothing were.
+        if facility == "OFFSET" {
+            tracing::warn!(message, "the broker does not have the next record of a partition any more");
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -90,9 +94,13 @@ impl<I: Intake> ConsumerContext for MemberContext<I> {
         }
     }
 
-    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Assign(list) = rebalance {
             let partitions = partitions(list);
+            // The client keeps the pause of a partition that was this member's before, and would never read it again.
+            if let Err(error) = consumer.resume(list) {
+                tracing::warn!(?partitions, %error, "partitions cannot be resumed");
+            }
             tracing::debug!(?partitions, "partitions assigned");
             self.intake.assigned(partitions);
         }

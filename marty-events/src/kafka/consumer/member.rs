@@ -13,13 +13,14 @@ use rdkafka::{
     config::FromClientConfigAndContext,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
-    message::{BorrowedMessage, Headers},
+    message::BorrowedMessage,
     types::RDKafkaErrorCode as Code,
 };
 use tokio::sync::oneshot;
 
 use super::{
     context::MemberContext,
+    headers::headers_of,
     intake::{Flow, Intake, Partition},
     offsets::store,
     properties::{MemberSettings, member_config},
@@ -156,9 +157,7 @@ fn note<I: Intake>(context: &MemberContext<I>, error: KafkaError) -> Result<(), 
 }
 
 fn delivery(message: &BorrowedMessage<'_>, topic: Arc<str>) -> Delivery {
-    let headers = message.headers().map_or_else(Vec::new, |headers| {
-        headers.iter().map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec())).collect()
-    });
+    let headers = message.headers().map_or_else(Vec::new, headers_of);
     Delivery {
         topic,
         partition: message.partition(),

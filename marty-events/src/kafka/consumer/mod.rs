@@ -4,6 +4,7 @@
 //! Workers finish records beside it. The client commits stored offsets by itself, again after a failure, and before a partition goes.
 
 mod context;
+mod headers;
 mod intake;
 mod member;
 mod offsets;
