@@ -20,9 +20,10 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{
-    changes::Change,
+    change::Change,
     failure::{Failure, within},
-    letters::{Id, Letters},
+    id::Id,
+    letters::Letters,
     page,
     selection::Selection,
     state::Console,

@@ -12,75 +12,15 @@ use maud::html;
 use serde::Deserialize;
 
 use super::{
+    change::Change,
     failure::{Failure, within},
-    letter::gone,
-    letters::{Id, Letters},
+    id::Id,
+    letters::Letters,
     page,
     state::Console,
     visit::Visit,
 };
 use crate::plain::plain;
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Change {
-    Requeue,
-    Discard,
-}
-
-impl Change {
-    pub(super) fn title(self) -> &'static str {
-        match self {
-            Self::Requeue => "Requeue",
-            Self::Discard => "Discard",
-        }
-    }
-
-    pub(super) fn path(self) -> &'static str {
-        match self {
-            Self::Requeue => "requeue",
-            Self::Discard => "discard",
-        }
-    }
-
-    fn question(self, letters: &Letters) -> &'static str {
-        match (self, letters.group()) {
-            (Self::Requeue, None) => {
-                "Put this event back at the end of the outbox? A relay sends it again under the same id, behind the \
-                 events of its key that wait by now."
-            }
-            (Self::Requeue, Some(_)) => {
-                "Put this event back at its old place? The group handles it again, before the later events of its key that \
-                 wait by now."
-            }
-            (Self::Discard, None) => "Delete this event for good? It is not delivered, and no copy is kept.",
-            (Self::Discard, Some(_)) => {
-                "Delete this event for good? The group does not handle it, and no copy is kept. If its key waits for it, \
-                 the key goes on."
-            }
-        }
-    }
-
-    fn answer(self, letters: &Letters) -> &'static str {
-        match (self, letters.group()) {
-            (Self::Requeue, None) => "The event is back in the outbox, and waits for a relay.",
-            (Self::Requeue, Some(_)) => "The event is back at its old place, and waits for a consumer of the group.",
-            (Self::Discard, _) => "The event is deleted.",
-        }
-    }
-
-    /// The class of a button that makes the change: red where it is for good.
-    pub(super) fn class(self) -> Option<&'static str> {
-        matches!(self, Self::Discard).then_some("danger")
-    }
-}
-
-/// The part of a change's path that names a letter and the change.
-#[derive(Debug, Clone, Copy, Deserialize)]
-struct One {
-    id: Id,
-    change: Change,
-}
 
 pub(super) fn route() -> MethodRouter<Arc<Console>> {
     get(ask).post(make)
@@ -92,14 +32,21 @@ pub(super) async fn refuse() -> Response {
     (StatusCode::FORBIDDEN, page::message("Read-only", says)).into_response()
 }
 
+/// The part of a change's path that names a letter and the change.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct One {
+    id: Id,
+    change: Change,
+}
+
 async fn ask(visit: Visit, letters: Letters, Path(One { id, change }): Path<One>) -> Result<Response, Failure> {
-    let Some(letter) = within(letters.letter(id)).await? else { return Ok(gone(&visit, &letters)) };
+    let Some(letter) = within(letters.letter(id)).await? else { return Ok(letters.gone(&visit)) };
     if letter.is_redacted() && matches!(change, Change::Requeue) {
         return Ok(emptied(&visit, &letters));
     }
     let own = format!("{}/{id}", letters.path);
     let body = html! {
-        p.question { (change.question(&letters)) }
+        p.question { (question(change, &letters)) }
         (letter.facts())
         form method="post" action={ (own) "/" (change.path()) } {
             (page::form_token(&visit.session))
@@ -108,6 +55,32 @@ async fn ask(visit: Visit, letters: Letters, Path(One { id, change }): Path<One>
         }
     };
     Ok(page::page(&visit, change.title(), None, &body).into_response())
+}
+
+fn question(change: Change, letters: &Letters) -> &'static str {
+    match (change, letters.group()) {
+        (Change::Requeue, None) => {
+            "Put this event back at the end of the outbox? A relay sends it again under the same id, behind the \
+             events of its key that wait by now."
+        }
+        (Change::Requeue, Some(_)) => {
+            "Put this event back at its old place? The group handles it again, before the later events of its key that \
+             wait by now."
+        }
+        (Change::Discard, None) => "Delete this event for good? It is not delivered, and no copy is kept.",
+        (Change::Discard, Some(_)) => {
+            "Delete this event for good? The group does not handle it, and no copy is kept. If its key waits for it, \
+             the key goes on."
+        }
+    }
+}
+
+fn answer(change: Change, letters: &Letters) -> &'static str {
+    match (change, letters.group()) {
+        (Change::Requeue, None) => "The event is back in the outbox, and waits for a relay.",
+        (Change::Requeue, Some(_)) => "The event is back at its old place, and waits for a consumer of the group.",
+        (Change::Discard, _) => "The event is deleted.",
+    }
 }
 
 async fn make(
@@ -148,7 +121,7 @@ async fn make(
     match made {
         Ok(1..) => {
             let body = html! {
-                p role="status" { (change.answer(&letters)) }
+                p role="status" { (answer(change, &letters)) }
                 @if letters.group().is_none() { p { a href={ (visit.base()) "/events?q=" (id) } { code { (id) } } } }
                 p { a href=(letters.path) { "To the dead letters" } }
             };
@@ -156,7 +129,7 @@ async fn make(
         }
         Ok(0) => match within(letters.letter(id)).await {
             Ok(Some(_)) => emptied(&visit, &letters),
-            Ok(None) => gone(&visit, &letters),
+            Ok(None) => letters.gone(&visit),
             Err(failure) => failure.into_response(),
         },
         Err(failure) => {

@@ -14,8 +14,9 @@ use maud::{Markup, html};
 use super::{
     alike, bulk, changes,
     failure::{Failure, within},
-    letter::{Letter, gone, unread},
-    letters::{Letters, Named},
+    id::Named,
+    letter::{Letter, unread},
+    letters::Letters,
     page,
     selection::{Filter, Selection},
     state::Console,
@@ -175,7 +176,7 @@ fn row(path: &str, letter: &Letter, is_checked: Option<bool>) -> Markup {
 }
 
 async fn show(visit: Visit, letters: Letters, Path(Named { id }): Path<Named>) -> Result<Response, Failure> {
-    let Some(letter) = within(letters.letter(id)).await? else { return Ok(gone(&visit, &letters)) };
+    let Some(letter) = within(letters.letter(id)).await? else { return Ok(letters.gone(&visit)) };
     let own = format!("{}/{id}", letters.path);
     let body = html! {
         (letter.facts())
@@ -196,7 +197,7 @@ async fn payload(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(Named { id }): Path<Named>,
 ) -> Result<Response, Failure> {
-    let Some(letter) = within(letters.letter(id)).await? else { return Ok(gone(&visit, &letters)) };
+    let Some(letter) = within(letters.letter(id)).await? else { return Ok(letters.gone(&visit)) };
     let (outbox, group, event_id) = (&visit.outbox.name, letters.group(), plain(&letter.event_id()));
     tracing::info!(%event_id, outbox, group, session = %visit.session.name, %peer, "showed the payload of a dead letter");
     let (headers, text) = (letter.headers(), letter.payload().map(String::from_utf8_lossy));

@@ -93,7 +93,7 @@ fn waited(group: &InboxGroup) -> Markup {
 }
 
 /// The time since then, by this machine's clock. A database whose clock is ahead makes it 0.
-pub(super) fn age(since: Timestamp) -> Duration {
+fn age(since: Timestamp) -> Duration {
     Timestamp::now().duration_since(since).try_into().unwrap_or_default()
 }
 

@@ -1,18 +1,12 @@
 //! One dead letter, of the outbox or of a consumer group, and the common parts of its pages.
 
-use axum::{
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
 use jiff::Timestamp;
 use marty_events::{inbox::InboxLetter, outbox::DeadLetter};
 use maud::{Markup, html};
 
 use super::{
-    letters::{Cursor, Id, Letters},
-    page,
+    id::{Cursor, Id},
     text::{grouped, time},
-    visit::Visit,
 };
 use crate::plain::plain;
 
@@ -181,12 +175,4 @@ fn inbox_facts(letter: &InboxLetter) -> Markup {
 
 pub(super) fn unread(problem: &str) -> String {
     format!("This event cannot be read: {}", plain(problem))
-}
-
-pub(super) fn gone(visit: &Visit, letters: &Letters) -> Response {
-    let body = html! {
-        p { "There is no dead letter with this id. It may have been requeued or discarded meanwhile." }
-        p { a href=(letters.path) { "To the dead letters" } }
-    };
-    (StatusCode::NOT_FOUND, page::page(visit, "Not found", None, &body)).into_response()
 }

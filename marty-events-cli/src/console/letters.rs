@@ -1,20 +1,30 @@
 //! The places of dead letters: the outbox, and each consumer group of the inbox. The pages about letters are the same for both.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::{StatusCode, request::Parts},
+    response::{IntoResponse, Response},
 };
 use marty_events::{
     EventError, OutboxRepository,
     inbox::{InboxQuery, InboxRepository},
-    outbox::{DeadLetterGroup, DeadLetterPlace},
+    outbox::DeadLetterGroup,
 };
-use serde::Deserialize;
+use maud::html;
 use uuid::Uuid;
 
-use super::{changes::Change, letter::Letter, selection::Filter, state::Console, text, visit::Visit};
+use super::{
+    change::Change,
+    id::{Cursor, Id},
+    letter::Letter,
+    page,
+    selection::Filter,
+    state::Console,
+    text,
+    visit::Visit,
+};
 use crate::plain::plain;
 
 /// The dead letters of one place.
@@ -29,27 +39,6 @@ pub(super) struct Letters {
 enum Place {
     Outbox(OutboxRepository),
     Group { inbox: InboxRepository, group: String },
-}
-
-/// The name of a letter in addresses: the event's id in the outbox, and the number in the inbox, where an id has a letter in each group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(super) enum Id {
-    Event(Uuid),
-    Number(i64),
-}
-
-/// The part of a letter's paths that names it.
-#[derive(Debug, Clone, Copy, Deserialize)]
-pub(super) struct Named {
-    pub(super) id: Id,
-}
-
-/// The end of a page of letters.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Cursor {
-    Outbox(DeadLetterPlace),
-    Inbox(i64),
 }
 
 impl Letters {
@@ -99,6 +88,15 @@ impl Letters {
             }
             _ => Ok(None),
         }
+    }
+
+    /// The answer where a letter is not there.
+    pub(super) fn gone(&self, visit: &Visit) -> Response {
+        let body = html! {
+            p { "There is no dead letter with this id. It may have been requeued or discarded meanwhile." }
+            p { a href=(self.path) { "To the dead letters" } }
+        };
+        (StatusCode::NOT_FOUND, page::page(visit, "Not found", None, &body)).into_response()
     }
 
     /// Letters behind `after` without their payloads, `limit` at the most: those that a change can touch, or all.
@@ -206,40 +204,5 @@ impl FromRequestParts<Arc<Console>> for Letters {
             }
             None => Self { path: format!("{base}/dead-letters"), place: Place::Outbox(outbox.repository.clone()) },
         })
-    }
-}
-
-impl FromStr for Id {
-    type Err = uuid::Error;
-
-    /// A number has up to 19 digits, and the shortest form of an id 32.
-    fn from_str(text: &str) -> Result<Self, uuid::Error> {
-        text.parse().map(Self::Number).or_else(|_| text.parse().map(Self::Event))
-    }
-}
-
-impl TryFrom<String> for Id {
-    type Error = uuid::Error;
-
-    fn try_from(text: String) -> Result<Self, uuid::Error> {
-        text.parse()
-    }
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Event(id) => id.fmt(f),
-            Self::Number(number) => number.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Outbox(place) => place.fmt(f),
-            Self::Inbox(number) => number.fmt(f),
-        }
     }
 }

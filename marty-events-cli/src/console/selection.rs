@@ -3,7 +3,7 @@
 use marty_events::{inbox::InboxQuery, outbox::DeadLetterQuery};
 use maud::{Markup, html};
 
-use super::{changes::Change, letters::Id, text::address};
+use super::{change::Change, id::Id, text::address};
 use crate::plain::plain;
 
 /// Topic, type and reason, each as a whole. An empty one selects everything.
