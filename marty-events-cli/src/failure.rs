@@ -76,17 +76,20 @@ impl From<EventError> for Failure {
             EventError::UnsupportedDatabase { .. } => Some(
                 "write postgres://.., mysql://.. or sqlite://.., and build the command with that database's feature",
             ),
-            EventError::Outbox { .. } => Some("check the database with `marty-events doctor`"),
+            EventError::Outbox { .. } | EventError::Inbox { .. } => {
+                Some("check the database with `marty-events doctor`")
+            }
             EventError::Kafka(_) => Some("check the broker with `marty-events doctor`"),
             EventError::InboxTableMissing { .. } => Some(
                 "let the service that handles events make it, and name it by --inbox-table where it has another name",
             ),
             EventError::InboxForbidden { .. } => Some("let the owner of the tables run the statement for this user"),
-            EventError::Inbox { .. } => Some("check the database with `marty-events doctor`"),
-            EventError::InboxUnfit { .. } => Some("let the tables' owner change it, or connect as another user"),
-            EventError::InboxRefused { .. } => Some("read the database's message; another try does not help"),
-            EventError::OutboxUnfit { .. } => Some("let the tables' owner change it, or connect as another user"),
-            EventError::OutboxRefused { .. } => Some("read the database's message; another try does not help"),
+            EventError::OutboxUnfit { .. } | EventError::InboxUnfit { .. } => {
+                Some("let the tables' owner change it, or connect as another user")
+            }
+            EventError::OutboxRefused { .. } | EventError::InboxRefused { .. } => {
+                Some("read the database's message; another try does not help")
+            }
             EventError::Migrate(error) => Some(migrating(error.downcast_ref())),
             _ => None,
         };

@@ -96,8 +96,11 @@ impl Group {
         let told = self.client.committed_offsets(asked, self.patience).map_err(|error| self.failed(&error))?;
         let committed = |offset: Offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
         let elements = told.elements();
-        let read: HashSet<&str> =
-            elements.iter().filter(|one| committed(one.offset()).is_some()).map(|one| one.topic()).collect();
+        let read: HashSet<&str> = elements
+            .iter()
+            .filter(|one| committed(one.offset()).is_some())
+            .map(rdkafka::topic_partition_list::TopicPartitionListElem::topic)
+            .collect();
         let mut positions = Vec::new();
         for one in &elements {
             if is_meant.is_some() || read.contains(one.topic()) {

@@ -135,8 +135,8 @@ fn cases() -> Vec<Case> {
         set(fleet, "handler_dead_letters_total", "accounts", "2", "", &turns(0, 1, 10));
         set_both(fleet, "inbox_dead_letters", "accounts", "", &turns(0, 1, 10));
     };
-    let given_up = vec![of_group("MartyEventsGroupGivesUp", "critical", "accounts")];
-    add(20, &gives_up, given_up, Some(("Dead letters of a group", labels("accounts"), 1.0)));
+    let alert = vec![of_group("MartyEventsGroupGivesUp", "critical", "accounts")];
+    add(20, &gives_up, alert, Some(("Dead letters of a group", labels("accounts"), 1.0)));
     let lie = |fleet: &mut Fleet| set_both(fleet, "inbox_dead_letters", "shipping", "", &turns(0, 3, 1_500));
     add(1_500, &lie, vec![of_group("MartyEventsGroupDeadLettersLie", "warning", "shipping")], None);
     cases

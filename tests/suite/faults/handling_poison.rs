@@ -3,16 +3,12 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use marty_events::{
-    __private::handler::{Delivery, EventSelection, HandlerDescription, HandlerFuture, Unit},
-    CancellationToken, ConsumerHealth, ConsumerState, EventConsumer, EventHandlers,
-    inbox::{InboxQuery, InboxRepository},
-};
+use marty_events::{CancellationToken, ConsumerHealth, ConsumerState, EventConsumer};
 use marty_events_tests::{effects::Effects, wait};
 use sqlx::Postgres;
 use tokio::sync::Semaphore;
@@ -103,67 +99,16 @@ async fn a_handler_that_rolls_its_transaction_back_by_itself_has_failed() {
     topic.assert_once_in_order(&KEYS[..2], 0..4).await;
 }
 
-/// Handlers of another topic, in another service that has taken the same group by mistake, or of an older version.
-struct Others;
-
-impl EventHandlers<Postgres> for Others {
-    const HANDLERS: &'static [HandlerDescription] = &[HandlerDescription {
-        name: "other",
-        events: EventSelection::Named { topic: "others", event_types: &[] },
-        attempts: None,
-        timeout: None,
-        has_inbox: true,
-        is_batch: false,
-        has_envelope: true,
-    }];
-
-    fn call<'a>(&'a self, _: usize, _: &'a mut Unit<Postgres>, _: Vec<Delivery>) -> HandlerFuture<'a> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_that_waits_is_not_lost_to_a_process_without_its_handler() {
-    let test = "an_event_that_waits_is_not_lost_to_a_process_without_its_handler";
-    let Some(topic) = Topic::start(test, 1).await else { return };
-    let is_mended = Arc::new(AtomicBool::new(false));
-    let mended = is_mended.clone();
-    let handlers = Effects::new("one", move |_, _| {
-        let is_mended = mended.load(Ordering::SeqCst);
-        Box::pin(async move { if is_mended { Ok(()) } else { Err("the account is closed".into()) } })
-    });
-    let consumer = RunningConsumer::start(topic.consumer(handlers.clone()).attempts(1_000));
-    topic.publish(&KEYS[..1], 0..2).await;
-    wait::until("parked events", || async { (topic.parked("waiting").await == 2).then_some(()) }).await;
-    consumer.stop().await;
-
-    let other = RunningConsumer::start(topic.consumer(Others).attempts(3));
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    other.stop().await;
-    let kept = topic.parked("waiting").await + topic.parked("dead").await;
-    assert_eq!(kept, 2, "the events are dropped");
-
-    is_mended.store(true, Ordering::SeqCst);
-    let repository = InboxRepository::new(&topic.database.pool);
-    let letters = repository.dead_letters(InboxQuery::default()).await.unwrap();
-    assert!(letters.iter().all(|letter| letter.reason.contains("no handler")), "{letters:?}");
-    let ids: Vec<i64> = letters.iter().map(|letter| letter.id).collect();
-    repository.requeue(&ids).await.unwrap();
-    let consumer = RunningConsumer::start(topic.consumer(handlers).attempts(1_000));
-    topic.until_effects(2).await;
-    consumer.stop().await;
-    topic.assert_once_in_order(&KEYS[..1], 0..2).await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paused_partition_that_comes_back_is_read_again() {
     let test = "a_paused_partition_that_comes_back_is_read_again";
     let Some(topic) = Topic::start(test, 2).await else { return };
-    let gate = Arc::new(Semaphore::new(0));
+    let (gate, calls) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
     let handlers = |name: &str| {
-        let gate = gate.clone();
+        let (gate, calls) = (gate.clone(), calls.clone());
         Effects::new(name, move |_, _| {
             let gate = gate.clone();
+            calls.fetch_add(1, Ordering::SeqCst);
             Box::pin(async move {
                 let _permit = gate.acquire().await?;
                 Ok(())
@@ -186,8 +131,8 @@ async fn a_paused_partition_that_comes_back_is_read_again() {
         .await;
     };
     has(2, &health).await;
-    // Each partition has its share, and is paused.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Each partition has its share, and is paused long before a second member has joined.
+    wait::until("a call for each partition", || async { (calls.load(Ordering::SeqCst) == 2).then_some(()) }).await;
     let second = consumer("second");
     let other_health = second.health();
     let other_stop = CancellationToken::new();
@@ -196,7 +141,6 @@ async fn a_paused_partition_that_comes_back_is_read_again() {
     other_stop.cancel();
     second.await.unwrap().unwrap();
     has(2, &health).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
     gate.add_permits(1_000);
     topic.until_effects(4 * 5).await;
     stop.cancel();

@@ -42,7 +42,7 @@ struct Trial {
 
 impl Trial {
     /// `own` is the relay's way to the brokers, and `open` one without rights and limits.
-    async fn start(database: TestDatabase, open: &str, prefix: &str, own: EventConfig) -> Self {
+    fn start(database: TestDatabase, open: &str, prefix: &str, own: EventConfig) -> Self {
         let publisher = EventPublisher::new(&config(open, prefix)).expect("a publisher");
         let topic = format!("{prefix}.suite.account.moved");
         let relay = OutboxRelay::builder(&database.pool).config(own).lease_time(wait::patient(Duration::from_secs(5)));
@@ -119,7 +119,7 @@ async fn a_broker_suspended_under_hot_keys_costs_neither_events_nor_order() {
     let Some(broker) = PrivateKafka::start(test).await else { return };
     let Some(database) = TestDatabase::create(test).await else { return };
     let prefix = prefix();
-    let mut trial = Trial::start(database, &broker.bootstrap, &prefix, config(&broker.bootstrap, &prefix)).await;
+    let mut trial = Trial::start(database, &broker.bootstrap, &prefix, config(&broker.bootstrap, &prefix));
     topics::make(&broker.bootstrap, &trial.topic, PARTITIONS, &[]).await;
     for pause in [1, 12] {
         trial.write().await;
@@ -139,7 +139,7 @@ async fn an_event_too_large_for_the_broker_holds_back_its_hot_key_alone() {
     let Some(database) = TestDatabase::create(test).await else { return };
     let prefix = prefix();
     topics::alter_broker(&broker.bootstrap, &[("message.max.bytes", "200000")]).await;
-    let mut trial = Trial::start(database, &broker.bootstrap, &prefix, config(&broker.bootstrap, &prefix)).await;
+    let mut trial = Trial::start(database, &broker.bootstrap, &prefix, config(&broker.bootstrap, &prefix));
     topics::make(&broker.bootstrap, &trial.topic, PARTITIONS, &[]).await;
     trial.large = Some(LARGE);
     trial.write().await;
@@ -164,7 +164,7 @@ async fn a_right_that_is_withdrawn_under_hot_keys_and_given_back_costs_neither_e
     right(acls::allow).await;
     let limited = kafka.client(Listener::Sasl).topic_prefix(&prefix).sasl("PLAIN", LIMITED, &kafka.password);
     let limited = limited.build().expect("a configuration");
-    let mut trial = Trial::start(database, &kafka.open, &prefix, limited).await;
+    let mut trial = Trial::start(database, &kafka.open, &prefix, limited);
     topics::make(&kafka.open, &trial.topic, PARTITIONS, &[]).await;
     for _ in 0..2 {
         trial.write().await;
@@ -186,7 +186,7 @@ async fn leaders_that_change_under_hot_keys_cost_neither_events_nor_order() {
     let Some(database) = TestDatabase::create(test).await else { return };
     let cluster = Arc::new(tokio::task::spawn_blocking(Cluster::start).await.expect("a cluster"));
     let (bootstrap, prefix) = (cluster.bootstrap(), prefix());
-    let mut trial = Trial::start(database, &bootstrap, &prefix, config(&bootstrap, &prefix)).await;
+    let mut trial = Trial::start(database, &bootstrap, &prefix, config(&bootstrap, &prefix));
     for is_killed in [false, true] {
         trial.write().await;
         trial.until_under_way().await;

@@ -2,24 +2,24 @@
 
 use std::{str::FromStr, time::Duration};
 
-use marty_events_tests::effects::Effects;
+use marty_events_tests::{
+    counting_proxy::{CountingProxy, Sent},
+    effects::Effects,
+};
 use sqlx::{
-    Connection, PgConnection,
+    PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use crate::support::{
-    counting_proxy::{CountingProxy, Sent},
-    handling::{RunningConsumer, Topic},
-};
+use crate::support::handling::{RunningConsumer, Topic};
 
 const KEYS: [&str; 8] = ["k-0", "k-1", "k-2", "k-3", "k-4", "k-5", "k-6", "k-7"];
 const EVENTS: u64 = 400;
 
-/// A careful author's transaction: the row of the inbox, the effect, and the commit.
-async fn by_hand(proxy: &CountingProxy, connection: &mut PgConnection, number: i64) -> Sent {
+/// A careful author's transaction: the row of the inbox, the effect, and the commit. The pool asks its connection before and behind it.
+async fn by_hand(proxy: &CountingProxy, pool: &PgPool, number: i64) -> Sent {
     let before = proxy.sent();
-    let mut transaction = connection.begin().await.expect("a transaction");
+    let mut transaction = pool.begin().await.expect("a transaction");
     let claim = "INSERT INTO event_inbox (consumer_group, event_id) VALUES ('by-hand', $1) ON CONFLICT DO NOTHING";
     sqlx::query(claim).bind(number.to_string()).execute(&mut *transaction).await.expect("a new event");
     let effect = "INSERT INTO effects (key, number, process) VALUES ('by-hand', $1, 'by-hand')";
@@ -34,9 +34,8 @@ async fn an_event_costs_no_more_round_trips_than_a_loop_by_hand() {
     let options = PgConnectOptions::from_str(&topic.database.url).expect("a URL");
     let proxy = CountingProxy::start(&options).await;
     let pool = PgPoolOptions::new().connect_with(proxy.options(options)).await.expect("a pool");
-    let mut connection = pool.acquire().await.expect("a connection");
-    by_hand(&proxy, &mut connection, 0).await;
-    let of_hand = by_hand(&proxy, &mut connection, 1).await.round_trips();
+    by_hand(&proxy, &pool, 0).await;
+    let of_hand = by_hand(&proxy, &pool, 1).await.round_trips();
     sqlx::query("DELETE FROM effects").execute(&topic.database.pool).await.expect("no effects");
 
     topic.publish(&KEYS, 0..50).await;

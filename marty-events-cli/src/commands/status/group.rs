@@ -48,9 +48,9 @@ pub(super) async fn run(name: String, inbox: &InboxRepository, shared: &Shared, 
     let groups = inbox.groups().await?;
     let stats = groups.into_iter().find(|group| group.group == name).map(|group| group.stats).unwrap_or_default();
     let keys = inbox.parked_keys(&name, KEYS).await?;
-    let mut status = GroupStatus { group: name.clone(), stats, keys, members: None, lag: None, partitions: None };
+    let mut answer = GroupStatus { group: name.clone(), stats, keys, members: None, lag: None, partitions: None };
     if !kafka::has_brokers() {
-        output.answer(&status)?;
+        output.answer(&answer)?;
         return Ok(Exit::Done);
     }
     let config = kafka::config(shared)?;
@@ -61,20 +61,20 @@ pub(super) async fn run(name: String, inbox: &InboxRepository, shared: &Shared, 
     let found = tokio::task::spawn_blocking(look).await.map_err(std::io::Error::other)?;
     let fault = match found {
         Ok((positions, members)) => {
-            status.members = match members {
+            answer.members = match members {
                 Members::Nobody => Some(0),
                 Members::These(members) => Some(members.len()),
                 Members::Untold => None,
             };
-            status.lag = Some(positions.iter().map(Position::lag).sum());
+            answer.lag = Some(positions.iter().map(Position::lag).sum());
             let lag = |position: Position| Lag { lag: position.lag(), position };
-            status.partitions = Some(positions.into_iter().map(lag).collect());
+            answer.partitions = Some(positions.into_iter().map(lag).collect());
             None
         }
         Err(fault) => Some(fault),
     };
     // The database's part is told although the brokers are away.
-    output.answer(&status)?;
+    output.answer(&answer)?;
     fault.map_or(Ok(Exit::Done), Err)
 }
 

@@ -25,7 +25,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArguments {
-    /// Show this group of consumers alone, with its keys that wait, and with its lag if KAFKA_BROKERS is set [default: every group, in short].
+    /// Show this group of consumers alone, with its keys that wait, and with its lag if `KAFKA_BROKERS` is set [default: every group, in short].
     #[arg(long, value_name = "GROUP", value_parser = NonEmptyStringValueParser::new())]
     group: Option<String>,
     #[command(flatten)]

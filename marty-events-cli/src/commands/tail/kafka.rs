@@ -52,9 +52,8 @@ pub(super) fn not_handled(config: &EventConfig, group: &str, named: &[String]) -
         Some(topics) => topics,
         None if positions.is_empty() => return Err(no_offsets(group)),
         None => {
-            let names: BTreeSet<&str> = positions.iter().map(|position| &*position.topic).collect();
-            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-            Topics::parse(&names, config.topic_prefix())?
+            let read: BTreeSet<&String> = positions.iter().map(|position| &position.topic).collect();
+            Topics::parse(&read.into_iter().cloned().collect::<Vec<String>>(), config.topic_prefix())?
         }
     };
     let behind = positions.into_iter().map(|position| {
