@@ -170,6 +170,11 @@ pub trait Inbox: Clone + Send + Sync + 'static {
         }
     }
 
+    /// Makes sure that there is a transaction to roll back. A handler, or an error, may have ended it.
+    fn reopen(&self, _: &mut <Self::Database as Database>::Connection) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// Writes the row of an event that waits, in the transaction that has taken it. `None` for one that waits behind others of its key.
     fn park(
         &self,
