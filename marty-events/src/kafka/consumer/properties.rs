@@ -28,7 +28,8 @@ pub enum StartAt {
     /// The first one that the topic still has.
     #[default]
     Earliest,
-    /// The next one that is written.
+    /// The next one that is written. A partition of which the group has handled nothing begins at its end at each start, so records that come
+    /// while no consumer runs are passed over.
     Latest,
 }
 
