@@ -110,6 +110,9 @@ share.coordinator.state.topic.min.isr=$in_sync
 offsets.topic.num.partitions=3
 transaction.state.log.num.partitions=3
 group.initial.rebalance.delay.ms=0
+# By its heartbeats a member of a group that the broker balances hears of its partitions. With the 5 s of the default, they move too late.
+group.consumer.min.heartbeat.interval.ms=500
+group.consumer.heartbeat.interval.ms=500
 END
   [[ -z ${MARTY_EVENTS_KAFKA_PROPERTIES:-} ]] || cat -- "$MARTY_EVENTS_KAFKA_PROPERTIES"
 }

@@ -102,7 +102,7 @@ async fn attempt<DB: InboxDatabase>(
     let mut transaction = stay.transaction(inbox).await?;
     match stay.turn.claim(inbox.claim(&mut transaction, &work.delivery, work.identity())).await? {
         Claim::Duplicate => {
-            roll_back(transaction).await;
+            roll_back(inbox, transaction).await;
             return Ok(Some(End::Duplicate));
         }
         Claim::Behind => {
@@ -133,7 +133,7 @@ async fn park<DB: InboxDatabase>(running: &Running<DB>, work: &Work, failure: &C
     let failed = match inbox.claim(&mut transaction, &work.delivery, identity).await? {
         // Another owner of the partition was faster.
         Claim::Duplicate => {
-            roll_back(transaction).await;
+            roll_back(inbox, transaction).await;
             return Ok(End::Duplicate);
         }
         Claim::Behind => None,

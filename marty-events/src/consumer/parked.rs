@@ -59,7 +59,7 @@ async fn attempt<DB: InboxDatabase>(
     let parked = match due {
         Due::Now(parked) => *parked,
         Due::After(pause) => {
-            roll_back(transaction).await;
+            roll_back(inbox, transaction).await;
             return Ok(Some(pause.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)));
         }
     };
@@ -68,7 +68,7 @@ async fn attempt<DB: InboxDatabase>(
     let Some(Work { handler, delivery, opened }) = running.routes.find(delivery) else {
         // Another process of the group may have one: another version of the program, or a consumer of other topics.
         let _choice = running.choice.lock().await;
-        roll_back(transaction).await;
+        roll_back(inbox, transaction).await;
         let fate = running.fate(None, attempts, false, &identity.event_id);
         let failure = Failure { attempts, reason: NO_HANDLER.to_owned(), fate };
         write_down(running, &identity, None, id, &failure).await?;
@@ -87,7 +87,7 @@ async fn attempt<DB: InboxDatabase>(
     let (failure, _choice) = match failure {
         Some(failure) => {
             let choice = running.choice.lock().await;
-            roll_back(transaction).await;
+            roll_back(inbox, transaction).await;
             (failure, choice)
         }
         None => match leave(inbox, transaction, id).await {

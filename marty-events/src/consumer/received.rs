@@ -26,7 +26,7 @@ impl<T> Received<T> {
         self.event
     }
 
-    /// The event's id. A record without one has the id of its place, `topic:partition:offset`.
+    /// The event's id. A record without one has the id of its place and its time, `topic:partition:offset:milliseconds`.
     pub fn id(&self) -> &str {
         &self.opened.id
     }

@@ -108,7 +108,7 @@ impl<DB: InboxDatabase> Running<DB> {
                 Err(error) => return Some(CallFailure::Unfinished(error)),
             },
         };
-        roll_back(transaction).await;
+        roll_back(&self.inbox, transaction).await;
         Some(failure)
     }
 
@@ -127,8 +127,12 @@ impl<DB: InboxDatabase> Running<DB> {
 }
 
 /// Ends a transaction without its effect, so that its locks are free. A connection that does not answer is left to its pool.
-pub(super) async fn roll_back<DB: sqlx::Database>(transaction: Transaction<'static, DB>) {
-    let _ = tokio::time::timeout(ROLLBACK_TIME, transaction.rollback()).await;
+pub(super) async fn roll_back<I: Inbox>(inbox: &I, mut transaction: Transaction<'static, I::Database>) {
+    let rolled_back = async {
+        inbox.reopen(&mut transaction).await;
+        transaction.rollback().await
+    };
+    let _ = tokio::time::timeout(ROLLBACK_TIME, rolled_back).await;
 }
 
 pub(super) async fn commit<DB: sqlx::Database>(transaction: Transaction<'static, DB>) -> Result<(), EventError> {

@@ -48,7 +48,8 @@ pub trait InboxDatabase: Database {
 /// The identity of an event in a group, and the key whose order it keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The event's id, at most 255 bytes: the header `ce_id`, the envelope's id, or topic, partition and offset of a record without an id.
+    /// The event's id, at most 255 bytes: the header `ce_id`, the envelope's id, or topic, partition, offset and
+    /// time of a record without an id.
     pub event_id: String,
     /// The key of the order within the topic, at most 255 bytes; the record's own id for a record without a key.
     pub key: Vec<u8>,
@@ -168,6 +169,11 @@ pub trait Inbox: Clone + Send + Sync + 'static {
             transaction.commit().await.map_err(fault::commit_error)?;
             Ok(Committed::Done)
         }
+    }
+
+    /// Makes sure that there is a transaction to roll back. A handler, or an error, may have ended it.
+    fn reopen(&self, _: &mut <Self::Database as Database>::Connection) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
     }
 
     /// Writes the row of an event that waits, in the transaction that has taken it. `None` for one that waits behind others of its key.

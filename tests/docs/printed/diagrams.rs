@@ -107,7 +107,7 @@ fn the_status_that_is_shown_has_the_fields_of_the_command() {
     let shown: Value = serde_json::from_str(&printed::only("docs/command-line.md", "json")).expect("JSON");
     let folder = "marty-events/src/outbox";
     let files = [
-        "marty-events-cli/src/commands/status.rs".to_owned(),
+        "marty-events-cli/src/commands/status/mod.rs".to_owned(),
         format!("{folder}/row.rs"),
         format!("{folder}/relays.rs"),
     ];

@@ -131,10 +131,12 @@ async fn a_handler_whose_transaction_was_rolled_back_has_failed<DB: EffectsDatab
     let Some(topic) = Topic::<DB>::start_in(test, 1).await else { return };
     let handlers = Effects::<DB>::new("one", |entry, tx| {
         Box::pin(async move {
-            if entry.key == "k-0" && entry.number == 1 && entry.attempt < 3 {
-                let _ = DB::execute(tx, DB::UNDO.to_owned()).await;
+            if entry.number != 1 || 3 <= entry.attempt {
+                return Ok(());
             }
-            Ok(())
+            let _ = DB::execute(tx, DB::UNDO.to_owned()).await;
+            // The one handler passes over it, and the other one fails with it.
+            if entry.key == "k-0" { Ok(()) } else { Err("the database ended the transaction".into()) }
         })
     });
     let consumer = RunningConsumer::start(topic.consumer(handlers));

@@ -22,7 +22,7 @@ async fn by_hand(proxy: &CountingProxy, pool: &PgPool, number: i64) -> Sent {
     let mut transaction = pool.begin().await.expect("a transaction");
     let claim = "INSERT INTO event_inbox (consumer_group, event_id) VALUES ('by-hand', $1) ON CONFLICT DO NOTHING";
     sqlx::query(claim).bind(number.to_string()).execute(&mut *transaction).await.expect("a new event");
-    let effect = "INSERT INTO effects (key, number, process) VALUES ('by-hand', $1, 'by-hand')";
+    let effect = "INSERT INTO effects (entry_key, number, process) VALUES ('by-hand', $1, 'by-hand')";
     sqlx::query(effect).bind(number).execute(&mut *transaction).await.expect("an effect");
     transaction.commit().await.expect("a commit");
     proxy.sent() - before

@@ -80,11 +80,12 @@ impl Inbox for SqliteInbox {
 
     /// A transaction cannot begin inside another one.
     async fn is_open(&self, connection: &mut SqliteConnection) -> Result<bool, EventError> {
-        if sqlx::raw_sql("BEGIN").execute(&mut *connection).await.is_err() {
-            return Ok(true);
-        }
-        sqlx::raw_sql("ROLLBACK").execute(connection).await.map_err(self.error("end a transaction"))?;
-        Ok(false)
+        Ok(sqlx::raw_sql("BEGIN").execute(connection).await.is_err())
+    }
+
+    /// SQLite refuses a rollback without a transaction. sqlx would then count the pool's connection as inside of one for ever.
+    async fn reopen(&self, connection: &mut SqliteConnection) {
+        let _ = sqlx::raw_sql("BEGIN").execute(connection).await;
     }
 
     async fn park(

@@ -28,7 +28,8 @@ pub enum StartAt {
     /// The first one that the topic still has.
     #[default]
     Earliest,
-    /// The next one that is written.
+    /// The next one that is written. A partition of which the group has handled nothing begins at its end at each start, so records that come
+    /// while no consumer runs are passed over.
     Latest,
 }
 
@@ -104,7 +105,10 @@ pub(super) fn member_config(config: &EventConfig, settings: &MemberSettings) -> 
         .set("topic.metadata.refresh.interval.ms", "5000")
         .set("statistics.interval.ms", "5000");
     match settings.protocol {
-        GroupProtocol::Classic => client.set("partition.assignment.strategy", "cooperative-sticky"),
+        GroupProtocol::Classic => client
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            // A member hears of a rebalance by its next heartbeat, and a partition moves in two of them: within the 2 s of a hand-over.
+            .set("heartbeat.interval.ms", "500"),
         GroupProtocol::Consumer => client.set("group.protocol", "consumer"),
     };
     for (name, value) in &settings.properties {
