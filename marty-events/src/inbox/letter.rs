@@ -146,7 +146,7 @@ impl fmt::Debug for InboxLetter {
 ///
 /// let query = InboxQuery::default().group("status-list").topic("marty.audit.events").limit(20);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use]
 pub struct InboxQuery {
     pub(super) group: Option<String>,
@@ -156,24 +156,8 @@ pub struct InboxQuery {
     pub(super) held: bool,
     pub(super) older_than: Option<Duration>,
     pub(super) after: Option<i64>,
-    pub(super) limit: u32,
+    pub(super) limit: Option<u32>,
     pub(super) without_value: bool,
-}
-
-impl Default for InboxQuery {
-    fn default() -> Self {
-        Self {
-            group: None,
-            topic: None,
-            reason: None,
-            event_id: None,
-            held: false,
-            older_than: None,
-            after: None,
-            limit: 100,
-            without_value: false,
-        }
-    }
 }
 
 impl InboxQuery {
@@ -221,7 +205,7 @@ impl InboxQuery {
 
     /// The number of letters at the most.
     pub fn limit(mut self, limit: u32) -> Self {
-        self.limit = limit;
+        self.limit = Some(limit);
         self
     }
 

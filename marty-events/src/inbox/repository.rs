@@ -111,7 +111,7 @@ impl InboxRepository {
     /// The dead letters that a query means, in the order of their numbers.
     pub async fn dead_letters(&self, query: InboxQuery) -> Result<Vec<InboxLetter>, EventError> {
         let (condition, mut values) = condition(&query);
-        values.push(Value::Number(query.limit.into()));
+        values.push(Value::Number(query.limit.unwrap_or(100).into()));
         let sql = LETTERS
             .replace("{value}", if query.without_value { "NULL" } else { "value" })
             .replace("{condition}", &condition)

@@ -117,9 +117,7 @@ pub(crate) trait Inspect: Sync {
         let sql = "SELECT {columns}, {death} FROM {dead} WHERE {matches} ORDER BY seq, event_id LIMIT $7"
             .replace("{columns}", columns)
             .replace("{matches}", &matches(query));
-        let [age, topic, event_type, reason, seq, id] = parameters(query);
-        let values = [age, topic, event_type, reason, seq, id, Value::Number(Some(query.limit.into()))];
-        self.look("list the dead letters", &sql, &values).await?.iter().map(AnswerRow::dead_letter).collect()
+        self.look("list the dead letters", &sql, &of_page(query)).await?.iter().map(AnswerRow::dead_letter).collect()
     }
 
     async fn count_dead(&self, query: &DeadLetterQuery) -> Result<u64, EventError> {
@@ -171,7 +169,7 @@ pub(crate) fn matches(query: &DeadLetterQuery) -> String {
     format!("{MATCHES}{}", if query.requeueable { " AND 0 < encoding" } else { "" })
 }
 
-pub(crate) fn parameters(query: &DeadLetterQuery) -> [Value<'_>; 6] {
+fn parameters(query: &DeadLetterQuery) -> [Value<'_>; 6] {
     let after = query.after.unwrap_or(FIRST);
     [
         Value::Number(query.older_than.map(milliseconds)),
@@ -181,6 +179,12 @@ pub(crate) fn parameters(query: &DeadLetterQuery) -> [Value<'_>; 6] {
         Value::Number(Some(after.seq)),
         Value::Id(after.event_id),
     ]
+}
+
+/// The same with the number of letters at the most.
+pub(crate) fn of_page(query: &DeadLetterQuery) -> [Value<'_>; 7] {
+    let [age, topic, event_type, reason, seq, id] = parameters(query);
+    [age, topic, event_type, reason, seq, id, Value::Number(Some(query.limit.unwrap_or(100).into()))]
 }
 
 /// A statement with a database's own parts in it; `event` is the columns of an event.

@@ -15,7 +15,7 @@ use super::DeadLetter;
 ///
 /// let old = DeadLetterQuery::default().topic("marty.audit.events").older_than(Duration::from_hours(720)).limit(20);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use]
 pub struct DeadLetterQuery {
     pub(super) topic: Option<String>,
@@ -24,23 +24,8 @@ pub struct DeadLetterQuery {
     pub(super) requeueable: bool,
     pub(super) older_than: Option<Duration>,
     pub(super) after: Option<DeadLetterPlace>,
-    pub(super) limit: u32,
+    pub(super) limit: Option<u32>,
     pub(super) without_payload: bool,
-}
-
-impl Default for DeadLetterQuery {
-    fn default() -> Self {
-        Self {
-            topic: None,
-            event_type: None,
-            reason: None,
-            requeueable: false,
-            older_than: None,
-            after: None,
-            limit: 100,
-            without_payload: false,
-        }
-    }
 }
 
 /// The first dead letters, so many at the most.
@@ -89,7 +74,7 @@ impl DeadLetterQuery {
 
     /// The number of letters at the most.
     pub fn limit(mut self, limit: u32) -> Self {
-        self.limit = limit;
+        self.limit = Some(limit);
         self
     }
 

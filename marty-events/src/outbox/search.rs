@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     DeadLetter, DeadLetterQuery, PendingEvent,
-    inspect::{Inspect, Value, matches, parameters},
+    inspect::{Inspect, Value, matches, of_page},
     row::{count, nearest},
     rows::AnswerRow,
 };
@@ -104,9 +104,7 @@ pub(crate) trait Search: Inspect {
             GROUP BY {topic}, {event_type}, {reason}
             ORDER BY letters DESC, group_topic, group_type, group_reason LIMIT $7"
             .replace("{matches}", &matches(query));
-        let [age, topic, event_type, reason, seq, id] = parameters(query);
-        let values = [age, topic, event_type, reason, seq, id, Value::Number(Some(query.limit.into()))];
-        let rows = self.look("group the dead letters", &sql, &values).await?;
+        let rows = self.look("group the dead letters", &sql, &of_page(query)).await?;
         let mut groups = rows.iter().map(dead_letter_group).collect::<Result<Vec<_>, _>>()?;
         // The databases sort texts in ways of their own.
         groups.sort_by(|one, other| {
