@@ -23,7 +23,7 @@ pub use sqlx::Database;
 use sqlx::Transaction;
 
 #[cfg(feature = "catalogue")]
-pub use crate::consumer::described::WithoutSchema;
+pub use crate::consumer::payload::described::WithoutSchema;
 pub use crate::consumer::{
     Delivery, EventHandlers, EventSelection, HandlerDescription, HandlerFailure, HandlerFuture, Unit, is_doubled,
     payload::{Reader, named, plain, typed},

@@ -9,8 +9,6 @@
 mod builder;
 mod calls;
 mod counts;
-#[cfg(feature = "catalogue")]
-pub(crate) mod described;
 mod envelope;
 mod failure;
 mod handler;

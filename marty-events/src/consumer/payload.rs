@@ -1,5 +1,8 @@
 //! From deliveries to the argument of a handler.
 
+#[cfg(feature = "catalogue")]
+pub(crate) mod described;
+
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -22,7 +25,7 @@ pub struct Reader<A> {
     pub read: fn(Vec<Delivery>) -> Result<A, HandlerFailure>,
     /// Describes the events of a typed reader.
     #[cfg(feature = "catalogue")]
-    pub(super) describe: Option<super::described::Describe>,
+    pub(super) describe: Option<described::Describe>,
 }
 
 /// For a handler that names neither topic nor type. Its payload is a typed event, of any version that the type reads.
@@ -38,7 +41,7 @@ where
         has_envelope: true,
         read: read_typed,
         #[cfg(feature = "catalogue")]
-        describe: Some(super::described::typed::<A::Payload>),
+        describe: Some(described::typed::<A::Payload>),
     }
 }
 

@@ -3,10 +3,7 @@
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use super::{
-    EventSelection,
-    payload::{Reader, ReceivedArgument},
-};
+use super::{EventSelection, Reader, ReceivedArgument};
 use crate::{
     TypedEvent,
     event::catalogue::{Handled, SchemaOf, handled},
