@@ -26,12 +26,18 @@ pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 /// Fails in a transaction that an error has ended, and where the handler has ended it by a statement of its own: the row of the event has
 /// given the transaction a number, and nothing else has one.
-const IS_OPEN: &str = "SELECT 1 / (txid_current_if_assigned() IS NOT NULL)::int";
+macro_rules! is_open {
+    () => {
+        "SELECT 1 / (txid_current_if_assigned() IS NOT NULL)::int"
+    };
+}
 
-/// Three statements of one round trip. The first one is [`IS_OPEN`]: a commit alone would roll back and say nothing. The others are left out
-/// where it fails. The next transaction takes over the mode of this one, which a handler may have changed.
-const COMMIT: &str = "SELECT 1 / (txid_current_if_assigned() IS NOT NULL)::int; COMMIT AND CHAIN;
-    SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE";
+const IS_OPEN: &str = is_open!();
+
+/// Three statements of one round trip. The first one asks as [`IS_OPEN`] does: a commit alone would roll back and say nothing. The others are
+/// left out where it fails. The next transaction takes over the mode of this one, which a handler may have changed.
+const COMMIT: &str =
+    concat!(is_open!(), "; COMMIT AND CHAIN; SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE");
 
 impl InboxDatabase for Postgres {
     type Inbox = PostgresInbox;
