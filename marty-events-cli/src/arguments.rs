@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{
         catalogue::CatalogueCommand, cleanup::CleanupArguments, dead_letters::DeadLetters, doctor::DoctorArguments,
-        manual::ManualArguments, relay::RelayArguments, replay::ReplayArguments, status::StatusArguments,
-        tail::TailArguments, topics::TopicsCommand,
+        manual::ManualArguments, migrate::MigrateArguments, relay::RelayArguments, replay::ReplayArguments,
+        status::StatusArguments, tail::TailArguments, topics::TopicsCommand,
     },
     console::ConsoleSettings,
     exit,
@@ -32,11 +32,11 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Create the outbox's tables, or bring them up to date. Safe to run again, and from several places at once.
+    /// Create the tables of the outbox or the inbox, or bring them up to date. Safe to run again, and from several places at once.
     #[command(
-        after_help = "Example:\n  marty-events migrate --database-url postgres://app@db/app --table ledger.outbox"
+        after_help = "Examples:\n  marty-events migrate --database-url postgres://app@db/app --table ledger.outbox\n  marty-events migrate --inbox"
     )]
-    Migrate,
+    Migrate(MigrateArguments),
     /// Carry events to Kafka until SIGINT or SIGTERM, or until the outbox is empty; configured by the environment, as a
     /// service is.
     #[command(

@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The inbox table of a consumer that names no other one.
 const USUAL_INBOX: &str = "event_inbox";
 
+/// Fails where there is no outbox of the usual name. An outbox of an earlier version lacks other tables, or columns.
+const USUAL_OUTBOX: &str = "SELECT 1 FROM event_outbox WHERE 1 = 0";
+
 /// An outbox, with its pool and its table.
 pub(crate) struct Outbox {
     pub(crate) pool: OutboxPool,
@@ -59,6 +62,19 @@ impl Outbox {
     }
 }
 
+/// True if the database has no outbox of the usual name. Asked where one cannot be read for want of a table or a column.
+pub(crate) async fn lacks_outbox(pool: &OutboxPool) -> bool {
+    match pool {
+        #[cfg(feature = "postgres")]
+        OutboxPool::Postgres(pool) => sqlx::query(USUAL_OUTBOX).execute(pool).await.is_err(),
+        #[cfg(feature = "mysql")]
+        OutboxPool::MySql(pool) => sqlx::query(USUAL_OUTBOX).execute(pool).await.is_err(),
+        #[cfg(feature = "sqlite")]
+        OutboxPool::Sqlite(pool) => sqlx::query(USUAL_OUTBOX).execute(pool).await.is_err(),
+        _ => false,
+    }
+}
+
 /// The place of a group's inbox.
 #[derive(Debug, Args)]
 pub(crate) struct GroupTable {
@@ -73,14 +89,14 @@ impl GroupTable {
         self.name.trim() != USUAL_INBOX
     }
 
+    pub(crate) fn table(&self) -> Result<InboxTable> {
+        let table = self.name.trim().parse();
+        table.map_err(|error| Failure::from(error).advise("write --inbox-table as table or schema.table"))
+    }
+
     /// The inbox in the outbox's database.
     pub(crate) fn inbox_of(&self, outbox: &Outbox) -> Result<InboxRepository> {
-        let table: InboxTable = self
-            .name
-            .trim()
-            .parse()
-            .map_err(|error| Failure::from(error).advise("write --inbox-table as table or schema.table"))?;
-        Ok(InboxRepository::new(&outbox.pool).table(table))
+        Ok(InboxRepository::new(&outbox.pool).table(self.table()?))
     }
 }
 

@@ -69,6 +69,10 @@ impl From<EventError> for Failure {
             let failure = Self::new(Exit::Failed, forbidden(user)).advise(granting("tables", grant));
             return Self { lacks_rights: true, ..failure };
         }
+        if let EventError::InboxForbidden { user, doubt, grant } = &error {
+            return Self::new(Exit::Failed, format!("the database user {user} may not use the inbox{doubt}"))
+                .advise(granting("tables", grant));
+        }
         let exit = if matches!(error, EventError::Config(_)) { Exit::Usage } else { Exit::Failed };
         let advice = match &error {
             EventError::OutboxTableMissing { .. } => Some("run `marty-events migrate`, with the same --table"),
@@ -80,10 +84,9 @@ impl From<EventError> for Failure {
                 Some("check the database with `marty-events doctor`")
             }
             EventError::Kafka(_) => Some("check the broker with `marty-events doctor`"),
-            EventError::InboxTableMissing { .. } => Some(
-                "let the service that handles events make it, and name it by --inbox-table where it has another name",
-            ),
-            EventError::InboxForbidden { .. } => Some("let the owner of the tables run the statement for this user"),
+            EventError::InboxTableMissing { .. } => {
+                Some("run `marty-events migrate --inbox`, or name it by --inbox-table where it has another name")
+            }
             EventError::OutboxUnfit { .. } | EventError::InboxUnfit { .. } => {
                 Some("let the tables' owner change it, or connect as another user")
             }

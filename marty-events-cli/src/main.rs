@@ -81,7 +81,7 @@ async fn run(arguments: Arguments, output: Output) -> Result<Exit> {
     let shared = &arguments.shared;
     tell_misspelt(&arguments.command, output);
     match arguments.command {
-        Command::Migrate => migrate::run(shared, output).await,
+        Command::Migrate(migrate) => migrate::run(&migrate, shared, output).await,
         Command::Relay(relay) => relay::run(relay, shared, output).await,
         Command::Status(status) => status::run(status, shared, output).await,
         Command::Tail(tail) => tail::run(tail, shared, output).await,

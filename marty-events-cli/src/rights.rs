@@ -1,20 +1,16 @@
-//! The statement that lets a user make the outbox's tables.
+//! The statement that lets a user make the tables of an outbox or an inbox.
 
 use std::error::Error;
 
-use marty_events::{
-    EventError,
-    outbox::{OutboxPool, OutboxTable},
-};
+use marty_events::{EventError, outbox::OutboxPool};
 
 /// The statement, where the database refused a migration for want of a right that one gives.
 #[cfg_attr(
     not(any(feature = "postgres", feature = "mysql")),
     expect(unused_variables, reason = "SQLite has no rights")
 )]
-pub(crate) async fn to_create(error: &EventError, pool: &OutboxPool, table: &OutboxTable) -> Option<String> {
+pub(crate) async fn to_create(error: &EventError, pool: &OutboxPool, table: &str) -> Option<String> {
     let code = database_code(error)?;
-    let table = table.to_string();
     let schema = table.split_once('.').map(|(schema, _)| schema);
     match pool {
         // PostgreSQL: insufficient privilege.

@@ -56,6 +56,9 @@ use event_type::derive;
 use method::attribute;
 use syntax::kind::Kind;
 
+/// True if somebody reads descriptions. Without the feature of marty-events each costs the compiler, and nothing of it is left.
+const DESCRIBES: bool = cfg!(any(feature = "catalogue", test));
+
 /// Records a user's action on a resource; see `marty_events::audit_event`.
 #[proc_macro_attribute]
 pub fn audit_event(args: TokenStream, item: TokenStream) -> TokenStream {

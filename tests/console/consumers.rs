@@ -55,6 +55,34 @@ async fn number(pool: &PgPool, group: &str, event_id: &str) -> i64 {
 }
 
 #[tokio::test]
+async fn a_database_with_an_inbox_and_no_outbox_has_an_overview() {
+    let test = "a_database_with_an_inbox_and_no_outbox_has_an_overview";
+    let Some(database) = TestDatabase::create(test).await else { return };
+    park(&database.pool).await;
+    let drop = "DO $$ DECLARE made text; BEGIN
+        FOR made IN SELECT tablename FROM pg_tables WHERE tablename LIKE 'event\\_outbox%' LOOP
+            EXECUTE format('DROP TABLE %I CASCADE', made);
+        END LOOP; END $$";
+    sqlx::raw_sql(drop).execute(&database.pool).await.unwrap();
+    let console = Console::open(&database.url, &[]);
+    let mut visitor = console.visitor();
+    let page = visitor.get("/?still");
+    assert_eq!(page.status, 200, "{page:?}");
+    assert!(page.body.contains("Consumer groups") && page.body.contains("status-list"), "{page:?}");
+    assert!(!page.body.contains("Relays") && !page.body.contains("No relay"), "{page:?}");
+    assert_eq!(visitor.get("/groups").status, 200);
+
+    sqlx::raw_sql("DELETE FROM event_inbox_parked").execute(&database.pool).await.unwrap();
+    wait::until("a look without letters", || async {
+        visitor.clone().get("/?still").body.contains("This database has an inbox and no outbox.").then_some(())
+    })
+    .await;
+    sqlx::raw_sql("DROP TABLE event_inbox_parked, event_inbox").execute(&database.pool).await.unwrap();
+    wait::until("a database with neither", || async { (visitor.clone().get("/?still").status == 503).then_some(()) })
+        .await;
+}
+
+#[tokio::test]
 async fn groups_keys_and_their_events_are_shown_where_there_is_an_inbox() {
     let test = "groups_keys_and_their_events_are_shown_where_there_is_an_inbox";
     let Some(database) = TestDatabase::create(test).await else { return };

@@ -3,6 +3,8 @@
 use std::{
     io::Write,
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -71,11 +73,15 @@ impl Browser {
 
     /// Clicks the first link or button with this text; answers when the page is loaded that it leads to.
     pub(crate) fn click(&self, text: &str) {
+        // The driver may answer before the next page has begun to load: then this page is still there.
+        self.run("document.isLeft = true");
         let path = format!(
             "//main//a[normalize-space()='{text}'] | //button[normalize-space()='{text}'] | //nav//a[normalize-space()='{text}']"
         );
         let element = self.find("xpath", &path);
         self.post(&format!("element/{element}/click"), &json!({}));
+        let next = "return document.isLeft || document.readyState !== 'complete' ? null : true";
+        self.until_run(&format!("the page behind `{text}`"), next, &[]);
     }
 
     /// Types into the field with this label.
@@ -86,9 +92,10 @@ impl Browser {
 
     /// The text of the first element that a CSS selector finds, as it is seen.
     pub(crate) fn text(&self, selector: &str) -> String {
-        let element = self.find("css selector", selector);
-        let text = call("GET", &format!("{}/element/{element}/text", self.session), None);
-        text.as_str().expect("a text").to_owned()
+        // In one step: a page that refreshes itself may be replaced between finding an element and reading it.
+        let script = "return document.querySelector(arguments[0])?.innerText";
+        let text = self.until_run(&format!("the element `{selector}`"), script, &[selector]);
+        text.as_str().expect("a text").trim().to_owned()
     }
 
     /// The result of a script that the driver runs on the page. The page's own policy does not stop it.
@@ -121,6 +128,20 @@ impl Browser {
         answer["data"].as_str().expect("a picture").to_owned()
     }
 
+    /// The result of a script as soon as there is one. A page that goes away under the script is waited for.
+    fn until_run(&self, what: &str, script: &str, arguments: &[&str]) -> Value {
+        let body = json!({"script": script, "args": arguments});
+        let begin = Instant::now();
+        loop {
+            match try_call("POST", &format!("{}/execute/sync", self.session), Some(&body)) {
+                Ok(Value::Null) | Err(_) => {}
+                Ok(value) => return value,
+            }
+            wait::assert_within(begin, wait::DEADLINE, what);
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn devtools(&self, command: &str, parameters: &Value) -> Value {
         self.post("goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
     }
@@ -138,7 +159,7 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         // The driver's end would leave Chromium running.
-        if !std::thread::panicking() {
+        if !thread::panicking() {
             call("DELETE", &self.session, None);
             return;
         }
@@ -148,6 +169,12 @@ impl Drop for Browser {
 }
 
 fn call(method: &str, url: &str, body: Option<&Value>) -> Value {
+    try_call(method, url, body)
+        .unwrap_or_else(|error| panic!("{method} {url}: {} {}", error["error"], error["message"]))
+}
+
+/// The driver's answer, or the error that it reports.
+fn try_call(method: &str, url: &str, body: Option<&Value>) -> Result<Value, Value> {
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--show-error", "--max-time", "60", "--noproxy", "*", "--request", method, url]);
     if body.is_some() {
@@ -163,6 +190,5 @@ fn call(method: &str, url: &str, body: Option<&Value>) -> Value {
     let answer: Value = serde_json::from_str(&text)
         .unwrap_or_else(|_| panic!("chromedriver answers: {text}{}", String::from_utf8_lossy(&output.stderr)));
     let value = &answer["value"];
-    assert!(value["error"].is_null(), "{method} {url}: {} {}", value["error"], value["message"]);
-    value.clone()
+    if value["error"].is_null() { Ok(value.clone()) } else { Err(value.clone()) }
 }

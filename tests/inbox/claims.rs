@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use marty_events::{
-    inbox::{Claim, Fate, Inbox, InboxDatabase},
+    inbox::{Claim, Committed, Fate, Inbox, InboxDatabase},
     outbox::OutboxPool,
 };
+use marty_events_tests::wait;
 use sqlx::Pool;
 
-use crate::database::{Fixture, again, event, failure};
+use crate::database::{Fixture, LOOK, again, event, failure};
 
 impl<DB: InboxDatabase> Fixture<DB>
 where
@@ -49,6 +50,38 @@ where
         elsewhere.0.topic = "marty.suite.other".into();
         assert_eq!(self.claimed(&one, &elsewhere).await, Claim::Taken);
         assert_eq!(self.claimed(&one, &event("k", 3)).await, Claim::Behind);
+        // The same for batches.
+        self.parked(&one, &event("dead", 1), Some(&failure(3, Fate::Bury))).await;
+        "k-4".clone_into(&mut elsewhere.1.event_id);
+        let events = [elsewhere, event("dead", 2), event("l", 1), event("k", 5)];
+        let events: Vec<_> = events.iter().map(|(delivery, identity)| (delivery, identity)).collect();
+        for (inbox, last) in [(&one, Claim::Behind), (&other, Claim::Taken)] {
+            let mut transaction = inbox.begin().await.expect("a transaction");
+            let claims = inbox.claim_all(&mut transaction, &events).await.expect("the answers");
+            assert_eq!(claims, [Claim::Taken, Claim::Taken, Claim::Taken, last]);
+        }
+    }
+
+    /// A transaction may take several events, as a batch does after a wait. A server, a database or a user may have another default level.
+    pub(crate) async fn sees_the_events_that_wait_by_then_whatever_the_default_level(self) {
+        let strict = self.with_another_default_level().await;
+        let inbox = strict.inbox("status-list");
+        let mut lane = inbox.begin().await.expect("a transaction");
+        let (delivery, identity) = event("other", 1);
+        assert_eq!(inbox.claim(&mut lane, &delivery, &identity).await.expect("an answer"), Claim::Taken);
+        if self.has_one_writer {
+            drop(lane);
+            // It may write from the beginning, and nobody else may.
+            let first = inbox.begin().await.expect("a transaction");
+            let mut other = self.pool.acquire().await.expect("a connection");
+            let write = "PRAGMA busy_timeout = 0; DELETE FROM event_inbox";
+            (self.statements.execute)(&mut other, write.to_owned()).await.expect_err("the other one has the lock");
+            return first.rollback().await.expect("the rollback");
+        }
+        self.parked(&self.inbox("status-list"), &event("k", 1), Some(&again())).await;
+        let (delivery, identity) = event("k", 2);
+        assert_eq!(inbox.claim(&mut lane, &delivery, &identity).await.expect("an answer"), Claim::Behind);
+        lane.rollback().await.expect("the rollback");
     }
 
     /// A twin waits for the first one's transaction, and its answer is that one's outcome. This is what keeps a paused owner of a partition
@@ -85,6 +118,36 @@ where
         assert_eq!(self.claimed(&inbox, &event("k", 4)).await, Claim::Behind, "the parked row is seen");
     }
 
+    pub(crate) async fn leaves_a_connection_as_it_was_whatever_a_handler_did_with_it(self) {
+        let single = self.with_connections(1).await;
+        let inbox = single.inbox("status-list");
+        let (delivery, identity) = event("k", 1);
+        for is_asked in [true, false] {
+            let mut transaction = inbox.begin().await.expect("a transaction");
+            assert_eq!(inbox.claim(&mut transaction, &delivery, &identity).await.expect("an answer"), Claim::Taken);
+            assert!(inbox.is_open(&mut transaction).await.expect("an answer"));
+            (self.statements.execute)(&mut transaction, "ROLLBACK".to_owned()).await.expect("the rollback");
+            assert!(!is_asked || !inbox.is_open(&mut transaction).await.expect("an answer"));
+            inbox.reopen(&mut transaction).await;
+            transaction.rollback().await.expect("an end");
+        }
+        let mut transaction = inbox.begin().await.expect("a transaction");
+        assert_eq!(inbox.claim(&mut transaction, &delivery, &identity).await.expect("an answer"), Claim::Taken);
+        if DB::NAME == "PostgreSQL" {
+            let sql = "SET TRANSACTION READ ONLY".to_owned();
+            (self.statements.execute)(&mut transaction, sql).await.expect("the mode");
+        }
+        match inbox.commit(transaction).await.expect("the commit") {
+            Committed::Done => {}
+            Committed::Next(mut next) => {
+                let (delivery, identity) = event("k", 2);
+                assert_eq!(inbox.claim(&mut next, &delivery, &identity).await.expect("an answer"), Claim::Taken);
+            }
+            Committed::Undone(_) => panic!("it was open"),
+        }
+        assert_eq!(self.claimed(&inbox, &event("k", 1)).await, Claim::Duplicate);
+    }
+
     pub(crate) async fn takes_many_at_once(self) {
         let inbox = self.inbox("status-list");
         self.parked(&inbox, &event("parked", 1), Some(&again())).await;
@@ -105,6 +168,38 @@ where
         let many: Vec<_> = (0..500).map(|number| event("many", number)).collect();
         let many: Vec<_> = many.iter().map(|(delivery, identity)| (delivery, identity)).collect();
         assert_eq!(inbox.claim_all(&mut transaction, &many).await.expect("the answers"), [Claim::Taken; 500]);
+    }
+
+    /// A batch that waits for another owner's event has taken none of those behind it, so that no two batches wait for each other.
+    pub(crate) async fn takes_many_in_the_order_of_their_ids(self) {
+        if self.has_one_writer {
+            return;
+        }
+        let inbox = self.inbox("status-list");
+        let mut other = inbox.begin().await.expect("a transaction");
+        let (delivery, identity) = event("m", 1);
+        assert_eq!(inbox.claim(&mut other, &delivery, &identity).await.expect("an answer"), Claim::Taken);
+        let batch = tokio::spawn({
+            let inbox = inbox.clone();
+            async move {
+                let events: Vec<_> = ('a'..='z').rev().map(|key| event(&key.to_string(), 1)).collect();
+                let events: Vec<_> = events.iter().map(|(delivery, identity)| (delivery, identity)).collect();
+                let mut transaction = inbox.begin().await.expect("a transaction");
+                inbox.claim_all(&mut transaction, &events).await.expect("the answers")
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!batch.is_finished(), "it waits");
+        for key in 'n'..='z' {
+            let mut transaction = inbox.begin().await.expect("a transaction");
+            let (delivery, identity) = event(&key.to_string(), 1);
+            let claim = inbox.claim(&mut transaction, &delivery, &identity);
+            let claim = wait::answer(LOOK, "an event that the batch has not taken", claim).await;
+            assert_eq!(claim.expect("an answer"), Claim::Taken);
+            transaction.rollback().await.expect("the rollback");
+        }
+        other.rollback().await.expect("the rollback");
+        assert_eq!(batch.await.expect("the batch"), [Claim::Taken; 26]);
     }
 
     /// Batches in any order do not block each other, and each event is taken by one of them.

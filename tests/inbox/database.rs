@@ -7,23 +7,30 @@ use marty_events::{
     inbox::{Claim, Delivery, Due, Failure, Fate, Identity, Inbox, InboxDatabase, InboxRepository, InboxTable, Parked},
     outbox::OutboxPool,
 };
-use marty_events_tests::{database::TestDatabase, mariadb::MariaDatabase};
+use marty_events_tests::{database::TestDatabase, mariadb::MariaDatabase, wait};
 use sqlx::{
     Pool, Sqlite, Transaction,
+    pool::PoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions},
 };
 
 pub(crate) const TOPIC: &str = "marty.suite.account.moved";
+/// A statement that waits for nobody takes less.
+pub(crate) const LOOK: Duration = Duration::from_secs(10);
 
 /// Executes statements that every database knows.
 type Execute<DB> =
     for<'c> fn(&'c mut <DB as sqlx::Database>::Connection, String) -> BoxFuture<'c, Result<(), sqlx::Error>>;
+
+/// Asks for a number, and prepares nothing.
+type Number<DB> = for<'c> fn(&'c mut <DB as sqlx::Database>::Connection, &'static str) -> BoxFuture<'c, i64>;
 
 /// The statements that a test runs besides, whatever the database.
 #[derive(Debug)]
 pub(crate) struct Statements<DB: InboxDatabase> {
     pub(crate) execute: Execute<DB>,
     pub(crate) numbers: fn(Pool<DB>, String) -> BoxFuture<'static, Vec<i64>>,
+    pub(crate) number: Number<DB>,
 }
 
 impl<DB: InboxDatabase> Clone for Statements<DB> {
@@ -43,6 +50,11 @@ macro_rules! statements {
             numbers: |pool, sql| {
                 Box::pin(async move {
                     sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&pool).await.expect("the numbers")
+                })
+            },
+            number: |connection, sql| {
+                Box::pin(async move {
+                    sqlx::query_scalar(sql).persistent(false).fetch_one(connection).await.expect("a number")
                 })
             },
         }
@@ -70,6 +82,26 @@ where
         Self { pool, repository, statements, has_one_writer: false, _folder: None }
     }
 
+    /// The same database by other connections, whose transactions have another level unless they ask for one.
+    pub(crate) async fn with_another_default_level(&self) -> Self {
+        if DB::NAME == "PostgreSQL" {
+            let sql = "DO $$ BEGIN EXECUTE format(
+                'ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database()); END $$";
+            self.run(sql).await;
+        }
+        // MySQL's and MariaDB's default is another one from the beginning.
+        self.with_connections(5).await
+    }
+
+    /// The same database by so many other connections.
+    pub(crate) async fn with_connections(&self, count: u32) -> Self {
+        let options = (*self.pool.connect_options()).clone();
+        let pool = PoolOptions::new().max_connections(count).connect_with(options).await.expect("connections");
+        let Self { repository, statements, has_one_writer, .. } = self;
+        let (repository, has_one_writer) = (repository.clone(), *has_one_writer);
+        Self { pool, repository, statements: *statements, has_one_writer, _folder: None }
+    }
+
     pub(crate) fn inbox(&self, group: &str) -> DB::Inbox {
         DB::inbox(self.pool.clone(), InboxTable::default(), Arc::from(group))
     }
@@ -94,7 +126,8 @@ where
     /// The event that is due, with the transaction that has its lock.
     pub(crate) async fn due(&self, inbox: &DB::Inbox) -> Option<(Transaction<'static, DB>, Parked)> {
         let mut transaction = inbox.begin().await.expect("a transaction");
-        match inbox.next_due(&mut transaction).await.expect("an answer") {
+        let next = inbox.next_due(&mut transaction);
+        match wait::answer(LOOK, "an event that is due, or none", next).await.expect("an answer") {
             Due::Now(parked) => Some((transaction, *parked)),
             Due::After(_) => None,
         }

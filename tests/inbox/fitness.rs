@@ -88,6 +88,31 @@ async fn mariadb_refuses_a_table_without_transactions() {
     inbox.validate().await.unwrap();
 }
 
+/// The server gives a user without rights the same answer where the tables are missing.
+#[tokio::test]
+async fn mariadb_does_not_tell_a_closed_inbox_from_a_missing_one_and_the_error_has_both_remedies() {
+    let test = "mariadb_does_not_tell_a_closed_inbox_from_a_missing_one_and_the_error_has_both_remedies";
+    let Some(database) = MariaDatabase::create(test).await else { return };
+    let id = &Uuid::new_v4().simple().to_string()[..16];
+    let run = async |sql: &str| {
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&database.pool).await.expect("the statement is executed");
+    };
+    run(&format!("CREATE TABLE others (id INT); CREATE USER consumer_{id} IDENTIFIED BY 'limited'; GRANT SELECT ON others TO consumer_{id}")).await;
+    let (_, place) = database.url.rsplit_once('@').unwrap();
+    let pool = sqlx::MySqlPool::connect(&format!("mysql://consumer_{id}:limited@{place}")).await.unwrap();
+    let inbox = InboxRepository::new(&pool);
+    let missing = inbox.validate().await.expect_err("no tables");
+    marty_events::inbox::migrate(&database.pool).await.unwrap();
+    let error = inbox.validate().await.expect_err("no rights");
+    assert_eq!(missing.to_string(), error.to_string());
+    assert!(error.to_string().contains("there is none") && error.to_string().contains("migrate --inbox"), "{error}");
+    let EventError::InboxForbidden { user, grant, .. } = error else { panic!("{error:?}") };
+    assert_eq!(user, format!("'consumer_{id}'@'%'"));
+    run(&grant).await;
+    inbox.validate().await.expect("the rights that the error names");
+    run(&format!("DROP USER consumer_{id}")).await;
+}
+
 #[tokio::test]
 async fn an_inbox_that_is_away_is_told_from_one_that_refuses() {
     let test = "an_inbox_that_is_away_is_told_from_one_that_refuses";

@@ -1,6 +1,6 @@
 //! Operators look at dead letters and keys, and repair them.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use marty_events::{
     EventError,
@@ -63,6 +63,75 @@ where
         assert_eq!(inbox.stats().await.expect("the counts").parked, 0);
     }
 
+    /// The event before it leaves while a requeue waits: nobody may take the next one beside the letter that comes back.
+    pub(crate) async fn puts_a_letter_back_while_the_next_event_becomes_due(self) {
+        if self.has_one_writer {
+            return;
+        }
+        let inbox = self.inbox("status-list");
+        for key in ["k", "a"] {
+            self.parked(&inbox, &event(key, 5), Some(&failure(3, Fate::Bury))).await;
+            self.parked(&inbox, &event(key, 6), Some(&again())).await;
+            self.parked(&inbox, &event(key, 7), None).await;
+        }
+        // Both keys have a handler at work, and the requeue waits for the one and then for the other.
+        let (mut first, parked) = self.due(&inbox).await.expect("an event");
+        let (mut other, beside) = self.due(&inbox).await.expect("an event of the other key");
+        assert_eq!((&*parked.identity.event_id, &*beside.identity.event_id), ("k-6", "a-6"));
+        let letters = self.repository.dead_letters(InboxQuery::default()).await.expect("the letters");
+        let ids: Vec<i64> = letters.iter().map(|letter| letter.id).collect();
+        let requeue = tokio::spawn({
+            let repository = self.repository.clone();
+            async move { repository.requeue(&ids).await }
+        });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!requeue.is_finished(), "it waits for the handlers");
+        inbox.unpark(&mut first, parked.id).await.expect("it leaves");
+        first.commit().await.expect("the commit");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let between = self.due(&inbox).await;
+        inbox.unpark(&mut other, beside.id).await.expect("it leaves");
+        other.commit().await.expect("the commit");
+        if let Some((mut handler, next)) = between {
+            // It came before the requeue, which waits for it in turn.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert!(!requeue.is_finished(), "{} runs beside the letter before it", next.identity.event_id);
+            inbox.unpark(&mut handler, next.id).await.expect("it leaves");
+            handler.commit().await.expect("the commit");
+        }
+        assert_eq!(requeue.await.expect("the operator").expect("they are requeued"), 2);
+        let mut handled = BTreeMap::<_, Vec<String>>::new();
+        while let Some(id) = self.handled(&inbox).await {
+            handled.entry(id.chars().next()).or_default().push(id);
+        }
+        for (key, ids) in handled {
+            assert!(ids[0].ends_with('5') && ids.is_sorted(), "{key:?}: {ids:?}");
+        }
+        assert_eq!(inbox.stats().await.expect("the counts").parked, 0);
+    }
+
+    pub(crate) async fn lets_a_key_go_on_whose_letter_is_discarded_while_an_event_is_parked_behind_it(self) {
+        if self.has_one_writer {
+            return;
+        }
+        let inbox = self.inbox("status-list");
+        self.parked(&inbox, &event("k", 1), Some(&failure(3, Fate::Hold))).await;
+        let letter = self.repository.dead_letters(InboxQuery::default()).await.expect("the letters").remove(0);
+        let (delivery, identity) = event("k", 2);
+        let mut lane = inbox.begin().await.expect("a transaction");
+        assert_eq!(inbox.claim(&mut lane, &delivery, &identity).await.expect("an answer"), Claim::Behind);
+        inbox.park(&mut lane, &delivery, &identity, None).await.expect("it is parked");
+        let discard = tokio::spawn({
+            let repository = self.repository.clone();
+            async move { repository.discard(&[letter.id]).await }
+        });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!discard.is_finished(), "it waits for the one that is being parked");
+        lane.commit().await.expect("the commit");
+        assert_eq!(discard.await.expect("the operator").expect("it is discarded"), 1);
+        assert_eq!(self.handled(&inbox).await.as_deref(), Some("k-2"));
+    }
+
     pub(crate) async fn shows_letters_keys_and_groups(self) {
         let (one, other) = (self.inbox("one"), self.inbox("other"));
         assert_eq!(self.repository.groups().await.expect("none"), []);
@@ -85,6 +154,9 @@ where
             .collect();
         assert_eq!(told, [("a group without parked events", 0, 0, 0), ("one", 2, 2, 6), ("other", 0, 0, 1)]);
         assert_eq!(groups[1].stats, one.stats().await.expect("the counts"));
+        let held = self.repository.dead_letters(InboxQuery::default().held()).await.expect("the letter").remove(0);
+        assert_eq!(groups[1].stats.oldest_parked, Some(held.parked_at), "a key that a letter holds waits too");
+        assert_eq!(groups[2].stats.oldest_parked, None, "no key waits for this one");
         let json = serde_json::to_value(&groups[2]).expect("JSON");
         assert_eq!((&json["group"], &json["dead_letters"]), (&"other".into(), &1.into()), "{json}");
 

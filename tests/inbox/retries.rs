@@ -6,9 +6,10 @@ use marty_events::{
     inbox::{Claim, Due, Fate, Inbox, InboxDatabase},
     outbox::OutboxPool,
 };
+use marty_events_tests::wait;
 use sqlx::Pool;
 
-use crate::database::{Fixture, again, event, failure};
+use crate::database::{Fixture, LOOK, again, event, failure};
 
 impl<DB: InboxDatabase> Fixture<DB>
 where
@@ -61,14 +62,18 @@ where
         let write = async |attempts, fate| inbox.fail(id, &failure(attempts, fate)).await.expect("it is written");
         assert!(!write(1, Fate::Retry(Duration::ZERO)).await, "that one is known");
         assert!(write(2, Fate::Retry(Duration::from_mins(1))).await);
-        assert!(!write(2, Fate::Bury).await, "another process was faster");
+        for fate in [Fate::Bury, Fate::Hold] {
+            assert!(!write(2, fate).await, "another process was faster");
+        }
         assert!(self.due(&inbox).await.is_none(), "it has a pause, and the other one is behind it");
         assert!(write(3, Fate::Retry(Duration::ZERO)).await);
         let (transaction, parked) = self.due(&inbox).await.expect("an event");
         assert_eq!((parked.id, parked.delivery.attempt), (id, 4));
         transaction.rollback().await.expect("the rollback");
         assert!(write(4, Fate::Bury).await);
-        assert!(!write(5, Fate::Bury).await, "it is dead");
+        for fate in [Fate::Bury, Fate::Hold, Fate::Retry(Duration::ZERO)] {
+            assert!(!write(5, fate).await, "it is dead");
+        }
         assert_eq!(self.handled(&inbox).await.as_deref(), Some("k-2"), "its key goes on");
         assert!(!inbox.fail(id + 100, &again()).await.expect("an answer"), "there is no such event");
         let stats = inbox.stats().await.expect("the counts");
@@ -95,7 +100,8 @@ where
                 inbox.park(&mut lane, &delivery, &identity, None).await.expect("it is parked");
                 lane.commit().await.expect("the commit");
             } else {
-                inbox.park(&mut lane, &delivery, &identity, None).await.expect("it is parked, and waits for nobody");
+                let park = inbox.park(&mut lane, &delivery, &identity, None);
+                wait::answer(LOOK, "it is parked, and waits for nobody", park).await.expect("it is parked");
                 inbox.unpark(&mut handler, parked.id).await.expect("it leaves");
                 lane.commit().await.expect("the commit");
                 handler.commit().await.expect("the commit");
@@ -111,6 +117,46 @@ where
         assert!(self.due(&inbox).await.is_none(), "the lane has the first one's lock");
         lane.commit().await.expect("the commit");
         assert_eq!(self.handled(&inbox).await.as_deref(), Some("k-1"));
+        assert_eq!(self.handled(&inbox).await.as_deref(), Some("k-2"));
+    }
+
+    /// Nobody could lock the first one when the second one was parked, so both have a time.
+    pub(crate) async fn never_tries_an_event_before_one_in_front_of_it_that_is_being_handled(self) {
+        if self.has_one_writer {
+            return;
+        }
+        let inbox = self.inbox("status-list");
+        self.parked(&inbox, &event("k", 1), Some(&again())).await;
+        let (handler, _) = self.due(&inbox).await.expect("an event");
+        self.parked(&inbox, &event("k", 2), None).await;
+        assert!(self.due(&inbox).await.is_none(), "the first one's handler is at work");
+        handler.rollback().await.expect("the rollback");
+        for id in ["k-1", "k-2"] {
+            assert_eq!(self.handled(&inbox).await.as_deref(), Some(id));
+        }
+    }
+
+    /// The event is parked behind the first one, and commits while that one's last failure is being written down.
+    pub(crate) async fn gives_an_event_a_time_that_was_parked_while_the_first_one_died(self) {
+        if self.has_one_writer {
+            return;
+        }
+        let inbox = self.inbox("status-list");
+        self.parked(&inbox, &event("k", 1), Some(&again())).await;
+        let (transaction, parked) = self.due(&inbox).await.expect("an event");
+        transaction.rollback().await.expect("the rollback");
+        let (delivery, identity) = event("k", 2);
+        let mut lane = inbox.begin().await.expect("a transaction");
+        assert_eq!(inbox.claim(&mut lane, &delivery, &identity).await.expect("an answer"), Claim::Behind);
+        inbox.park(&mut lane, &delivery, &identity, None).await.expect("it is parked");
+        let death = tokio::spawn({
+            let inbox = inbox.clone();
+            async move { inbox.fail(parked.id, &failure(2, Fate::Bury)).await }
+        });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!death.is_finished(), "it waits for the one that is being parked");
+        lane.commit().await.expect("the commit");
+        assert!(death.await.expect("no panic").expect("it is written"));
         assert_eq!(self.handled(&inbox).await.as_deref(), Some("k-2"));
     }
 

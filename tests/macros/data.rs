@@ -1,5 +1,7 @@
 //! The published arguments: those that are named, and nothing else.
 
+use std::{cell::RefCell, sync::Mutex};
+
 use marty_events::{AuditEventType, audit_event, domain_event, testing::EventRecorder};
 use serde::Serialize;
 use serde_json::json;
@@ -107,4 +109,58 @@ async fn data_that_cannot_be_written_is_the_events_error() {
     let error = recorder.scope(odd(1, Unwritable)).await.unwrap_err();
     assert_eq!(error.to_string(), "`what` cannot be written as JSON");
     recorder.assert_not_published("odd");
+}
+
+/// A lock of an expression is free before the next one, within an event and from event to event.
+#[domain_event(
+    aggregate_type = "a",
+    event_type = "locked",
+    aggregate_id_field = "key",
+    data(first = *id.try_lock().expect("free"), free = id.try_lock().is_ok(), drained = list.drain(..1).len(), left = list.len())
+)]
+#[audit_event(
+    event_type = AuditEventType::DataAccessed,
+    action = "lock",
+    resource_type = "a",
+    resource_id_field = none,
+    data(free = id.try_lock().is_ok(), left = list.len())
+)]
+async fn locked(key: u8, id: &Mutex<u8>, list: &mut Vec<u8>) {
+    let _ = (id, list);
+}
+
+/// The same of the result.
+#[domain_event(
+    aggregate_type = "a",
+    event_type = "borrowed",
+    aggregate_id_field = "result.borrow().len()",
+    data(free = list.drain(..1).len(), left = list.len(), text = result.borrow_mut().clone(), more = result.borrow_mut().len())
+)]
+async fn borrowed(list: &mut Vec<u8>) -> RefCell<String> {
+    let _ = list;
+    RefCell::new("text".to_owned())
+}
+
+#[tokio::test]
+async fn what_an_expression_locks_is_free_before_the_next_one() {
+    let recorder = EventRecorder::new();
+    let (id, mut list) = (Mutex::new(7), vec![1, 2, 3]);
+    recorder
+        .scope(async {
+            locked(1, &id, &mut list).await;
+            borrowed(&mut list).await;
+        })
+        .await;
+    let data = recorder.events().into_iter().map(|event| {
+        let of_audit = event.payload.get("operation_details").cloned();
+        of_audit.unwrap_or_else(|| event.payload["event_data"].clone())
+    });
+    let mut data: Vec<_> = data.collect();
+    data.sort_by_key(|data| data.as_object().map_or(0, serde_json::Map::len));
+    assert_eq!(data[0], json!({"free": true, "left": 2}));
+    let expected = [
+        json!({"first": 7, "free": true, "drained": 1, "left": 2}),
+        json!({"free": 1, "left": 1, "text": "text", "more": 4}),
+    ];
+    assert_eq!(data[1..], expected);
 }

@@ -166,6 +166,20 @@ impl Account {
         self.balance = 0;
         note.into_bytes().len()
     }
+
+    /// Nothing names the result, and no failure is recorded.
+    #[audit_event(
+        event_type = AuditEventType::DataUpdated,
+        action = "open",
+        resource_type = "account",
+        resource_id_field = "self.id",
+        previous_state = self.balance,
+        new_state = self.balance,
+        data(balance = self.balance)
+    )]
+    async fn open(&mut self) {
+        self.balance = 9;
+    }
 }
 
 #[tokio::test]
@@ -177,6 +191,8 @@ async fn states_are_taken_before_and_after() {
             assert_eq!(crate::support::is_send(credit(&mut account, 2, "n".to_owned())).await.unwrap(), 7);
             assert_eq!(crate::support::is_send(account.close("note".to_owned())).await, 4);
             credit(&mut account, -1, String::new()).await.unwrap_err();
+            account.balance = 3;
+            crate::support::is_send(account.open()).await;
         })
         .await;
     let states: Vec<_> = recorder
@@ -184,7 +200,9 @@ async fn states_are_taken_before_and_after() {
         .into_iter()
         .map(|event| (event.payload["previous_state"].clone(), event.payload["new_state"].clone()))
         .collect();
-    assert_eq!(states, [(json!(5), json!(7)), (json!(7), json!([0, 4])), (json!(0), json!(null))]);
+    let failed = (json!(0), json!(null));
+    assert_eq!(states, [(json!(5), json!(7)), (json!(7), json!([0, 4])), failed, (json!(3), json!(9))]);
+    assert_eq!(recorder.events()[3].payload["operation_details"], json!({"balance": 3}));
     assert_eq!(recorder.events()[0].payload["operation_details"], json!({"moved": 5, "note": "n"}));
 }
 

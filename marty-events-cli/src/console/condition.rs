@@ -52,10 +52,14 @@ impl State {
 
 impl Condition {
     pub(super) fn of(look: &Look) -> Self {
+        let groups = || look.inbox.groups().iter().map(|group| (group.group.as_str(), &group.stats));
+        let Some(stats) = look.stats else {
+            let reasons = vec!["This database has an inbox and no outbox.".to_owned()];
+            return Self { state: State::Fine, reasons }.with_groups(groups());
+        };
         let is_carried = look.relays.iter().any(|relay| relay.is_alive && !relay.lanes.is_empty());
-        let stats = look.stats;
         let outbox = Self::by(is_carried, stats.pending, stats.oldest_pending_age.unwrap_or_default(), stats.dead);
-        outbox.with_groups(look.inbox.groups().iter().map(|group| (group.group.as_str(), &group.stats)))
+        outbox.with_groups(groups())
     }
 
     /// The worse of this state and that of the consumer groups. A key that waits has others that go on, so it fails with a dead letter alone.

@@ -98,12 +98,16 @@ fn row(outbox: &ShownOutbox, seen: &Seen) -> Markup {
                 @if seen.condition.state != State::Fine { @for reason in &seen.condition.reasons { br; small { (reason) } } }
             }
             @match &seen.look {
-                Some(look) => {
-                    td.number data-label="Waiting" { (grouped(look.stats.pending)) }
-                    td data-label="Oldest has waited" { (look.stats.oldest_pending_age.map_or_else(|| "–".to_owned(), duration)) }
+                Some(Look { stats: None, .. }) => {
+                    td.number data-label="Waiting" { "–" } td data-label="Oldest has waited" { "–" }
+                    td data-label="Delivered a second" { "–" } td.number data-label="Dead letters" { "–" }
+                }
+                Some(look @ Look { stats: Some(stats), .. }) => {
+                    td.number data-label="Waiting" { (grouped(stats.pending)) }
+                    td data-label="Oldest has waited" { (stats.oldest_pending_age.map_or_else(|| "–".to_owned(), duration)) }
                     td data-label="Delivered a second" { (pace(look.pace)) }
                     td.number data-label="Dead letters" {
-                        a href={ (outbox.base) "/dead-letters" } { (grouped(look.stats.dead)) }
+                        a href={ (outbox.base) "/dead-letters" } { (grouped(stats.dead)) }
                     }
                 }
                 None => { td.number data-label="Waiting" { "?" } td { "?" } td { "?" } td.number data-label="Dead letters" { "?" } }

@@ -3,6 +3,7 @@
 use marty_events::{
     EventError, OutboxRepository,
     inbox::{InboxRepository, InboxTable},
+    outbox::{OutboxPool, OutboxTable},
 };
 
 use super::watch::{Look, Watch};
@@ -24,6 +25,8 @@ pub(super) struct ShownOutbox {
     /// The database's product and place, without user and password.
     pub(super) place: String,
     pub(super) table: String,
+    /// For an outbox without a name of its own, which may be missing where there is an inbox.
+    pool: Option<OutboxPool>,
     pub(super) repository: OutboxRepository,
     /// The inbox of the same database, if there is one.
     pub(super) inbox: InboxRepository,
@@ -39,6 +42,7 @@ impl ShownOutbox {
             inbox: InboxRepository::new(&outbox.pool).table(inbox.clone()),
             place: place(&outbox.pool),
             table: outbox.table.to_string(),
+            pool: (outbox.table == OutboxTable::default()).then_some(outbox.pool),
             repository: outbox.repository,
             watch: Watch::default(),
         }
@@ -63,7 +67,7 @@ impl ShownOutbox {
 
     /// The last look at the database, or a new one.
     pub(super) async fn look(&self) -> Result<Look, EventError> {
-        self.watch.look(&self.repository, &self.inbox).await
+        self.watch.look(&self.repository, &self.inbox, self.pool.as_ref()).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! The first page of an outbox: its state, its counts, the last hour, its relays, and the consumer groups of its database.
 
 use axum::extract::Query;
-use marty_events::outbox::RelayStatus;
+use marty_events::outbox::{OutboxStats, RelayStatus};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -52,11 +52,13 @@ pub(super) async fn show(visit: Visit, Query(view): Query<View>) -> Result<Page,
     let path = if visit.base().is_empty() { "/" } else { visit.base() };
     let body = html! {
         (Condition::of(&look).banner())
-        (figures(visit.base(), &look))
-        h2 { "The last hour" }
-        (lines(&look))
-        h2 { "Relays" }
-        (relays(&look.relays))
+        @if let Some(stats) = look.stats {
+            (figures(visit.base(), stats, &look))
+            h2 { "The last hour" }
+            (lines(&look))
+            h2 { "Relays" }
+            (relays(&look.relays))
+        }
         (consumer_groups(visit.base(), &look.inbox))
         (view.note(path))
     };
@@ -75,8 +77,7 @@ fn consumer_groups(base: &str, inbox: &InboxLook) -> Markup {
     }
 }
 
-fn figures(base: &str, look: &Look) -> Markup {
-    let stats = look.stats;
+fn figures(base: &str, stats: OutboxStats, look: &Look) -> Markup {
     html! {
         dl.figures {
             div { dt { "Waiting" } dd #pending { a href={ (base) "/waiting" } { (grouped(stats.pending)) } } }

@@ -9,11 +9,12 @@ use std::{
 use marty_events::{
     EventError, OutboxRepository,
     inbox::{InboxGroup, InboxRepository},
-    outbox::{OutboxStats, RelayStatus},
+    outbox::{OutboxPool, OutboxStats, RelayStatus},
 };
 use tokio::sync::Mutex;
 
 use super::history::{History, Lines};
+use crate::database::lacks_outbox;
 
 /// The time over which deliveries are counted.
 const SPAN: Duration = Duration::from_mins(1);
@@ -25,7 +26,8 @@ const INBOX_LIMIT: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
 pub(super) struct Look {
-    pub(super) stats: OutboxStats,
+    /// Nothing in the database of a service that handles events and has no outbox.
+    pub(super) stats: Option<OutboxStats>,
     pub(super) relays: Vec<RelayStatus>,
     pub(super) inbox: InboxLook,
     pub(super) pace: Option<Pace>,
@@ -82,21 +84,33 @@ struct Recent {
 }
 
 impl Watch {
-    /// Returns the last look, or asks the database, one task at a time. A dropped future leaves the last look as it was.
+    /// Returns the last look, or asks the database, one task at a time. A dropped future leaves the last look as it was. `maybe_without` is the
+    /// pool of an outbox that may be missing.
     pub(super) async fn look(
         &self,
         repository: &OutboxRepository,
         inbox: &InboxRepository,
+        maybe_without: Option<&OutboxPool>,
     ) -> Result<Look, EventError> {
         let mut recent = self.recent.lock().await;
         if let Some((_, look)) = recent.last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
             return Ok(look.clone());
         }
-        let (stats, relays) = (repository.stats().await?, repository.relays().await?);
-        let inbox = self.look_at_inbox(inbox).await;
+        let (stats, relays, inbox) = match repository.stats().await {
+            Err(error @ EventError::OutboxTableMissing { .. }) => {
+                let Some(pool) = maybe_without else { return Err(error) };
+                match self.look_at_inbox(inbox).await {
+                    inbox @ InboxLook::Groups(_) if lacks_outbox(pool).await => (None, Vec::new(), inbox),
+                    _ => return Err(error),
+                }
+            }
+            stats => (Some(stats?), repository.relays().await?, self.look_at_inbox(inbox).await),
+        };
         let now = Instant::now();
-        let pace = recent.counts.note(now, stats.published);
-        recent.history.note(now, stats.into());
+        let pace = stats.and_then(|stats| {
+            recent.history.note(now, stats.into());
+            recent.counts.note(now, stats.published)
+        });
         let look = Look { stats, relays, inbox, pace, lines: recent.history.lines(now) };
         recent.last = Some((now, look.clone()));
         Ok(look)

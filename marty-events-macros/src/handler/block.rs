@@ -72,7 +72,7 @@ impl Block {
                     &'__call self,
                     _: usize,
                     _: &'__call mut ::marty_events::__private::handler::Unit<__Database>,
-                    _: ::std::vec::Vec<::marty_events::__private::handler::Delivery>,
+                    _: ::std::vec::Vec<::marty_events::__private::handler::Incoming>,
                 ) -> ::marty_events::__private::handler::HandlerFuture<'__call> {
                     ::marty_events::__private::handler::no_handler()
                 }

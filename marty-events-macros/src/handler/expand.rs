@@ -64,7 +64,7 @@ pub(super) fn expand(model: &Model) -> TokenStream {
                     &'__call self,
                     index: usize,
                     unit: &'__call mut #private::Unit<#database>,
-                    deliveries: ::std::vec::Vec<#private::Delivery>,
+                    records: ::std::vec::Vec<#private::Incoming>,
                 ) -> #private::HandlerFuture<'__call> {
                     // By name: `cfg` may take a method away, and then the numbers of those behind it change.
                     match #private::name(<Self as #private::EventHandlers<#database>>::HANDLERS, index) {
@@ -175,7 +175,7 @@ fn arm(handler: &Handler, reader: &TokenStream, private: &TokenStream) -> TokenS
     quote_spanned! {mixed=>
         #(#conditions)*
         #text => ::std::boxed::Box::pin(async move {
-            let event = (#reader.read)(deliveries)?;
+            let event = (#reader.read)(records)?;
             let #answer = Self::#name(self, #(#arguments),*).await;
             #outcome
         }),

@@ -71,13 +71,6 @@ pub(crate) enum Handle {
     None,
 }
 
-impl Handle {
-    /// True if an argument may turn out to be a handle at run time.
-    pub(crate) fn may_be_hidden(&self) -> bool {
-        matches!(self, Self::ByType { hidden, .. } if !hidden.is_empty())
-    }
-}
-
 /// A type that may turn out to be a handle, or to hold one.
 pub(crate) struct Hidden {
     pub(crate) by: HiddenBy,

@@ -1,12 +1,12 @@
 //! The events of one call, from the end of the body to their hand-over.
 
-#[cfg(feature = "_database")]
-use crate::OutboxTransaction;
 use crate::{
     Event, EventError,
-    event::{AuditEvent, CustomEvent, DomainEvent, Json, NotificationEvent, data::Data},
+    event::{AuditEvent, data::Data},
     publisher::{self, log},
 };
+#[cfg(feature = "_database")]
+use crate::{OutboxConnection, publisher::Writing};
 
 /// The events of one call of an annotated method.
 #[derive(Debug, Default)]
@@ -23,60 +23,53 @@ struct Entry {
     is_strict: bool,
 }
 
-/// An event that data can be put in.
-pub trait Builder: Into<Event> {
-    #[must_use]
-    fn with_data(self, data: Json) -> Self;
-}
-
-macro_rules! builder {
-    ($($event:ty: $($part:ident).+;)*) => {
-        $(impl Builder for $event {
-            fn with_data(mut self, data: Json) -> Self {
-                self.$($part).+ = data;
-                self
-            }
-        })*
-    };
-}
-
-builder! {
-    AuditEvent: payload.operation_details;
-    DomainEvent: payload.event_data;
-    NotificationEvent: payload.template_variables;
-    CustomEvent: payload;
-}
-
 impl Batch {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds an event with the delivery that the arguments' types select.
-    pub fn push<B: Builder>(&mut self, event: B, data: Option<Data>, is_strict: bool) {
-        self.add(event, data, false, is_strict);
+    /// Adds an event with the delivery that the arguments' types select. The methods that follow change the event that was added last.
+    ///
+    /// They are by value: a batch that was borrowed would be a part of the method's future.
+    #[must_use]
+    pub fn push<E: Into<Event>>(mut self, event: E) -> Self {
+        self.entries.push(Entry { event: event.into(), is_direct: false, is_strict: false });
+        self
     }
 
-    /// Adds an event that is sent directly.
-    pub fn push_direct<B: Builder>(&mut self, event: B, data: Option<Data>, is_strict: bool) {
-        self.add(event, data, true, is_strict);
+    #[must_use]
+    pub fn data(mut self, data: Data) -> Self {
+        if let Some(entry) = self.entries.last_mut() {
+            entry.event.set_data(data.finish());
+        }
+        self
     }
 
-    pub fn previous_state(&mut self, event: AuditEvent, state: Data) -> AuditEvent {
+    /// The event is sent directly, even beside a handle.
+    #[must_use]
+    pub fn direct(mut self) -> Self {
+        if let Some(entry) = self.entries.last_mut() {
+            entry.is_direct = true;
+        }
+        self
+    }
+
+    /// The method fails if the event, sent directly, is not published.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        if let Some(entry) = self.entries.last_mut() {
+            entry.is_strict = true;
+        }
+        self
+    }
+
+    pub fn previous_state(event: AuditEvent, state: Data) -> AuditEvent {
         event.with_previous_state(state.finish())
     }
 
-    pub fn new_state(&mut self, event: AuditEvent, state: Data) -> AuditEvent {
+    pub fn new_state(event: AuditEvent, state: Data) -> AuditEvent {
         event.with_new_state(state.finish())
-    }
-
-    fn add<B: Builder>(&mut self, event: B, data: Option<Data>, is_direct: bool, is_strict: bool) {
-        let event = match data {
-            Some(data) => event.with_data(data.finish()).into(),
-            None => event.into(),
-        };
-        self.entries.push(Entry { event, is_direct, is_strict });
     }
 
     /// The error for a refused batch: the fault of an event, or else `problem`.
@@ -88,19 +81,39 @@ impl Batch {
         EventError::InvalidEvent { event_type, problem }
     }
 
-    /// Writes the events in `transaction`, in one round trip. Then sends those with `delivery = "direct"`.
+    /// Makes the events ready that are to be written in the method's transaction.
     #[cfg(feature = "_database")]
-    pub(super) async fn write_in(self, transaction: &mut dyn OutboxTransaction) -> Result<(), EventError> {
+    pub(super) fn prepared(self) -> Prepared {
         let (direct, written): (Vec<_>, Vec<_>) = self.entries.into_iter().partition(|entry| entry.is_direct);
-        if !written.is_empty() {
-            publisher::record_in(transaction, written.into_iter().map(|entry| entry.event).collect()).await?;
-        }
-        send_each(direct).await
+        let written: Vec<_> = written.into_iter().map(|entry| entry.event).collect();
+        Prepared { writing: if written.is_empty() { None } else { Some(Writing::new(written)) }, direct }
     }
 
     /// Sends all the events.
     pub(super) async fn send(self) -> Result<(), EventError> {
         send_each(self.entries).await
+    }
+}
+
+/// The events of a method with a transaction, before the transaction is touched.
+#[cfg(feature = "_database")]
+pub(super) struct Prepared {
+    writing: Option<Result<Writing, EventError>>,
+    direct: Vec<Entry>,
+}
+
+#[cfg(feature = "_database")]
+impl Prepared {
+    pub(super) fn needs_connection(&self) -> bool {
+        matches!(&self.writing, Some(Ok(writing)) if writing.needs_connection())
+    }
+
+    /// Writes the events on the transaction's connection, in one round trip. Then sends those with `delivery = "direct"`.
+    pub(super) async fn write_on(self, connection: Option<OutboxConnection<'_>>) -> Result<(), EventError> {
+        if let Some(writing) = self.writing {
+            writing?.write_on(connection).await?;
+        }
+        send_each(self.direct).await
     }
 }
 

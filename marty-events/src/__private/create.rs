@@ -15,6 +15,16 @@ pub fn audit_literals(event_type: AuditEventType, action: &'static str, resource
     AuditEvent::of(event_type, Text::Borrowed(action), Text::Borrowed(resource_type))
 }
 
+/// [`audit_literals`] of a resource with an id.
+pub fn audit_resource(
+    event_type: AuditEventType,
+    action: &'static str,
+    resource_type: &'static str,
+    id: String,
+) -> AuditEvent {
+    audit_literals(event_type, action, resource_type).resource_id(id)
+}
+
 /// [`domain_event`] of literals.
 pub fn domain_literals(aggregate_type: &'static str, id: String, event_type: &'static str) -> DomainEvent {
     DomainEvent::of(Aggregate::new(aggregate_type, id), Text::Borrowed(event_type))

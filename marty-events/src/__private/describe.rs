@@ -1,4 +1,5 @@
-//! The entry of a description. The macro crate cannot see this crate's features, so both forms have the same name.
+//! The entry of a description. The macro crate leaves it out without its own feature, which Cargo may set for another build of this crate;
+//! so both forms have the same name.
 
 /// Leaves a description in the binary: of a type, of its use in an attribute, or of an attribute's own event.
 #[cfg(feature = "catalogue")]

@@ -10,7 +10,6 @@ use std::{
 
 use serde_json::value::RawValue;
 
-use super::batch::Builder;
 use crate::{
     Event,
     event::{
@@ -60,11 +59,17 @@ impl Failures {
         Self::default()
     }
 
-    pub fn watch<B: Builder>(&mut self, event: B, data: Option<Data>, unset: &[&'static str], code: Option<String>) {
+    pub fn watch<E: Into<Event>>(
+        &mut self,
+        event: E,
+        data: Option<Data>,
+        unset: &[&'static str],
+        code: Option<String>,
+    ) {
         self.watched.push(Some(Watched { event: event.into(), data, unset: unset.to_vec(), message: None, code }));
     }
 
-    pub fn previous_state(&mut self, event: AuditEvent, state: Data) -> AuditEvent {
+    pub fn previous_state(event: AuditEvent, state: Data) -> AuditEvent {
         // A state that cannot be written is left out: the failure event matters more.
         match state.finish().written() {
             Some(state) => event.with_previous_state(state),

@@ -7,7 +7,7 @@
 //!     fn call(..) {
 //!         match name(HANDLERS, index) {
 //!             "revoked" => Box::pin(async move {
-//!                 let event = (READER_0.read)(deliveries)?;
+//!                 let event = (READER_0.read)(records)?;
 //!                 let answer = Self::revoked(self, unit.handle()?, event).await;         the handle by inference
 //!                 outcome(answer)
 //!             }),
@@ -25,7 +25,7 @@ use sqlx::Transaction;
 #[cfg(feature = "catalogue")]
 pub use crate::consumer::payload::described::WithoutSchema;
 pub use crate::consumer::{
-    Delivery, EventHandlers, EventSelection, HandlerDescription, HandlerFailure, HandlerFuture, Unit, is_doubled,
+    EventHandlers, EventSelection, HandlerDescription, HandlerFailure, HandlerFuture, Incoming, Unit, is_doubled,
     payload::{Reader, named, plain, typed},
 };
 use crate::outbox::OutboxTransaction;

@@ -15,11 +15,11 @@
 //!     poll_fn(|cx| failures.poll(body, cx)).await  -> failures   tells a panic from a drop
 //! };
 //! let waiting = Answer::new(out).wait()?;          -> outcome    `Ok`, or any other value: without the error's type, for the future
-//! batch.push(event, data0, ..);                    -> batch      one entry an event
-//! let handle = or(Absent, kept);                   -> handle     choice: the one handle among the arguments
-//! let handle = doubt(handle, hidden_handle::<T>);  -> handle     checks, hidden: types at run time
-//! let hand_over = handle.hand_over(batch).await;   -> handle     delivery: outbox or direct -> batch -> publisher
-//! let out = hand_over.into_result(waiting.out());  -> hand_over  the method's result, or the failure in its place
+//! let batch = Batch::new().push(event).data(data0);-> batch      one entry an event; before the body, if nothing is known later only
+//! let handle = kept.certain(());                   -> handle     checks, choice: the one handle among the arguments
+//!     .doubt(hidden_handle::<T>);                  -> handle     hidden: types at run time, where no argument resembles a handle
+//! let out = handle.hand_over(waiting, batch).await;-> handle     delivery: outbox or direct -> batch -> publisher
+//!                                                  -> hand_over  the method's result, or the failure in its place
 //! if let Some(error) = Returned::new(&out).failure() {
 //!     failures.message(0, error_text(error));      -> failures
 //!     failures.failed();                           -> failures   hands the failure events over, without waiting
@@ -53,14 +53,14 @@ pub mod typed;
 pub use crate::__marty_events_describe as describe;
 pub use crate::__marty_events_handles as handles;
 #[cfg(feature = "_envelope")]
-pub use batch::{Batch, Builder};
+pub use batch::Batch;
 pub use capture::{ErrorText, EventId, EventText, error_text, failure_text, id, text};
 #[cfg(feature = "_envelope")]
 pub use failures::Failures;
 #[cfg(feature = "_envelope")]
-pub use hand_over::{CanFail, Direct, FromEventError, HandOver, HandingOver, Outbox};
+pub use hand_over::{CanFail, FromEventError, HandingOver};
 #[cfg(feature = "_envelope")]
-pub use outcome::Answer;
+pub use outcome::{Answer, never};
 
 #[cfg(feature = "catalogue")]
 pub use inventory;

@@ -103,14 +103,20 @@ impl<O> Answer<O> {
 impl<T, E: From<EventError>> Answer<Result<T, E>> {
     /// An `Err` does not wait.
     pub fn wait(&self) -> Result<Waiting<T, Result<T, E>>, Result<T, E>> {
-        self.take().map(|value| Waiting::new(value, refused)).map_err(Err)
+        match self.take() {
+            Ok(value) => Ok(Waiting::new(value, refused)),
+            Err(error) => Err(Err(error)),
+        }
     }
 }
 
 impl<T, E> Fallible<Result<T, E>> {
     /// An `Err` does not wait.
     pub fn wait(&self) -> Result<Waiting<T, Result<T, E>>, Result<T, E>> {
-        self.take().map(|value| Waiting::new(value, |value, refusal| Ok(silent(value, refusal)))).map_err(Err)
+        match self.take() {
+            Ok(value) => Ok(Waiting::new(value, |value, refusal| Ok(silent(value, refusal)))),
+            Err(error) => Err(Err(error)),
+        }
     }
 }
 
@@ -160,12 +166,8 @@ impl<V, O> Waiting<V, O> {
         self.value.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn out(self) -> O {
-        self.out_unless(None)
-    }
-
-    /// The method's result, or the refusal in its place if its type can hold one.
-    pub fn out_unless(self, refusal: Option<EventError>) -> O {
+    /// The method's result, or the error in its place if its type can hold one. [`CanFail`](super::CanFail) is asked where it must.
+    pub(super) fn out_unless(self, refusal: Option<EventError>) -> O {
         (self.whole)(self.value.into_inner().unwrap_or_else(PoisonError::into_inner), refusal)
     }
 }
@@ -190,4 +192,9 @@ impl Verdict for bool {
 /// True if the call succeeded.
 pub fn succeeded<V: Verdict>(verdict: &V) -> bool {
     verdict.is_success()
+}
+
+/// Stands for a value of the method's type where no value is needed.
+pub fn never<T>() -> T {
+    unreachable!("generated code calls it behind `if false`")
 }

@@ -98,7 +98,8 @@ impl<DB: InboxDatabase> EventConsumerBuilder<DB> {
     }
 
     /// The most handlers that run at a time, each for another key; 16 unless set, at least 1. Each has a connection to the database while it
-    /// runs; four times as many are made at the most, while events wait for a process of the group that is paused. In SQLite, which has one writer at a time, it is 1.
+    /// runs, and for a tenth of a second after; four times as many are made at the most, while events wait for a process of the group that is
+    /// paused. In SQLite, which has one writer at a time, it is 1.
     pub fn concurrency(mut self, handlers: usize) -> Self {
         self.settings.concurrency = handlers.clamp(1, 1_024);
         self
@@ -162,8 +163,8 @@ impl<DB: InboxDatabase> EventConsumerBuilder<DB> {
         self
     }
 
-    /// The most records in memory, waiting or at work; 5,000 unless set, at least 1. Each partition has an equal share and is paused when it
-    /// is full.
+    /// The most records in memory, waiting or at work; 5,000 unless set, at least 1. Each partition has an equal share. Nothing
+    /// is read while one of them is full, for 100 ms at the most; then that partition is paused alone.
     pub fn in_flight(mut self, rows: usize) -> Self {
         self.settings.in_flight = rows.max(1);
         self

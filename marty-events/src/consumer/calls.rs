@@ -11,8 +11,8 @@ use std::{
 
 use sqlx::Database;
 
-use super::{EventHandlers, HandlerFailure, HandlerFuture, Unit};
-use crate::{EventError, database::Fault, error::OneLine, inbox::Delivery};
+use super::{EventHandlers, HandlerFailure, HandlerFuture, Incoming, Unit};
+use crate::{EventError, database::Fault, error::OneLine};
 
 /// The number of calls in a row that the database may get in the way of before that counts as a failure of the event: a handler may be at
 /// fault for its deadlocks.
@@ -24,12 +24,12 @@ const MOST_CAUSES: usize = 32;
 
 /// Handlers whose type is forgotten.
 pub(super) trait AnyHandlers<DB: Database>: Send + Sync + 'static {
-    fn call<'a>(&'a self, index: usize, unit: &'a mut Unit<DB>, deliveries: Vec<Delivery>) -> HandlerFuture<'a>;
+    fn call<'a>(&'a self, index: usize, unit: &'a mut Unit<DB>, records: Vec<Incoming>) -> HandlerFuture<'a>;
 }
 
 impl<DB: Database, H: EventHandlers<DB>> AnyHandlers<DB> for H {
-    fn call<'a>(&'a self, index: usize, unit: &'a mut Unit<DB>, deliveries: Vec<Delivery>) -> HandlerFuture<'a> {
-        EventHandlers::call(self, index, unit, deliveries)
+    fn call<'a>(&'a self, index: usize, unit: &'a mut Unit<DB>, records: Vec<Incoming>) -> HandlerFuture<'a> {
+        EventHandlers::call(self, index, unit, records)
     }
 }
 
@@ -41,6 +41,8 @@ pub(super) enum CallFailure {
     TimedOut(Duration),
     /// The handler passed over an error of the database that ended its transaction, or has ended it itself: nothing of it would be committed.
     Undone,
+    /// A statement of the handler has committed the transaction, with the event's row. With the reason of the failure that came to it, if any.
+    Committed(Option<String>),
     /// The transaction could not be ended: a constraint that is checked at the commit, or a connection that the server has closed.
     Unfinished(EventError),
 }
@@ -61,10 +63,10 @@ pub(super) async fn call<DB: Database>(
     handlers: &dyn AnyHandlers<DB>,
     index: usize,
     unit: &mut Unit<DB>,
-    deliveries: Vec<Delivery>,
+    records: Vec<Incoming>,
     limit: Duration,
 ) -> Result<(), CallFailure> {
-    let called = async { handlers.call(index, unit, deliveries).await };
+    let called = async { handlers.call(index, unit, records).await };
     match tokio::time::timeout(limit, caught(called)).await {
         Ok(Ok(answer)) => answer.map_err(CallFailure::Handler),
         Ok(Err(panic)) => Err(CallFailure::Panicked(panic)),
@@ -76,6 +78,8 @@ impl CallFailure {
     pub(super) fn verdict(&self) -> Verdict {
         match self {
             Self::Handler(failure) if failure.is_final() => Verdict::Final,
+            // A part of its effect is there, and would come twice.
+            Self::Committed(_) => Verdict::Final,
             Self::Handler(HandlerFailure::Failed(error)) if causes(&**error).any(is_passing) => Verdict::Passing,
             Self::Unfinished(error) if is_passing(error) => Verdict::Passing,
             _ => Verdict::Counted,
@@ -90,6 +94,7 @@ impl CallFailure {
             Self::Panicked(_) => "panicked",
             Self::TimedOut(_) => "timeout",
             Self::Undone => "undone",
+            Self::Committed(_) => "committed",
             Self::Unfinished(_) => "unfinished",
         }
     }
@@ -103,6 +108,13 @@ impl CallFailure {
             Self::Handler(failure) => failure.to_string(),
             Self::Panicked(text) => format!("the handler panicked: {text}"),
             Self::TimedOut(limit) => format!("the handler took longer than {limit:?}"),
+            Self::Committed(failure) => {
+                let failure = failure.as_ref().map_or_else(String::new, |failure| format!("; then {failure}"));
+                format!(
+                    "the transaction was committed by a statement of the handler, as every change of a table's form is in MySQL and MariaDB: \
+                     some effects of the call are there, and a requeue has them twice{failure}"
+                )
+            }
             Self::Undone => {
                 "the transaction had ended before its commit: by an error of the database that the handler passed over, or by a statement of the handler's".to_owned()
             }

@@ -2,8 +2,8 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use sqlx::{Database, Transaction};
 
-use super::{EventSelection, HandlerFailure, selection::is_same};
-use crate::{inbox::Delivery, outbox::OutboxTransaction};
+use super::{EventSelection, HandlerFailure, Incoming, selection::is_same};
+use crate::outbox::OutboxTransaction;
 
 /// The future of a call of a handler.
 pub type HandlerFuture<'a> = Pin<Box<dyn Future<Output = Result<(), HandlerFailure>> + Send + 'a>>;
@@ -18,9 +18,9 @@ pub trait EventHandlers<DB: Database>: Send + Sync + 'static {
     #[doc(hidden)]
     const HANDLERS: &'static [HandlerDescription];
 
-    /// Calls the handler at `index` of [`HANDLERS`](Self::HANDLERS) for one delivery. A handler of batches has all of a batch.
+    /// Calls the handler at `index` of [`HANDLERS`](Self::HANDLERS) for one record. A handler of batches has all of a batch.
     #[doc(hidden)]
-    fn call<'a>(&'a self, index: usize, unit: &'a mut Unit<DB>, deliveries: Vec<Delivery>) -> HandlerFuture<'a>;
+    fn call<'a>(&'a self, index: usize, unit: &'a mut Unit<DB>, records: Vec<Incoming>) -> HandlerFuture<'a>;
 }
 
 /// A handler as the attribute describes it.

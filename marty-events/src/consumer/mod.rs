@@ -28,6 +28,8 @@ mod settings;
 mod work;
 
 pub use builder::EventConsumerBuilder;
+#[doc(hidden)]
+pub use envelope::{Incoming, Opened};
 pub use failure::{GiveUp, HandlerFailure};
 pub use handler::{EventHandlers, HandlerDescription, HandlerFuture, HandlerHandle, Unit, is_doubled};
 pub use health::{ConsumerHealth, ConsumerState};

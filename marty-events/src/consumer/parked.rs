@@ -1,6 +1,6 @@
 //! Parked events: the first one of a key is tried again when its time has come.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::Transaction;
 use tokio_util::sync::CancellationToken;
@@ -27,9 +27,8 @@ const NO_HANDLER: &str = "this program has no handler for the event";
 /// Tries parked events again until it is stopped, between two of them.
 pub(super) async fn work<DB: InboxDatabase>(running: &Running<DB>, stop: &CancellationToken) {
     let mut patience = Patience::new(&running.health);
-    let mut in_the_way = None;
     while !stop.is_cancelled() {
-        match attempt(running, &mut in_the_way).await {
+        match attempt(running).await {
             Ok(None) => patience.works(),
             Ok(Some(pause)) => {
                 patience.works();
@@ -46,11 +45,8 @@ pub(super) async fn work<DB: InboxDatabase>(running: &Running<DB>, stop: &Cancel
     }
 }
 
-/// Tries one event. Answers how long to wait before the next. `in_the_way` counts the calls of an event that the database got in the way of.
-async fn attempt<DB: InboxDatabase>(
-    running: &Running<DB>,
-    in_the_way: &mut Option<(i64, u32)>,
-) -> Result<Option<Duration>, EventError> {
+/// Tries one event. Answers how long to wait before the next.
+async fn attempt<DB: InboxDatabase>(running: &Running<DB>) -> Result<Option<Duration>, EventError> {
     let Running { inbox, .. } = running;
     let mut transaction = inbox.begin().await?;
     let choice = running.choice.lock().await;
@@ -65,7 +61,7 @@ async fn attempt<DB: InboxDatabase>(
     };
     let Parked { id, identity, delivery } = parked;
     let attempts = delivery.attempt;
-    let Some(Work { handler, delivery, opened }) = running.routes.find(delivery) else {
+    let Some(Work { handler, record }) = running.routes.find(delivery) else {
         // Another process of the group may have one: another version of the program, or a consumer of other topics.
         let _choice = running.choice.lock().await;
         roll_back(inbox, transaction).await;
@@ -75,7 +71,7 @@ async fn attempt<DB: InboxDatabase>(
         return Ok(None);
     };
     running.metrics.tries_again();
-    let (mut transaction, failure) = running.handle(transaction, handler, &[(&delivery, &opened)]).await?;
+    let (mut transaction, failure) = running.handle(transaction, handler, vec![Arc::clone(&record)]).await?;
     let failure = match failure {
         Some(failure) => Some(failure),
         None => match inbox.is_open(&mut transaction).await {
@@ -92,20 +88,18 @@ async fn attempt<DB: InboxDatabase>(
         }
         None => match leave(inbox, transaction, id).await {
             Ok(()) => {
-                running.metrics.handled(running.routes.route(handler).description.name, delivery.timestamp);
+                running.is_out_of_the_way(id);
+                running.metrics.handled(running.routes.route(handler).description.name, record.delivery.timestamp);
                 return Ok(None);
             }
             Err(error) => (CallFailure::Unfinished(error), running.choice.lock().await),
         },
     };
     let verdict = failure.verdict();
-    if verdict == Verdict::Passing {
-        let before = in_the_way.filter(|(event, _)| *event == id).map_or(0, |(_, calls)| calls);
-        *in_the_way = Some((id, before + 1));
-        if before < MOST_PASSING {
-            return Ok(Some(PASSING_PAUSE));
-        }
+    if verdict == Verdict::Passing && running.got_in_the_way(id) < MOST_PASSING {
+        return Ok(Some(PASSING_PAUSE));
     }
+    running.is_out_of_the_way(id);
     let fate = running.fate(Some(handler), attempts, verdict == Verdict::Final, &identity.event_id);
     let failure = Failure { attempts, reason: failure.reason(), fate };
     write_down(running, &identity, Some(handler), id, &failure).await?;

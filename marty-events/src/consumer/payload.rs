@@ -3,13 +3,15 @@
 #[cfg(feature = "catalogue")]
 pub(crate) mod described;
 
+use std::ops::Range;
+
 use serde::de::DeserializeOwned;
 
 use super::{
-    EventSelection, HandlerFailure, Received,
-    envelope::{Envelope, Form, Opened},
+    EventSelection, HandlerFailure, Incoming, Opened, Received,
+    envelope::{Envelope, Form, Place},
 };
-use crate::{DecodeError, TypedEvent, decode, decode_envelope, inbox::Delivery};
+use crate::{DecodeError, TypedEvent, decode, decode_envelope, event::typed::decode_payload};
 
 /// The way from deliveries to a handler's argument, with the events that the handler is for. Its type is known at one place in generated code,
 /// so that a mistake in it is one error.
@@ -22,7 +24,7 @@ pub struct Reader<A> {
     /// False for `envelope = none`.
     pub has_envelope: bool,
     /// Reads the argument.
-    pub read: fn(Vec<Delivery>) -> Result<A, HandlerFailure>,
+    pub read: fn(Vec<Incoming>) -> Result<A, HandlerFailure>,
     /// Describes the events of a typed reader.
     #[cfg(feature = "catalogue")]
     pub(super) describe: Option<described::Describe>,
@@ -68,7 +70,7 @@ where
 const fn untyped<A: ReceivedArgument>(
     events: EventSelection,
     has_envelope: bool,
-    read: fn(Vec<Delivery>) -> Result<A, HandlerFailure>,
+    read: fn(Vec<Incoming>) -> Result<A, HandlerFailure>,
 ) -> Reader<A> {
     Reader {
         events,
@@ -129,6 +131,11 @@ pub trait Payload: Sized {
         Self: TypedEvent;
 
     #[doc(hidden)]
+    fn of_payload(event_type: &str, payload: &[u8]) -> Result<Self, DecodeError>
+    where
+        Self: TypedEvent;
+
+    #[doc(hidden)]
     fn of_data(data: &[u8]) -> Result<Self, DecodeError>
     where
         Self: TypedEvent;
@@ -145,6 +152,13 @@ impl<T: DeserializeOwned> Payload for T {
         Self: TypedEvent,
     {
         decode_envelope(value)
+    }
+
+    fn of_payload(event_type: &str, payload: &[u8]) -> Result<Self, DecodeError>
+    where
+        Self: TypedEvent,
+    {
+        decode_payload(event_type, payload)
     }
 
     fn of_data(data: &[u8]) -> Result<Self, DecodeError>
@@ -166,71 +180,79 @@ pub trait TypedPayload: TypedEvent {}
 #[diagnostic::do_not_recommend]
 impl<T: TypedEvent> TypedPayload for T {}
 
-fn read_typed<A>(deliveries: Vec<Delivery>) -> Result<A, HandlerFailure>
+fn read_typed<A>(records: Vec<Incoming>) -> Result<A, HandlerFailure>
 where
     A: ReceivedArgument<Payload: TypedPayload + Payload>,
 {
-    all(deliveries, |envelope, delivery| match &envelope.form {
-        Form::CloudEvent(data) => {
-            let given = envelope.event_type.as_deref().unwrap_or_default();
-            if !A::Payload::EVENT_TYPES.contains(&given) {
+    all(records, |record| {
+        let given = record.event_type.as_deref().unwrap_or_default();
+        match &record.payload {
+            Place::Enveloped(place, own) => match own.as_deref().unwrap_or(given) {
+                "" => A::Payload::of_envelope(record.value()),
+                own => A::Payload::of_payload(own, part(record, place)),
+            },
+            Place::CloudEvent(_) if !A::Payload::EVENT_TYPES.contains(&given) => {
                 let expected = A::Payload::EVENT_TYPES.join(", ");
-                return Err(DecodeError::OtherEvent { event_type: given.to_owned(), expected });
+                Err(DecodeError::OtherEvent { event_type: given.to_owned(), expected })
             }
-            A::Payload::of_data(data)
+            Place::CloudEvent(place) => A::Payload::of_data(data(record, place.as_ref())),
+            // The error says the fault of the envelope.
+            Place::Plain | Place::Tombstone | Place::Broken => A::Payload::of_envelope(record.value()),
         }
-        // The envelope is read once more, and the error says its fault.
-        _ => A::Payload::of_envelope(value(delivery)),
     })
 }
 
-fn read_named<A>(deliveries: Vec<Delivery>) -> Result<A, HandlerFailure>
+fn read_named<A>(records: Vec<Incoming>) -> Result<A, HandlerFailure>
 where
     A: ReceivedArgument<Payload: Payload>,
 {
-    all(deliveries, |envelope, delivery| {
-        let json = match &envelope.form {
-            Form::Enveloped(payload) => payload.as_bytes(),
-            Form::CloudEvent(data) => data,
-            Form::Plain | Form::Tombstone | Form::Broken(_) => return Err(no_envelope(value(delivery))),
+    all(records, |record| {
+        let json = match &record.payload {
+            Place::Enveloped(place, _) => part(record, place),
+            Place::CloudEvent(place) => data(record, place.as_ref()),
+            Place::Plain | Place::Tombstone | Place::Broken => return Err(no_envelope(record.value())),
         };
         A::Payload::of_json(json).map_err(|source| DecodeError::Payload {
-            event_type: envelope.event_type.as_deref().unwrap_or_default().to_owned(),
+            event_type: record.event_type.clone().unwrap_or_default(),
             source,
         })
     })
 }
 
-fn read_plain<A>(deliveries: Vec<Delivery>) -> Result<A, HandlerFailure>
+fn read_plain<A>(records: Vec<Incoming>) -> Result<A, HandlerFailure>
 where
     A: ReceivedArgument<Payload: Payload>,
 {
-    all(deliveries, |_, delivery| {
-        let json = delivery.value.as_deref().unwrap_or(b"null");
+    all(records, |record| {
+        let json = record.delivery.value.as_deref().unwrap_or(b"null");
         A::Payload::of_json(json).map_err(|source| DecodeError::Value { source })
     })
 }
 
 fn all<A: ReceivedArgument>(
-    deliveries: Vec<Delivery>,
-    read: impl Fn(&Envelope<'_>, &Delivery) -> Result<A::Payload, DecodeError>,
+    records: Vec<Incoming>,
+    read: impl Fn(&Opened) -> Result<A::Payload, DecodeError>,
 ) -> Result<A, HandlerFailure> {
-    let one = |delivery: Delivery| {
-        let envelope = Envelope::read(&delivery);
-        if let Form::Broken(error) = envelope.form {
+    let one = |record: Incoming| {
+        if let Place::Broken = record.payload
+            && let Form::Broken(error) = Envelope::read(&record.delivery).form
+        {
             return Err(error);
         }
-        let event = read(&envelope, &delivery)?;
-        let opened = Opened::new(&delivery, &envelope);
-        drop(envelope);
-        Ok(Received::new(event, opened, delivery))
+        let event = read(&record)?;
+        Ok(Received::new(event, record))
     };
-    let events = deliveries.into_iter().map(one).collect::<Result<Vec<_>, DecodeError>>()?;
+    let events = records.into_iter().map(one).collect::<Result<Vec<_>, DecodeError>>()?;
     A::gather(events).ok_or(HandlerFailure::Unreadable(DecodeError::NoRecord))
 }
 
-fn value(delivery: &Delivery) -> &[u8] {
-    delivery.value.as_deref().unwrap_or_default()
+fn part<'a>(record: &'a Opened, place: &Range<usize>) -> &'a [u8] {
+    record.value().get(place.clone()).unwrap_or_default()
+}
+
+/// The data of a `CloudEvent`. One without data has `null`.
+fn data<'a>(record: &'a Opened, place: Option<&Range<usize>>) -> &'a [u8] {
+    place.map_or(b"null", |place| part(record, place))
 }
 
 /// The fault of a value that is not an envelope, in the words of the reader of JSON.

@@ -2,8 +2,8 @@ use std::{borrow::Cow, fmt, ops::Deref};
 
 use jiff::Timestamp;
 
-use super::envelope::{Opened, header};
-use crate::{event::trace::TraceContext, inbox::Delivery};
+use super::{Incoming, envelope::header};
+use crate::event::trace::TraceContext;
 
 /// An event with the record that it came in: the argument of a handler.
 ///
@@ -12,13 +12,12 @@ use crate::{event::trace::TraceContext, inbox::Delivery};
 /// `Debug` shows the facts about the event, and leaves the event itself out.
 pub struct Received<T> {
     event: T,
-    opened: Opened,
-    delivery: Delivery,
+    record: Incoming,
 }
 
 impl<T> Received<T> {
-    pub(super) fn new(event: T, opened: Opened, delivery: Delivery) -> Self {
-        Self { event, opened, delivery }
+    pub(super) fn new(event: T, record: Incoming) -> Self {
+        Self { event, record }
     }
 
     /// The event alone.
@@ -28,22 +27,22 @@ impl<T> Received<T> {
 
     /// The event's id. A record without one has the id of its place and its time, `topic:partition:offset:milliseconds`.
     pub fn id(&self) -> &str {
-        &self.opened.id
+        &self.record.id
     }
 
     /// The event's type. A record without an envelope has none.
     pub fn event_type(&self) -> Option<&str> {
-        self.opened.event_type.as_deref()
+        self.record.event_type.as_deref()
     }
 
     /// The version of a domain event's data, as it was published. A typed event of an older version has been made one of the newest.
     pub fn event_version(&self) -> Option<u32> {
-        self.opened.event_version
+        self.record.event_version
     }
 
     /// The topic that the record came from, with its prefix.
     pub fn topic(&self) -> &str {
-        &self.delivery.topic
+        &self.record.delivery.topic
     }
 
     /// The record's key, if it has one that is UTF-8. [`key_bytes`](Self::key_bytes) has any.
@@ -53,57 +52,57 @@ impl<T> Received<T> {
 
     /// The record's key.
     pub fn key_bytes(&self) -> Option<&[u8]> {
-        self.delivery.key.as_deref()
+        self.record.delivery.key.as_deref()
     }
 
     /// The value of the first header of this name, if it is UTF-8 and not empty. The case of its letters does not count.
     pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
-        header(&self.delivery, name)
+        header(&self.record.delivery, name)
     }
 
     /// The headers in their order.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.delivery.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+        self.record.delivery.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
     /// The partition that the record came from.
     pub fn partition(&self) -> i32 {
-        self.delivery.partition
+        self.record.delivery.partition
     }
 
     /// The record's place in its partition.
     pub fn offset(&self) -> i64 {
-        self.delivery.offset
+        self.record.delivery.offset
     }
 
     /// The number of this call for the event: 1, or more after failures.
     pub fn attempt(&self) -> u32 {
-        self.delivery.attempt.max(1)
+        self.record.delivery.attempt.max(1)
     }
 
     /// When the event was recorded. Where no header and no envelope says so, the record's own time.
     pub fn timestamp(&self) -> Option<Timestamp> {
-        self.opened.time
+        self.record.time
     }
 
     /// The id that the events of one business operation share.
     pub fn correlation_id(&self) -> Option<&str> {
-        self.opened.correlation_id.as_deref()
+        self.record.correlation_id.as_deref()
     }
 
     /// The event or command that caused this event.
     pub fn causation_id(&self) -> Option<&str> {
-        self.opened.causation_id.as_deref()
+        self.record.causation_id.as_deref()
     }
 
     /// The user who acted.
     pub fn user_id(&self) -> Option<&str> {
-        self.opened.user_id.as_deref()
+        self.record.user_id.as_deref()
     }
 
     /// The W3C trace id that the event was recorded in.
     pub fn trace_id(&self) -> Option<&str> {
-        self.opened.trace.as_ref().and_then(TraceContext::ids).map(|(trace, _)| trace)
+        self.record.trace.as_ref().and_then(TraceContext::ids).map(|(trace, _)| trace)
     }
 }
 

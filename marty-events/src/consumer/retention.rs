@@ -23,15 +23,22 @@ pub(super) async fn work<DB: InboxDatabase>(
     topics: Vec<String>,
 ) -> Infallible {
     loop {
-        let wanted = running.settings.inbox_retention;
-        match longest_retention(&config, &topics).await {
-            Retention::For(kept) => forget(&running, wanted.max(kept)).await,
-            // The broker does not tell it to this client.
-            Retention::Closed => forget(&running, wanted).await,
-            // They may bring a record again at any time. Or that may be so, and the broker tells it later.
-            Retention::Forever | Retention::Unanswered => {}
+        let kept = longest_retention(&config, &topics).await;
+        if let Some(age) = forgotten_age(running.settings.inbox_retention, kept) {
+            forget(&running, age).await;
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// The age from which events may be forgotten; nothing where none may.
+fn forgotten_age(wanted: Duration, kept: Retention) -> Option<Duration> {
+    match kept {
+        Retention::For(kept) => Some(wanted.max(kept)),
+        // The broker does not tell it to this client.
+        Retention::Closed => Some(wanted),
+        // They may bring a record again at any time. Or that may be so, and the broker tells it later.
+        Retention::Forever | Retention::Unanswered => None,
     }
 }
 
@@ -44,6 +51,25 @@ async fn forget<DB: InboxDatabase>(running: &Running<DB>, age: Duration) {
                 tracing::debug!(group = &*running.group, %error, "the inbox is not cleaned now");
                 return;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_a_topic_may_bring_again_is_not_forgotten() {
+        let [hour, day] = [Duration::from_hours(1), Duration::from_hours(24)];
+        for (kept, age) in [
+            (Retention::For(day), Some(day)),
+            (Retention::For(Duration::ZERO), Some(hour)),
+            (Retention::Closed, Some(hour)),
+            (Retention::Forever, None),
+            (Retention::Unanswered, None),
+        ] {
+            assert_eq!(forgotten_age(hour, kept), age, "{kept:?}");
         }
     }
 }

@@ -3,12 +3,11 @@
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
 };
 
-use super::{
-    EventSelection, HandlerDescription,
-    envelope::{Opened, open},
-};
+use super::{EventSelection, HandlerDescription, Incoming, envelope::open};
 use crate::{
     EventError,
     config::EventConfig,
@@ -20,8 +19,8 @@ use crate::{
 pub(super) struct Work {
     /// The handler's place in the routes.
     pub(super) handler: usize,
-    pub(super) delivery: Delivery,
-    pub(super) opened: Opened,
+    /// Its handler has it too, while it is called.
+    pub(super) record: Incoming,
 }
 
 /// The handlers of a consumer, by topic.
@@ -71,6 +70,11 @@ impl Routes {
         Ok(())
     }
 
+    /// The longest time that a handler asks for itself.
+    pub(super) fn longest_timeout(&self) -> Option<Duration> {
+        self.handlers.iter().filter_map(|route| route.description.timeout).max()
+    }
+
     /// The topics to read, in the order of their names.
     pub(super) fn topics(&self) -> Vec<String> {
         let mut topics: Vec<String> = self.by_topic.keys().cloned().collect();
@@ -81,12 +85,12 @@ impl Routes {
     /// The record with its handler; nothing where no handler is for it.
     pub(super) fn find(&self, delivery: Delivery) -> Option<Work> {
         let handlers = self.by_topic.get(&*delivery.topic)?;
-        let opened = open(&delivery);
+        let record = open(delivery);
         let handler = handlers.iter().copied().find(|handler| {
             let description = self.handlers[*handler].description;
-            description.events.takes(&opened, description.has_envelope)
+            description.events.takes(&record, description.has_envelope)
         })?;
-        Some(Work { handler, delivery, opened })
+        Some(Work { handler, record: Arc::new(record) })
     }
 
     /// The names of all handlers.
@@ -104,14 +108,18 @@ impl Routes {
 }
 
 impl Work {
+    pub(super) fn delivery(&self) -> &Delivery {
+        &self.record.delivery
+    }
+
     pub(super) fn identity(&self) -> &Identity {
-        &self.opened.identity
+        &self.record.identity
     }
 
     /// The lane of the record's key.
     pub(super) fn lane(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (&*self.delivery.topic, &self.opened.identity.key).hash(&mut hasher);
+        (&*self.delivery().topic, &self.identity().key).hash(&mut hasher);
         hasher.finish()
     }
 }

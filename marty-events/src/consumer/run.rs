@@ -94,10 +94,12 @@ impl<DB: InboxDatabase> EventConsumer<DB> {
         let workers_count = if DB::NAME == "SQLite" { 1 } else { settings.concurrency * WORKERS };
         let pool = own_pool(&pool, workers_count + RETRIES + 2);
         let inbox = DB::inbox(pool.clone(), table, Arc::clone(&group));
+        let inbox = inbox.bounded(routes.longest_timeout().unwrap_or_default().max(settings.handler_timeout));
         if stop.run_until_cancelled(validate(&inbox, &health)).await.transpose()?.is_none() {
             return Ok(());
         }
-        let limits = Limits { rows: settings.in_flight, bytes: settings.in_flight_bytes };
+        let limits =
+            Limits { rows: settings.in_flight, bytes: settings.in_flight_bytes, batch: settings.longest_batch };
         let metrics = Arc::new(ConsumerMetrics::new(config.counts(), &group, routes.names()));
         let desk = Arc::new(Desk::new(Arc::clone(&routes), health.clone(), Arc::clone(&metrics), limits));
         let topics = routes.topics();
@@ -115,6 +117,7 @@ impl<DB: InboxDatabase> EventConsumer<DB> {
             turns: Semaphore::new(settings.concurrency),
             parked: Notify::new(),
             choice: Mutex::default(),
+            in_the_way: std::sync::Mutex::default(),
         });
         // Dropped with this future, and their transactions with them.
         let mut workers = JoinSet::new();

@@ -1,7 +1,8 @@
 //! The parts that the tasks of a running consumer share.
 
 use std::{
-    sync::Arc,
+    collections::HashMap,
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -10,16 +11,15 @@ use tokio::sync::{Mutex, Notify, Semaphore, SemaphorePermit};
 use tracing::Instrument;
 
 use super::{
-    Unit,
+    Incoming, Unit,
     calls::{AnyHandlers, CallFailure, call},
-    envelope::Opened,
     health::HealthCell,
     routes::Routes,
     settings::Settings,
 };
 use crate::{
     EventContext, EventError,
-    inbox::{Committed, Delivery, Fate, Inbox, InboxDatabase, commit_error},
+    inbox::{Committed, Fate, Identity, Inbox, InboxDatabase, commit_error},
     observe::{ConsumerMetrics, process_span},
     retry::pauses,
 };
@@ -30,6 +30,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const CONFLICT_PAUSE: Duration = Duration::from_millis(20);
 /// The count of conflicts in a row that is not yet an outage.
 const MOST_CONFLICTS: u32 = 20;
+/// The most parked events whose calls are counted that the database got in the way of.
+const MOST_COUNTED: usize = 1_000;
 /// The time that a rollback may take before its connection is left alone.
 const ROLLBACK_TIME: Duration = Duration::from_secs(1);
 
@@ -52,6 +54,8 @@ pub(super) struct Running<DB: InboxDatabase> {
     /// Held while a parked event is chosen, and from a failure's rollback until it is written down: between these two the event would be
     /// chosen once more.
     pub(super) choice: Mutex<()>,
+    /// The calls in a row of parked events that the database got in the way of. The tasks share the count, since they take turns with an event.
+    pub(super) in_the_way: std::sync::Mutex<HashMap<i64, u32>>,
 }
 
 impl<DB: InboxDatabase> Running<DB> {
@@ -60,24 +64,23 @@ impl<DB: InboxDatabase> Running<DB> {
         &self,
         transaction: Transaction<'static, DB>,
         handler: usize,
-        events: &[(&Delivery, &Opened)],
+        records: Vec<Incoming>,
     ) -> Result<(Transaction<'static, DB>, Option<CallFailure>), EventError> {
         let route = self.routes.route(handler);
         let limit = route.description.timeout.unwrap_or(self.settings.handler_timeout);
         let name = route.description.name;
-        let (context, span) = match events {
+        let (context, span) = match records.as_slice() {
             [] => return Ok((transaction, None)),
             // Several events have no cause in common.
-            [(delivery, opened), others @ ..] => {
-                let context = if others.is_empty() { opened.context() } else { EventContext::new() };
-                let traces = events.iter().filter_map(|(_, opened)| opened.trace.as_ref());
-                (context, process_span(self.traces, &self.group, name, (delivery, &opened.id), traces))
+            [first, others @ ..] => {
+                let context = if others.is_empty() { first.context() } else { EventContext::new() };
+                let traces = records.iter().filter_map(|record| record.trace.as_ref());
+                (context, process_span(self.traces, &self.group, name, (&first.delivery, &first.id), traces))
             }
         };
-        let deliveries = events.iter().map(|(delivery, _)| (*delivery).clone()).collect();
         let mut unit = Unit::new(transaction);
         let begun = Instant::now();
-        let called = call(&*self.handlers[route.object], route.index, &mut unit, deliveries, limit);
+        let called = call(&*self.handlers[route.object], route.index, &mut unit, records, limit);
         let called = context.scope(called).instrument(span.clone()).await;
         self.metrics.called(name, begun.elapsed(), called.is_err());
         if let Err(failure) = &called {
@@ -89,13 +92,15 @@ impl<DB: InboxDatabase> Running<DB> {
     }
 
     /// Ends the transaction of a call: by a commit if the handler has succeeded, and by a rollback otherwise. Answers the failure, also that of
-    /// a transaction which the database had ended before. `open` becomes the transaction that has begun behind the commit.
+    /// a transaction which the database had ended before. `identity` is that of one of its events, and `open` becomes the transaction that has
+    /// begun behind the commit.
     pub(super) async fn end(
         &self,
         (transaction, failure): (Transaction<'static, DB>, Option<CallFailure>),
+        identity: &Identity,
         open: &mut Option<Transaction<'static, DB>>,
     ) -> Option<CallFailure> {
-        let (transaction, failure) = match failure {
+        let (mut transaction, failure) = match failure {
             Some(failure) => (transaction, failure),
             None => match self.inbox.commit(transaction).await {
                 Ok(Committed::Done) => return None,
@@ -108,8 +113,38 @@ impl<DB: InboxDatabase> Running<DB> {
                 Err(error) => return Some(CallFailure::Unfinished(error)),
             },
         };
+        let is_committed = tokio::time::timeout(ROLLBACK_TIME, self.is_committed(&mut transaction, identity)).await;
         roll_back(&self.inbox, transaction).await;
-        Some(failure)
+        Some(match failure {
+            CallFailure::Undone if is_committed == Ok(true) => CallFailure::Committed(None),
+            failure if is_committed == Ok(true) => CallFailure::Committed(Some(failure.reason())),
+            failure => failure,
+        })
+    }
+
+    /// True if a statement of the handler has committed the transaction: the event's row is there without it. A server that does not say so counts
+    /// as one that has not committed. Behind a transaction that was rolled back, another owner may have taken the event in the same moment: that
+    /// looks alike, and leaves a letter too many rather than one too few.
+    async fn is_committed(&self, transaction: &mut Transaction<'static, DB>, identity: &Identity) -> bool {
+        matches!(self.inbox.is_open(transaction).await, Ok(false))
+            && matches!(self.inbox.has_taken(transaction, identity).await, Ok(true))
+    }
+
+    /// Counts a call of a parked event that the database got in the way of. Answers the number of such calls before it.
+    pub(super) fn got_in_the_way(&self, id: i64) -> u32 {
+        let mut counts = self.in_the_way.lock().unwrap_or_else(PoisonError::into_inner);
+        // Other processes may have handled them. A count that begins anew delays the end of an event, and no more.
+        if MOST_COUNTED <= counts.len() && !counts.contains_key(&id) {
+            counts.clear();
+        }
+        let count = counts.entry(id).or_default();
+        *count += 1;
+        *count - 1
+    }
+
+    /// The call of a parked event has come to an end that counts.
+    pub(super) fn is_out_of_the_way(&self, id: i64) {
+        self.in_the_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
     /// The next step for an event of this handler after so many failed attempts; of none where the program has no handler for it.
@@ -190,6 +225,11 @@ pub(super) struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
+    /// A turn that nobody has, and that nobody waits for.
+    pub(super) fn take_free(turns: &'a Semaphore) -> Option<Self> {
+        turns.try_acquire().ok().map(|permit| Self { turns, permit: Some(permit) })
+    }
+
     pub(super) async fn take(turns: &'a Semaphore) -> Self {
         // Nobody closes it; without a permit the bound alone would suffer.
         Self { turns, permit: turns.acquire().await.ok() }

@@ -61,7 +61,7 @@ impl EventSelection {
         if !has_envelope {
             return true;
         }
-        let Some(event_type) = opened.event_type.as_deref() else { return !opened.is_tombstone };
+        let Some(event_type) = opened.event_type.as_deref() else { return !opened.is_tombstone() };
         let is_about = match (self, opened.aggregate_type.as_deref()) {
             (Self::Typed { kind: TypedEventKind::Domain { aggregate_type }, .. }, Some(given)) => {
                 given.eq_ignore_ascii_case(aggregate_type)

@@ -250,10 +250,15 @@ pub enum EventError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The database user may not use the inbox's tables. A consumer needs all four rights on both.
-    #[error("the database user may not use the inbox; run `GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO ..`")]
+    #[error("the database user {user} may not use the inbox{doubt}; run {grant}")]
     InboxForbidden {
-        /// The tables of the inbox.
-        tables: String,
+        /// The user without the rights.
+        user: String,
+        /// Empty where the tables are there. MySQL and MariaDB tell a user without rights the same of tables that are missing.
+        doubt: &'static str,
+        /// The statements that give the rights, with `; ` between them. In MySQL and MariaDB, a check of the tables names the user; otherwise
+        /// dots stand for it.
+        grant: String,
     },
     /// A table of the inbox cannot serve this database user as it is: it hides rows, keeps them from being written, or is not a table. An
     /// event could be lost or have its effect twice, and nothing would say so.

@@ -84,6 +84,16 @@ impl Message {
         self.trace.as_deref()
     }
 
+    /// A number that [`size`](Self::size) does not exceed, at less cost.
+    pub(crate) fn most_size(&self) -> usize {
+        let key = self.key().map_or(0, str::len);
+        let schema = self.data_schema.as_ref().map_or(0, String::len);
+        let trace = self.trace().into_iter().flat_map(TraceContext::headers).map(|(_, value)| value.len());
+        // The key is a header too.
+        let texts = 2 * key + self.event_type.len() + self.service.name.len() + schema + trace.sum::<usize>();
+        self.payload.len() + texts + MOST_OTHERS
+    }
+
     /// Bytes of the record batch that has this event alone: the size that a broker measures by `message.max.bytes`. It is above
     /// the size that librdkafka measures (`rd_kafka_msg_max_wire_size`: key, headers, value and 36 bytes).
     pub(crate) fn size(&self) -> usize {
@@ -102,6 +112,9 @@ impl Message {
 const BATCH_HEADER: usize = 61;
 /// Attributes, time and offset of a batch's first record.
 const FIXED_PARTS: usize = 3;
+
+/// More than id and time in the headers, the headers' names, their lengths and the batch's frame take.
+const MOST_OTHERS: usize = 512;
 
 /// The bytes that a length takes in a record: 7 bits a byte, one of them for the sign.
 fn varint(length: usize) -> usize {

@@ -113,6 +113,17 @@ impl Event {
             Self::Custom(event) => event.event_type(),
         }
     }
+
+    /// Sets the part of the payload that is the user's own.
+    #[cfg(feature = "_envelope")]
+    pub(crate) fn set_data(&mut self, data: Json) {
+        match self {
+            Self::Audit(event) => event.payload.operation_details = data,
+            Self::Domain(event) => event.payload.event_data = data,
+            Self::Notification(event) => event.payload.template_variables = data,
+            Self::Custom(event) => event.payload = data,
+        }
+    }
 }
 
 impl From<AuditEvent> for Event {

@@ -7,11 +7,39 @@ use crate::{EventError, database::Fault};
 pub(super) fn database_error(operation: &'static str, table: &InboxTable, source: sqlx::Error) -> EventError {
     match Fault::of(&source) {
         Fault::Missing => EventError::InboxTableMissing { table: table.to_string(), source: Box::new(source) },
-        Fault::Forbidden => EventError::InboxForbidden { tables: format!("{table}, {table}_parked") },
+        Fault::Forbidden => forbidden(table, &source),
         Fault::Hidden => hidden(table.to_string()),
         Fault::Refused => EventError::InboxRefused { operation, source: Box::new(source) },
         _ => EventError::Inbox { operation, source: Box::new(source) },
     }
+}
+
+#[cfg_attr(
+    not(feature = "mysql"),
+    expect(unused_variables, reason = "the other databases tell a missing table from a closed one")
+)]
+fn forbidden(table: &InboxTable, source: &sqlx::Error) -> EventError {
+    let user = "of this connection".to_owned();
+    #[cfg(feature = "mysql")]
+    if let sqlx::Error::Database(error) = source
+        && error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().is_some()
+    {
+        return maybe_missing(table, user, "..");
+    }
+    let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {table}, {table}_parked TO ..");
+    EventError::InboxForbidden { user, doubt: "", grant }
+}
+
+/// The error where the server does not tell if the tables are there. `account` is the user as a statement names it.
+#[cfg(feature = "mysql")]
+pub(super) fn maybe_missing(table: &InboxTable, user: String, account: &str) -> EventError {
+    let doubt = ", or there is none: the server does not tell a user without rights. Where there is none, run `marty-events migrate --inbox` as a user \
+                 that may create tables";
+    let grants = ["", "_parked"].map(|suffix| {
+        let table = crate::database::Quotes::Backticks.quoted(table.name(), suffix);
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {account}")
+    });
+    EventError::InboxForbidden { user, doubt, grant: grants.join("; ") }
 }
 
 /// A commit without an answer, or one that was refused.

@@ -191,7 +191,7 @@ impl InboxQuery {
         self
     }
 
-    /// Selects the letters that died longer ago than this, by the database's clock; to the millisecond.
+    /// Selects the letters that died this long ago or longer, by the database's clock; to the millisecond. An age of zero selects all.
     pub fn older_than(mut self, age: Duration) -> Self {
         self.older_than = Some(age);
         self

@@ -80,7 +80,7 @@ pub struct Parked {
 }
 
 #[doc(hidden)]
-/// The end of a transaction in which a handler has succeeded.
+/// The end of a transaction whose effect is to stay.
 #[derive(Debug)]
 pub enum Committed<DB: Database> {
     /// It is committed.
@@ -157,6 +157,20 @@ pub trait Inbox: Clone + Send + Sync + 'static {
         connection: &mut <Self::Database as Database>::Connection,
     ) -> impl Future<Output = Result<bool, EventError>> + Send;
 
+    /// True if the group has taken the event. Asked behind a transaction that [is not open](Self::is_open) any more: its own row of the event
+    /// is there where a statement of the handler has committed it.
+    fn has_taken(
+        &self,
+        connection: &mut <Self::Database as Database>::Connection,
+        identity: &Identity,
+    ) -> impl Future<Output = Result<bool, EventError>> + Send;
+
+    /// Lets the database end a statement of a handler that runs for longer, where it can. The claim of an event may wait for longer.
+    #[must_use]
+    fn bounded(self, _longest_call: Duration) -> Self {
+        self
+    }
+
     /// Commits a transaction of [`begin`](Self::begin) if it [is open](Self::is_open).
     fn commit(
         &self,
@@ -171,9 +185,25 @@ pub trait Inbox: Clone + Send + Sync + 'static {
         }
     }
 
+    /// Commits a transaction of [`begin`](Self::begin) in which no handler was called, so that it is still open.
+    fn commit_own(
+        &self,
+        transaction: Transaction<'static, Self::Database>,
+    ) -> impl Future<Output = Result<Committed<Self::Database>, EventError>> + Send {
+        async move { transaction.commit().await.map(|()| Committed::Done).map_err(fault::commit_error) }
+    }
+
     /// Makes sure that there is a transaction to roll back. A handler, or an error, may have ended it.
     fn reopen(&self, _: &mut <Self::Database as Database>::Connection) -> impl Future<Output = ()> + Send {
         std::future::ready(())
+    }
+
+    /// Begins the transaction behind a commit, [`Committed::Next`], once more: its time is this one's then. Nothing may have been done in it.
+    fn renew(
+        &self,
+        _: &mut <Self::Database as Database>::Connection,
+    ) -> impl Future<Output = Result<(), EventError>> + Send {
+        std::future::ready(Ok(()))
     }
 
     /// Writes the row of an event that waits, in the transaction that has taken it. `None` for one that waits behind others of its key.
@@ -203,7 +233,7 @@ pub trait Inbox: Clone + Send + Sync + 'static {
     /// Writes a failure of a parked event down, in a transaction of its own. False where the row is gone, or has as many attempts already.
     fn fail(&self, id: i64, failure: &Failure) -> impl Future<Output = Result<bool, EventError>> + Send;
 
-    /// Deletes, `limit` at the most, the rows of events that were taken longer ago than `age` and are not parked. Where that were all, a key
+    /// Deletes, `limit` at the most, the rows of events that were taken `age` ago or longer and are not parked. Where that were all, a key
     /// goes on whose first event somebody has deleted by hand.
     fn forget(&self, age: Duration, limit: u32) -> impl Future<Output = Result<u64, EventError>> + Send;
 
@@ -231,6 +261,6 @@ pub struct InboxStats {
     pub parked_keys: u64,
     /// Dead letters, with those whose keys wait.
     pub dead_letters: u64,
-    /// When the first of the events that wait was parked.
+    /// When the first event of the keys that wait was parked. It may be a dead letter that holds its key.
     pub oldest_parked: Option<Timestamp>,
 }

@@ -222,12 +222,12 @@ impl Look<'_> {
 
 const LOCK: &str = "SELECT id FROM {parked} WHERE id IN ({ids}) AND state <> 'waiting' ORDER BY id {lock}";
 
-/// Events that wait and have a time of their own, behind a letter of their key.
+/// The first events that wait behind others of their keys.
 const LATER: &str = "
-    SELECT DISTINCT later.id FROM {parked} AS later JOIN {parked} AS letter
+    SELECT min(later.id) FROM {parked} AS later JOIN {parked} AS letter
         ON letter.consumer_group = later.consumer_group AND letter.topic = later.topic
             AND letter.ordering_key = later.ordering_key AND letter.id < later.id
-    WHERE letter.id IN ({ids}) AND later.state = 'waiting' AND later.due_at IS NOT NULL ORDER BY 1";
+    WHERE letter.id IN ({ids}) AND later.state = 'waiting' GROUP BY letter.id";
 
 const DEMOTE: &str = "UPDATE {parked} SET due_at = NULL WHERE id IN ({ids}) AND state = 'waiting'";
 
@@ -253,18 +253,41 @@ fn with_ids(template: &str, ids: &[i64]) -> String {
 }
 
 /// Changes of letters in one transaction. The locks come first, so that each statement after them sees the rows as they stay.
+///
+/// A letter that comes back must not run beside a later event of its key. A handler has the first event of a key that waits, so the requeue
+/// takes the time from that event, which waits for the handler. The next event may have got its time meanwhile: then it is looked for again,
+/// until the first one is this transaction's own.
 macro_rules! change {
     ($look:expr, $dialect:expr, $transaction:expr, $ids:expr, $is_requeued:expr) => {{
         let mut transaction = $transaction;
         let sql = |template: &str, ids: &[i64]| $dialect.statement(&with_ids(template, ids), $look.table);
         let lock = sqlx::query_scalar(sql(LOCK, $ids)).persistent(false);
         let locked: Vec<i64> = lock.fetch_all(&mut *transaction).await?;
-        let (others, change, end) = if $is_requeued { (LATER, DEMOTE, REVIVE) } else { (NEXT, PROMOTE, DELETE) };
-        let others = sqlx::query_scalar(sql(others, &locked)).persistent(false);
-        let others: Vec<i64> = others.fetch_all(&mut *transaction).await?;
-        if !others.is_empty() {
-            sqlx::query(sql(change, &others)).persistent(false).execute(&mut *transaction).await?;
-        }
+        let end = if $is_requeued {
+            let mut own: Vec<i64> = Vec::new();
+            loop {
+                let first = sqlx::query_scalar(sql(LATER, &locked)).persistent(false);
+                let first: Vec<i64> = first.fetch_all(&mut *transaction).await?;
+                if first.iter().all(|id| own.contains(id)) {
+                    break;
+                }
+                // A handler may have the first one, and its end gives the second one a time. Both are locked in one statement, in their order.
+                let second = sqlx::query_scalar(sql(LATER, &first)).persistent(false);
+                own = second.fetch_all(&mut *transaction).await?;
+                own.extend(first);
+                own.sort_unstable();
+                own.dedup();
+                sqlx::query(sql(DEMOTE, &own)).persistent(false).execute(&mut *transaction).await?;
+            }
+            REVIVE
+        } else {
+            let next = sqlx::query_scalar(sql(NEXT, &locked)).persistent(false);
+            let next: Vec<i64> = next.fetch_all(&mut *transaction).await?;
+            if !next.is_empty() {
+                sqlx::query(sql(PROMOTE, &next)).persistent(false).execute(&mut *transaction).await?;
+            }
+            DELETE
+        };
         let done = sqlx::query(sql(end, &locked)).persistent(false).execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(done.rows_affected())

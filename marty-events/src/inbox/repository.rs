@@ -33,7 +33,7 @@ const GROUPS: &str = "
     found AS (SELECT name FROM names WHERE name IS NOT NULL UNION SELECT DISTINCT consumer_group FROM {parked})
     SELECT {text:found.name}, count(CASE WHEN state = 'waiting' THEN 1 END),
         count(DISTINCT CASE WHEN state <> 'dead' THEN {place} END), count(CASE WHEN state <> 'waiting' THEN 1 END),
-        {time:min(CASE WHEN state = 'waiting' THEN parked_at END)}, {time:min(CASE WHEN state = 'waiting' THEN due_at END)}
+        {time:min(CASE WHEN state <> 'dead' THEN parked_at END)}, {time:min(CASE WHEN state = 'waiting' THEN due_at END)}
     FROM found LEFT JOIN {parked} AS parked ON parked.consumer_group = found.name GROUP BY found.name ORDER BY found.name";
 
 const KEYS: &str = "
@@ -132,7 +132,8 @@ impl InboxRepository {
     /// their attempts anew. Answers how many there were.
     ///
     /// Waits for a handler that has a later event of the key just now, so that the two do not run side by side. A record that a consumer
-    /// has just taken from the topic may still be handled before the letter.
+    /// has just taken from the topic may still be handled before the letter, or beside it, also where its first call has failed in that moment: it
+    /// went on because the letter was dead.
     pub async fn requeue(&self, ids: &[i64]) -> Result<u64, EventError> {
         if ids.is_empty() {
             return Ok(0);
@@ -187,7 +188,7 @@ fn condition(query: &InboxQuery) -> (String, Vec<Value<'_>>) {
         and("{reason} =", Value::Text(reason));
     }
     if let Some(age) = query.older_than {
-        and("{age:died_at} >", Value::Number(super::row::milliseconds(age)));
+        and("{age:died_at} >=", Value::Number(super::row::milliseconds(age)));
     }
     if let Some(id) = query.after {
         and("id >", Value::Number(id));

@@ -96,3 +96,27 @@ async fn described(config: &EventConfig, topics: &[&str]) -> Option<Vec<ConfigRe
     tokio::task::spawn_blocking(move || drop(admin));
     answer.ok()?.ok()
 }
+
+#[cfg(all(test, feature = "consumer", feature = "_database"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_keeps_a_record_for_its_time_and_the_one_of_its_segment() {
+        let day = Duration::from_hours(24);
+        for (settings, expected) in [
+            (
+                &[("cleanup.policy", "delete"), ("retention.ms", "86400000"), ("segment.ms", "86400000")][..],
+                Some(day * 2),
+            ),
+            (&[("retention.ms", "86400000")], Some(day)),
+            (&[("cleanup.policy", "compact,delete"), ("retention.ms", "86400000")], Some(day)),
+            (&[("cleanup.policy", "compact"), ("retention.ms", "86400000")], None),
+            (&[("cleanup.policy", "delete"), ("retention.ms", "-1"), ("segment.ms", "86400000")], None),
+            (&[("cleanup.policy", "delete")], None),
+        ] {
+            let found = kept(|name| settings.iter().find(|(own, _)| *own == name).map(|(_, value)| *value));
+            assert_eq!(found, expected, "{settings:?}");
+        }
+    }
+}

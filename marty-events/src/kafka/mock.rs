@@ -23,8 +23,12 @@ impl Broker {
         Self(cluster)
     }
 
+    pub(crate) fn bootstrap_servers(&self) -> String {
+        self.0.bootstrap_servers()
+    }
+
     pub(crate) fn config(&self) -> EventConfig {
-        let config = EventConfig::builder().service_name("test").brokers(self.0.bootstrap_servers());
+        let config = EventConfig::builder().service_name("test").brokers(self.bootstrap_servers());
         config.build().expect("a configuration")
     }
 

@@ -24,7 +24,7 @@ pub(crate) enum Value<'a> {
 
 /// A [`DeadLetterQuery`], by its six parameters.
 const MATCHES: &str = "
-    coalesce(died_at < {ago}, TRUE) AND {topic} = coalesce($2, {topic}) AND {event_type} = coalesce($3, {event_type})
+    coalesce(died_at <= {ago}, TRUE) AND {topic} = coalesce($2, {topic}) AND {event_type} = coalesce($3, {event_type})
     AND {reason} = coalesce($4, {reason}) AND ($5, $6) < (seq, event_id)";
 
 /// The time for which a silent relay is listed.
@@ -132,9 +132,9 @@ pub(crate) trait Inspect: Sync {
         rows.first().map(AnswerRow::dead_letter).transpose()
     }
 
-    /// How many delivered events are kept that were delivered longer ago than `age`.
+    /// How many delivered events are kept that were delivered `age` ago or longer.
     async fn count_published(&self, age: Duration) -> Result<u64, EventError> {
-        let sql = "SELECT count(*) FROM {published} WHERE published_at < {ago}";
+        let sql = "SELECT count(*) FROM {published} WHERE published_at <= {ago}";
         let age = Value::Number(Some(milliseconds(age)));
         Ok(count(self.number("count delivered events", sql, slice::from_ref(&age)).await?.unwrap_or_default()))
     }

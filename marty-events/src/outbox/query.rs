@@ -60,7 +60,7 @@ impl DeadLetterQuery {
         self
     }
 
-    /// Selects the letters that died longer ago than this, by the database's clock; to the millisecond.
+    /// Selects the letters that died this long ago or longer, by the database's clock; to the millisecond. An age of zero selects all.
     pub fn older_than(mut self, age: Duration) -> Self {
         self.older_than = Some(age);
         self
@@ -138,7 +138,7 @@ impl TryFrom<String> for DeadLetterPlace {
     }
 }
 
-/// The dead letters to delete for good: those that died longer ago than an age, and a number of them at the most.
+/// The dead letters to delete for good: those that died an age ago or longer, and a number of them at the most.
 ///
 /// An age alone deletes all of them in one statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +149,7 @@ pub struct CleanupOptions {
 }
 
 impl CleanupOptions {
-    /// All that died longer ago than `age`, by the database's clock.
+    /// All that died `age` ago or longer, by the database's clock. An age of zero is all that there are.
     pub fn older_than(age: Duration) -> Self {
         Self { age, limit: None }
     }

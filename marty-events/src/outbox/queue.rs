@@ -250,7 +250,7 @@ pub(crate) trait Queue: Clone + Send + Sync + 'static {
         refused: &[Refused],
     ) -> impl Future<Output = Result<Settled, EventError>> + Send;
 
-    /// Deletes, `limit` at the most, the dead letters that died longer ago than `age`.
+    /// Deletes, `limit` at the most, the dead letters that died `age` ago or longer.
     fn cleanup(&self, age: Duration, limit: i64) -> impl Future<Output = Result<u64, EventError>> + Send;
 
     /// Deletes, `limit` at the most, the delivered events that were kept longer than `age`.

@@ -2,15 +2,38 @@
 
 use std::collections::VecDeque;
 
+#[cfg(feature = "_database")]
+use super::Message;
 use super::{Accepted, EventPublisher, publisher};
 #[cfg(feature = "_database")]
-use crate::OutboxTransaction;
+use crate::OutboxConnection;
 use crate::{Event, EventError, error::cause};
 
-/// Writes an annotated method's events in its transaction.
+/// An annotated method's events, ready to be written in its transaction.
 #[cfg(feature = "_database")]
-pub(crate) async fn record_in(transaction: &mut dyn OutboxTransaction, events: Vec<Event>) -> Result<(), EventError> {
-    publisher()?.publish_all_in(transaction, events).await.map(drop)
+#[derive(Debug)]
+pub(crate) struct Writing {
+    publisher: EventPublisher,
+    messages: Vec<Message>,
+}
+
+#[cfg(feature = "_database")]
+impl Writing {
+    pub(crate) fn new(events: Vec<Event>) -> Result<Self, EventError> {
+        let publisher = publisher()?;
+        let messages = events.into_iter().map(|event| publisher.complete(event)).collect::<Result<_, _>>()?;
+        Ok(Self { publisher, messages })
+    }
+
+    /// True if the connection of the method's transaction is needed.
+    pub(crate) fn needs_connection(&self) -> bool {
+        self.publisher.needs_connection()
+    }
+
+    /// Writes the events, in one round trip.
+    pub(crate) async fn write_on(self, connection: Option<OutboxConnection<'_>>) -> Result<(), EventError> {
+        self.publisher.append_on(connection, self.messages).await
+    }
 }
 
 /// Sends an annotated method's events, each of them also if another one fails; answers for each. If this future is dropped before its end,

@@ -12,7 +12,7 @@ use crate::{
     observe::PublisherMetrics,
 };
 #[cfg(feature = "_database")]
-use crate::{OutboxTransaction, outbox::Appender};
+use crate::{OutboxConnection, outbox::Appender};
 
 pub(super) struct Live {
     source: Source,
@@ -68,6 +68,11 @@ impl Live {
     }
 
     fn fitting(&self, message: Message) -> Result<Message, EventError> {
+        let most = message.most_size();
+        debug_assert!(message.size() <= most, "{} bytes are more than {most}", message.size());
+        if most <= self.longest {
+            return Ok(message);
+        }
         let size = message.size();
         if self.longest < size {
             return Err(EventError::TooLarge { id: message.id, topic: message.topic, size, limit: self.longest });
@@ -76,22 +81,34 @@ impl Live {
     }
 
     #[cfg(feature = "_database")]
+    #[cfg_attr(not(feature = "kafka"), expect(clippy::unused_self, reason = "this build has the outbox alone"))]
+    pub(super) fn needs_connection(&self) -> bool {
+        #[cfg(feature = "kafka")]
+        let needs_connection = self.use_outbox;
+        #[cfg(not(feature = "kafka"))]
+        let needs_connection = true;
+        needs_connection
+    }
+
+    #[cfg(feature = "_database")]
     pub(super) async fn append(
         &self,
-        transaction: &mut dyn OutboxTransaction,
+        connection: Option<OutboxConnection<'_>>,
         messages: Vec<Message>,
     ) -> Result<(), EventError> {
         #[cfg(feature = "kafka")]
-        if !self.use_outbox {
+        let Some(connection) = connection else {
             // Accepted in so many words by the configuration: sent before the commit.
             for message in messages {
                 let place = self.outstanding.accept().ok_or(EventError::ShutDown)?;
                 self.direct.send(Arc::new(message), place).await?;
             }
             return Ok(());
-        }
+        };
+        #[cfg(not(feature = "kafka"))]
+        let connection = connection.expect("needs_connection says so in this build");
         let begun = Instant::now();
-        let result = self.appender.append(transaction.connection(), &messages).await;
+        let result = self.appender.append(connection, &messages).await;
         self.metrics.inserted(&messages, result.is_ok(), begun);
         result
     }

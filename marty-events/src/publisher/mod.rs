@@ -29,17 +29,17 @@ use std::{fmt, sync::Arc};
 use uuid::Uuid;
 
 #[cfg(feature = "_database")]
-pub(crate) use annotated::record_in;
+pub(crate) use annotated::Writing;
 pub(crate) use annotated::{log, record_direct, record_failure};
 #[cfg(feature = "_publisher")]
 pub use registration::{EventsGuard, init, init_with};
 
-#[cfg(feature = "_database")]
-use crate::OutboxTransaction;
 use crate::{
     Event, EventError,
     event::{EventKind, envelope::Message},
 };
+#[cfg(feature = "_database")]
+use crate::{OutboxConnection, OutboxTransaction};
 
 /// Publishes events; a cheap clone of the one that `init` registered.
 ///
@@ -212,8 +212,25 @@ impl EventPublisher {
 
     #[cfg(feature = "_database")]
     async fn append(&self, transaction: &mut dyn OutboxTransaction, messages: Vec<Message>) -> Result<(), EventError> {
+        let connection = if self.needs_connection() { Some(transaction.connection()) } else { None };
+        self.append_on(connection, messages).await
+    }
+
+    /// False in a test's scope, and where the configuration accepts that events are sent before the commit.
+    #[cfg(feature = "_database")]
+    fn needs_connection(&self) -> bool {
+        at!(self, live => live.needs_connection(), _ => false)
+    }
+
+    /// Writes events on the connection of the caller's transaction, which is there if it is [needed](Self::needs_connection).
+    #[cfg(feature = "_database")]
+    async fn append_on(
+        &self,
+        connection: Option<OutboxConnection<'_>>,
+        messages: Vec<Message>,
+    ) -> Result<(), EventError> {
         at!(self,
-            live => live.append(transaction, messages).await,
+            live => live.append(connection, messages).await,
             recorder => messages.iter().try_for_each(|message| recorder.record(message, crate::testing::Route::Outbox)))
     }
 

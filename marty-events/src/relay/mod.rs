@@ -27,6 +27,8 @@
 //! | fallback | the outbox in its second part: it keeps direct events that the broker did not take |
 
 mod builder;
+#[cfg(test)]
+mod chance;
 mod circuit;
 mod delivery;
 mod health;

@@ -1,16 +1,16 @@
 //! A backlog, from the table to Kafka.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use sqlx::Row;
+use sqlx::{PgPool, Row};
 
 use crate::{
     Failure,
     by_hand::{Record, claim_and_delete},
     direct,
     open::{self, open},
-    order, rate,
+    order, processor, rate,
     report::Sample,
     stage::{RunningRelay, Stage},
 };
@@ -80,12 +80,31 @@ async fn skip_locked(stage: &Stage, events: usize) -> Result<f64, Failure> {
 
 const SIZES: [(&str, usize); 3] = [("10,000", 10_000), ("100,000", 100_000), ("1,000,000", 1_000_000)];
 
+/// Events a second, the same a second of processor time of the relay and PostgreSQL together, and the blocks (8 KiB) that PostgreSQL did
+/// not find in its own memory, for 1,000 events.
 pub(crate) async fn round_of_sizes(turn: usize) -> Result<Vec<Sample>, Failure> {
-    let mut rates = [0.0; SIZES.len()];
+    let mut samples: Vec<Vec<Sample>> = SIZES.iter().map(|_| Vec::new()).collect();
     for place in order(SIZES.len(), turn) {
-        rates[place] = by_relays(1, SIZES[place].1).await?;
+        let (stage, (size, events)) = (Stage::new().await?, SIZES[place]);
+        stage.fill(events).await?;
+        let pool = &stage.database.pool;
+        let (before, read) = (processor::with_server(pool).await?, blocks_read(pool).await?);
+        let pace = stage.relay_rate(events).await?;
+        let used = processor::with_server(pool).await? - before;
+        let read = blocks_read(pool).await? - read;
+        stage.end().await;
+        samples[place] = vec![
+            Sample::new(size, pace),
+            Sample::new(format!("{size}, a core"), rate(events, Duration::from_secs_f64(used))),
+            Sample::new(format!("{size}, blocks read"), 1_000.0 * read / f64::from(u32::try_from(events)?)),
+        ];
     }
-    Ok(SIZES.iter().zip(rates).map(|((size, _), rate)| Sample::new(*size, rate)).collect())
+    Ok(samples.into_iter().flatten().collect())
+}
+
+async fn blocks_read(pool: &PgPool) -> Result<f64, Failure> {
+    let sql = "SELECT blks_read::float8 FROM pg_stat_database WHERE datname = current_database()";
+    Ok(sqlx::query_scalar(sql).fetch_one(pool).await?)
 }
 
 const KEY: [&str; 3] = ["relay, 10,000 keys", "relay, one key", "raw send, one after the other"];
@@ -120,22 +139,19 @@ async fn one_after_the_other(stage: &Stage, events: usize) -> Result<f64, Failur
 const RELAYS: [(&str, usize); 3] = [("1 relay", 1), ("2 relays", 2), ("4 relays", 4)];
 
 pub(crate) async fn round_of_relays(turn: usize, events: usize) -> Result<Vec<Sample>, Failure> {
-    let mut rates = [0.0; RELAYS.len()];
+    let mut samples: Vec<Vec<Sample>> = RELAYS.iter().map(|_| Vec::new()).collect();
     for place in order(RELAYS.len(), turn) {
-        rates[place] = by_relays(RELAYS[place].1, events).await?;
+        let (name, count) = RELAYS[place];
+        let (rate, a_core) = by_relays(count, events).await?;
+        samples[place] = vec![Sample::new(name, rate), Sample::new(format!("{name}, a core"), a_core)];
     }
-    Ok(RELAYS.iter().zip(rates).map(|((relays, _), rate)| Sample::new(*relays, rate)).collect())
+    Ok(samples.into_iter().flatten().collect())
 }
 
-/// All of them have their share of the lanes before the backlog is there.
-async fn by_relays(count: usize, events: usize) -> Result<f64, Failure> {
+/// Events a second, and events a second of processor time of the relays and PostgreSQL together. All relays have their share of the lanes
+/// before the backlog is there.
+async fn by_relays(count: usize, events: usize) -> Result<(f64, f64), Failure> {
     let stage = Stage::new().await?;
-    if count == 1 {
-        stage.fill(events).await?;
-        let rate = stage.relay_rate(events).await?;
-        stage.end().await;
-        return Ok(rate);
-    }
     // One transaction, so that none of them begins before the others.
     let mut transaction = stage.database.pool.begin().await?;
     for first in (0..events).step_by(5_000) {
@@ -150,12 +166,14 @@ async fn by_relays(count: usize, events: usize) -> Result<f64, Failure> {
     })
     .await;
     transaction.commit().await?;
-    let begin = Instant::now();
+    let pool = &stage.database.pool;
+    let (begin, before) = (Instant::now(), processor::with_server(pool).await?);
     stage.until_delivered(events).await;
-    let rate = rate(events, begin.elapsed());
+    let elapsed = begin.elapsed();
+    let used = processor::with_server(pool).await? - before;
     for relay in relays {
         relay.stop().await?;
     }
     stage.end().await;
-    Ok(rate)
+    Ok((rate(events, elapsed), rate(events, Duration::from_secs_f64(used))))
 }

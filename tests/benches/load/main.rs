@@ -40,12 +40,15 @@ struct Arguments {
     /// The number of events of a case of `direct`, `drain`, `backlog`, `peers`, `relays` and `handle`.
     #[arg(long, default_value_t = 50_000)]
     events: usize,
-    /// The seconds that a case of `steady`, `handle-steady`, `open` and `idle` takes.
+    /// The seconds that a case of `steady`, `handle-steady`, `handle-poison`, `handle-memory`, `open` and `idle` takes.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
     /// A line of JSON for every case, in place of the tables.
     #[arg(long)]
     json: bool,
+    /// Makes this the process of `handle-memory`: the URL of a database, brokers, and a prefix of topics.
+    #[arg(long, hide = true, num_args = 3)]
+    handles: Vec<String>,
     /// An argument that `cargo bench` adds.
     #[arg(long, hide = true)]
     bench: bool,
@@ -83,6 +86,10 @@ enum Route {
     Handle,
     /// From the commit of an event to the commit of its handler, at 1,000 events a second.
     HandleSteady,
+    /// The same for the other keys beside one whose handler always fails.
+    HandlePoison,
+    /// The memory of a process that handles lags of several sizes.
+    HandleMemory,
     /// The same pace beside a transaction that stays open.
     Open,
     /// A relay with nothing to do.
@@ -107,6 +114,8 @@ impl Route {
             Self::Steady => Report::new("steady", "ms", "direct producer, p50"),
             Self::Handle => Report::new("handle", "events/s", "by hand"),
             Self::HandleSteady => Report::new("handle-steady", "ms", "commit to commit, p50"),
+            Self::HandlePoison => Report::new("handle-poison", "ms", "without poison, p99"),
+            Self::HandleMemory => Report::new("handle-memory", "MiB", "100,000"),
             Self::Open => Report::of_figures("open"),
             Self::Idle => Report::of_figures("idle"),
         }
@@ -129,7 +138,9 @@ impl Route {
             Self::Relays => drain::round_of_relays(turn, events).await,
             Self::Steady => steady::round(turn, seconds).await,
             Self::Handle => handle::round(turn, events).await,
-            Self::HandleSteady => handle::round_of_latencies(seconds).await,
+            Self::HandleSteady => handle::steady::round(seconds).await,
+            Self::HandlePoison => handle::steady::round_beside_poison(turn, seconds).await,
+            Self::HandleMemory => handle::memory::round(turn, seconds).await,
             Self::Open => steady::round_beside_open_transactions(turn, seconds).await,
             Self::Idle => idle::round(seconds).await,
         }
@@ -152,6 +163,9 @@ fn mebibytes(bytes: u64) -> Result<f64, Failure> {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let arguments = Arguments::parse();
+    if !arguments.handles.is_empty() {
+        return handle::memory::handle(&arguments.handles).await;
+    }
     if arguments.bench && std::env::var_os("DATABASE_URL").is_none() {
         println!("needs servers; `scripts/load` brings them");
         return Ok(());

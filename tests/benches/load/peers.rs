@@ -58,9 +58,9 @@ pub(crate) async fn round(turn: usize, events: usize) -> Result<Vec<Sample>, Fai
 async fn run(peer: Peer, stage: &Stage, events: usize) -> Result<Option<(f64, f64)>, Failure> {
     prepare(peer, stage, events).await?;
     let pool = &stage.database.pool;
-    let before = processor::with_children() + processor::server(pool).await?;
+    let before = processor::with_server(pool).await?;
     let rate = rate_of(peer, stage, events).await?;
-    let used = processor::with_children() + processor::server(pool).await? - before;
+    let used = processor::with_server(pool).await? - before;
     if reads_the_log(peer) {
         slot::close(pool).await;
     }

@@ -9,13 +9,14 @@ pub(crate) fn own() -> f64 {
     Stat::of("self").map_or(0.0, |stat| stat.own)
 }
 
-/// Seconds of this process, and of its children that have ended.
-pub(crate) fn with_children() -> f64 {
-    Stat::of("self").map_or(0.0, |stat| stat.own + stat.children)
+/// Seconds of this process, of its children that have ended, and of the PostgreSQL server.
+pub(crate) async fn with_server(pool: &PgPool) -> Result<f64, sqlx::Error> {
+    let own = Stat::of("self").map_or(0.0, |stat| stat.own + stat.children);
+    Ok(own + server(pool).await?)
 }
 
 /// Seconds of a PostgreSQL server and of all its processes, those that have ended too. Zero where the server is on another machine.
-pub(crate) async fn server(pool: &PgPool) -> Result<f64, sqlx::Error> {
+async fn server(pool: &PgPool) -> Result<f64, sqlx::Error> {
     let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(pool).await?;
     let Some(postmaster) = Stat::of(&backend.to_string()).map(|stat| stat.parent) else { return Ok(0.0) };
     let living = fs::read_dir("/proc").into_iter().flatten().flatten();

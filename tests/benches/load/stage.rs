@@ -40,17 +40,15 @@ impl Stage {
         Self::on(&servers::postgres("load").ok_or("no PostgreSQL")?).await
     }
 
-    /// With a database on the server that `admin` is the URL of.
-    pub(crate) async fn on(admin: &str) -> Result<Self, Failure> {
+    /// With a database on the server of this URL.
+    pub(crate) async fn on(server: &str) -> Result<Self, Failure> {
         let brokers = servers::kafka("load").ok_or("no Kafka")?;
-        let database = TestDatabase::create_on(admin.to_owned()).await;
+        let database = TestDatabase::create_on(server.to_owned()).await;
         let prefix = prefix();
         let config = config(&brokers, &prefix).build()?;
         let topic = format!("{prefix}.load.account");
-        let admin: AdminClient<DefaultClientContext> =
-            ClientConfig::new().set("bootstrap.servers", &brokers).create()?;
         let new = NewTopic::new(&topic, 3, TopicReplication::Fixed(1));
-        for created in admin.create_topics([&new], &AdminOptions::new()).await? {
+        for created in admin(&brokers)?.create_topics([&new], &AdminOptions::new()).await? {
             created.map_err(|(topic, code)| format!("{topic}: {code}"))?;
         }
         let publisher = EventPublisher::new(&config)?;
@@ -65,7 +63,7 @@ impl Stage {
         self.event_of(number % KEYS, number)
     }
 
-    fn event_of(&self, key: usize, number: usize) -> DomainEvent {
+    pub(crate) fn event_of(&self, key: usize, number: usize) -> DomainEvent {
         DomainEvent::new("account", key, "moved").data(&self.data(number))
     }
 
@@ -91,7 +89,7 @@ impl Stage {
         OutboxRelay::builder(&self.database.pool).config(self.config.clone())
     }
 
-    /// The number of events that relays have settled; the outbox itself is not walked through.
+    /// The number of events that relays have settled, by their last heartbeats; the outbox itself is not walked through.
     pub(crate) async fn delivered(&self) -> Result<usize, Failure> {
         let sql = "SELECT sum(published)::bigint FROM (
             SELECT published FROM event_outbox_lanes UNION ALL SELECT published FROM event_outbox_relays) AS settled";
@@ -149,9 +147,22 @@ impl Stage {
         Ok(wait::until("a count of the deliveries", dead).await)
     }
 
+    /// Removes the topic too, where its records would take room.
+    pub(crate) async fn end_with_topic(self) -> Result<(), Failure> {
+        for deleted in admin(&self.brokers)?.delete_topics(&[&self.topic], &AdminOptions::new()).await? {
+            deleted.map_err(|(topic, code)| format!("{topic}: {code}"))?;
+        }
+        self.end().await;
+        Ok(())
+    }
+
     pub(crate) async fn end(self) {
         self.database.drop_database().await;
     }
+}
+
+fn admin(brokers: &str) -> Result<AdminClient<DefaultClientContext>, Failure> {
+    Ok(ClientConfig::new().set("bootstrap.servers", brokers).create()?)
 }
 
 pub(crate) fn config(brokers: &str, prefix: &str) -> EventConfigBuilder {

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use marty_events::OutboxRepository;
 use marty_events_tests::{private_servers::Server, process::Watched, wait};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
@@ -220,6 +221,7 @@ pub(crate) async fn round_beside_open_transactions(turn: usize, seconds: u64) ->
         let (name, statement) = open::CASES[place];
         let stage = Stage::new().await?;
         let in_the_way = open(&stage, statement).await?;
+        let outbox = OutboxRepository::new(&stage.database.pool);
         let relay = RunningRelay::start(stage.relay())?;
         let mut pace = tokio::time::interval(Duration::from_secs(1) * u32::try_from(EVENTS)? / u32::try_from(PACE)?);
         let (begin, mut written, mut most) = (Instant::now(), 0, 0);
@@ -231,7 +233,7 @@ pub(crate) async fn round_beside_open_transactions(turn: usize, seconds: u64) ->
             transaction.commit().await?;
             written += EVENTS;
             if written % PACE == 0 {
-                most = most.max(written - stage.delivered().await?);
+                most = most.max(usize::try_from(outbox.stats().await?.pending)?);
             }
         }
         let rate = crate::rate(written, begin.elapsed());

@@ -5,8 +5,9 @@ mod store;
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use marty_events::{
-    __private::handler::{Delivery, EventSelection, HandlerDescription, HandlerFailure, HandlerFuture, Unit},
+    __private::handler::{EventSelection, HandlerDescription, HandlerFailure, HandlerFuture, Incoming, Unit},
     EventHandlers,
+    consumer::Delivery,
 };
 use sqlx::{Postgres, Transaction};
 
@@ -70,8 +71,8 @@ impl<DB: EffectsDatabase> Effects<DB> {
         })
     }
 
-    async fn run(&self, tx: &mut Transaction<'static, DB>, delivery: Delivery) -> Result<(), HandlerFailure> {
-        let entry = entry(&delivery);
+    async fn run(&self, tx: &mut Transaction<'static, DB>, delivery: &Delivery) -> Result<(), HandlerFailure> {
+        let entry = entry(delivery);
         let written = DB::write(tx, &entry, &self.name).await;
         written.map_err(|error| HandlerFailure::Failed(Box::new(error)))?;
         (self.behaviour)(entry, tx).await.map_err(HandlerFailure::Failed)
@@ -93,10 +94,10 @@ const fn description(is_batch: bool) -> HandlerDescription {
 impl<DB: EffectsDatabase> EventHandlers<DB> for Effects<DB> {
     const HANDLERS: &'static [HandlerDescription] = &[description(false)];
 
-    fn call<'a>(&'a self, _: usize, unit: &'a mut Unit<DB>, deliveries: Vec<Delivery>) -> HandlerFuture<'a> {
+    fn call<'a>(&'a self, _: usize, unit: &'a mut Unit<DB>, records: Vec<Incoming>) -> HandlerFuture<'a> {
         Box::pin(async move {
-            for delivery in deliveries {
-                self.run(DB::transaction(unit)?, delivery).await?;
+            for record in records {
+                self.run(DB::transaction(unit)?, &record.delivery).await?;
             }
             Ok(())
         })
@@ -106,8 +107,8 @@ impl<DB: EffectsDatabase> EventHandlers<DB> for Effects<DB> {
 impl<DB: EffectsDatabase> EventHandlers<DB> for BatchEffects<DB> {
     const HANDLERS: &'static [HandlerDescription] = &[description(true)];
 
-    fn call<'a>(&'a self, index: usize, unit: &'a mut Unit<DB>, deliveries: Vec<Delivery>) -> HandlerFuture<'a> {
-        EventHandlers::call(&self.0, index, unit, deliveries)
+    fn call<'a>(&'a self, index: usize, unit: &'a mut Unit<DB>, records: Vec<Incoming>) -> HandlerFuture<'a> {
+        EventHandlers::call(&self.0, index, unit, records)
     }
 }
 

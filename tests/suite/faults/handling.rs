@@ -4,7 +4,7 @@ use std::{
     process::Command,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -169,22 +169,41 @@ async fn a_database_that_is_away_uses_up_no_attempt_and_nothing_is_lost_when_it_
     assert_eq!((topic.parked("dead").await, topic.parked("waiting").await), (0, 0));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_that_are_cut_in_the_middle_of_handlers_lose_and_double_nothing() {
-    let test = "connections_that_are_cut_in_the_middle_of_handlers_lose_and_double_nothing";
+/// With `fails`, handlers of some events fail once, so that connections of parked events are cut as well. An event that has one failure
+/// more than that is a dead letter.
+async fn connections_that_are_cut_use_up_no_attempt(test: &str, fails: bool) {
     let Some(topic) = Topic::start(test, 2).await else { return };
-    let consumer = topic.consumer(Effects::taking("one", Duration::from_millis(5))).attempts(1_000);
-    let consumer = RunningConsumer::start(consumer);
+    let handlers = Effects::new("one", move |entry, _| {
+        let fails = fails && entry.number % 10 == 3 && entry.attempt == 1;
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            if fails { Err("the account is locked".into()) } else { Ok(()) }
+        })
+    });
+    let consumer = RunningConsumer::start(topic.consumer(handlers).attempts(if fails { 2 } else { 1 }));
     for round in 0..20 {
         topic.publish(&KEYS, round * 5..(round + 1) * 5).await;
         // The test's own connections are idle, and the consumer's are not.
         let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
             WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle' AND random() < 0.5";
-        sqlx::query(AssertSqlSafe(sql)).execute(&topic.database.pool).await.unwrap();
+        sqlx::query(AssertSqlSafe(sql)).execute(&topic.database.pool).await.expect("the server answers");
     }
     topic.until_effects(8 * 100).await;
     consumer.stop().await;
     topic.assert_once_in_order(&KEYS, 0..100).await;
+    assert_eq!((topic.parked("dead").await, topic.parked("waiting").await), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_are_cut_in_the_middle_of_handlers_lose_and_double_nothing() {
+    let test = "connections_that_are_cut_in_the_middle_of_handlers_lose_and_double_nothing";
+    connections_that_are_cut_use_up_no_attempt(test, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_are_cut_while_parked_events_are_tried_lose_and_double_nothing() {
+    let test = "connections_that_are_cut_while_parked_events_are_tried_lose_and_double_nothing";
+    connections_that_are_cut_use_up_no_attempt(test, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -216,6 +235,10 @@ async fn a_consumer_that_stops_finishes_the_handlers_at_work_and_begins_no_other
 
 /// No key waits longer than this for its next event while a process joins or leaves.
 const HAND_OVER: Duration = Duration::from_secs(2);
+/// The events of a key that both processes handle beside each other, and that come before the end.
+const ROUNDS: i64 = 20;
+/// The keys that a second process has at least.
+const KEYS_MOVED: i64 = 8;
 
 async fn processes_that_join_and_leave_hand_over_in_time(test: &str, protocol: &str) {
     let Some(topic) = Topic::start(test, 6).await else { return };
@@ -225,22 +248,34 @@ async fn processes_that_join_and_leave_hand_over_in_time(test: &str, protocol: &
     let first = process(&topic, "first", &settings);
     topic.publish(&keys, 0..1).await;
     topic.until_effects(keys.len()).await;
-    let is_over = AtomicBool::new(false);
+    let (published, is_over) = (AtomicI64::new(1), AtomicBool::new(false));
     let publishing = async {
-        let mut number = 1;
         while !is_over.load(Ordering::SeqCst) {
+            let number = published.load(Ordering::SeqCst);
             topic.publish(&keys, number..number + 1).await;
-            number += 1;
+            published.store(number + 1, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        number
+        published.load(Ordering::SeqCst)
     };
     let moving = async {
         let second = process(&topic, "second", &settings);
-        wait::until("work for the second", || async { (0 < topic.effects_of("second").await).then_some(()) }).await;
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        wait::until("both at work side by side", || async {
+            (ROUNDS * KEYS_MOVED <= topic.effects_of("second").await).then_some(())
+        })
+        .await;
         second.terminate();
-        tokio::time::sleep(Duration::from_secs(8)).await;
+        // Its keys are the first one's again, each with an event that came after this.
+        let number = published.load(Ordering::SeqCst);
+        let later = format!(
+            "SELECT count(DISTINCT entry_key) FROM effects WHERE process = 'first' AND {} <= number",
+            number + ROUNDS
+        );
+        wait::until("all keys at work in the first", || async {
+            let keys_count = topic.database.number(&later).await.expect("a count");
+            (usize::try_from(keys_count) == Ok(keys.len())).then_some(())
+        })
+        .await;
         is_over.store(true, Ordering::SeqCst);
         second
     };

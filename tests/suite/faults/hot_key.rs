@@ -1,27 +1,30 @@
 //! A key with many events, of which several are under way together, and failures in the middle of them.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use marty_events::{DomainEvent, EventPublisher, OutboxRelay, OutboxRepository};
 use marty_events_tests::{
     database::TestDatabase,
     kafka::{Reader, prefix},
+    logs::Lines,
     private_kafka::PrivateKafka,
     topics, wait,
 };
+use tracing::level_filters::LevelFilter;
 
 use crate::support::{
-    events::{histories, numbered},
+    events::{failed_bundles, histories, numbered},
     service::{RunningRelay, Service, config},
 };
 
-/// More bytes than a topic of [`SMALL`] takes.
-const LARGE: usize = 300_000;
-const SMALL: u32 = 200_000;
+/// More bytes than a topic of [`SMALL`] takes, and few enough for two of them in a bundle. A bundle of others fits.
+const LARGE: usize = 180_000;
+const SMALL: u32 = 170_000;
 
-fn event(number: usize, is_large: bool) -> DomainEvent {
+/// An event of a key with a topic of its own.
+fn event(key: &'static str, number: i64, is_large: bool) -> DomainEvent {
     let filler = "x".repeat(if is_large { LARGE } else { 100 });
-    DomainEvent::new("account", "hot", "moved").data(&serde_json::json!({"number": number, "filler": filler}))
+    DomainEvent::new("account", key, key).data(&serde_json::json!({"number": number, "filler": filler}))
 }
 
 async fn write(database: &TestDatabase, publisher: &EventPublisher, events: Vec<DomainEvent>) {
@@ -30,29 +33,63 @@ async fn write(database: &TestDatabase, publisher: &EventPublisher, events: Vec<
     transaction.commit().await.expect("a commit");
 }
 
-/// The first one is the first of a producer that the partition has not heard of: its broker takes any batch of it afterwards.
+/// The events of each key.
+const EVENTS: i64 = 400;
+
+/// Keys with a topic each, and the places of poison among a key's events. The first place is the first of a producer that the partition has
+/// not heard of: its broker takes any batch of it afterwards.
+const POISON: [(&str, &[i64]); 5] =
+    [("first", &[0]), ("middle", &[60]), ("last", &[98]), ("second", &[149, 150]), ("several", &[10, 40])];
+
+/// The events that no poison holds back.
+fn before_poison() -> usize {
+    POISON.iter().map(|(_, poison)| usize::try_from(poison[0]).expect("a place")).sum()
+}
+
+/// A poison event counts here if it was refused in a bundle in which successors followed it.
 #[tokio::test]
 async fn successors_of_a_poison_event_wait_wherever_it_is_among_events_that_go_together() {
     let test = "successors_of_a_poison_event_wait_wherever_it_is_among_events_that_go_together";
     let Some(service) = Service::start(test).await else { return };
     let brokers = service.publisher.bootstrap_servers().to_owned();
-    let topic = format!("{}.suite.account.moved", service.prefix);
-    topics::create(&brokers, &topic, SMALL).await;
-    let poison = [0, 60, 149, 150, 280];
-    let events = (0..400).map(|number| event(number, poison.contains(&number))).collect();
-    write(&service.database, &service.publisher, events).await;
+    let topic = |key: &str| format!("{}.suite.account.{key}", service.prefix);
+    let mut first = HashMap::new();
+    for (key, poison) in POISON {
+        topics::create(&brokers, &topic(key), SMALL).await;
+        let events = (0..EVENTS).map(|number| event(key, number, poison.contains(&number))).collect();
+        write(&service.database, &service.publisher, events).await;
+        let sql = "SELECT min(seq) FROM event_outbox WHERE ordering_key = $1";
+        let seq: i64 = sqlx::query_scalar(sql)
+            .bind(format!("account/{key}"))
+            .fetch_one(&service.database.pool)
+            .await
+            .expect("the number of its first row");
+        first.insert(key, seq);
+    }
     write(&service.database, &service.publisher, (0..100).map(|number| numbered("other", number)).collect()).await;
-    let keen = service.relay().retry_delay(Duration::from_millis(20)).give_up(false);
-    let relay = RunningRelay::start(keen);
-    let outbox = OutboxRepository::new(&service.database.pool);
-    let refused = async || outbox.pending(1).await.ok()?.first().map(|event| event.attempts);
-    wait::until("refusals", || async { (3 <= refused().await?).then_some(()) }).await;
-    service.reader.events(100).await;
-    topics::widen(&brokers, &topic, 1_000_000).await;
-    let records = service.reader.events(500).await;
+    let (lines, keen) = (Lines::default(), service.relay().retry_delay(Duration::from_millis(20)).give_up(false));
+    let relay = RunningRelay::start_under(keen, lines.of(LevelFilter::DEBUG));
+    let sql = "SELECT count(*) FROM event_outbox WHERE 3 <= attempts";
+    let refused = async || sqlx::query_scalar::<_, i64>(sql).fetch_one(&service.database.pool).await.ok();
+    let keys = i64::try_from(POISON.len()).expect("a number");
+    wait::until("refusals of each key", || async { (refused().await? == keys).then_some(()) }).await;
+    service.reader.events(100 + before_poison()).await;
+    let log = lines.text();
+    for (key, poison) in POISON {
+        let (failed, seq) = (failed_bundles(&log, &topic(key)), first[key] + poison[0]);
+        assert!(failed.iter().any(|(first, last)| (*first..*last).contains(&seq)), "{key}: {seq} is not in {failed:?}");
+    }
+    let records = topics::records(&brokers, &service.prefix).await;
+    assert_eq!(usize::try_from(records), Ok(100 + before_poison()), "a successor is there");
+    for (key, _) in POISON {
+        topics::widen(&brokers, &topic(key), 1_000_000).await;
+    }
+    let records = service.reader.events(POISON.len() * usize::try_from(EVENTS).expect("a number") + 100).await;
     relay.stop().await;
     let histories = histories(&records);
-    assert_eq!(histories["hot"], (0..400).collect::<Vec<_>>());
+    for (key, _) in POISON {
+        assert_eq!(histories[key], (0..EVENTS).collect::<Vec<_>>(), "{key}");
+    }
     assert_eq!(histories["other"], (0..100).collect::<Vec<_>>());
 }
 

@@ -7,6 +7,7 @@ mod database_refusals;
 mod direct_in_outage;
 mod handling;
 mod handling_chaos;
+mod handling_ends;
 mod handling_poison;
 mod hot_key;
 mod hot_key_by_chance;

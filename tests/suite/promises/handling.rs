@@ -156,25 +156,75 @@ async fn a_handler_that_rolls_back_by_itself_has_failed_and_a_mode_that_it_sets_
     topic.assert_once_in_order(&KEYS[..2], 0..5).await;
 }
 
+/// More workers wait for claims than may call handlers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_handlers_run_at_a_time_than_are_allowed() {
+    let Some(topic) = Topic::start("no_more_handlers_run_at_a_time_than_are_allowed", 1).await else { return };
+    topic.publish(&KEYS, 0..20).await;
+    let (at_work, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let handlers = Effects::new("one", {
+        let most = Arc::clone(&most);
+        move |_, _: &mut Transaction<'static, Postgres>| {
+            let (at_work, most) = (Arc::clone(&at_work), Arc::clone(&most));
+            Box::pin(async move {
+                most.fetch_max(at_work.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                at_work.fetch_sub(1, Ordering::SeqCst);
+                Ok(())
+            })
+        }
+    });
+    let consumer = RunningConsumer::start(topic.consumer(handlers).concurrency(2));
+    topic.until_effects(8 * 20).await;
+    consumer.stop().await;
+    assert_eq!(most.load(Ordering::SeqCst), 2);
+    topic.assert_once_in_order(&KEYS, 0..20).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_with_a_failing_event_falls_back_and_only_its_key_waits() {
     let test = "a_batch_with_a_failing_event_falls_back_and_only_its_key_waits";
     let Some(topic) = Topic::start(test, 1).await else { return };
     topic.publish(&KEYS, 0..10).await;
-    let handlers = Effects::new("one", |entry, _| {
-        let is_poison = entry.key == "k-5" && entry.number == 3;
-        Box::pin(async move { if is_poison { Err("the account is closed".into()) } else { Ok(()) } })
-    });
-    let consumer = topic.consumer(BatchEffects(handlers)).attempts(1_000).longest_batch(20);
-    let consumer = RunningConsumer::start(consumer);
+    let consumer = || {
+        let handlers = Effects::new("one", |entry, _| {
+            let is_poison = entry.key == "k-5" && entry.number == 3;
+            Box::pin(async move { if is_poison { Err("the account is closed".into()) } else { Ok(()) } })
+        });
+        RunningConsumer::start(topic.consumer(BatchEffects(handlers)).attempts(1_000).longest_batch(20))
+    };
+    let running = consumer();
     topic.until_effects(7 * 10 + 3).await;
     wait::until("the key's events to be parked", || async { (topic.parked("waiting").await == 7).then_some(()) }).await;
-    consumer.stop().await;
+    running.stop().await;
+    // The next batches have events of the key that waits.
+    topic.publish(&KEYS, 10..12).await;
+    let running = consumer();
+    topic.until_effects(7 * 12 + 3).await;
+    wait::until("the key's later events", || async { (topic.parked("waiting").await == 9).then_some(()) }).await;
+    running.stop().await;
     let mut effects = topic.effects().await;
     assert_eq!(effects.remove("k-5"), Some(vec![0, 1, 2]));
     for (key, numbers) in effects {
-        assert_eq!(numbers, (0..10).collect::<Vec<i64>>(), "{key}");
+        assert_eq!(numbers, (0..12).collect::<Vec<i64>>(), "{key}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_leaves_out_the_events_that_come_again() {
+    let test = "a_batch_leaves_out_the_events_that_come_again";
+    let Some(topic) = Topic::start(test, 1).await else { return };
+    topic.publish(&KEYS, 0..5).await;
+    let consumer = RunningConsumer::start(topic.consumer(BatchEffects(quick())));
+    topic.until_effects(8 * 5).await;
+    consumer.stop().await;
+    topic.reset_group().await;
+    // Batches have new events beside those that come again.
+    topic.publish(&KEYS, 5..7).await;
+    let consumer = RunningConsumer::start(topic.consumer(BatchEffects(quick())).longest_batch(44));
+    topic.until_effects(8 * 7).await;
+    consumer.stop().await;
+    topic.assert_once_in_order(&KEYS, 0..7).await;
 }
 
 #[tokio::test]

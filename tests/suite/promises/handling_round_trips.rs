@@ -1,13 +1,14 @@
 //! The cost of handling an event, counted between the consumer and its database.
 
-use std::{str::FromStr, time::Duration};
+use std::{ops::Range, str::FromStr, time::Duration};
 
 use marty_events_tests::{
     counting_proxy::{CountingProxy, Sent},
     effects::Effects,
+    wait,
 };
 use sqlx::{
-    PgPool,
+    PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -15,6 +16,15 @@ use crate::support::handling::{RunningConsumer, Topic};
 
 const KEYS: [&str; 8] = ["k-0", "k-1", "k-2", "k-3", "k-4", "k-5", "k-6", "k-7"];
 const EVENTS: u64 = 400;
+const HOUR: Duration = Duration::from_hours(1);
+
+/// A pool of the topic's database whose round trips are counted.
+async fn counted(topic: &Topic) -> (CountingProxy, PgPool) {
+    let options = PgConnectOptions::from_str(&topic.database.url).expect("a URL");
+    let proxy = CountingProxy::start(&options).await;
+    let pool = PgPoolOptions::new().connect_with(proxy.options(options)).await.expect("a pool");
+    (proxy, pool)
+}
 
 /// A careful author's transaction: the row of the inbox, the effect, and the commit. The pool asks its connection before and behind it.
 async fn by_hand(proxy: &CountingProxy, pool: &PgPool, number: i64) -> Sent {
@@ -31,9 +41,7 @@ async fn by_hand(proxy: &CountingProxy, pool: &PgPool, number: i64) -> Sent {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_costs_no_more_round_trips_than_a_loop_by_hand() {
     let Some(topic) = Topic::start("an_event_costs_no_more_round_trips_than_a_loop_by_hand", 1).await else { return };
-    let options = PgConnectOptions::from_str(&topic.database.url).expect("a URL");
-    let proxy = CountingProxy::start(&options).await;
-    let pool = PgPoolOptions::new().connect_with(proxy.options(options)).await.expect("a pool");
+    let (proxy, pool) = counted(&topic).await;
     by_hand(&proxy, &pool, 0).await;
     let of_hand = by_hand(&proxy, &pool, 1).await.round_trips();
     sqlx::query("DELETE FROM effects").execute(&topic.database.pool).await.expect("no effects");
@@ -49,4 +57,90 @@ async fn an_event_costs_no_more_round_trips_than_a_loop_by_hand() {
     assert!(sent.round_trips() <= of_hand * EVENTS, "{sent:?}, and {of_hand} for each of {EVENTS} by hand");
     assert!(sent.parsed < EVENTS / 4, "statements are prepared once for a connection: {sent:?}");
     topic.assert_once_in_order(&KEYS, 0..50).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_behind_a_parked_one_costs_no_more_than_one_that_is_handled() {
+    // The claim, the row and the commit; and one for the work beside, which is more on a busy machine.
+    const MOST: u64 = 4;
+    let test = "an_event_behind_a_parked_one_costs_no_more_than_one_that_is_handled";
+    let Some(topic) = Topic::start(test, 1).await else { return };
+    let (proxy, pool) = counted(&topic).await;
+    topic.publish(&KEYS[..1], 0..401).await;
+    let before = proxy.sent();
+    let handlers = Effects::new("one", |_, _: &mut Transaction<'static, Postgres>| {
+        Box::pin(async { Err(sqlx::Error::Protocol("poison".to_owned()).into()) })
+    });
+    let consumer = topic.consumer_in(&pool, handlers).concurrency(1).retry_delay(HOUR).longest_retry_delay(HOUR);
+    let consumer = RunningConsumer::start(consumer);
+    wait::until("every event to be parked", || async { (topic.parked("waiting").await == 401).then_some(()) }).await;
+    let sent = proxy.sent() - before;
+    consumer.stop().await;
+    assert!(sent.round_trips() <= MOST * EVENTS, "{sent:?} for {EVENTS} behind another one");
+}
+
+/// Events that come one at a time: the next one is published when the effect of the one before it is there.
+async fn trickle(topic: &Topic, numbers: Range<i64>) {
+    for number in numbers {
+        topic.publish(&KEYS[..1], number..number + 1).await;
+        topic.until_effects(usize::try_from(number).expect("a count") + 1).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_comes_alone_costs_its_transaction_and_no_questions_of_the_pool() {
+    const ROUND: i64 = 20;
+    // `BEGIN`, the claim, the effect and the commit; and one for the work beside, such as the look for parked events.
+    const MOST: u64 = 5;
+    let test = "an_event_that_comes_alone_costs_its_transaction_and_no_questions_of_the_pool";
+    let Some(topic) = Topic::start(test, 1).await else { return };
+    let (proxy, pool) = counted(&topic).await;
+    let handlers = Effects::taking("one", Duration::ZERO);
+    let consumer = RunningConsumer::start(topic.consumer_in(&pool, handlers).concurrency(1));
+    trickle(&topic, 0..1).await;
+    let mut number = 1;
+    // In a slow moment the worker gives its connection back, and the next round is another chance.
+    loop {
+        let before = proxy.sent();
+        trickle(&topic, number..number + ROUND).await;
+        number += ROUND;
+        let sent = proxy.sent() - before;
+        println!("{sent:?} for {ROUND} events");
+        if sent.round_trips() <= MOST * ROUND.unsigned_abs() {
+            break;
+        }
+        assert!(number < 20 * ROUND, "{sent:?} for {ROUND} events");
+    }
+    consumer.stop().await;
+    topic.assert_once_in_order(&KEYS[..1], 0..number).await;
+}
+
+/// A worker that has kept its connection has a transaction from before the event.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_time_of_a_handlers_transaction_is_not_before_its_event() {
+    const EVENTS: i64 = 20;
+    let Some(topic) = Topic::start("the_time_of_a_handlers_transaction_is_not_before_its_event", 1).await else {
+        return;
+    };
+    let tables =
+        "CREATE TABLE published (number bigint PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp());
+        CREATE TABLE begun (number bigint PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())";
+    sqlx::raw_sql(tables).execute(&topic.database.pool).await.expect("tables");
+    let handlers = Effects::new("one", |entry, tx: &mut Transaction<'static, Postgres>| {
+        Box::pin(async move {
+            sqlx::query("INSERT INTO begun (number) VALUES ($1)").bind(entry.number).execute(&mut **tx).await?;
+            Ok(())
+        })
+    });
+    let consumer = RunningConsumer::start(topic.consumer(handlers).concurrency(1));
+    for number in 0..EVENTS {
+        let published = sqlx::query("INSERT INTO published (number) VALUES ($1)").bind(number);
+        published.execute(&topic.database.pool).await.expect("a time");
+        trickle(&topic, number..number + 1).await;
+    }
+    consumer.stop().await;
+    let early = "SELECT count(*) FROM published JOIN begun USING (number) WHERE begun.at < published.at";
+    let early: i64 = sqlx::query_scalar(early).fetch_one(&topic.database.pool).await.expect("a count");
+    assert_eq!(early, 0, "of {EVENTS} transactions began before their event");
+    topic.assert_once_in_order(&KEYS[..1], 0..EVENTS).await;
 }

@@ -10,6 +10,7 @@ mod failure_records;
 mod handling;
 mod handling_everywhere;
 mod handling_round_trips;
+mod handling_start;
 mod lanes;
 mod late_commits;
 mod outbox;

@@ -26,7 +26,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::support::{events::exported, kafka_connect::Connect, service::RunningRelay};
 
-/// The time that a direct event waits for the broker here.
+/// The time that a direct event waits for a broker that does not take it.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 struct Trial {
@@ -62,8 +62,9 @@ impl Trial {
             .drain_time(Duration::from_millis(100))
     }
 
+    /// One that waits for the broker as long as a test does.
     fn publisher(client: &EventConfigBuilder) -> EventPublisher {
-        Self::publisher_with(client, wait::patient(PATIENCE))
+        Self::publisher_with(client, wait::patient(wait::DEADLINE))
     }
 
     fn publisher_with(client: &EventConfigBuilder, patience: Duration) -> EventPublisher {
@@ -108,7 +109,7 @@ impl Trial {
         assert!(matches!(error, EventError::Delivery { .. }) && error.is_retryable(), "{error:?}");
         says(&error.to_string(), words);
 
-        let keeping = Self::publisher(&client.clone().database_url(&self.database.url));
+        let keeping = Self::publisher_with(&client.clone().database_url(&self.database.url), patience);
         let kept = keeping.publish(exported()).await.expect("the outbox keeps it").to_string();
         let written = self.write(&publisher).await;
         let lines = Lines::default();

@@ -30,6 +30,18 @@ pub(crate) fn histories(records: &[Record]) -> HashMap<String, Vec<i64>> {
     histories
 }
 
+/// The bundles that were not taken, by the numbers of their first and last rows, as a relay's log has them; those of topics whose names
+/// begin so.
+pub(crate) fn failed_bundles(log: &str, topics: &str) -> Vec<(i64, i64)> {
+    let topics = format!(" topic={topics}");
+    let lines = log.lines().filter(|line| line.contains("a bundle was not taken") && line.contains(&topics));
+    let number = |line: &str, name: &str| -> i64 {
+        let (_, behind) = line.split_once(name).expect("a number");
+        behind.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
+    };
+    lines.map(|line| (number(line, " first="), number(line, " last="))).collect()
+}
+
 fn number(record: &Record) -> i64 {
     record.value["payload"]["event_data"]["number"].as_i64().expect("a number")
 }

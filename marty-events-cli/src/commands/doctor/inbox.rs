@@ -6,7 +6,7 @@ use super::{
     outbox::words,
     report::{Check, Report},
 };
-use crate::plain::plain;
+use crate::{failure::granting, plain::plain};
 
 /// Checks the tables, and returns the groups to look at. An inbox that nobody named is passed over where it is missing, or where it is
 /// none of this user's business: a relay has no right on it.
@@ -27,15 +27,22 @@ pub(super) async fn check(
     let known = match found {
         Ok(known) => known,
         Err(error) => {
-            let advice = match error {
-                EventError::InboxTableMissing { .. } => {
-                    "let the service call `marty_events::inbox::migrate` at its start, or name the table by --inbox-table"
+            let (found, advice) = match &error {
+                EventError::InboxTableMissing { .. } => (
+                    words(&error),
+                    "run `marty-events migrate --inbox`, or let the service call `marty_events::inbox::migrate` at its start; or name the table by \
+                     --inbox-table"
+                        .to_owned(),
+                ),
+                EventError::InboxForbidden { user, doubt, grant } => {
+                    (format!("the database user {user} may not use the inbox{doubt}"), granting("tables", grant))
                 }
-                EventError::InboxForbidden { .. } => "let the owner of the tables run the statement for this user",
-                EventError::InboxUnfit { .. } => "let the tables' owner change it, or connect as another user",
-                _ => "read the database's message",
+                EventError::InboxUnfit { .. } => {
+                    (words(&error), "let the tables' owner change it, or connect as another user".to_owned())
+                }
+                _ => (words(&error), "read the database's message".to_owned()),
             };
-            report.add(Check::failed(name, words(&error), advice));
+            report.add(Check::failed(name, found, advice));
             return groups.to_vec();
         }
     };

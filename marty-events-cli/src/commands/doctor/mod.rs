@@ -71,7 +71,9 @@ pub(crate) async fn run(arguments: &DoctorArguments, shared: &Shared, output: Ou
     let outbox = match Outbox::of(shared) {
         Ok(outbox) => {
             let inbox = arguments.inbox.inbox_of(&outbox)?;
-            let repository = outbox::check(&outbox, arguments.max_age, &mut report).await;
+            // Where an outbox is named, it is expected to be there.
+            let alone = shared.table_name().is_none().then_some(&inbox);
+            let repository = outbox::check(&outbox, alone, arguments.max_age, &mut report).await;
             if report.state("database") == Some(State::Ok) {
                 let is_named = !arguments.groups.is_empty() || arguments.inbox.is_named();
                 groups = inbox::check(&inbox, &arguments.groups, is_named, &mut report).await;

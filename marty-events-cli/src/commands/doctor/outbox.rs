@@ -5,7 +5,7 @@ mod relays;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use marty_events::{EventError, OutboxRepository};
+use marty_events::{EventError, OutboxRepository, inbox::InboxRepository};
 
 use super::report::{Check, Report};
 use crate::{
@@ -21,17 +21,32 @@ const SKEW: Duration = Duration::from_secs(2);
 /// The number of questions for the database's time.
 const QUESTIONS: usize = 4;
 
-/// Checks as much as the database allows. Returns the repository if its tables can be read.
-pub(super) async fn check(outbox: &Outbox, max_age: Duration, report: &mut Report) -> Option<OutboxRepository> {
+/// Checks as much as the database allows. Returns the repository if its tables can be read. `alone` is the inbox that may be there without an
+/// outbox.
+pub(super) async fn check(
+    outbox: &Outbox,
+    alone: Option<&InboxRepository>,
+    max_age: Duration,
+    report: &mut Report,
+) -> Option<OutboxRepository> {
     if let Err(error) = database::reach(&outbox.pool).await {
         let found = format!("{} cannot be reached: {}", database::place(&outbox.pool), words(&error));
         report.add(Check::failed("database", found, database::advice(&outbox.pool, &error)));
         return None;
     }
     report.add(Check::ok("database", format!("{} answers", database::place(&outbox.pool))));
-    let outbox = &outbox.repository;
+    let (pool, outbox) = (&outbox.pool, &outbox.repository);
     clock(outbox, report).await;
     let checked = outbox.validate().await;
+    if let (Err(EventError::OutboxTableMissing { .. }), Some(inbox)) = (&checked, alone)
+        && inbox.groups().await.is_ok()
+        && database::lacks_outbox(pool).await
+    {
+        let found = "the database has an inbox and no outbox, as that of a service has which only handles events; otherwise run `marty-events migrate`";
+        report.add(Check::ok("tables", found));
+        report.has_no_outbox();
+        return None;
+    }
     match &checked {
         Ok(()) | Err(EventError::CachedSequence { .. }) => {
             report.add(Check::ok("tables", "the tables exist, and have this version"));

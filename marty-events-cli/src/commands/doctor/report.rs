@@ -27,6 +27,9 @@ const CHECKS: [&str; 14] = [
 /// The names of the checks that run where the database has an inbox, behind the others.
 const OF_GROUPS: [&str; 4] = ["inbox", "inbox-retention", "group-offsets", "group-members"];
 
+/// The checks that need an outbox.
+const OF_OUTBOX: [&str; 5] = ["privileges", "relay", "lanes", "backlog", "dead-letters"];
+
 /// The findings, check by check.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
@@ -34,6 +37,8 @@ pub(super) struct Report {
     ok: bool,
     checks: Vec<Check>,
     sum: Sum,
+    #[serde(skip)]
+    is_without_outbox: bool,
 }
 
 /// The number of checks in each state.
@@ -88,13 +93,21 @@ impl Report {
         self.checks.push(check);
     }
 
+    /// The checks of the outbox are left out.
+    pub(super) fn has_no_outbox(&mut self) {
+        self.is_without_outbox = true;
+    }
+
     /// Adds the checks that did not run, because another check must succeed first.
     pub(super) fn skip_the_rest(&mut self) {
         let of_groups = OF_GROUPS.iter().filter(|_| self.state("inbox").is_some());
         let names: Vec<&str> = CHECKS.iter().chain(of_groups).copied().collect();
         for name in names.iter().copied() {
             if self.state(name).is_none() {
-                let found = "another check must succeed first".to_owned();
+                let is_of_outbox = self.is_without_outbox && OF_OUTBOX.contains(&name);
+                let found =
+                    if is_of_outbox { "the database has no outbox" } else { "another check must succeed first" }
+                        .to_owned();
                 self.checks.push(Check { name, state: State::Skipped, found, advice: None, explanation: None });
             }
         }

@@ -13,7 +13,7 @@ use marty_events::{
 use serde::Serialize;
 
 use crate::{
-    database::{GroupTable, Outbox},
+    database::{GroupTable, Outbox, lacks_outbox},
     exit::Exit,
     failure::Result,
     lanes::{ranges, unowned},
@@ -34,8 +34,9 @@ pub(crate) struct StatusArguments {
 
 #[derive(Serialize)]
 struct Status {
+    /// Nothing in the database of a service that handles events and publishes none by an outbox.
     #[serde(flatten)]
-    stats: OutboxStats,
+    stats: Option<OutboxStats>,
     relays: Vec<RelayStatus>,
     /// Lanes that no relay delivers at the moment.
     unowned_lanes: Vec<i32>,
@@ -50,11 +51,19 @@ pub(crate) async fn run(arguments: StatusArguments, shared: &Shared, output: Out
     if let Some(group) = group {
         return group::run(group, &inbox, shared, output).await;
     }
-    let outbox = outbox.repository;
-    let stats = outbox.stats().await?;
-    let relays = outbox.relays().await?;
-    let groups = groups(&inbox, table.is_named()).await?;
-    output.answer(&Status { stats, unowned_lanes: unowned(&relays), relays, groups })?;
+    let Outbox { pool, repository: outbox, .. } = outbox;
+    let (stats, relays, groups) = match outbox.stats().await {
+        // Where an outbox is named, it is expected to be there.
+        Err(error @ EventError::OutboxTableMissing { .. }) if shared.table_name().is_none() => {
+            match inbox.groups().await {
+                Ok(groups) if lacks_outbox(&pool).await => (None, Vec::new(), groups),
+                _ => return Err(error.into()),
+            }
+        }
+        stats => (Some(stats?), outbox.relays().await?, groups(&inbox, table.is_named()).await?),
+    };
+    let unowned_lanes = if stats.is_some() { unowned(&relays) } else { Vec::new() };
+    output.answer(&Status { stats, relays, unowned_lanes, groups })?;
     Ok(Exit::Done)
 }
 
@@ -68,13 +77,9 @@ async fn groups(inbox: &InboxRepository, is_named: bool) -> Result<Vec<InboxGrou
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let OutboxStats { pending, oldest_pending_age, dead, published, .. } = self.stats;
-        let oldest = oldest_pending_age.map_or_else(|| "-".to_owned(), |age| format!("{:.1} s", age.as_secs_f64()));
-        writeln!(f, "pending    {pending}\noldest     {oldest}\ndead       {dead}\npublished  {published}")?;
-        if self.relays.is_empty() {
-            writeln!(f, "relays     none")?;
-        } else {
-            self.relays(f)?;
+        match &self.stats {
+            Some(stats) => self.outbox(stats, f)?,
+            None => writeln!(f, "outbox     none")?,
         }
         if self.groups.is_empty() {
             return Ok(());
@@ -93,6 +98,13 @@ impl fmt::Display for Status {
 }
 
 impl Status {
+    fn outbox(&self, stats: &OutboxStats, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OutboxStats { pending, oldest_pending_age, dead, published, .. } = stats;
+        let oldest = oldest_pending_age.map_or_else(|| "-".to_owned(), |age| format!("{:.1} s", age.as_secs_f64()));
+        writeln!(f, "pending    {pending}\noldest     {oldest}\ndead       {dead}\npublished  {published}")?;
+        if self.relays.is_empty() { writeln!(f, "relays     none") } else { self.relays(f) }
+    }
+
     fn relays(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.unowned_lanes.is_empty() {
             writeln!(f, "unowned    lanes {}", ranges(&self.unowned_lanes))?;

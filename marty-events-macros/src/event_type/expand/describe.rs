@@ -1,4 +1,4 @@
-//! The description of a type's events for the catalogue. Without the library's feature it expands to nothing.
+//! The description of a type's events for the catalogue. Without the library's feature there is none.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -10,6 +10,9 @@ use crate::{
 };
 
 pub(super) fn describe(model: &Model, private: &TokenStream) -> TokenStream {
+    if !crate::DESCRIBES {
+        return TokenStream::new();
+    }
     let (name, subject) = (model.ident.to_string(), &model.subject);
     let kind = if model.kind == Kind::Custom { "custom" } else { "domain" };
     let version = model.version.as_ref().map_or_else(|| quote!(1), |version| quote!(#version));

@@ -4,9 +4,10 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 
+use super::Private;
 use crate::{
-    method::model::{ErrorMessage, Event, Field, Moment, Value, When},
-    syntax::kind::Kind,
+    method::model::{ErrorMessage, Event, Field, Id, Model, Moment, Value, When},
+    syntax::{expression::is_plain, kind::Kind},
 };
 
 /// Statements, and the names that they bind.
@@ -17,6 +18,11 @@ pub(super) struct Captured {
 }
 
 impl Captured {
+    /// The whole batch, in place of its values.
+    pub(super) fn batch(batch: TokenStream) -> Self {
+        Self { statements: batch, names: vec![Ident::new("__batch", Span::mixed_site())] }
+    }
+
     /// Moves the captured names into an async block.
     pub(super) fn moved(&self) -> TokenStream {
         let names = &self.names;
@@ -31,29 +37,24 @@ impl Captured {
     }
 }
 
-pub(super) fn capture(events: &[Event], private: &TokenStream) -> Captured {
+pub(super) fn capture(model: &Model, private: &Private) -> Captured {
     let mut captured = Captured::default();
-    for (index, event) in events.iter().enumerate() {
+    for (index, event) in model.events.iter().enumerate() {
         if let Some(id) = event.id.as_ref().filter(|id| !id.is_of_result) {
-            let (name, expression) = (id_name(index), &id.expression);
-            captured.bind(name.clone(), quote_spanned!(id.span=> let #name = #private::id(&#expression);));
+            let (name, value) = (id_name(index), known_id(id, private));
+            captured.bind(name.clone(), quote_spanned!(id.span=> let #name = #value;));
         }
         for field in before_body(&event.typed) {
             let (name, value) = (typed_name(index), typed(event, field, private));
             captured.bind(name.clone(), quote_spanned!(field.span=> let #name = #value;));
         }
         if !event.data.is_empty() {
-            let (name, start) = (data_name(index), start(event, private));
-            captured.bind(name.clone(), quote_spanned!(Span::mixed_site()=> let #name = #start;));
-            for field in before_body(&event.data) {
-                let (key, value) = (&field.name, &field.value);
-                captured.bind(name.clone(), quote_spanned!(field.span=> let #name = #name.field(#key, &(#value));));
-            }
+            let (name, value) = (data_name(index), known_data(event, private));
+            captured.bind(name.clone(), quote_spanned!(Span::mixed_site()=> let #name = #value;));
         }
         for field in before_body(&event.states) {
-            let (name, key, value) = (field_name(index, field), &field.name, &field.value);
-            let state = quote_spanned!(field.span=> let #name = #private::Data::whole().field(#key, &(#value)););
-            captured.bind(name, state);
+            let (name, value) = (field_name(index, field), known_state(field, private));
+            captured.bind(name.clone(), quote_spanned!(field.span=> let #name = #value;));
         }
         for field in before_body(texts(event)) {
             let (name, value) = (field_name(index, field), &field.value);
@@ -69,8 +70,30 @@ pub(super) fn capture(events: &[Event], private: &TokenStream) -> Captured {
     captured
 }
 
-fn start(event: &Event, private: &TokenStream) -> TokenStream {
-    if event.data_is_whole { quote!(#private::Data::whole()) } else { quote!(#private::Data::object()) }
+/// The text of an id.
+pub(super) fn known_id(id: &Id, private: &Private) -> TokenStream {
+    let expression = &id.expression;
+    quote_spanned!(id.span=> #private::id(&#expression))
+}
+
+/// The data, with the fields that are known before the body. A value that an expression borrows or locks on the way is free before the next one.
+pub(super) fn known_data(event: &Event, private: &Private) -> TokenStream {
+    let start = if event.data_is_whole { quote!(#private::Data::whole()) } else { quote!(#private::Data::object()) };
+    before_body(&event.data).fold(start, |data, field| {
+        let (key, value) = (&field.name, &field.value);
+        let field = quote_spanned!(field.span=> .field(#key, &(#value)));
+        if is_plain(value) {
+            quote!(#data #field)
+        } else {
+            quote_spanned!(Span::mixed_site()=> { let __data = #data; let __data = __data #field; __data })
+        }
+    })
+}
+
+/// A state that is known before the body.
+pub(super) fn known_state(state: &Field, private: &Private) -> TokenStream {
+    let (key, value) = (&state.name, &state.value);
+    quote_spanned!(state.span=> #private::Data::whole().field(#key, &(#value)))
 }
 
 /// The constructor's values, then the calls', numbered.
@@ -96,7 +119,7 @@ pub(super) fn id_name(index: usize) -> Ident {
 }
 
 /// The builder of a typed event. Its errors stand at the user's expression.
-pub(super) fn typed(event: &Event, field: &Field, private: &TokenStream) -> TokenStream {
+pub(super) fn typed(event: &Event, field: &Field, private: &Private) -> TokenStream {
     let make = if event.kind == Kind::Custom { "custom_event" } else { "domain_event" };
     let (make, value) = (Ident::new(make, field.span.resolved_at(Span::mixed_site())), &field.value);
     quote_spanned!(field.span=> #private::typed::#make(&(#value)))

@@ -1,16 +1,20 @@
-//! The description of a method's events for the catalogue. Without the library's feature it expands to nothing.
+//! The description of a method's events for the catalogue. Without the library's feature there is none.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{Expr, ExprLit, Lit, Path};
 
+use super::Private;
 use crate::{
     method::model::{Event, Handle, Model, Moment, Value},
     syntax::{args::On, documentation::documentation, kind::Kind},
 };
 
 /// Statements for each event. They name no argument and no generic type, because each stands in an item of its own.
-pub(super) fn describe(model: &Model, private: &TokenStream) -> TokenStream {
+pub(super) fn describe(model: &Model, private: &Private) -> TokenStream {
+    if !crate::DESCRIBES {
+        return TokenStream::new();
+    }
     let documentation = documentation(&model.method.attributes);
     let one = |event: &Event| match &event.typed {
         Some(field) => typed(model, event, &field.value, private),
@@ -32,7 +36,7 @@ struct Published<'a> {
 /// The fields that the record of a failure has besides.
 const OF_FAILURE: [&str; 2] = ["outcome", "error_message"];
 
-fn one(model: &Model, event: &Event, documentation: &str, private: &TokenStream) -> TokenStream {
+fn one(model: &Model, event: &Event, documentation: &str, private: &Private) -> TokenStream {
     let word = |index: usize| event.new.get(index).and_then(literal).unwrap_or_else(|| "*".to_owned());
     // The record of a failure never takes the caller's transaction.
     let route = if event.on.success() { route(model, event) } else { "direct" };
@@ -78,7 +82,7 @@ fn one(model: &Model, event: &Event, documentation: &str, private: &TokenStream)
 }
 
 /// The type describes its event; the attribute adds its route, and the record of a failure. An expression that does not name its type adds nothing.
-fn typed(model: &Model, event: &Event, value: &Expr, private: &TokenStream) -> TokenStream {
+fn typed(model: &Model, event: &Event, value: &Expr, private: &Private) -> TokenStream {
     let path = type_path(value);
     if path.is_empty() {
         return TokenStream::new();

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{FnArg, Pat, PatIdent, Signature, Type};
+use syn::{FnArg, Pat, PatIdent, Signature, Type, ext::IdentExt};
 
 use crate::{
     method::{
@@ -76,39 +76,34 @@ pub(super) fn used_by_attributes(bindings: &[Binding], events: &[Event]) -> Toke
 /// Arguments that the body takes by value.
 pub(super) fn take(bindings: &[Binding]) -> TokenStream {
     let takes = bindings.iter().map(|binding| {
-        let (name, conditions) = (&binding.name, &binding.conditions);
+        let (name, conditions, allowed) = (&binding.name, &binding.conditions, allowed(&binding.name));
         quote_spanned! {Span::mixed_site()=>
             #(#conditions)*
-            #[allow(
-                clippy::redundant_locals,
-                clippy::shadow_same,
-                clippy::let_unit_value,
-                clippy::used_underscore_binding,
-                clippy::no_effect_underscore_binding
-            )]
+            #allowed
+            #[allow(clippy::shadow_same)]
             let #name = #name;
         }
     });
     takes.collect()
 }
 
+/// A lint takes the use of `_name` for the user's. Each `allow` costs the compiler, so other names have none.
+pub(super) fn allowed(name: &Ident) -> Option<TokenStream> {
+    let is_underscored = name.unraw().to_string().starts_with('_');
+    is_underscored.then(|| quote!(#[allow(clippy::used_underscore_binding, clippy::no_effect_underscore_binding)]))
+}
+
 fn used(name: &Ident) -> TokenStream {
-    quote_spanned! {Span::mixed_site()=>
-        #[allow(clippy::used_underscore_binding, clippy::no_effect_underscore_binding)]
-        let _ = &#name;
-    }
+    let allowed = allowed(name);
+    quote_spanned!(Span::mixed_site()=> #allowed let _ = &#name;)
 }
 
 /// Captures the argument, and lets the compiler report that nothing uses it.
 fn unused(name: &Ident) -> TokenStream {
+    let allowed = allowed(name);
     quote_spanned! {Span::mixed_site()=>
-        #[allow(
-            clippy::shadow_reuse,
-            clippy::shadow_same,
-            clippy::shadow_unrelated,
-            clippy::used_underscore_binding,
-            clippy::no_effect_underscore_binding
-        )]
+        #allowed
+        #[allow(clippy::shadow_reuse, clippy::shadow_same, clippy::shadow_unrelated)]
         {
             let #name = &#name;
         }

@@ -4,19 +4,20 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 
 use super::{
+    Private,
     capture::{data_name, field_name},
     event::{Outcome, bind, event},
 };
 use crate::method::model::{ErrorMessage, Event, Field, Model, When};
 
 /// Before the body.
-pub(super) fn before(model: &Model, private: &TokenStream) -> TokenStream {
+pub(super) fn before(model: &Model, private: &Private) -> TokenStream {
     if !model.watches_failure() {
         return TokenStream::new();
     }
     let mixed = Span::mixed_site();
     let watch = watched(model).map(|(_, index, of)| {
-        let build = event(index, of, Outcome::Failure, &quote_spanned!(mixed=> __failures), private);
+        let event = event(index, of, Outcome::Failure, private);
         let data = if of.data.is_empty() {
             quote!(::core::option::Option::None)
         } else {
@@ -31,10 +32,7 @@ pub(super) fn before(model: &Model, private: &TokenStream) -> TokenStream {
             }
             _ => quote!(::core::option::Option::None),
         };
-        quote_spanned! {mixed=> {
-            #build
-            __failures.watch(__event, #data, &[#(#unset),*], #code);
-        }}
+        quote_spanned!(mixed=> __failures.watch(#event, #data, &[#(#unset),*], #code);)
     });
     quote_spanned! {mixed=>
         let mut __failures = #private::Failures::new();
@@ -43,7 +41,7 @@ pub(super) fn before(model: &Model, private: &TokenStream) -> TokenStream {
 }
 
 /// Code after the body and after the hand-over of success events. A failed hand-over is a failure of the method too.
-pub(super) fn after(model: &Model, at_return: Span, private: &TokenStream) -> TokenStream {
+pub(super) fn after(model: &Model, at_return: Span, private: &Private) -> TokenStream {
     let mixed = Span::mixed_site();
     let details = watched(model).map(|(number, index, event)| {
         let message = match &event.error_message {
@@ -65,7 +63,7 @@ pub(super) fn after(model: &Model, at_return: Span, private: &TokenStream) -> To
 }
 
 /// Code for a returned value that the event's `success` calls a failure. There is a result and no error.
-pub(super) fn unsuccessful(number: usize, index: usize, event: &Event, private: &TokenStream) -> TokenStream {
+pub(super) fn unsuccessful(number: usize, index: usize, event: &Event, private: &Private) -> TokenStream {
     let message = match &event.error_message {
         ErrorMessage::Omit | ErrorMessage::Display => None,
         ErrorMessage::Given(field) => text(index, field, Known::Result, private),
@@ -98,13 +96,7 @@ impl Known {
     }
 }
 
-fn details(
-    number: usize,
-    message: Option<TokenStream>,
-    event: &Event,
-    known: Known,
-    private: &TokenStream,
-) -> TokenStream {
+fn details(number: usize, message: Option<TokenStream>, event: &Event, known: Known, private: &Private) -> TokenStream {
     let mixed = Span::mixed_site();
     let message = message.map(|text| quote_spanned!(mixed=> __failures.message(#number, #text);));
     let code = event.error_code.iter().filter_map(|code| {
@@ -122,7 +114,7 @@ fn details(
 }
 
 /// The text of `error = ..`. None if it names a value that this failure lacks.
-fn text(index: usize, field: &Field, known: Known, private: &TokenStream) -> Option<TokenStream> {
+fn text(index: usize, field: &Field, known: Known, private: &Private) -> Option<TokenStream> {
     if matches!(field.when, When::Before) {
         let name = field_name(index, field);
         return Some(quote!(::core::clone::Clone::clone(&#name)));

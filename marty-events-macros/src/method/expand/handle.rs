@@ -4,6 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Attribute, Expr, Ident, Type, spanned::Spanned};
 
+use super::{Private, drops::allowed};
 use crate::method::{
     model::{Argument, Handle, Hidden, HiddenBy, Model},
     signature::mentions_impl,
@@ -15,11 +16,53 @@ pub(super) struct HandleCode {
     pub(super) keep: TokenStream,
     /// Around the body.
     pub(super) lend: TokenStream,
-    /// After the body: makes `__handle`.
-    pub(super) select: TokenStream,
+    /// After the body, in front of the choice.
+    before_choice: TokenStream,
+    /// After the body: the one expression that chooses. Each variable that lives on costs the compiler.
+    chosen: TokenStream,
+    /// The expression borrows from values of its own. In a statement of its own these are gone before the hand-over is awaited.
+    borrows: bool,
 }
 
-pub(super) fn handle(model: &Model, private: &TokenStream) -> HandleCode {
+impl HandleCode {
+    /// After the body: statements, and what is chosen.
+    pub(super) fn choice(&self) -> (TokenStream, TokenStream) {
+        let (before, chosen) = (&self.before_choice, &self.chosen);
+        let mixed = Span::mixed_site();
+        if self.borrows {
+            (quote_spanned!(mixed=> #before let __handle = #chosen;), quote_spanned!(mixed=> __handle))
+        } else {
+            (before.clone(), chosen.clone())
+        }
+    }
+
+    /// Puts what was chosen into an expression. One that may be configured away is a statement of its own.
+    fn choose(&mut self, conditions: &[Attribute], next: impl FnOnce(&TokenStream) -> TokenStream) {
+        if conditions.is_empty() {
+            self.chosen = next(&self.chosen);
+            return;
+        }
+        let mixed = Span::mixed_site();
+        let next = next(&self.bound(mixed));
+        self.before_choice.extend(quote_spanned!(mixed=> #(#conditions)* let __handle = #next;));
+        self.chosen = quote_spanned!(mixed=> __handle);
+    }
+
+    /// Asks what was chosen for a trait. The compiler shows the mistake at the argument of the call, so that is a name at `span`.
+    fn check(&mut self, check: &str, span: Span, private: &Private) {
+        let (check, handle) = (Ident::new(check, span), self.bound(span));
+        self.chosen = quote_spanned!(span=> #private::handle::#check(#handle));
+    }
+
+    /// The chosen handle, by its name.
+    fn bound(&mut self, span: Span) -> TokenStream {
+        let chosen = &self.chosen;
+        self.before_choice.extend(quote_spanned!(Span::mixed_site()=> let __handle = #chosen;));
+        quote_spanned!(span=> __handle)
+    }
+}
+
+pub(super) fn handle(model: &Model, private: &Private) -> HandleCode {
     let mixed = Span::mixed_site();
     let mut code = match &model.handle {
         Handle::ByType { arguments, receiver, unnamed, hidden } => {
@@ -29,38 +72,40 @@ pub(super) fn handle(model: &Model, private: &TokenStream) -> HandleCode {
         }
         Handle::Argument { name, is_mutable } => argument(name, *is_mutable, private),
         Handle::Place(place) => self::place(place, private),
-        Handle::None => HandleCode {
-            select: quote_spanned!(mixed=> let __handle = #private::handle::Absent;),
-            ..HandleCode::default()
-        },
+        Handle::None => {
+            HandleCode { chosen: quote_spanned!(mixed=> #private::handle::Absent), ..HandleCode::default() }
+        }
     };
     let demands =
         [(model.outbox_demanded, "demanded"), (model.delivery_demanded, "stated"), (model.logging_demanded, "may_log")];
     for (at, check) in demands {
         if let Some(span) = at {
-            let check = Ident::new(check, span.resolved_at(mixed));
-            code.select.extend(quote_spanned!(span.resolved_at(mixed)=> #private::handle::#check(&__handle);));
+            code.check(check, span.resolved_at(mixed), private);
         }
     }
     code
 }
 
 /// The place stays the method's: the body borrows it.
-fn place(place: &Expr, private: &TokenStream) -> HandleCode {
+fn place(place: &Expr, private: &Private) -> HandleCode {
     let span = place.span().resolved_at(Span::mixed_site());
     let is_receiver = matches!(place, Expr::Path(path) if path.path.is_ident("self"));
     let borrowed = if is_receiver { quote_spanned!(span=> &mut *#place) } else { quote_spanned!(span=> &mut #place) };
     // Two statements keep the value of a place that is a call alive.
-    let select = quote_spanned!(span=> let __place = #borrowed; let __handle = #private::handle::named(__place););
-    HandleCode { select, ..HandleCode::default() }
+    HandleCode {
+        before_choice: quote_spanned!(span=> let __place = #borrowed;),
+        chosen: quote_spanned!(span=> #private::handle::named(__place)),
+        ..HandleCode::default()
+    }
 }
 
-fn argument(name: &Ident, is_mutable: bool, private: &TokenStream) -> HandleCode {
+fn argument(name: &Ident, is_mutable: bool, private: &Private) -> HandleCode {
     let span = name.span().resolved_at(Span::mixed_site());
     HandleCode {
         keep: quote_spanned!(span=> let mut __kept = #private::handle::named(#name);),
         lend: lend(name, is_mutable, &quote_spanned!(span=> __kept.lend(()))),
-        select: quote_spanned!(span=> let __handle = __kept;),
+        chosen: quote_spanned!(span=> __kept),
+        ..HandleCode::default()
     }
 }
 
@@ -68,40 +113,51 @@ fn by_type(
     arguments: &[Argument],
     receiver: Option<&(TokenStream, Span)>,
     unnamed: &[(Type, Vec<Attribute>)],
-    private: &TokenStream,
+    private: &Private,
 ) -> HandleCode {
     let mixed = Span::mixed_site();
     let mut code = HandleCode::default();
-    // The first argument is chosen without a question, unless it may be configured away.
-    if receiver.is_some() || arguments.first().is_none_or(|first| !first.conditions.is_empty()) {
-        code.select = quote_spanned!(mixed=> let __handle = #private::handle::Absent;);
+    // Only these can be chosen. The first is chosen without a question, unless it may be configured away.
+    let (candidates, others): (Vec<_>, Vec<_>) =
+        arguments.iter().enumerate().partition(|(_, argument)| argument.is_mut_ref || argument.is_opaque);
+    let is_first_certain = candidates.first().is_some_and(|(_, first)| first.conditions.is_empty());
+    if !is_first_certain {
+        code.chosen = quote_spanned!(mixed=> #private::handle::Absent);
+    }
+    // Where one argument alone can be chosen, it is asked at once whether it is a handle.
+    let is_sole =
+        is_first_certain && matches!(candidates.as_slice(), [(_, only)] if only.resembles_handle && !only.is_opaque);
+    for (place, (index, argument)) in candidates.into_iter().enumerate() {
+        candidate(&mut code, index, place == 0 && is_first_certain, is_sole, argument, private);
     }
     if let Some((ty, span)) = receiver {
         let span = span.resolved_at(mixed);
-        let tag = tag(&quote_spanned!(span=> #private::handle::Probe::<#ty>::new()), span);
-        code.keep.extend(quote_spanned!(span=> let __receiver = #tag.not_a_receiver();));
-        code.select.extend(quote_spanned!(span=> let __handle = #private::handle::or(__handle, __receiver);));
+        code.borrows = true;
+        code.choose(
+            &[],
+            |chosen| quote_spanned!(span=> #private::handle::Probe::<#ty>::new().tag().not_a_receiver(#chosen)),
+        );
     }
-    for (index, argument) in arguments.iter().enumerate() {
-        by_argument(&mut code, index, index == 0 && receiver.is_none(), argument, private);
+    for (index, argument) in others {
+        other(&mut code, index, argument, private);
     }
+    let opaque = |chosen: &TokenStream| quote_spanned!(mixed=> #private::handle::or(#chosen, #private::handle::Opaque));
     for (_, conditions) in unnamed {
-        code.select.extend(quote_spanned! {mixed=>
-            #(#conditions)*
-            let __handle = #private::handle::or(__handle, #private::handle::Opaque);
-        });
+        code.choose(conditions, opaque);
+    }
+    if is_sole {
+        return code;
     }
     let is_in_doubt = |argument: &&Argument| argument.is_opaque || argument.resembles_handle;
     let doubted = arguments.iter().filter(is_in_doubt).map(|argument| &argument.ty);
     if let Some(ty) = doubted.chain(unnamed.iter().map(|(ty, _)| ty)).next() {
-        let span = ty.span().resolved_at(mixed);
-        code.select.extend(quote_spanned!(span=> #private::handle::seen(&__handle);));
+        code.check("seen", ty.span().resolved_at(mixed), private);
     }
     code
 }
 
 /// Asks the types at run time, if no argument is a handle.
-fn hidden(code: &mut HandleCode, hidden: &[Hidden], private: &TokenStream) {
+fn hidden(code: &mut HandleCode, hidden: &[Hidden], private: &Private) {
     let mut before = TokenStream::new();
     for (index, Hidden { by, conditions }) in hidden.iter().enumerate() {
         let span = by.span().resolved_at(Span::mixed_site());
@@ -110,83 +166,108 @@ fn hidden(code: &mut HandleCode, hidden: &[Hidden], private: &TokenStream) {
             HiddenBy::Associate(ty) => quote_spanned!(span=> #private::handle::hidden_associate::<#ty>),
             HiddenBy::Receiver(_) => quote_spanned!(span=> #private::handle::hidden_in_receiver::<Self>),
             HiddenBy::Impl { argument, .. } => {
-                let hidden = format_ident!("__hidden{index}", span = span);
+                let (hidden, allowed) = (format_ident!("__hidden{index}", span = span), allowed(argument));
                 before.extend(quote_spanned! {span=>
                     #(#conditions)*
-                    #[allow(clippy::used_underscore_binding)]
+                    #allowed
                     let #hidden = #private::handle::hidden_in(&#argument);
                 });
                 hidden.into_token_stream()
             }
         };
-        code.select.extend(quote_spanned! {span=>
-            #(#conditions)*
-            let __handle = #private::handle::doubt(__handle, #ask);
-        });
+        code.choose(conditions, |chosen| quote_spanned!(span=> #chosen.doubt(#ask)));
     }
     before.extend(std::mem::take(&mut code.keep));
     code.keep = before;
 }
 
-fn by_argument(code: &mut HandleCode, index: usize, is_first: bool, argument: &Argument, private: &TokenStream) {
+/// An argument that is kept, lent to the body, and may be chosen after it.
+fn candidate(
+    code: &mut HandleCode,
+    index: usize,
+    is_first: bool,
+    is_sole: bool,
+    argument: &Argument,
+    private: &Private,
+) {
     // Shown at the user's type, resolved at the macro.
     let span = argument.ty.span().resolved_at(Span::mixed_site());
-    let kept = format_ident!("__kept{index}", span = span);
-    let lent = format_ident!("__lent{index}", span = span);
-    let (name, ty, conditions) = (&argument.name, &argument.ty, argument.conditions.as_slice());
-    // `&name` would keep a by-value argument alive in the future, so the type is named where it can be.
-    let probe = if argument.is_mut_ref || mentions_impl(ty) {
-        quote_spanned!(span=> #private::handle::Probe::of(&#name))
+    let (kept, lent) = (kept_name(index, span), format_ident!("__lent{index}", span = span));
+    let (name, conditions) = (&argument.name, argument.conditions.as_slice());
+    let tag = quote_spanned!(span=> #private::handle::Probe::of(&#name).tag());
+    let chosen = if argument.is_opaque {
+        quote_spanned!(span=> #private::handle::Opaque)
     } else {
-        quote_spanned!(span=> #private::handle::Probe::<#ty>::new())
-    };
-    let tag = tag(&probe, span);
-    let mut lend_as = |value: TokenStream| {
+        let (value, kept) = if argument.is_used_after {
+            code.borrows = true;
+            (quote_spanned!(span=> &mut *#name), quote_spanned!(span=> #tag.held(&mut *#name)))
+        } else {
+            let split = Ident::new(if argument.is_returned { "split_returned" } else { "split" }, span);
+            // The user's `_tx` is used here, and only here.
+            let allowed = allowed(name);
+            code.keep.extend(quote_spanned! {span=>
+                #(#conditions)*
+                #allowed
+                let (mut #kept, #lent) = #tag.#split(#name);
+            });
+            (quote_spanned!(span=> #kept.lend(#lent)), kept.into_token_stream())
+        };
         let binding = lend(name, argument.is_mutable, &value);
         code.lend.extend(quote!(#(#conditions)* #binding));
+        match argument.resembles_handle {
+            true if is_sole => quote_spanned!(span=> #kept.certain(())),
+            true => quote_spanned!(span=> #kept.recognised()),
+            false => kept,
+        }
     };
-    if argument.is_opaque {
-        code.keep.extend(quote_spanned!(span=> #(#conditions)* let #kept = #private::handle::Opaque;));
-    } else if argument.is_mut_ref && argument.is_used_after {
-        lend_as(quote_spanned!(span=> &mut *#name));
-        code.select.extend(quote_spanned!(span=> #(#conditions)* let #kept = #tag.held(&mut *#name);));
-    } else if argument.is_mut_ref {
-        let split = Ident::new(if argument.is_returned { "split_returned" } else { "split" }, span);
-        lend_as(quote_spanned!(span=> #kept.lend(#lent)));
-        code.keep.extend(quote_spanned! {span=>
-            #(#conditions)*
-            // The user's `_tx` is used here, and only here.
-            #[allow(clippy::used_underscore_binding)]
-            let (mut #kept, #lent) = #tag.#split(#name);
-        });
-    } else {
-        let allowed = mentions_impl(ty).then(|| quote!(#[allow(clippy::used_underscore_binding)]));
-        code.keep.extend(quote_spanned!(span=> #(#conditions)* #allowed let #kept = #tag.not_a_handle();));
-    }
-    if argument.resembles_handle && !argument.is_opaque {
-        code.select.extend(quote_spanned!(span=> #(#conditions)* let #kept = #private::handle::recognised(#kept);));
-    }
-    if is_first && conditions.is_empty() {
-        code.select.extend(quote_spanned!(span=> let __handle = #kept;));
+    if is_first {
+        code.chosen = chosen;
         return;
     }
-    code.select.extend(quote_spanned! {span=>
-        #(#conditions)*
-        #private::handle::beside(&__handle, &#kept);
-        #(#conditions)*
-        let __handle = #private::handle::or(__handle, #kept);
+    code.choose(conditions, |before| {
+        quote_spanned! {span=> {
+            let (__one, __other) = (#before, #chosen);
+            #private::handle::beside(&__one, &__other);
+            #private::handle::or(__one, __other)
+        }}
     });
 }
 
-/// Asks the type for its tag; the first rung whose bound holds answers.
-fn tag(probe: &TokenStream, span: Span) -> TokenStream {
-    quote_spanned!(span=> #probe.tag())
+/// An argument that must not be a handle. Its type alone is asked, in one statement.
+fn other(code: &mut HandleCode, index: usize, argument: &Argument, private: &Private) {
+    let span = argument.ty.span().resolved_at(Span::mixed_site());
+    let (name, ty, conditions) = (&argument.name, &argument.ty, argument.conditions.as_slice());
+    // A type with `impl` cannot be named, and the body may move its value.
+    let probe = if mentions_impl(ty) {
+        let (kept, allowed) = (kept_name(index, span), allowed(name));
+        code.keep.extend(quote_spanned! {span=>
+            #(#conditions)*
+            #allowed
+            let #kept = #private::handle::Probe::of(&#name);
+        });
+        kept.into_token_stream()
+    } else {
+        quote_spanned!(span=> #private::handle::Probe::<#ty>::new())
+    };
+    code.borrows = true;
+    code.choose(conditions, |chosen| {
+        let chosen = quote_spanned!(span=> #probe.tag().not_a_handle(#chosen));
+        if argument.resembles_handle {
+            quote_spanned!(span=> #private::handle::or(#chosen, #private::handle::Opaque))
+        } else {
+            chosen
+        }
+    });
+}
+
+fn kept_name(index: usize, span: Span) -> Ident {
+    format_ident!("__kept{index}", span = span)
 }
 
 fn lend(name: &Ident, is_mutable: bool, value: &TokenStream) -> TokenStream {
     let mutability = is_mutable.then(|| quote!(mut));
     quote_spanned! {Span::mixed_site()=>
-        #[allow(clippy::shadow_unrelated, clippy::shadow_reuse, clippy::shadow_same, clippy::let_unit_value)]
+        #[allow(clippy::shadow_unrelated, clippy::shadow_reuse, clippy::shadow_same)]
         let #mutability #name = #value;
     }
 }

@@ -1,6 +1,7 @@
 //! From the model to code. Generated code names nothing but the crate's `__private` module and `::core`, `::std`.
 
 mod after_body;
+mod batch;
 mod capture;
 mod describe;
 mod drops;
@@ -8,8 +9,8 @@ mod event;
 mod failure;
 mod handle;
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, TokenStreamExt, quote, quote_spanned};
 use syn::{Block, Expr, ReturnType, Stmt, Type, TypeInfer, spanned::Spanned, visit_mut::VisitMut};
 
 use super::{
@@ -23,8 +24,10 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let (absorbed, method) = (&model.absorbed, &model.method);
     let inner_attributes = &model.inner;
     let (attributes, visibility, signature) = (&method.attributes, &method.visibility, &method.signature);
-    let descriptions = describe::describe(model, &private(model));
-    let captured = capture::capture(&model.events, &private(model));
+    let private = private(model);
+    let descriptions = describe::describe(model, &private);
+    let early = batch::early(model, &private);
+    let captured = early.map_or_else(|| capture::capture(model, &private), Captured::batch);
     let mut signature = signature.clone();
     let body = match &model.shape {
         Shape::Function { body } => {
@@ -34,11 +37,11 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
                     drops::used_by_attributes(&drops::left(bindings, &model.events, body), &model.events)
                 }
             };
-            let inner = inner(model, &order, body);
+            let inner = inner(model, &order, body, &private);
             let statements = captured.statements;
             quote!(#statements #inner)
         }
-        Shape::Block { function, patterns, body } => block(model, &captured, function, patterns, body),
+        Shape::Block { function, patterns, body } => block(model, &captured, function, patterns, body, &private),
     };
     // The braces have the user's span, so lints about the function still apply to it.
     let mut braces = Group::new(Delimiter::Brace, quote!(#(#inner_attributes)* #descriptions #body));
@@ -53,8 +56,15 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 /// A function that ends with an async block. Values are captured before the function's first statement, because that
 /// statement may move an argument. So a future that borrows nothing still borrows nothing. Names that a pattern inside
 /// the block binds exist only there; then the capture is inside too.
-fn block(model: &Model, captured: &Captured, function: &Block, patterns: &[Stmt], body: &TokenStream) -> TokenStream {
-    let inner = inner(model, &TokenStream::new(), body);
+fn block(
+    model: &Model,
+    captured: &Captured,
+    function: &Block,
+    patterns: &[Stmt],
+    body: &TokenStream,
+    private: &Private,
+) -> TokenStream {
+    let inner = inner(model, &TokenStream::new(), body, private);
     let statements = &captured.statements;
     let is_outside = patterns.is_empty();
     let taken = if is_outside { captured.moved() } else { statements.clone() };
@@ -71,22 +81,32 @@ fn block(model: &Model, captured: &Captured, function: &Block, patterns: &[Stmt]
     quote_spanned!(Span::mixed_site()=> #statements { #(#function)* })
 }
 
-fn private(model: &Model) -> TokenStream {
+/// The path of the items that generated code names.
+///
+/// Its tokens are put down one by one. A stream in a stream is a call of the compiler each time, and the path stands everywhere.
+struct Private(Vec<TokenTree>);
+
+impl ToTokens for Private {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.0.iter().for_each(|token| tokens.append(token.clone()));
+    }
+}
+
+fn private(model: &Model) -> Private {
     let krate = &model.krate;
-    quote!(#krate::__private)
+    Private(quote!(#krate::__private).into_iter().collect())
 }
 
 /// The asynchronous part: everything around the body.
-fn inner(model: &Model, order: &TokenStream, body: &TokenStream) -> TokenStream {
+fn inner(model: &Model, order: &TokenStream, body: &TokenStream, private: &Private) -> TokenStream {
     let mixed = Span::mixed_site();
-    let private = private(model);
     let returned = returned(model);
     let return_type = returned.clone().unwrap_or_else(|| quote_spanned!(mixed=> _));
-    let failures = failure::before(model, &private);
-    let handle = handle::handle(model, &private);
-    let after_body = after_body::after_body(model, &return_type, &handle.select, &private);
+    let failures = failure::before(model, private);
+    let handle = handle::handle(model, private);
+    let after_body = after_body::after_body(model, &return_type, &handle, private);
     let (keep, lend) = (&handle.keep, &handle.lend);
-    let fake_return = returned.as_ref().map(fake_return);
+    let fake_return = returned.as_ref().map(|returned| fake_return(returned, private));
     let (moves, rebind) = match &model.capture {
         Capture::Move => (Some(quote_spanned!(mixed=> move)), TokenStream::new()),
         Capture::Only(bindings) => (None, drops::take(&drops::left(bindings, &model.events, body))),
@@ -102,7 +122,6 @@ fn inner(model: &Model, order: &TokenStream, body: &TokenStream) -> TokenStream 
     let completed = if model.watches_failure() {
         quote_spanned! {mixed=>
             let mut __body = ::core::pin::pin!(#block);
-            #[allow(clippy::let_and_return, clippy::let_unit_value)]
             let __out =
                 ::core::future::poll_fn(|__context| __failures.poll(::core::pin::Pin::as_mut(&mut __body), __context)).await;
             __out
@@ -110,10 +129,12 @@ fn inner(model: &Model, order: &TokenStream, body: &TokenStream) -> TokenStream 
     } else {
         quote_spanned!(mixed=> #block.await)
     };
+    // A method may return a future. Each `allow` costs the compiler, so where it is seen that it does not, there is none.
+    let yields = (!returns_result_or_unit(model)).then(|| quote!(#[allow(clippy::async_yields_async)]));
     let around = quote_spanned! {mixed=>
         #failures
         #keep
-        #[allow(clippy::let_unit_value, clippy::async_yields_async)]
+        #yields
         let __out: #return_type = {
             #lend
             #completed
@@ -139,6 +160,17 @@ fn returned(model: &Model) -> Option<TokenStream> {
     Some(ty.into_token_stream())
 }
 
+/// True if the returned type is written `Result<..>` or `()`, or not at all.
+fn returns_result_or_unit(model: &Model) -> bool {
+    let signature = &model.method.signature;
+    match output(&signature.output, signature.asyncness.is_some()) {
+        Some(Type::Path(path)) => path.path.segments.last().is_some_and(|last| last.ident == "Result"),
+        Some(Type::Tuple(tuple)) => tuple.elems.is_empty(),
+        Some(_) => false,
+        None => matches!(signature.output, ReturnType::Default),
+    }
+}
+
 /// `async fn f() -> !`
 fn is_never(model: &Model) -> bool {
     let signature = &model.method.signature;
@@ -159,12 +191,10 @@ impl VisitMut for InferImplTrait {
 }
 
 /// Fixes the type of `return` and `?` in the body before the compiler reads the body.
-fn fake_return(return_type: &TokenStream) -> TokenStream {
+fn fake_return(return_type: &TokenStream, private: &Private) -> TokenStream {
     quote_spanned! {return_type.span()=>
-        #[allow(unreachable_code, unknown_lints, clippy::diverging_sub_expression, clippy::let_unit_value, clippy::let_with_type_underscore, clippy::needless_return, clippy::empty_loop)]
         if false {
-            let __return: #return_type = loop {};
-            return __return;
+            return #private::never::<#return_type>();
         }
     }
 }

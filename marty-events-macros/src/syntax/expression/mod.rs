@@ -12,6 +12,21 @@ pub(crate) use named::names;
 
 use super::identifier::plain;
 
+/// True if the expression does no more than name a value: nothing that it borrows or locks on the way can live on, and its moment matters
+/// to nobody who shares the arguments.
+pub(crate) fn is_plain(expression: &Expr) -> bool {
+    match expression {
+        Expr::Path(_) | Expr::Lit(_) => true,
+        Expr::Field(field) => is_plain(&field.base),
+        Expr::Reference(reference) => is_plain(&reference.expr),
+        Expr::Paren(inner) => is_plain(&inner.expr),
+        Expr::Group(inner) => is_plain(&inner.expr),
+        Expr::Tuple(tuple) => tuple.elems.iter().all(is_plain),
+        Expr::Struct(made) => made.rest.is_none() && made.fields.iter().all(|field| is_plain(&field.expr)),
+        _ => false,
+    }
+}
+
 /// True if a name stands among tokens, by itself or in a text as `{name}`. The tokens need not be an expression yet.
 pub(crate) fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
     let plain = plain(name);

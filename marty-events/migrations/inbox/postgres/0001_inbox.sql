@@ -40,7 +40,8 @@ CREATE TABLE event_inbox_parked (
     reason           text,
     parked_at        timestamptz      NOT NULL DEFAULT clock_timestamp(),
     died_at          timestamptz,
-    UNIQUE (consumer_group, event_id)
+    -- The event first: an index that begins with the group would seem as good as the one of keys where few events are parked.
+    UNIQUE (event_id, consumer_group)
 );
 CREATE INDEX event_inbox_parked_order ON event_inbox_parked (consumer_group, topic, ordering_key, id) WHERE state <> 'dead';
 CREATE INDEX event_inbox_parked_due ON event_inbox_parked (consumer_group, due_at)

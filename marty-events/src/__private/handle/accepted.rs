@@ -25,14 +25,14 @@ impl<H: ?Sized> ByReference<H> {
         Held(handle)
     }
 
-    pub fn not_a_handle(self) -> Rejected
+    pub fn not_a_handle<S>(self, _: S) -> Rejected
     where
         Self: ReferenceInSight<H>,
     {
         Rejected
     }
 
-    pub fn not_a_receiver(self) -> Rejected
+    pub fn not_a_receiver<S>(self, _: S) -> Rejected
     where
         Self: NamedByTheAttribute<H>,
     {
@@ -53,13 +53,13 @@ impl Other {
         Absent
     }
 
-    #[must_use]
-    pub fn not_a_handle(self) -> Absent {
-        Absent
+    /// Leaves the choice as it is.
+    pub fn not_a_handle<S>(self, chosen: S) -> S {
+        chosen
     }
 
-    #[must_use]
-    pub fn not_a_receiver(self) -> Absent {
-        Absent
+    /// Leaves the choice as it is.
+    pub fn not_a_receiver<S>(self, chosen: S) -> S {
+        chosen
     }
 }

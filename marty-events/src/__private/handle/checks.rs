@@ -3,7 +3,9 @@
 use super::kept::{Absent, Doubted, Held, Named, Opaque, Rejected};
 
 /// Refuses an argument that may be a handle and is not known to be one.
-pub fn seen<S: Seen>(_: &S) {}
+pub fn seen<S: Seen>(chosen: S) -> S {
+    chosen
+}
 
 #[diagnostic::on_unimplemented(
     message = "it cannot be seen whether this argument is a transaction",
@@ -19,84 +21,82 @@ impl<H: ?Sized> Seen for Held<'_, H> {}
 #[diagnostic::do_not_recommend]
 impl Seen for Rejected {}
 
-/// An argument whose type resembles a handle. If it is not one, it counts as [`Opaque`].
-pub fn recognised<R: Recognised>(kept: R) -> R::Out {
-    kept.recognised()
-}
-
-pub trait Recognised {
-    type Out;
-    fn recognised(self) -> Self::Out;
-}
-
-impl Recognised for Absent {
-    type Out = Opaque;
-    fn recognised(self) -> Opaque {
+impl Absent {
+    /// Refuses the one argument that can be chosen: it resembles a handle and is not one. The rest of the method compiles, so the mistake is one error.
+    pub fn certain<S>(self, _: S) -> Opaque
+    where
+        Self: Certain<S>,
+    {
         Opaque
     }
 }
 
-impl<H: ?Sized> Recognised for Held<'_, H> {
-    type Out = Self;
-    fn recognised(self) -> Self {
+impl<H: ?Sized> Held<'_, H> {
+    #[must_use]
+    pub fn certain(self, (): ()) -> Self {
         self
     }
 }
 
-impl Recognised for Rejected {
-    type Out = Self;
-    fn recognised(self) -> Self {
+impl Rejected {
+    #[must_use]
+    pub fn certain(self, (): ()) -> Self {
         self
     }
+}
+
+/// Implemented by nothing: its bound is an error message.
+#[diagnostic::on_unimplemented(
+    message = "it cannot be seen whether this argument is a transaction",
+    label = "an event beside it could be sent before its commit",
+    note = "take `&mut` of a type with `marty_events::OutboxTransaction`, name the place with `transaction = ..`, or state `delivery = \"direct\"`"
+)]
+pub trait Certain<S> {}
+
+/// An argument whose type resembles a handle. If it is not one, it counts as [`Opaque`].
+macro_rules! recognised {
+    ($([$($generics:tt)*] $kept:ty => $recognised:ty: |$self:ident| $value:expr;)*) => {
+        $(impl<$($generics)*> $kept {
+            #[must_use]
+            pub fn recognised(self) -> $recognised {
+                let $self = self;
+                $value
+            }
+        })*
+    };
+}
+
+recognised! {
+    [] Absent => Opaque: |_absent| Opaque;
+    [H: ?Sized] Held<'_, H> => Self: |held| held;
+    [] Rejected => Self: |rejected| rejected;
 }
 
 /// Takes the type at run time into account. It is asked only if no argument is a handle.
-pub fn doubt<S: Doubt>(chosen: S, hidden: impl FnOnce() -> Option<&'static str>) -> S::Out {
-    chosen.doubt(hidden)
+macro_rules! doubt {
+    ($([$($generics:tt)*] $chosen:ty => $doubted:ty: |$self:ident, $hidden:ident| $value:expr;)*) => {
+        $(impl<$($generics)*> $chosen {
+            #[must_use]
+            pub fn doubt(self, $hidden: fn() -> Option<&'static str>) -> $doubted {
+                let $self = self;
+                $value
+            }
+        })*
+    };
 }
 
-pub trait Doubt {
-    type Out;
-    fn doubt(self, hidden: impl FnOnce() -> Option<&'static str>) -> Self::Out;
-}
-
-impl Doubt for Absent {
-    type Out = Doubted;
-    fn doubt(self, hidden: impl FnOnce() -> Option<&'static str>) -> Doubted {
-        Doubted { hidden: hidden() }
-    }
-}
-
-impl Doubt for Doubted {
-    type Out = Self;
-    fn doubt(self, hidden: impl FnOnce() -> Option<&'static str>) -> Self {
-        Self { hidden: self.hidden.or_else(hidden) }
-    }
-}
-
-impl<H: ?Sized> Doubt for Held<'_, H> {
-    type Out = Self;
-    fn doubt(self, _: impl FnOnce() -> Option<&'static str>) -> Self {
-        self
-    }
-}
-
-impl Doubt for Opaque {
-    type Out = Self;
-    fn doubt(self, _: impl FnOnce() -> Option<&'static str>) -> Self {
-        self
-    }
-}
-
-impl Doubt for Rejected {
-    type Out = Self;
-    fn doubt(self, _: impl FnOnce() -> Option<&'static str>) -> Self {
-        self
-    }
+doubt! {
+    [] Absent => Doubted: |_absent, hidden| Doubted { hidden: hidden() };
+    [] Doubted => Self: |doubted, hidden| Self { hidden: doubted.hidden.or_else(hidden) };
+    [H: ?Sized] Held<'_, H> => Self: |held, _hidden| held;
+    [] Opaque => Self: |opaque, _hidden| opaque;
+    [] Rejected => Self: |rejected, _hidden| rejected;
 }
 
 /// `delivery = "outbox"`
-pub fn demanded<S: Transactional>(_: &S) {}
+pub fn demanded<S: Transactional>(chosen: S) -> S {
+    chosen
+}
 
 #[diagnostic::on_unimplemented(
     message = "`delivery = \"outbox\"` needs a transaction, and no argument of this method is one",
@@ -115,7 +115,9 @@ impl Transactional for Opaque {}
 impl Transactional for Rejected {}
 
 /// `require-delivery = true` in the crate's manifest.
-pub fn stated<S: Stated>(_: &S) {}
+pub fn stated<S: Stated>(chosen: S) -> S {
+    chosen
+}
 
 #[diagnostic::on_unimplemented(
     message = "this crate's manifest has `require-delivery = true`, and no argument of this method is a transaction",
@@ -134,7 +136,9 @@ impl Stated for Opaque {}
 impl Stated for Rejected {}
 
 /// `on_publish_error = "log"`
-pub fn may_log<S: MayLog>(_: &S) {}
+pub fn may_log<S: MayLog>(chosen: S) -> S {
+    chosen
+}
 
 #[diagnostic::on_unimplemented(
     message = "`on_publish_error = \"log\"` cannot stand beside a transaction",

@@ -55,20 +55,12 @@ pub trait InOutbox {}
 pub struct Named<'a, H: ?Sized> {
     pub(super) handle: &'a mut H,
     #[cfg(feature = "_database")]
-    connect: fn(&mut H) -> OutboxConnection<'_>,
+    pub(super) connect: fn(&mut H) -> OutboxConnection<'_>,
 }
 
 impl<H: ?Sized> std::fmt::Debug for Named<'_, H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Named")
-    }
-}
-
-#[cfg(feature = "_database")]
-#[diagnostic::do_not_recommend]
-impl<H: Send + ?Sized> OutboxTransaction for Named<'_, H> {
-    fn connection(&mut self) -> OutboxConnection<'_> {
-        (self.connect)(self.handle)
     }
 }
 

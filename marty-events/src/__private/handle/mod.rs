@@ -10,9 +10,7 @@ mod ladder;
 mod refused;
 mod tag;
 
-pub use checks::{
-    Doubt, MayLog, Recognised, Seen, Stated, Transactional, demanded, doubt, may_log, recognised, seen, stated,
-};
+pub use checks::{Certain, MayLog, Seen, Stated, Transactional, demanded, may_log, seen, stated};
 pub use choice::{Beside, Or, beside, or};
 pub use hidden::{hidden_associate, hidden_handle, hidden_in, hidden_in_receiver};
 pub use kept::{Absent, Doubted, Held, Named, Opaque, Rejected, named};

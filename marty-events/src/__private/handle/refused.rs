@@ -30,14 +30,14 @@ impl<H> ByValue<H> {
         Rejected
     }
 
-    pub fn not_a_handle(self) -> Rejected
+    pub fn not_a_handle<S>(self, _: S) -> Rejected
     where
         Self: TakenByReference<H>,
     {
         Rejected
     }
 
-    pub fn not_a_receiver(self) -> Rejected
+    pub fn not_a_receiver<S>(self, _: S) -> Rejected
     where
         Self: TakenByReference<H>,
     {
@@ -67,14 +67,14 @@ impl<C> Pooled<C> {
         Rejected
     }
 
-    pub fn not_a_handle(self) -> Rejected
+    pub fn not_a_handle<S>(self, _: S) -> Rejected
     where
         C: InTransaction,
     {
         Rejected
     }
 
-    pub fn not_a_receiver(self) -> Rejected
+    pub fn not_a_receiver<S>(self, _: S) -> Rejected
     where
         C: InTransaction,
     {
@@ -104,14 +104,14 @@ impl<X> Foreign<X> {
         Rejected
     }
 
-    pub fn not_a_handle(self) -> Rejected
+    pub fn not_a_handle<S>(self, _: S) -> Rejected
     where
         Self: HasOutbox<X>,
     {
         Rejected
     }
 
-    pub fn not_a_receiver(self) -> Rejected
+    pub fn not_a_receiver<S>(self, _: S) -> Rejected
     where
         Self: HasOutbox<X>,
     {

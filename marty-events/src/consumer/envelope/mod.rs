@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
-pub(super) use self::opened::{Opened, open};
+pub use self::opened::{Incoming, Opened};
+pub(super) use self::opened::{Place, open};
 use self::text::Text;
 use crate::{DecodeError, event::trace::TraceContext, inbox::Delivery};
 
@@ -38,8 +39,8 @@ pub(super) struct Envelope<'a> {
 /// The place of an event's payload in its record.
 #[derive(Debug)]
 pub(super) enum Form<'a> {
-    /// The envelope around the value is the library's, and this is its `payload`.
-    Enveloped(&'a str),
+    /// The envelope around the value is the library's, with its `payload` and its own type.
+    Enveloped { payload: &'a str, event_type: Option<Cow<'a, str>> },
     /// A `CloudEvent` in either mode, with its data.
     CloudEvent(&'a [u8]),
     /// No envelope was found. The value may be anything, or JSON without one.
@@ -108,7 +109,7 @@ impl<'a> Envelope<'a> {
         Self {
             id: metadata.event_id.0,
             source: metadata.service_name.0,
-            event_type: own.event_type.0,
+            event_type: own.event_type.0.clone(),
             aggregate_type: subject.aggregate_type.0,
             event_version: subject.event_version.0.and_then(|version| version.parse().ok()),
             correlation_id: metadata.correlation_id.0,
@@ -116,7 +117,7 @@ impl<'a> Envelope<'a> {
             user_id: metadata.user_id.0,
             time: metadata.timestamp.0.and_then(|time| time.parse().ok()),
             trace: trace.and_then(|(id, span)| TraceContext::new(&format!("00-{id}-{span}-00"), None)),
-            form: Form::Enveloped(own.payload.get()),
+            form: Form::Enveloped { payload: own.payload.get(), event_type: own.event_type.0 },
         }
     }
 

@@ -1,6 +1,6 @@
 //! The facts of an event besides its payload: a consumer finds its handler by them, takes it once, and carries them on.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -16,21 +16,43 @@ use crate::{
 const LONGEST: usize = 255;
 
 /// Reads the facts of an event. Never fails: a record that is not an event has the id of its place.
-pub(in crate::consumer) fn open(delivery: &Delivery) -> Opened {
-    Opened::new(delivery, &Envelope::read(delivery))
+pub(in crate::consumer) fn open(delivery: Delivery) -> Opened {
+    let envelope = Envelope::read(&delivery);
+    let owned = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
+    let id = owned(&envelope.id);
+    let place = || format!("{}:{}:{}", delivery.topic, delivery.partition, delivery.offset);
+    Opened {
+        identity: identity(&delivery, &envelope),
+        id: id.unwrap_or_else(place),
+        event_type: owned(&envelope.event_type),
+        aggregate_type: owned(&envelope.aggregate_type),
+        event_version: envelope.event_version,
+        correlation_id: owned(&envelope.correlation_id),
+        causation_id: owned(&envelope.causation_id),
+        user_id: owned(&envelope.user_id),
+        time: envelope.time.or(delivery.timestamp),
+        trace: envelope.trace.clone(),
+        payload: Place::of(&delivery, &envelope),
+        delivery,
+    }
 }
 
 impl Delivery {
     /// The id by which the inbox of a group remembers the record's event.
     #[must_use]
     pub fn inbox_id(&self) -> String {
-        open(self).identity.event_id
+        identity(self, &Envelope::read(self)).event_id
     }
 }
 
-/// The facts of an event besides its payload.
-#[derive(Debug, Clone)]
-pub(in crate::consumer) struct Opened {
+/// A record with the facts of its event, as a handler is called with it. The consumer's worker has it too.
+pub type Incoming = Arc<Opened>;
+
+/// A record with the facts of its event.
+#[derive(Debug)]
+pub struct Opened {
+    /// The record.
+    pub delivery: Delivery,
     /// The id by which a group takes the event once, and the key whose order it keeps.
     pub(in crate::consumer) identity: Identity,
     /// The id as it stands on the record, for people and for the events that this one causes.
@@ -45,28 +67,58 @@ pub(in crate::consumer) struct Opened {
     pub(in crate::consumer) time: Option<Timestamp>,
     /// The span that the event was recorded in.
     pub(in crate::consumer) trace: Option<TraceContext>,
-    /// True if the record has no value. A compacted topic has such a record for a key that was deleted.
-    pub(in crate::consumer) is_tombstone: bool,
+    pub(in crate::consumer) payload: Place,
+}
+
+/// The place of an event's payload in its record's value, by which it is read without another look at the envelope.
+#[derive(Debug, Clone)]
+pub(in crate::consumer) enum Place {
+    /// The `payload` of the library's envelope, and the envelope's own type where a header names another one.
+    Enveloped(Range<usize>, Option<String>),
+    /// The data of a `CloudEvent`; nothing for one in structured mode without data.
+    CloudEvent(Option<Range<usize>>),
+    Plain,
+    /// The record has no value. A compacted topic has such a record for a key that was deleted.
+    Tombstone,
+    /// A `CloudEvent` that is not one. Another look at it says its fault.
+    Broken,
+}
+
+impl Place {
+    fn of(delivery: &Delivery, envelope: &Envelope<'_>) -> Self {
+        let value = delivery.value.as_deref().unwrap_or_default();
+        match &envelope.form {
+            Form::Enveloped { payload, event_type } => match range(value, payload.as_bytes()) {
+                Some(place) => {
+                    let is_other = *event_type != envelope.event_type;
+                    Self::Enveloped(place, is_other.then(|| event_type.as_deref().unwrap_or_default().to_owned()))
+                }
+                None => Self::Plain,
+            },
+            Form::CloudEvent(data) => Self::CloudEvent(range(value, data)),
+            Form::Plain => Self::Plain,
+            Form::Tombstone => Self::Tombstone,
+            Form::Broken(_) => Self::Broken,
+        }
+    }
+}
+
+/// The place of a part; nothing for bytes that are not a part.
+fn range(value: &[u8], part: &[u8]) -> Option<Range<usize>> {
+    let start = part.as_ptr().addr().checked_sub(value.as_ptr().addr())?;
+    let end = start.checked_add(part.len())?;
+    (end <= value.len()).then_some(start..end)
 }
 
 impl Opened {
-    pub(in crate::consumer) fn new(delivery: &Delivery, envelope: &Envelope<'_>) -> Self {
-        let owned = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
-        let id = owned(&envelope.id);
-        let place = || format!("{}:{}:{}", delivery.topic, delivery.partition, delivery.offset);
-        Self {
-            identity: identity(delivery, envelope),
-            id: id.unwrap_or_else(place),
-            event_type: owned(&envelope.event_type),
-            aggregate_type: owned(&envelope.aggregate_type),
-            event_version: envelope.event_version,
-            correlation_id: owned(&envelope.correlation_id),
-            causation_id: owned(&envelope.causation_id),
-            user_id: owned(&envelope.user_id),
-            time: envelope.time.or(delivery.timestamp),
-            trace: envelope.trace.clone(),
-            is_tombstone: matches!(envelope.form, Form::Tombstone),
-        }
+    /// The record's value; empty for a record without one.
+    pub(in crate::consumer) fn value(&self) -> &[u8] {
+        self.delivery.value.as_deref().unwrap_or_default()
+    }
+
+    /// True if the record has no value.
+    pub(in crate::consumer) fn is_tombstone(&self) -> bool {
+        matches!(self.payload, Place::Tombstone)
     }
 
     /// The context of the events that a handler publishes. The event is their cause; correlation, user and trace are carried on.

@@ -1,9 +1,11 @@
 //! Every form of an event is read, and nothing that a publisher can send breaks the reader.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Envelope, Form, Opened, open};
+use super::{Envelope, Form, Incoming, Opened, open};
 use crate::{
     DecodeError, DomainEvent, EventContext,
     consumer::{
@@ -41,16 +43,20 @@ impl From<RevokedV1> for Revoked {
     }
 }
 
+fn opened(deliveries: Vec<Delivery>) -> Vec<Incoming> {
+    deliveries.into_iter().map(|delivery| Arc::new(open(delivery))).collect()
+}
+
 fn typed<A: ReceivedArgument<Payload: TypedPayload + Payload>>(deliveries: Vec<Delivery>) -> Result<A, HandlerFailure> {
-    (payload::typed().read)(deliveries)
+    (payload::typed().read)(opened(deliveries))
 }
 
 fn named<A: ReceivedArgument<Payload: Payload>>(deliveries: Vec<Delivery>) -> Result<A, HandlerFailure> {
-    (payload::named("t", &[]).read)(deliveries)
+    (payload::named("t", &[]).read)(opened(deliveries))
 }
 
 fn plain<A: ReceivedArgument<Payload: Payload>>(deliveries: Vec<Delivery>) -> Result<A, HandlerFailure> {
-    (payload::plain("t").read)(deliveries)
+    (payload::plain("t").read)(opened(deliveries))
 }
 
 fn record(headers: &[(&str, &str)], value: impl Into<Vec<u8>>) -> Delivery {
@@ -113,7 +119,7 @@ fn an_event_of_this_library_is_read_with_its_circumstances() {
 
     // The same without any header: a copy by a tool that drops them.
     let bare = Delivery { headers: Vec::new(), ..delivery.clone() };
-    let (with, without) = (open(&delivery), open(&bare));
+    let (with, without) = (open(delivery.clone()), open(bare.clone()));
     assert_eq!(with.identity, without.identity);
     assert_eq!((with.user_id, with.event_type, with.time), (without.user_id, without.event_type, without.time));
     assert_eq!(one(typed::<Received<Revoked>>(vec![bare])).serial, 7);
@@ -181,7 +187,7 @@ fn cloud_events_of_both_modes_are_read() {
         let event: Received<Revoked> = typed(vec![delivery.clone()]).expect("an event");
         assert_eq!((event.serial, event.id(), event.event_type()), (7, "7", Some("revoked")));
         assert_eq!(event.trace_id(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
-        assert_eq!(open(&delivery).identity.event_id, "/shop#7");
+        assert_eq!(open(delivery.clone()).identity.event_id, "/shop#7");
     }
 }
 
@@ -193,12 +199,12 @@ fn a_value_without_an_envelope_is_the_payload_where_the_handler_says_so() {
     assert!(matches!(fault(typed::<Received<Revoked>>(vec![delivery])), DecodeError::Envelope { .. }));
     let tombstone = Delivery { value: None, ..record(&[], "") };
     assert_eq!(one(plain::<Received<Option<u8>>>(vec![tombstone.clone()])), None);
-    assert!(open(&tombstone).is_tombstone);
+    assert!(open(tombstone.clone()).is_tombstone());
     assert!(matches!(fault(named::<Received<Value>>(vec![tombstone])), DecodeError::Envelope { .. }));
 }
 
 fn id(headers: &[(&str, &str)], value: &str) -> String {
-    open(&record(headers, value)).identity.event_id
+    open(record(headers, value)).identity.event_id
 }
 
 #[test]
@@ -221,7 +227,7 @@ fn ids_and_keys_fit_into_the_tables() {
         assert!(id.starts_with("sha256:") && id.len() == 71, "{id}");
     }
     let key = |key: Option<&[u8]>| {
-        open(&Delivery { key: key.map(<[u8]>::to_vec), ..record(&[("ce_id", ID)], "{}") }).identity.key
+        open(Delivery { key: key.map(<[u8]>::to_vec), ..record(&[("ce_id", ID)], "{}") }).identity.key
     };
     assert_eq!(key(Some(b"\xff\0")), b"\xff\0");
     assert_eq!(key(None), ID.as_bytes());
@@ -234,7 +240,7 @@ fn ids_and_keys_fit_into_the_tables() {
 fn the_context_of_a_handler_carries_the_event_on() {
     let delivery =
         own(RevokedV1 { serial: 7 }, EventContext::new().correlation_id("corr").user_id("alice").trace(TRACE, None));
-    let context = open(&delivery).context();
+    let context = open(delivery.clone()).context();
     let next = own(RevokedV1 { serial: 8 }, context);
     let value: Value = serde_json::from_slice(&next.value.expect("a value")).expect("JSON");
     let metadata = &value["metadata"];
@@ -281,7 +287,7 @@ fn hostile_records_are_faults_that_do_not_show_the_data() {
         let delivery = record(headers, value);
         let text = fault(typed::<Received<Revoked>>(vec![delivery.clone()])).to_string();
         assert!(!text.contains("secret"), "{text}");
-        let opened: Opened = open(&delivery);
+        let opened: Opened = open(delivery.clone());
         assert!(!opened.identity.event_id.is_empty() && !opened.identity.key.is_empty());
         let number: Result<Received<u8>, _> = named(vec![delivery]);
         if let Err(failure) = number {
@@ -299,12 +305,12 @@ fn headers_go_before_the_value() {
     assert_eq!(envelope.id.as_deref(), Some(other.as_str()));
     // A header that is not UTF-8 counts as absent.
     assert_eq!(envelope.event_type.as_deref(), Some("revoked"));
-    assert!(matches!(envelope.form, Form::Enveloped(_)));
+    assert!(matches!(envelope.form, Form::Enveloped { .. }));
 }
 
 #[test]
 fn an_id_is_of_one_source_and_a_place_of_one_record() {
-    let id = |delivery: &Delivery| open(delivery).identity.event_id;
+    let id = |delivery: &Delivery| open(delivery.clone()).identity.event_id;
     let event =
         |source: &str, id: &str| record(&[("ce_id", id), ("ce_source", source), ("ce_type", "t")], b"{}".to_vec());
     assert_eq!(id(&event("a", "1")), "a#1");

@@ -5,16 +5,13 @@ mod deliverable;
 #[cfg(feature = "sqlite")]
 mod tests;
 
-use std::{any::type_name, error::Error, time::Duration};
+use std::{any::type_name, error::Error, sync::Arc, time::Duration};
 
 use sqlx::{Database, Pool};
 
 pub use self::deliverable::{Deliverable, RawRecord};
-use super::{
-    EventHandlers, HandlerDescription, HandlerFailure, Unit,
-    envelope::{Opened, open},
-};
-use crate::{EventContext, EventError, inbox::Delivery, testing::EventRecorder};
+use super::{EventHandlers, HandlerDescription, HandlerFailure, Incoming, Opened, Unit, envelope::open};
+use crate::{EventContext, EventError, testing::EventRecorder};
 
 /// Events that a test delivers to handlers, by [`EventRecorder::deliver`].
 ///
@@ -225,8 +222,8 @@ impl<P> Rehearsal<P> {
     ) -> Result<Rehearsed, RehearsalError> {
         let mut result = Rehearsed::Duplicate;
         for call in self.calls(H::HANDLERS)? {
-            let new: Vec<(Delivery, Opened)> =
-                call.events.into_iter().filter(|(_, opened)| !self.is_taken::<H>(call.handler, opened)).collect();
+            let new: Vec<Incoming> =
+                call.events.into_iter().filter(|record| !self.is_taken::<H>(call.handler, record)).collect();
             if new.is_empty() {
                 continue;
             }
@@ -244,7 +241,7 @@ impl<P> Rehearsal<P> {
         handlers: &H,
         index: usize,
         handler: &'static HandlerDescription,
-        events: Vec<(Delivery, Opened)>,
+        events: Vec<Incoming>,
         pool: Option<&Pool<DB>>,
     ) -> Result<Rehearsed, RehearsalError> {
         let failed = |operation, source: sqlx::Error| RehearsalError::Database { operation, source: Box::new(source) };
@@ -253,14 +250,13 @@ impl<P> Rehearsal<P> {
             (true, Some(pool)) => Unit::new(pool.begin().await.map_err(|source| failed("begin", source))?),
             (true, None) => return Err(RehearsalError::NoPool { handler: handler.name }),
         };
-        let (deliveries, opened): (Vec<Delivery>, Vec<Opened>) = events.into_iter().unzip();
         // Many events have no cause in common.
-        let context = match opened.as_slice() {
+        let context = match events.as_slice() {
             [one] => one.context(),
             _ => EventContext::new(),
         };
         let recorder = self.recorder.of_a_call();
-        let called = recorder.scope(context.scope(handlers.call(index, &mut unit, deliveries)));
+        let called = recorder.scope(context.scope(handlers.call(index, &mut unit, events.clone())));
         let answer = match handler.timeout {
             Some(limit) => match tokio::time::timeout(limit, called).await {
                 Ok(answer) => answer.map_err(|failure| RehearsalError::Failed { handler: handler.name, failure }),
@@ -278,8 +274,8 @@ impl<P> Rehearsal<P> {
             return Ok(Rehearsed::RolledBack);
         }
         if handler.has_inbox {
-            for opened in opened {
-                self.recorder.take(type_name::<H>(), opened.identity.event_id);
+            for event in events {
+                self.recorder.take(type_name::<H>(), event.identity.event_id.clone());
             }
         }
         Ok(Rehearsed::Handled)
@@ -291,11 +287,11 @@ impl<P> Rehearsal<P> {
             let mut delivery = deliverable.delivery(self.recorder.source(), self.publisher.as_deref())?;
             delivery.attempt = self.attempt;
             delivery.offset = offset;
-            let opened = open(&delivery);
-            let (index, handler) = self.find(handlers, &delivery, &opened)?;
+            let event = Arc::new(open(delivery));
+            let (index, handler) = self.find(handlers, &event)?;
             match calls.last_mut() {
-                Some(call) if call.index == index && handler.is_batch => call.events.push((delivery, opened)),
-                _ => calls.push(Call { index, handler, events: vec![(delivery, opened)] }),
+                Some(call) if call.index == index && handler.is_batch => call.events.push(event),
+                _ => calls.push(Call { index, handler, events: vec![event] }),
             }
         }
         Ok(calls)
@@ -304,22 +300,21 @@ impl<P> Rehearsal<P> {
     fn find(
         &self,
         handlers: &'static [HandlerDescription],
-        delivery: &Delivery,
-        opened: &Opened,
+        event: &Opened,
     ) -> Result<(usize, &'static HandlerDescription), RehearsalError> {
         let source = self.recorder.source();
         let mut read = Vec::new();
         for (index, handler) in handlers.iter().enumerate() {
             let topics = handler.events.topics(source)?;
-            if topics.iter().any(|topic| **topic == *delivery.topic)
-                && handler.events.takes(opened, handler.has_envelope)
+            if topics.iter().any(|topic| **topic == *event.delivery.topic)
+                && handler.events.takes(event, handler.has_envelope)
             {
                 return Ok((index, handler));
             }
             read.extend(topics);
         }
-        let event_type = opened.event_type.clone().unwrap_or_else(|| "a record without a type".to_owned());
-        Err(RehearsalError::NoHandler { topic: delivery.topic.to_string(), event_type, read: read.join(", ") })
+        let event_type = event.event_type.clone().unwrap_or_else(|| "a record without a type".to_owned());
+        Err(RehearsalError::NoHandler { topic: event.delivery.topic.to_string(), event_type, read: read.join(", ") })
     }
 }
 
@@ -327,5 +322,5 @@ impl<P> Rehearsal<P> {
 struct Call {
     index: usize,
     handler: &'static HandlerDescription,
-    events: Vec<(Delivery, Opened)>,
+    events: Vec<Incoming>,
 }

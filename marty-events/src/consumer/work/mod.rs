@@ -1,8 +1,13 @@
 //! The records at hand, shared by the client's thread, which reads them, and the workers.
 
 #[cfg(test)]
+mod desk_tests;
+mod lines;
+#[cfg(test)]
 mod model;
 mod queue;
+#[cfg(test)]
+mod tests;
 mod watermark;
 
 use std::{
@@ -13,8 +18,8 @@ use std::{
 use rdkafka::error::KafkaError;
 use tokio::sync::Notify;
 
-use queue::WorkQueue;
-pub(super) use queue::{Limits, Taken, Ticket};
+use queue::{Job, WorkQueue};
+pub(super) use queue::{Limits, Next, Taken, Ticket};
 
 use super::{
     health::HealthCell,
@@ -34,7 +39,7 @@ pub(super) struct Desk {
     metrics: Arc<ConsumerMetrics>,
     /// A lane is ready.
     ready: Notify,
-    /// A record is finished: a hand-over may be waiting for it.
+    /// A record is finished: the client's thread may be waiting for it.
     finished: Condvar,
 }
 
@@ -51,32 +56,43 @@ impl Desk {
     }
 
     /// The next record, or several for a handler of batches.
-    pub(super) fn take(&self, longest_batch: usize) -> Option<Vec<Taken<Work>>> {
+    pub(super) fn take(&self) -> Next<Work> {
+        let now = Instant::now();
         let mut queue = self.lock();
-        let first = queue.take()?;
-        let handler = first.record.handler;
-        let mut batch = vec![first];
-        if self.routes.is_of_batches(handler) {
-            queue.take_more(&mut batch, longest_batch, |work| work.handler == handler);
-        }
+        let next = queue.take(now);
         // A permit is one, however many lanes became ready.
-        if queue.has_ready() {
-            self.ready.notify_one();
+        if matches!(next, Next::Records(_)) && queue.has_ready() {
+            self.wake();
         }
-        Some(batch)
+        next
     }
 
-    /// Waits until a record may be there.
-    pub(super) async fn is_ready(&self) {
-        self.ready.notified().await;
+    /// Waits until a record may be there, or until the records that wait for company have had it for long enough.
+    pub(super) async fn is_ready(&self, pause: Option<Duration>) {
+        let ready = self.ready.notified();
+        match pause {
+            Some(pause) => {
+                let _ = tokio::time::timeout(pause, ready).await;
+            }
+            None => ready.await,
+        }
     }
 
-    /// The record has had its effect, or is kept in the database.
-    pub(super) fn finish(&self, ticket: &Ticket) {
-        let wants_worker = self.lock().finish(ticket);
-        self.finished.notify_all();
+    /// The records have had their effect, or are kept in the database.
+    pub(super) fn finish<'a>(&self, tickets: impl IntoIterator<Item = &'a Ticket>) {
+        let mut queue = self.lock();
+        let mut wants_worker = false;
+        for ticket in tickets {
+            wants_worker |= queue.finish(ticket);
+        }
+        // To wake nobody is a call of the system all the same.
+        let is_awaited = queue.is_leaving() || queue.is_held && !queue.is_crowded();
+        drop(queue);
+        if is_awaited {
+            self.finished.notify_all();
+        }
         if wants_worker {
-            self.ready.notify_one();
+            self.wake();
         }
     }
 
@@ -87,6 +103,22 @@ impl Desk {
 
     pub(super) fn is_drained(&self) -> bool {
         self.lock().is_drained()
+    }
+
+    /// Wakes the worker that began its wait last: it may have kept its connection.
+    fn wake(&self) {
+        self.ready.notify_last();
+    }
+
+    /// Waits until records are finished so far, for `limit` at the most.
+    fn wait<'a>(
+        &self,
+        queue: MutexGuard<'a, WorkQueue<Work>>,
+        limit: Duration,
+        is_so_far: impl Fn(&WorkQueue<Work>) -> bool,
+    ) -> MutexGuard<'a, WorkQueue<Work>> {
+        let waited = self.finished.wait_timeout_while(queue, limit, |queue| !is_so_far(queue));
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn lock(&self) -> MutexGuard<'_, WorkQueue<Work>> {
@@ -104,15 +136,9 @@ impl Intake for Desk {
     }
 
     fn hand_over(&self, partitions: &[Partition], limit: Duration) {
-        let deadline = Instant::now() + limit;
         let mut queue = self.lock();
         queue.leave(partitions);
-        while !queue.is_at_rest(partitions) {
-            let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
-                return;
-            };
-            queue = self.finished.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        drop(self.wait(queue, limit, |queue| queue.is_at_rest(partitions)));
     }
 
     fn released(&self, partitions: &[Partition]) {
@@ -124,13 +150,29 @@ impl Intake for Desk {
         self.health.has(queue.partitions());
     }
 
-    fn take_in(&self, delivery: Delivery) {
+    fn take_in(&self, delivery: Delivery) -> bool {
         let partition = (Arc::clone(&delivery.topic), delivery.partition);
         let (offset, bytes) = (delivery.offset, delivery.size());
-        let work = self.routes.find(delivery).map(|work| (work.lane(), work));
-        if self.lock().admit(&partition, offset, bytes, work) {
-            self.ready.notify_one();
+        let job = self.routes.find(delivery).map(|work| {
+            let batches = Some(work.handler).filter(|handler| self.routes.is_of_batches(*handler));
+            Job { lane: work.lane(), batches, record: work }
+        });
+        let mut queue = self.lock();
+        let wants_worker = queue.admit(&partition, offset, bytes, job);
+        let is_full = queue.is_full(&partition);
+        drop(queue);
+        if wants_worker {
+            self.wake();
         }
+        is_full
+    }
+
+    fn makes_room(&self, limit: Duration) -> bool {
+        let mut queue = self.lock();
+        queue.is_held = true;
+        let mut queue = self.wait(queue, limit, |queue| !queue.is_crowded());
+        queue.is_held = false;
+        !queue.is_crowded()
     }
 
     fn advanced(&self) -> Vec<(Partition, i64)> {

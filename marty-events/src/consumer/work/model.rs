@@ -1,13 +1,20 @@
 //! The queue against a model: partitions, records, workers, and chance.
 //!
-//! Records are read, taken one by one and in batches, finished, put down; partitions are assigned, taken away with and without patience, and
+//! Records are read, taken one by one and in batches, and finished; partitions are assigned, taken away with and without patience, and
 //! assigned again, from the committed offset. In every case a key's records are begun in their order and one at a time, no offset is
-//! committed below which a record is unfinished, results of an earlier assignment commit nothing, and the bounds hold.
+//! committed below which a record is unfinished, results of an earlier assignment commit nothing, and the bounds hold. A batch that is not
+//! full waits for company beside another one of its handler, and for nothing else; a worker that sleeps is woken.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Instant,
+};
 
-use super::queue::*;
-use crate::kafka::{Flow, Partition};
+use super::{
+    lines::{Batches, COMPANY},
+    queue::*,
+};
+use crate::kafka::Partition;
 
 /// Steps of `xorshift64*`: the same seed gives the same run.
 struct Chance(u64);
@@ -28,15 +35,14 @@ impl Chance {
 
 const KEYS: usize = 7;
 const PARTITIONS: i32 = 3;
-const LIMITS: Limits = Limits { rows: 30, bytes: 300 };
+const LIMITS: Limits = Limits { rows: 30, bytes: 300, batch: 5 };
 
 #[derive(Debug, Clone)]
 struct Record {
     key: u64,
     partition: i32,
     offset: i64,
-    /// Handled in batches.
-    is_of_batches: bool,
+    batches: Batches,
 }
 
 struct Log {
@@ -56,7 +62,24 @@ struct Model {
     /// The work under way, with the generation that it began in.
     under_way: Vec<(Record, u64, Ticket)>,
     busy: HashMap<u64, usize>,
+    /// The records of each lane that nobody has begun.
+    waiting: BTreeMap<u64, Vec<Record>>,
     begun: BTreeMap<(u64, i32), i64>,
+    now: Instant,
+    /// The last begin of a batch of each handler.
+    last: HashMap<Batches, Instant>,
+    /// The worker that looked last has found nothing, and waits until it is wanted.
+    is_asleep: bool,
+}
+
+/// A key of records that are handled alone, some of one handler of batches, and some of which each record may be of another handler.
+fn batches_of(key: u64, offset: i64) -> Batches {
+    match key / 10 {
+        0 | 1 => None,
+        2 | 3 => Some(0),
+        4 => Some(1),
+        _ => [None, Some(0), Some(1)][usize::try_from(offset / 7 % 3).expect("below 3")],
+    }
 }
 
 fn partition(number: i32) -> Partition {
@@ -85,11 +108,16 @@ impl Model {
             logs: (0..PARTITIONS).map(log).collect(),
             under_way: Vec::new(),
             busy: HashMap::new(),
+            waiting: BTreeMap::new(),
             begun: BTreeMap::new(),
+            now: Instant::now(),
+            last: HashMap::new(),
+            is_asleep: false,
         }
     }
 
     fn step(&mut self) {
+        self.now += COMPANY * u32::from(self.chance.one_in(3)) / 5;
         let number = self.chance.below(PARTITIONS.unsigned_abs() as usize);
         let id = i32::try_from(number).expect("a few");
         match self.chance.below(10) {
@@ -121,6 +149,9 @@ impl Model {
 
     fn revoke(&mut self, id: i32) {
         self.queue.leave(&[partition(id)]);
+        for lane in self.waiting.values_mut() {
+            lane.retain(|record| record.partition != id);
+        }
         let is_patient = self.chance.one_in(2);
         while is_patient && !self.queue.is_at_rest(&[partition(id)]) {
             self.end();
@@ -140,21 +171,60 @@ impl Model {
         let offset = log.next;
         log.next += 1;
         let key = key_of(id, offset);
-        let record = Record { key, partition: id, offset, is_of_batches: key % 20 < 10 };
+        let record = Record { key, partition: id, offset, batches: batches_of(key, offset) };
         if offset % 11 == 10 {
             self.log(id).finished.insert(offset);
             self.queue.admit(&partition(id), offset, 10, None);
-        } else {
-            self.queue.admit(&partition(id), offset, 10, Some((key, record)));
+            return;
         }
+        let job = Job { lane: key, batches: record.batches, record: record.clone() };
+        let wants_worker = self.queue.admit(&partition(id), offset, 10, Some(job));
+        assert!(wants_worker || !self.is_asleep || self.busy.contains_key(&key), "nobody takes {record:?}");
+        self.waiting.entry(key).or_default().push(record);
+        self.is_asleep &= !wants_worker;
+    }
+
+    /// The first records of lanes that no worker has.
+    fn ready(&self) -> impl Iterator<Item = &Record> {
+        self.waiting.iter().filter(|(lane, _)| !self.busy.contains_key(lane)).filter_map(|(_, records)| records.first())
+    }
+
+    fn is_at_work(&self, batches: Batches) -> bool {
+        self.under_way.iter().any(|(record, _, _)| record.batches == batches)
     }
 
     fn take(&mut self) {
-        let Some(first) = self.queue.take() else { return };
-        let mut batch = vec![first];
-        if batch[0].record.is_of_batches {
-            self.queue.take_more(&mut batch, 5, |record| record.is_of_batches);
-            assert!(batch.len() <= 5 && batch.iter().all(|taken| taken.record.is_of_batches));
+        match self.queue.take(self.now) {
+            Next::Records(batch) => self.begin(batch),
+            Next::After(pause) => {
+                assert!(pause <= COMPANY && self.ready().next().is_some(), "{pause:?}");
+                for record in self.ready() {
+                    assert!(
+                        record.batches.is_some() && self.is_at_work(record.batches),
+                        "{record:?} waits for nothing"
+                    );
+                }
+                if self.chance.one_in(3) {
+                    self.now += pause;
+                    let Next::Records(batch) = self.queue.take(self.now) else { panic!("they have waited") };
+                    self.begin(batch);
+                }
+            }
+            Next::Nothing => {
+                let left = self.ready().next();
+                assert!(left.is_none(), "{left:?} is passed over");
+                self.is_asleep = true;
+            }
+        }
+    }
+
+    fn begin(&mut self, batch: Vec<Taken<Record>>) {
+        let batches = batch[0].record.batches;
+        let most = if batches.is_some() { LIMITS.batch } else { 1 };
+        assert!(batch.len() <= most && batch.iter().all(|taken| taken.record.batches == batches));
+        let last = self.last.insert(batches, self.now);
+        if batch.len() < most && self.is_at_work(batches) {
+            assert!(last.is_some_and(|last| COMPANY <= self.now - last), "a small batch beside another one");
         }
         let lanes: BTreeSet<u64> = batch.iter().map(|taken| taken.record.key).collect();
         for lane in lanes {
@@ -164,6 +234,7 @@ impl Model {
             let (record, ticket) = taken.into_parts();
             let generation = self.log(record.partition).generation;
             *self.busy.entry(record.key).or_default() += 1;
+            self.waiting.entry(record.key).or_default().remove(0);
             let last = self.begun.insert((record.key, record.partition), record.offset);
             assert!(last.is_none_or(|last| last < record.offset), "{record:?} begins after {last:?}");
             self.under_way.push((record, generation, ticket));
@@ -182,6 +253,8 @@ impl Model {
             self.busy.remove(&record.key);
         }
         self.queue.finish(&ticket);
+        // Its worker looks for more.
+        self.is_asleep = false;
         let log = self.log(record.partition);
         if log.generation == generation && log.is_assigned {
             log.finished.insert(record.offset);
@@ -221,6 +294,7 @@ impl Model {
         }
         for _ in 0..2_000 {
             self.serve();
+            self.now += COMPANY;
             self.take();
             self.end();
         }
@@ -242,75 +316,4 @@ fn a_key_keeps_its_order_and_no_offset_passes_unfinished_work_in_any_run() {
         }
         model.rest();
     }
-}
-
-#[test]
-fn a_result_of_an_earlier_assignment_commits_nothing() {
-    let mut queue = WorkQueue::new(LIMITS);
-    let place = partition(0);
-    queue.assign(place.clone());
-    queue.admit(&place, 0, 1, Some((1, "old")));
-    let (_, old) = queue.take().expect("a record").into_parts();
-    queue.leave(std::slice::from_ref(&place));
-    queue.release(std::slice::from_ref(&place));
-    queue.assign(place.clone());
-    queue.admit(&place, 0, 1, Some((1, "new")));
-    assert!(queue.take().is_none(), "the key is still at work");
-    assert!(queue.finish(&old), "now it is the new one's turn");
-    assert_eq!(queue.advanced(), []);
-    let (record, new) = queue.take().expect("a record").into_parts();
-    assert_eq!(record, "new");
-    queue.finish(&new);
-    assert_eq!(queue.advanced(), [(place, 1)]);
-}
-
-#[test]
-fn a_full_partition_is_paused_alone_until_it_has_half_of_its_share() {
-    let mut queue = WorkQueue::new(Limits { rows: 8, bytes: 1_000 });
-    let (slow, other) = (partition(0), partition(1));
-    queue.assign(slow.clone());
-    queue.assign(other.clone());
-    for offset in 0..4 {
-        queue.admit(&slow, offset, 1, Some((1, ())));
-    }
-    assert_eq!(queue.flow(), Flow { pause: vec![slow.clone()], resume: vec![] });
-    assert_eq!(queue.flow(), Flow::default());
-    for _ in 0..2 {
-        let ((), ticket) = queue.take().expect("a record").into_parts();
-        assert_eq!(queue.flow(), Flow::default());
-        queue.finish(&ticket);
-    }
-    assert_eq!(queue.flow(), Flow { pause: vec![], resume: vec![slow] });
-}
-
-#[test]
-fn records_of_a_log_that_was_cut_are_taken_in_at_offsets_that_were_read_before() {
-    let mut queue = WorkQueue::new(LIMITS);
-    let place = partition(0);
-    queue.assign(place.clone());
-    queue.admit(&place, 8, 1, Some((1, "old")));
-    assert!(queue.admit(&place, 3, 1, Some((2, "new"))));
-    let (_, old) = queue.take().expect("a record").into_parts();
-    let (record, new) = queue.take().expect("a record").into_parts();
-    assert_eq!(record, "new");
-    queue.finish(&new);
-    assert_eq!(queue.advanced(), [], "the old one is not finished");
-    queue.finish(&old);
-    assert_eq!(queue.advanced(), [(place, 4)]);
-}
-
-#[test]
-fn a_drained_queue_begins_nothing_and_pauses_everything() {
-    let mut queue = WorkQueue::new(LIMITS);
-    let place = partition(0);
-    queue.assign(place.clone());
-    queue.admit(&place, 0, 1, Some((1, ())));
-    queue.admit(&place, 1, 1, Some((1, ())));
-    let ((), ticket) = queue.take().expect("a record").into_parts();
-    queue.drain();
-    assert!(!queue.is_drained());
-    assert_eq!(queue.flow(), Flow { pause: vec![place.clone()], resume: vec![] });
-    assert!(!queue.finish(&ticket) && queue.is_drained());
-    assert!(!queue.admit(&place, 1, 1, Some((1, ()))) && queue.take().is_none());
-    assert_eq!((queue.advanced(), queue.flow()), (vec![(place, 1)], Flow::default()));
 }

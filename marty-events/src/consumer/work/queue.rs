@@ -1,8 +1,14 @@
 //! The records at hand: lanes of keys, shares of partitions, and the offsets that may be committed.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::{Duration, Instant},
+};
 
-use super::watermark::Watermark;
+use super::{
+    lines::{Batches, Choice, Lines},
+    watermark::Watermark,
+};
 use crate::kafka::{Flow, Partition};
 
 /// The bounds of the records at hand.
@@ -10,6 +16,27 @@ use crate::kafka::{Flow, Partition};
 pub(crate) struct Limits {
     pub(crate) rows: usize,
     pub(crate) bytes: usize,
+    /// The records of a full batch.
+    pub(crate) batch: usize,
+}
+
+/// A record that has a handler.
+#[derive(Debug)]
+pub(crate) struct Job<R> {
+    /// The lane of its key.
+    pub(crate) lane: u64,
+    pub(crate) batches: Batches,
+    pub(crate) record: R,
+}
+
+/// The next thing for a worker.
+#[derive(Debug)]
+pub(crate) enum Next<R> {
+    /// One record, or several for a handler of batches. Their lanes are this worker's until they are finished.
+    Records(Vec<Taken<R>>),
+    /// Records wait for a full batch, for this time at the most.
+    After(Duration),
+    Nothing,
 }
 
 /// The place of a record: where it was read, and in which assignment of the partition.
@@ -32,6 +59,7 @@ pub(crate) struct Taken<R> {
 #[derive(Debug, Clone)]
 pub(crate) struct Ticket {
     lane: u64,
+    batches: Batches,
     place: Place,
     bytes: usize,
 }
@@ -47,8 +75,10 @@ pub(super) struct WorkQueue<R> {
     partitions: HashMap<Partition, Held>,
     lanes: HashMap<u64, Lane<R>>,
     /// Lanes that have a record and no worker.
-    ready: VecDeque<u64>,
+    ready: Lines,
     is_draining: bool,
+    /// Reading waits until no partition is crowded.
+    pub(super) is_held: bool,
 }
 
 #[derive(Debug)]
@@ -66,9 +96,18 @@ struct Held {
 
 #[derive(Debug)]
 struct Lane<R> {
-    waiting: VecDeque<(Place, usize, R)>,
+    waiting: VecDeque<(Ticket, R)>,
     /// The records that its worker has.
     taken: usize,
+    /// The first ones that are for the same handler; of a lane that is ready.
+    run: usize,
+}
+
+impl Held {
+    /// True if it has so many rows, or so many bytes.
+    fn has(&self, (rows, bytes): (usize, usize)) -> bool {
+        rows <= self.rows || bytes <= self.bytes
+    }
 }
 
 impl<R> Taken<R> {
@@ -84,8 +123,9 @@ impl<R> WorkQueue<R> {
             generation: 0,
             partitions: HashMap::new(),
             lanes: HashMap::new(),
-            ready: VecDeque::new(),
+            ready: Lines::default(),
             is_draining: false,
+            is_held: false,
         }
     }
 
@@ -120,6 +160,11 @@ impl<R> WorkQueue<R> {
         self.forget(|_| true);
     }
 
+    /// True if a partition is about to be taken away.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.partitions.values().any(|held| held.is_leaving)
+    }
+
     /// True if no worker has a record of these partitions.
     pub(super) fn is_at_rest(&self, partitions: &[Partition]) -> bool {
         partitions.iter().all(|partition| self.partitions.get(partition).is_none_or(|held| held.rows == 0))
@@ -137,8 +182,8 @@ impl<R> WorkQueue<R> {
         }
     }
 
-    /// Takes a record in that was just read. `lane` is nothing for a record that needs no work. True if a worker is wanted.
-    pub(super) fn admit(&mut self, partition: &Partition, offset: i64, bytes: usize, work: Option<(u64, R)>) -> bool {
+    /// Takes a record in that was just read. `job` is nothing for a record that needs no work. True if a worker is wanted.
+    pub(super) fn admit(&mut self, partition: &Partition, offset: i64, bytes: usize, job: Option<Job<R>>) -> bool {
         if self.is_draining {
             return false;
         }
@@ -153,65 +198,57 @@ impl<R> WorkQueue<R> {
                 "a partition is read again from an earlier offset: its log was cut, or its topic was made again"
             );
         }
-        let Some((lane, record)) = work else {
+        let Some(Job { lane, batches, record }) = job else {
             held.watermark.finish(number);
             return false;
         };
         held.rows += 1;
         held.bytes += bytes;
         let place = Place { partition: partition.clone(), generation: held.generation, number };
-        let entry = self.lanes.entry(lane).or_insert_with(|| Lane { waiting: VecDeque::new(), taken: 0 });
-        let is_first = entry.waiting.is_empty() && entry.taken == 0;
-        entry.waiting.push_back((place, bytes, record));
-        if is_first {
-            self.ready.push_back(lane);
+        let entry = self.lanes.entry(lane).or_default();
+        entry.waiting.push_back((Ticket { lane, batches, place, bytes }, record));
+        if 0 < entry.taken {
+            return false;
         }
-        is_first
+        if entry.waiting.len() == 1 {
+            return self.is_ready(lane);
+        }
+        let is_of_the_run = entry.run + 1 == entry.waiting.len() && entry.line() == Some(batches);
+        if is_of_the_run {
+            entry.run += 1;
+        }
+        is_of_the_run && self.ready.grow(batches, self.limits.batch)
     }
 
-    /// The next record, whose lane is this worker's until it is finished.
-    pub(super) fn take(&mut self) -> Option<Taken<R>> {
-        let lane = self.ready.pop_front()?;
-        self.take_from(lane)
-    }
-
-    /// Further records for a batch: the next ones of lanes without a worker, as long as `suits` says so, `most` at the most.
-    pub(super) fn take_more(&mut self, batch: &mut Vec<Taken<R>>, most: usize, suits: impl Fn(&R) -> bool) {
-        for taken in 0..batch.len() {
-            let lane = batch[taken].ticket.lane;
-            self.fill(batch, lane, most, &suits);
+    /// The next records for a worker that is free now.
+    pub(super) fn take(&mut self, now: Instant) -> Next<R> {
+        let line = match self.ready.choose(now, self.limits.batch) {
+            Choice::Line(line) => line,
+            Choice::After(pause) => return Next::After(pause),
+            Choice::Nothing => return Next::Nothing,
+        };
+        let most = if line.is_some() { self.limits.batch } else { 1 };
+        let mut batch = Vec::new();
+        while batch.len() < most
+            && let Some(lane) = self.ready.pop(line)
+        {
+            self.take_from(lane, most, &mut batch);
         }
-        for _ in 0..self.ready.len() {
-            if most <= batch.len() {
-                return;
-            }
-            let Some(lane) = self.ready.pop_front() else { return };
-            let before = batch.len();
-            self.fill(batch, lane, most, &suits);
-            if batch.len() == before {
-                self.ready.push_back(lane);
-            }
-        }
+        Next::Records(batch)
     }
 
     pub(super) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }
 
-    /// The record has had its effect, or is kept in the database. True if its lane wants a worker again.
+    /// The record has had its effect, or is kept in the database. True if a worker is wanted again.
     pub(super) fn finish(&mut self, ticket: &Ticket) -> bool {
         if let Some(held) = self.current(&ticket.place) {
             held.watermark.finish(ticket.place.number);
-        }
-        self.put_down(ticket)
-    }
-
-    /// The record was given up without a result: its offset stays open. True if its lane wants a worker again.
-    pub(super) fn put_down(&mut self, ticket: &Ticket) -> bool {
-        if let Some(held) = self.current(&ticket.place) {
             held.rows -= 1;
             held.bytes -= ticket.bytes;
         }
+        self.ready.end(ticket.batches);
         let Some(lane) = self.lanes.get_mut(&ticket.lane) else { return false };
         lane.taken -= 1;
         if 0 < lane.taken {
@@ -221,8 +258,7 @@ impl<R> WorkQueue<R> {
             self.lanes.remove(&ticket.lane);
             return false;
         }
-        self.ready.push_back(ticket.lane);
-        true
+        self.is_ready(ticket.lane)
     }
 
     /// The offsets to begin with after a restart, of the partitions whose mark has moved since the last call.
@@ -237,11 +273,10 @@ impl<R> WorkQueue<R> {
 
     /// The partitions that have more than their share are paused until they have half of it.
     pub(super) fn flow(&mut self) -> Flow {
-        let count = self.partitions.len().max(1);
-        let (rows, bytes) = ((self.limits.rows / count).max(1), (self.limits.bytes / count).max(1));
+        let (rows, bytes) = self.share();
         let mut flow = Flow::default();
         for (partition, held) in &mut self.partitions {
-            let is_full = self.is_draining || rows <= held.rows || bytes <= held.bytes;
+            let is_full = self.is_draining || held.has((rows, bytes));
             let has_room = held.rows <= rows / 2 && held.bytes <= bytes / 2;
             if is_full && !held.is_paused {
                 held.is_paused = true;
@@ -254,6 +289,20 @@ impl<R> WorkQueue<R> {
         flow
     }
 
+    /// True if this partition has its share and is not paused.
+    pub(super) fn is_full(&self, partition: &Partition) -> bool {
+        let share = self.share();
+        self.partitions.get(partition).is_some_and(|held| !held.is_paused && held.has(share))
+    }
+
+    /// True if a partition that is not paused has more than three quarters of its share. The room that is waited for is more than one
+    /// record's: else the reading thread would be woken for each record that is finished.
+    pub(super) fn is_crowded(&self) -> bool {
+        let (rows, bytes) = self.share();
+        let most = (rows - rows / 4, bytes - bytes / 4);
+        !self.is_draining && self.partitions.values().any(|held| !held.is_paused && held.has(most))
+    }
+
     /// The number of partitions that are this consumer's.
     pub(super) fn partitions(&self) -> usize {
         self.partitions.len()
@@ -264,21 +313,28 @@ impl<R> WorkQueue<R> {
         self.partitions.values().any(|held| held.is_paused)
     }
 
-    fn fill(&mut self, batch: &mut Vec<Taken<R>>, lane: u64, most: usize, suits: impl Fn(&R) -> bool) {
-        while batch.len() < most {
-            let next = self.lanes.get(&lane).and_then(|lane| lane.waiting.front());
-            if !next.is_some_and(|(_, _, record)| suits(record)) {
-                return;
-            }
-            batch.extend(self.take_from(lane));
-        }
+    /// The rows and bytes that a partition may have.
+    fn share(&self) -> (usize, usize) {
+        let count = self.partitions.len().max(1);
+        ((self.limits.rows / count).max(1), (self.limits.bytes / count).max(1))
     }
 
-    fn take_from(&mut self, lane: u64) -> Option<Taken<R>> {
-        let held = self.lanes.get_mut(&lane)?;
-        let (place, bytes, record) = held.waiting.pop_front()?;
-        held.taken += 1;
-        Some(Taken { record, ticket: Ticket { lane, place, bytes } })
+    /// The lane has a record and no worker. True if a worker is wanted.
+    fn is_ready(&mut self, lane: u64) -> bool {
+        let Some(entry) = self.lanes.get_mut(&lane) else { return false };
+        let Some(batches) = entry.line() else { return false };
+        entry.run = entry.waiting.iter().take_while(|(ticket, _)| ticket.batches == batches).count();
+        self.ready.join(batches, lane, entry.run, self.limits.batch)
+    }
+
+    /// Takes the first records of a lane that left its line, until there are `most`.
+    fn take_from(&mut self, lane: u64, most: usize, batch: &mut Vec<Taken<R>>) {
+        let Some(entry) = self.lanes.get_mut(&lane) else { return };
+        let Some(batches) = entry.line() else { return };
+        let count = entry.run.min(most - batch.len());
+        batch.extend(entry.waiting.drain(..count).map(|(ticket, record)| Taken { record, ticket }));
+        entry.taken += count;
+        self.ready.begin(batches, count, entry.run);
     }
 
     /// The partition as it was when the record was read.
@@ -290,7 +346,7 @@ impl<R> WorkQueue<R> {
     fn forget(&mut self, is_of: impl Fn(&Partition) -> bool) {
         let partitions = &mut self.partitions;
         self.lanes.retain(|_, lane| {
-            lane.waiting.retain(|(place, bytes, _)| {
+            lane.waiting.retain(|(Ticket { place, bytes, .. }, _)| {
                 if !is_of(&place.partition) {
                     return true;
                 }
@@ -304,6 +360,21 @@ impl<R> WorkQueue<R> {
             });
             0 < lane.taken || !lane.waiting.is_empty()
         });
-        self.ready.retain(|lane| self.lanes.contains_key(lane));
+        for lane in self.ready.clear() {
+            self.is_ready(lane);
+        }
+    }
+}
+
+impl<R> Lane<R> {
+    /// The line of its first record.
+    fn line(&self) -> Option<Batches> {
+        self.waiting.front().map(|(ticket, _)| ticket.batches)
+    }
+}
+
+impl<R> Default for Lane<R> {
+    fn default() -> Self {
+        Self { waiting: VecDeque::new(), taken: 0, run: 0 }
     }
 }

@@ -75,6 +75,16 @@ pub fn decode_envelope<T: TypedEvent + DeserializeOwned>(value: &[u8]) -> Result
         #[serde(borrow)]
         payload: &'a RawValue,
     }
+
+    let envelope: Envelope<'_> = serde_json::from_slice(value).map_err(|source| DecodeError::Envelope { source })?;
+    decode_payload(&envelope.event_type, envelope.payload.get().as_bytes())
+}
+
+/// Reads an event from the `payload` of an envelope, with the envelope's type.
+pub(crate) fn decode_payload<T: TypedEvent + DeserializeOwned>(
+    event_type: &str,
+    payload: &[u8],
+) -> Result<T, DecodeError> {
     #[derive(Deserialize)]
     struct Domain<'a> {
         #[serde(borrow)]
@@ -84,17 +94,15 @@ pub fn decode_envelope<T: TypedEvent + DeserializeOwned>(value: &[u8]) -> Result
         event_data: &'a RawValue,
     }
 
-    let envelope: Envelope<'_> = serde_json::from_slice(value).map_err(|source| DecodeError::Envelope { source })?;
-    let other =
-        || DecodeError::OtherEvent { event_type: envelope.event_type.clone().into_owned(), expected: types::<T>() };
-    if !T::EVENT_TYPES.contains(&&*envelope.event_type) {
+    let other = || DecodeError::OtherEvent { event_type: event_type.to_owned(), expected: types::<T>() };
+    if !T::EVENT_TYPES.contains(&event_type) {
         return Err(other());
     }
     match T::KIND {
-        TypedEventKind::Custom { .. } => decode(T::EVENT_VERSION, envelope.payload.get().as_bytes()),
+        TypedEventKind::Custom { .. } => decode(T::EVENT_VERSION, payload),
         TypedEventKind::Domain { aggregate_type } => {
             let domain: Domain<'_> =
-                serde_json::from_str(envelope.payload.get()).map_err(|source| DecodeError::Envelope { source })?;
+                serde_json::from_slice(payload).map_err(|source| DecodeError::Envelope { source })?;
             if domain.aggregate_type != aggregate_type {
                 return Err(other());
             }

@@ -5,6 +5,8 @@ mod decode;
 #[cfg(feature = "_envelope")]
 mod tests;
 
+#[cfg(all(feature = "consumer", feature = "_database"))]
+pub(crate) use decode::decode_payload;
 pub use decode::{NoOlder, Older, decode, decode_envelope};
 
 use serde::Serialize;

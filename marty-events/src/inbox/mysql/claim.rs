@@ -22,9 +22,11 @@ const ANSWER: &str = "
         WHERE consumer_group = {group} AND topic = {topic} AND ordering_key = {key} AND state <> 'dead') AS is_behind
     FROM {inbox} WHERE consumer_group = {group} AND event_id = {id};";
 
+const KNOWN: &str = "SELECT count(*) FROM {inbox} WHERE consumer_group = {group} AND event_id = ?";
+
 const OLD: &str = "
     SELECT taken.event_id FROM {inbox} AS taken FORCE INDEX (taken_at)
-    WHERE taken.consumer_group = {group} AND taken.taken_at < {now} - ? * 1000 AND NOT EXISTS (
+    WHERE taken.consumer_group = {group} AND taken.taken_at <= {now} - ? * 1000 AND NOT EXISTS (
         SELECT 1 FROM {parked} AS parked WHERE parked.consumer_group = taken.consumer_group AND parked.event_id = taken.event_id)
     ORDER BY taken.taken_at LIMIT ?";
 
@@ -91,6 +93,15 @@ impl MySqlInbox {
             };
         }
         Ok(claims)
+    }
+
+    pub(super) async fn knows(
+        &self,
+        connection: &mut MySqlConnection,
+        identity: &Identity,
+    ) -> Result<bool, sqlx::Error> {
+        let known = sqlx::query_scalar::<_, i64>(self.sql(KNOWN)).bind(identity.event_id.as_bytes());
+        Ok(known.fetch_one(connection).await? == 1)
     }
 
     pub(super) async fn delete_old(&self, age: Duration, limit: u32) -> Result<u64, sqlx::Error> {

@@ -2,7 +2,10 @@
 
 use sqlx::Row;
 
-use super::{super::fault::unfit, BEGIN, MySqlInbox};
+use super::{
+    super::fault::{maybe_missing, unfit},
+    BEGIN, MySqlInbox,
+};
 use crate::EventError;
 
 /// Asks for every column and every right that a consumer needs, and changes nothing.
@@ -16,7 +19,23 @@ const VALIDATE: &str = "
     UPDATE {parked} SET due_at = NULL WHERE FALSE;
     DELETE FROM {parked} WHERE FALSE";
 
+/// `'app'@'%'`, as a statement names this user.
+const ACCOUNT: &str = "
+    SELECT concat(quote(left(name, char_length(name) - char_length(host) - 1)), '@', quote(host))
+    FROM (SELECT current_user() AS name, substring_index(current_user(), '@', -1) AS host) AS account";
+
 impl MySqlInbox {
+    /// The error of the check, with the statements that this user's rights come from.
+    async fn with_account(&self, error: EventError) -> EventError {
+        if !matches!(error, EventError::InboxForbidden { .. }) {
+            return error;
+        }
+        match sqlx::query_scalar::<_, String>(ACCOUNT).fetch_one(&self.pool).await {
+            Ok(account) => maybe_missing(&self.table, account.clone(), &account),
+            Err(_) => error,
+        }
+    }
+
     /// Refuses a view in a table's place, and a table whose engine knows no transactions.
     pub(super) async fn fits(&self) -> Result<(), EventError> {
         let operation = "be looked at";
@@ -40,7 +59,10 @@ impl MySqlInbox {
                 return Err(unfit(table, format!("its engine is {engine}"), advice));
             }
         }
-        sqlx::raw_sql(self.sql(VALIDATE)).execute(&mut *transaction).await.map_err(self.error(operation))?;
+        if let Err(error) = sqlx::raw_sql(self.sql(VALIDATE)).execute(&mut *transaction).await {
+            drop(transaction);
+            return Err(self.with_account(self.error(operation)(error)).await);
+        }
         transaction.rollback().await.map_err(self.error(operation))
     }
 }

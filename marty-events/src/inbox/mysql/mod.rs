@@ -110,6 +110,10 @@ impl Inbox for MySqlInbox {
         }
     }
 
+    async fn has_taken(&self, connection: &mut MySqlConnection, identity: &Identity) -> Result<bool, EventError> {
+        self.knows(connection, identity).await.map_err(self.error("look for an event"))
+    }
+
     async fn park(
         &self,
         connection: &mut MySqlConnection,

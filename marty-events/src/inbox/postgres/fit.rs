@@ -3,7 +3,10 @@
 use sqlx::{Row, postgres::PgRow};
 
 use super::{
-    super::fault::{hidden, unfit},
+    super::{
+        fault::{hidden, unfit},
+        table::statement,
+    },
     PostgresInbox,
 };
 use crate::{
@@ -37,8 +40,11 @@ const WEAK: &str = "
 
 impl PostgresInbox {
     pub(super) async fn fits(&self) -> Result<(), EventError> {
-        let sql = super::statement(Quotes::Double, VALIDATE, self.table.name());
-        sqlx::raw_sql(sql).execute(&self.pool).await.map_err(self.error(OPERATION))?;
+        let sql = statement(Quotes::Double, VALIDATE, self.table.name());
+        // As the events' transactions: the session may be read-only unless they say otherwise.
+        let mut transaction = self.pool.begin_with(super::BEGIN).await.map_err(self.error(OPERATION))?;
+        sqlx::raw_sql(sql).execute(&mut *transaction).await.map_err(self.error(OPERATION))?;
+        transaction.rollback().await.map_err(self.error(OPERATION))?;
         let tables = ["", "_parked"].map(|suffix| Quotes::Double.quoted(self.table.name(), suffix));
         for row in self.look(UNFIT, &tables).await? {
             let table: String = row.try_get("place").map_err(self.error(OPERATION))?;

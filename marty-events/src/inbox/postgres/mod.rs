@@ -3,18 +3,19 @@
 mod claim;
 mod fit;
 mod park;
+mod plans;
 mod retry;
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{PgConnection, PgPool, Postgres, SqlStr, Transaction};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
+use self::plans::{Plans, Statements};
 use super::{
     Claim, Committed, Delivery, Due, Failure, Identity, Inbox, InboxDatabase, InboxStats, InboxTable,
     fault::{check, commit_error, database_error},
-    table::statement,
 };
-use crate::{EventError, database::Quotes};
+use crate::EventError;
 
 /// `in_failed_sql_transaction`: every statement after an error, until the rollback.
 const ABORTED: &str = "25P02";
@@ -39,6 +40,9 @@ const IS_OPEN: &str = is_open!();
 const COMMIT: &str =
     concat!(is_open!(), "; COMMIT AND CHAIN; SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE");
 
+/// `now()` is the time when a transaction began. The mode stays.
+const RENEW: &str = "ROLLBACK AND CHAIN";
+
 impl InboxDatabase for Postgres {
     type Inbox = PostgresInbox;
 
@@ -53,46 +57,18 @@ pub struct PostgresInbox {
     pool: PgPool,
     table: InboxTable,
     group: Arc<str>,
-    sql: Arc<Statements>,
-}
-
-#[derive(Debug)]
-struct Statements {
-    claim: SqlStr,
-    claim_all: SqlStr,
-    park: SqlStr,
-    next_due: SqlStr,
-    next_time: SqlStr,
-    unpark: SqlStr,
-    retry: SqlStr,
-    lock: SqlStr,
-    bury: SqlStr,
-    hold: SqlStr,
-    forget: SqlStr,
-    revive: SqlStr,
-    stats: SqlStr,
+    plans: Arc<Plans>,
 }
 
 impl PostgresInbox {
     pub(super) fn new(pool: PgPool, table: InboxTable, group: &str) -> Self {
-        let sql = |template: &str| statement(Quotes::Double, template, table.name());
-        let sql = Statements {
-            claim: sql(claim::CLAIM),
-            claim_all: sql(claim::CLAIM_ALL),
-            park: sql(park::PARK),
-            next_due: sql(&retry::next(retry::DUE)),
-            next_time: sql(&retry::next(retry::TIME)),
-            unpark: sql(&retry::promoting(retry::UNPARK)),
-            retry: sql(retry::RETRY),
-            lock: sql(retry::LOCK),
-            bury: sql(&retry::promoting(retry::BURY)),
-            hold: sql(retry::HOLD),
-            forget: sql(claim::FORGET),
-            revive: sql(claim::REVIVE),
-            stats: sql(park::STATS),
-        };
+        let plans = Arc::new(Plans::new(&table, None));
         let group = super::encoding::escaped(group).into();
-        Self { pool, table, group, sql: Arc::new(sql) }
+        Self { pool, table, group, plans }
+    }
+
+    fn sql(&self) -> Arc<Statements> {
+        self.plans.now()
     }
 
     fn error(&self, operation: &'static str) -> impl FnOnce(sqlx::Error) -> EventError + use<'_> {
@@ -144,12 +120,29 @@ impl Inbox for PostgresInbox {
         }
     }
 
+    async fn has_taken(&self, connection: &mut PgConnection, identity: &Identity) -> Result<bool, EventError> {
+        self.knows(connection, identity).await.map_err(self.error("look for an event"))
+    }
+
+    fn bounded(mut self, longest_call: Duration) -> Self {
+        self.plans = Arc::new(Plans::new(&self.table, Some(longest_call)));
+        self
+    }
+
     async fn commit(&self, mut transaction: Transaction<'static, Postgres>) -> Result<Committed<Postgres>, EventError> {
         match sqlx::raw_sql(COMMIT).execute(&mut *transaction).await {
             Ok(_) => Ok(Committed::Next(transaction)),
             Err(error) if has_ended(&error) => Ok(Committed::Undone(transaction)),
             Err(error) => Err(commit_error(error)),
         }
+    }
+
+    async fn commit_own(&self, transaction: Transaction<'static, Postgres>) -> Result<Committed<Postgres>, EventError> {
+        self.commit(transaction).await
+    }
+
+    async fn renew(&self, connection: &mut PgConnection) -> Result<(), EventError> {
+        sqlx::raw_sql(RENEW).execute(connection).await.map(drop).map_err(self.error("begin a transaction"))
     }
 
     async fn park(

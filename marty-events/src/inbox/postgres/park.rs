@@ -16,8 +16,8 @@ use super::{
 /// before it is locked until this transaction's end. Where another transaction has it, and may be about to leave, the event has a time.
 pub(super) const PARK: &str = "
     WITH first AS (
-        SELECT id FROM {parked} WHERE consumer_group = $1 AND topic = $3 AND ordering_key = $4 AND state <> 'dead'
-        ORDER BY id LIMIT 1 FOR SHARE SKIP LOCKED)
+        SELECT id FROM {parked} WHERE consumer_group = $1 AND topic = $3 AND ordering_key BETWEEN $4 AND $4 AND state <> 'dead'
+        ORDER BY ordering_key, id LIMIT 1 FOR SHARE SKIP LOCKED)
     INSERT INTO {parked} (consumer_group, event_id, topic, ordering_key, record_partition, record_offset, record_key, record_time, headers,
         value, encoding, attempts, reason, state, due_at, died_at, parked_at)
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
@@ -30,7 +30,8 @@ pub(super) const STATS: &str = "
     SELECT count(*) FILTER (WHERE state = 'waiting'),
         count(DISTINCT (topic, ordering_key)) FILTER (WHERE state <> 'dead'),
         count(*) FILTER (WHERE state <> 'waiting'),
-        (extract(epoch FROM min(parked_at) FILTER (WHERE state = 'waiting')) * 1000000)::bigint
+        (extract(epoch FROM min(parked_at) FILTER (WHERE state <> 'dead')) * 1000000)::bigint,
+        (SELECT pg_relation_size(tableoid) FROM {parked} LIMIT 1)
     FROM {parked} WHERE consumer_group = $1";
 
 impl PostgresInbox {
@@ -42,7 +43,9 @@ impl PostgresInbox {
         failure: Option<&Failure>,
     ) -> Result<(), sqlx::Error> {
         let (state, pause) = row::state(failure);
-        sqlx::query(self.sql.park.clone())
+        let headers = headers_text(&delivery.headers);
+        self.plans.grows_by(headers.len() + delivery.value.as_ref().map_or(0, Vec::len));
+        sqlx::query(self.sql().park.clone())
             .bind(&*self.group)
             .bind(escaped(&identity.event_id))
             .bind(&*delivery.topic)
@@ -51,7 +54,7 @@ impl PostgresInbox {
             .bind(delivery.offset)
             .bind(delivery.key.as_deref())
             .bind(delivery.timestamp.map(Timestamp::as_millisecond))
-            .bind(headers_text(&delivery.headers))
+            .bind(headers)
             .bind(delivery.value.as_deref())
             .bind(ENCODING)
             .bind(failure.map_or(0, |failure| number(failure.attempts)))
@@ -64,7 +67,9 @@ impl PostgresInbox {
     }
 
     pub(super) async fn counts(&self) -> Result<InboxStats, sqlx::Error> {
-        let counts = sqlx::query_as(self.sql.stats.clone()).bind(&*self.group).fetch_one(&self.pool).await?;
-        Ok(row::stats(counts))
+        let counts = sqlx::query_as(self.sql().stats.clone()).bind(&*self.group).fetch_one(&self.pool).await?;
+        let (parked, keys, dead, oldest, size): (_, _, _, _, Option<i64>) = counts;
+        self.plans.has(row::count(size.unwrap_or(0)));
+        Ok(row::stats((parked, keys, dead, oldest)))
     }
 }

@@ -14,10 +14,12 @@ const INSERT: &str = "INSERT INTO {inbox} (consumer_group, event_id) VALUES (?1,
 const BEHIND: &str = "
     SELECT EXISTS (SELECT 1 FROM {parked} WHERE consumer_group = ?1 AND topic = ?2 AND ordering_key = ?3 AND state <> 'dead')";
 
+const KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM {inbox} WHERE consumer_group = ?1 AND event_id = ?2)";
+
 const FORGET: &str = "
     DELETE FROM {inbox} WHERE consumer_group = ?1 AND event_id IN (
         SELECT taken.event_id FROM {inbox} AS taken
-        WHERE taken.consumer_group = ?1 AND taken.taken_at < {now} - ?2 * 1000 AND NOT EXISTS (
+        WHERE taken.consumer_group = ?1 AND taken.taken_at <= {now} - ?2 * 1000 AND NOT EXISTS (
             SELECT 1 FROM {parked} AS parked
             WHERE parked.consumer_group = taken.consumer_group AND parked.event_id = taken.event_id)
         ORDER BY taken.taken_at LIMIT ?3)";
@@ -54,6 +56,15 @@ impl SqliteInbox {
             claims.push(self.take(connection, delivery, identity).await?);
         }
         Ok(claims)
+    }
+
+    pub(super) async fn knows(
+        &self,
+        connection: &mut SqliteConnection,
+        identity: &Identity,
+    ) -> Result<bool, sqlx::Error> {
+        let known = sqlx::query_scalar(self.sql(KNOWN)).bind(&*self.group);
+        known.bind(&*identity.event_id).fetch_one(connection).await
     }
 
     pub(super) async fn delete_old(&self, age: Duration, limit: u32) -> Result<u64, sqlx::Error> {

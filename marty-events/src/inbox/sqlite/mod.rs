@@ -83,6 +83,10 @@ impl Inbox for SqliteInbox {
         Ok(sqlx::raw_sql("BEGIN").execute(connection).await.is_err())
     }
 
+    async fn has_taken(&self, connection: &mut SqliteConnection, identity: &Identity) -> Result<bool, EventError> {
+        self.knows(connection, identity).await.map_err(self.error("look for an event"))
+    }
+
     /// SQLite refuses a rollback without a transaction. sqlx would then count the pool's connection as inside of one for ever.
     async fn reopen(&self, connection: &mut SqliteConnection) {
         let _ = sqlx::raw_sql("BEGIN").execute(connection).await;

@@ -25,7 +25,7 @@ const PARK: &str = "
 const STATS: &str = "
     SELECT count(CASE WHEN state = 'waiting' THEN 1 END),
         count(DISTINCT CASE WHEN state <> 'dead' THEN topic || ' ' || hex(ordering_key) END),
-        count(CASE WHEN state <> 'waiting' THEN 1 END), min(CASE WHEN state = 'waiting' THEN parked_at END)
+        count(CASE WHEN state <> 'waiting' THEN 1 END), min(CASE WHEN state <> 'dead' THEN parked_at END)
     FROM {parked} WHERE consumer_group = ?1";
 
 impl SqliteInbox {

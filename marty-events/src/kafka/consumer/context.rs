@@ -1,6 +1,6 @@
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -16,6 +16,8 @@ use rdkafka::{
 use super::{
     intake::{Intake, Partition},
     offsets::store,
+    properties::StartAt,
+    start::begin_at_ends,
 };
 use crate::kafka::Complaint;
 
@@ -23,14 +25,24 @@ use crate::kafka::Complaint;
 pub(super) struct MemberContext<I> {
     intake: Arc<I>,
     hand_over_time: Duration,
+    start_at: StartAt,
+    /// The ends at which partitions begin whose assignment is under way.
+    begun: Mutex<TopicPartitionList>,
     complaint: Complaint,
     /// Nobody finishes records any more.
     is_leaving: AtomicBool,
 }
 
 impl<I: Intake> MemberContext<I> {
-    pub(super) fn new(intake: Arc<I>, hand_over_time: Duration) -> Self {
-        Self { intake, hand_over_time, complaint: Complaint::default(), is_leaving: AtomicBool::new(false) }
+    pub(super) fn new(intake: Arc<I>, hand_over_time: Duration, start_at: StartAt) -> Self {
+        Self {
+            intake,
+            hand_over_time,
+            start_at,
+            begun: Mutex::default(),
+            complaint: Complaint::default(),
+            is_leaving: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn intake(&self) -> &I {
@@ -75,7 +87,11 @@ impl<I: Intake> ClientContext for MemberContext<I> {
 impl<I: Intake> ConsumerContext for MemberContext<I> {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
-            Rebalance::Assign(_) => {}
+            Rebalance::Assign(list) => {
+                if self.start_at == StartAt::Latest {
+                    *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = begin_at_ends(consumer, list);
+                }
+            }
             Rebalance::Revoke(list) => {
                 let partitions = partitions(list);
                 // Partitions that are lost have another owner already, and nothing of them can be committed.
@@ -100,6 +116,13 @@ impl<I: Intake> ConsumerContext for MemberContext<I> {
             // The client keeps the pause of a partition that was this member's before, and would never read it again.
             if let Err(error) = consumer.resume(list) {
                 tracing::warn!(?partitions, %error, "partitions cannot be resumed");
+            }
+            let begun = std::mem::take(&mut *self.begun.lock().unwrap_or_else(PoisonError::into_inner));
+            // The client commits them as a member of this generation. The next start goes on there, also where nothing was handled.
+            if 0 < begun.count()
+                && let Err(error) = consumer.store_offsets(&begun)
+            {
+                tracing::warn!(?partitions, %error, "the group's first offsets are not stored");
             }
             tracing::debug!(?partitions, "partitions assigned");
             self.intake.assigned(partitions);

@@ -25,7 +25,11 @@ pub(crate) trait Intake: Send + Sync + 'static {
     /// These partitions are another member's.
     fn released(&self, partitions: &[Partition]);
 
-    fn take_in(&self, delivery: Delivery);
+    /// True if its partition has no room for another one now.
+    fn take_in(&self, delivery: Delivery) -> bool;
+
+    /// Waits, `limit` at the most, until the partitions that are read have room again. False if one of them has none.
+    fn makes_room(&self, limit: Duration) -> bool;
 
     /// The offsets to begin with after a restart, of the partitions where they have moved since the last call.
     fn advanced(&self) -> Vec<(Partition, i64)>;

@@ -32,10 +32,13 @@ use crate::{
     kafka::{not_made, warn_of_strangers},
 };
 
-/// The time that the thread waits for a record at once. Offsets are stored and partitions paused at least so often.
-const TURN: Duration = Duration::from_millis(250);
+/// The time that the thread waits for a record at once. Offsets are stored, partitions paused and the end noticed at least so often.
+const TURN: Duration = Duration::from_millis(50);
 /// The same while a partition is paused and may go on at any moment, or while finished records wait for their commit.
 const SHORT_TURN: Duration = Duration::from_millis(10);
+/// The time that a full partition keeps the thread from reading before it is paused alone. A pause throws away the records that the client has
+/// read ahead, and they are fetched again, so it is for handlers that are slow.
+const HOLD: Duration = Duration::from_millis(100);
 /// The pause between two looks at the offsets and the partitions' shares.
 const SERVICE_PAUSE: Duration = Duration::from_millis(20);
 
@@ -56,7 +59,7 @@ impl GroupMember {
     ) -> Result<Self, EventError> {
         let client = member_config(config, settings)?;
         warn_of_strangers(&client);
-        let context = MemberContext::new(intake, settings.hand_over_time);
+        let context = MemberContext::new(intake, settings.hand_over_time, settings.start_at);
         let consumer = BaseConsumer::from_config_and_context(&client, context).map_err(not_made)?;
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(failed)?;
@@ -105,7 +108,11 @@ fn read<I: Intake>(consumer: &BaseConsumer<MemberContext<I>>, stop: &AtomicBool)
                 if *topic != *message.topic() {
                     topic = message.topic().into();
                 }
-                intake.take_in(delivery(&message, Arc::clone(&topic)));
+                let is_full = intake.take_in(delivery(&message, Arc::clone(&topic)));
+                drop(message);
+                if is_full && !intake.makes_room(HOLD) {
+                    steer(consumer, &intake.flow());
+                }
             }
             Some(Err(error)) => note(consumer.context(), error)?,
             None => {}

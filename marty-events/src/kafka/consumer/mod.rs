@@ -9,6 +9,7 @@ mod intake;
 mod member;
 mod offsets;
 mod properties;
+mod start;
 
 pub(crate) use intake::{Flow, Intake, Partition};
 pub(crate) use member::GroupMember;

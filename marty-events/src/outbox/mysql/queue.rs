@@ -59,7 +59,7 @@ impl MySqlStore {
 
     async fn delete_old(&self, from: &str, age: Duration, limit: i64) -> Result<u64, sqlx::Error> {
         let microseconds = i64::try_from(age.min(LONGEST_TIME).as_micros()).unwrap_or(i64::MAX);
-        let sql = format!("DELETE FROM {from} < {{now}} - {microseconds} LIMIT {limit}");
+        let sql = format!("DELETE FROM {from} <= {{now}} - {microseconds} LIMIT {limit}");
         work::execute(&self.pool, &self.table, &sql).await
     }
 }

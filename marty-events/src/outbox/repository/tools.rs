@@ -80,7 +80,8 @@ impl OutboxRepository {
         on_store!(&self.pool, self.table, store => store.find_by_key(key, limit).await)
     }
 
-    /// How many delivered events are [kept](crate::OutboxRelayBuilder::keep_published) that were delivered longer ago than `age`.
+    /// How many delivered events are [kept](crate::OutboxRelayBuilder::keep_published) that were delivered `age` ago or longer; all of
+    /// them for an age of zero.
     pub async fn count_published(&self, age: Duration) -> Result<u64, EventError> {
         on_store!(&self.pool, self.table, store => store.count_published(age).await)
     }

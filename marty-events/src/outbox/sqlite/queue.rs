@@ -28,11 +28,11 @@ const VALIDATE: &str = "
 
 const CLEANUP: &str = "
     DELETE FROM {dead} WHERE event_id IN
-        (SELECT event_id FROM {dead} WHERE died_at < {now} - ?1 * 1000 LIMIT ?2)";
+        (SELECT event_id FROM {dead} WHERE died_at <= {now} - ?1 * 1000 LIMIT ?2)";
 
 const FORGET: &str = "
     DELETE FROM {published} WHERE seq IN
-        (SELECT seq FROM {published} WHERE published_at < {now} - ?1 * 1000 ORDER BY published_at LIMIT ?2)";
+        (SELECT seq FROM {published} WHERE published_at <= {now} - ?1 * 1000 ORDER BY published_at LIMIT ?2)";
 
 const STATS: &str = "
     SELECT (SELECT count(*) FROM {outbox}) AS pending,

@@ -120,11 +120,10 @@ impl Direct {
         let (caller, answer) = tokio::sync::oneshot::channel();
         Journey::begin(self, message.clone(), place, Waiter::Caller(caller));
         let mut answer = std::pin::pin!(answer);
-        let (soon, at_last) = {
+        let soon = {
             // The caller may have no timer of its own.
             let _runtime = self.background.enter();
-            let soon = tokio::time::timeout(LATE.min(self.answered_within), answer.as_mut());
-            (soon, tokio::time::sleep(self.answered_within))
+            tokio::time::timeout(LATE.min(self.answered_within), answer.as_mut())
         };
         let answer = if let Ok(answer) = soon.await {
             answer
@@ -132,6 +131,10 @@ impl Direct {
             // A network that swallows everything looks to the client like a slow broker.
             #[cfg(feature = "kafka")]
             self.reach.ask();
+            let at_last = {
+                let _runtime = self.background.enter();
+                tokio::time::sleep(self.answered_within.saturating_sub(LATE))
+            };
             tokio::select! {
                 biased;
                 answer = answer => answer,

@@ -5,6 +5,9 @@
 //! bundle has, and gets nothing but bundles. Nothing else closes one: they are small enough for a request, and the client waits for
 //! further records for longer than a bundle takes to be handed over.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::{Duration, Instant};
 
 use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaErrorCode};
@@ -73,8 +76,12 @@ impl Bundles {
 
     /// Hands a bundle to the client. An error says how many rows were taken, on which the client reports; they are taken back.
     pub(super) fn send(&mut self, events: &[&QueuedRow]) -> Result<(), (usize, KafkaError)> {
+        self.hand_over(events, Instant::now())
+    }
+
+    /// The same, begun at `begin`.
+    fn hand_over(&mut self, events: &[&QueuedRow], begin: Instant) -> Result<(), (usize, KafkaError)> {
         let Some(client) = &self.client else { return Err((0, KafkaError::MessageProduction(LATE))) };
-        let begin = Instant::now();
         for (taken, event) in events.iter().enumerate() {
             let sent = if begin.elapsed() < HAND_OVER {
                 client.send(kafka::record::of_row(event, opaque::of(event.seq))).map_err(|(error, _)| error)

@@ -1,6 +1,8 @@
 //! The way of a row from the window to the broker, and its end there.
 
 mod bundles;
+#[cfg(test)]
+mod by_chance;
 mod check;
 mod client_events;
 mod opaque;
@@ -237,6 +239,10 @@ impl Delivery {
 
     /// A failed bundle counts against none of its rows: they are sent one by one, and each gets a verdict of its own.
     fn unbundle(&mut self, seq: i64, error: &KafkaError, broker: &mut Circuit) {
+        if let Some((first, last)) = self.window.bundle_of(seq).filter(|(first, _)| *first == seq) {
+            let topic = self.window.topic_and_size(seq).map(|(topic, _)| topic).unwrap_or_default();
+            tracing::debug!(%topic, first, last, %error, "a bundle was not taken; its events are sent one by one");
+        }
         self.window.unbundle(seq);
         match Verdict::of(error) {
             Verdict::Unclear => self.metrics.sends_again(Again::Outage),

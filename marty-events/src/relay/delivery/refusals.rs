@@ -198,6 +198,19 @@ impl Refusals {
         true
     }
 
+    /// Acts on all that wait, as if they were written down at once; answers which rows are dead letters now.
+    #[cfg(test)]
+    pub(super) fn written_down(&mut self, window: &mut Window, metrics: &RelayMetrics) -> Vec<i64> {
+        let refusals = std::mem::take(&mut self.waiting).into_iter();
+        let refusals: Vec<(Refusal, bool)> = refusals
+            .map(|refusal| (self.is_last(&refusal, window), refusal))
+            .map(|(last, refusal)| (refusal, last))
+            .collect();
+        let dead = refusals.iter().filter(|(_, is_buried)| *is_buried).map(|(refusal, _)| refusal.seq).collect();
+        self.take_in(Judgement { refusals, answer: Ok(Settled::Except(Vec::new())) }, window, metrics);
+        dead
+    }
+
     fn act_on(&self, refusal: &Refusal, is_buried: bool, window: &mut Window, metrics: &RelayMetrics) {
         let Some(row) = window.row(refusal.seq) else { return };
         let (event_id, attempts, reason) = (row.id.event_id, row.attempts + 1, OneLine(&refusal.reason));

@@ -62,3 +62,20 @@ impl ProducerContext for Reporter {
         self.tell(ClientEvent::Report(Report { seq: opaque::seq(opaque), result }));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An idle client's connections may all be closed while the broker is there.
+    #[test]
+    fn the_client_of_bundles_tells_of_no_outage() {
+        let (events, mut told) = mpsc::unbounded_channel();
+        let reporter = Reporter::new(events, Complaint::default());
+        let down = || KafkaError::Global(RDKafkaErrorCode::AllBrokersDown);
+        reporter.of_bundles().error(down(), "1/1 brokers are down");
+        assert!(told.try_recv().is_err(), "the other client says that");
+        reporter.error(down(), "1/1 brokers are down");
+        assert!(matches!(told.try_recv(), Ok(ClientEvent::Unreachable(_))));
+    }
+}

@@ -73,6 +73,19 @@ async fn what_is_left_of_a_bundle_is_taken_back() {
     assert!(reports.iter().all(|(_, is_delivered)| !is_delivered), "{reports:?}");
 }
 
+/// A relay that has lost its lease sends nothing more.
+#[tokio::test]
+async fn a_purge_takes_back_what_waits_for_the_rest_of_its_batch() {
+    let broker = Broker::start();
+    let mut producer = RelayProducer::new(&broker.config()).expect("a producer");
+    assert!(producer.makes_bundles());
+    let rows: Vec<QueuedRow> = (0..).take(BUNDLE / 2).map(row_of_one_key).collect();
+    producer.send_bundle(&rows.iter().collect::<Vec<_>>()).expect("it is taken");
+    producer.purge();
+    let reports = reports(&mut producer, rows.len()).await;
+    assert!(reports.iter().all(|(_, is_delivered)| !is_delivered), "{reports:?}");
+}
+
 fn row_of_one_key(seq: i64) -> QueuedRow {
     QueuedRow { key: Some("hot".into()), ordering_key: Some("hot".into()), ..row(seq) }
 }

@@ -4,6 +4,9 @@
 //! no row of a bundle gets through before an earlier one. The key's next rows wait until each of them has its end, as behind a single
 //! row. Where a bundle fails, its rows are sent one by one, and each gets its own verdict.
 
+#[cfg(test)]
+mod tests;
+
 use std::{sync::Arc, time::Instant};
 
 use super::{Row, State, Window};
@@ -48,6 +51,12 @@ impl Window {
     pub(in crate::relay) fn is_bundled(&self, seq: i64) -> bool {
         let name = self.rows.get(&seq).and_then(|row| row.key.as_ref());
         name.and_then(|name| self.keys.get(name)).is_some_and(|key| 0 < key.together)
+    }
+
+    /// The first and the last row of the bundle that the row was sent with, of those that are not delivered.
+    pub(in crate::relay) fn bundle_of(&self, seq: i64) -> Option<(i64, i64)> {
+        let key = self.keys.get(self.rows.get(&seq)?.key.as_ref()?).filter(|key| 0 < key.together)?;
+        Some((*key.whole.front()?, *key.whole.get(key.bundle.checked_sub(1)?)?))
     }
 
     /// The row's bundle has failed. Its rows are sent one by one, once all of them have landed.

@@ -12,24 +12,8 @@ use std::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::*;
+use super::{super::chance::Chance, *};
 use crate::outbox::{HeaderText, Number, QueuedRow};
-
-/// Steps of `xorshift64*`: the same seed gives the same run.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) % limit
-    }
-
-    fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
-    }
-}
 
 #[derive(Clone)]
 struct Event {
@@ -106,7 +90,7 @@ impl Model {
             bundle_bytes: 100,
         };
         Self {
-            chance: Chance(seed | 1),
+            chance: Chance::new(seed),
             window: Window::new(limits, Partitioner::Crc32),
             limits,
             now: Instant::now(),

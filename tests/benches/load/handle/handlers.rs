@@ -2,6 +2,11 @@ use marty_events::{DomainEvent, Received, event_handlers};
 use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, Transaction};
 
+use crate::{Failure, stage::KEYS};
+
+/// A key of none of the other events.
+pub(super) const POISON: usize = KEYS;
+
 /// The data of an event, as far as the handlers ask for it.
 #[derive(Serialize, Deserialize, DomainEvent)]
 #[event(service = "load", aggregate_type = "account", event_type = "moved")]
@@ -13,6 +18,9 @@ pub(super) struct Moved {
 /// A row for each event.
 pub(super) struct Effects;
 
+/// The same, with a failure for each event of [`POISON`].
+pub(super) struct Picky;
+
 /// A statement for all rows of a batch.
 pub(super) struct Batches;
 
@@ -21,6 +29,18 @@ impl Effects {
     #[event_handler]
     async fn moved(&self, tx: &mut Transaction<'_, Postgres>, event: Received<Moved>) -> Result<(), sqlx::Error> {
         write(tx, event.number).await
+    }
+}
+
+#[event_handlers]
+impl Picky {
+    #[event_handler]
+    async fn moved(&self, tx: &mut Transaction<'_, Postgres>, event: Received<Moved>) -> Result<(), Failure> {
+        write(tx, event.number).await?;
+        if event.key().and_then(|key| key.parse().ok()) == Some(POISON) {
+            return Err("poison".into());
+        }
+        Ok(())
     }
 }
 

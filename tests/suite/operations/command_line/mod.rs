@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod cleanup;
+mod consumer_only;
 mod control_characters;
 mod dead_letters;
 mod doctor;

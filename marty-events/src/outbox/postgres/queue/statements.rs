@@ -72,11 +72,11 @@ impl Statements {
             judge: of(&settle::judgement()),
             cleanup: of(&counted("
                 DELETE FROM {dead} WHERE event_id IN (
-                    SELECT event_id FROM {dead} WHERE died_at < clock_timestamp() - $1 * interval '1 millisecond'
+                    SELECT event_id FROM {dead} WHERE died_at <= clock_timestamp() - $1 * interval '1 millisecond'
                     LIMIT $2)")),
             forget: of(&counted("
                 DELETE FROM {published} WHERE seq IN (
-                    SELECT seq FROM {published} WHERE published_at < clock_timestamp() - $1 * interval '1 millisecond'
+                    SELECT seq FROM {published} WHERE published_at <= clock_timestamp() - $1 * interval '1 millisecond'
                     ORDER BY published_at LIMIT $2)")),
             stats: of("
                 SELECT (SELECT count(*) FROM {outbox}) AS pending,
