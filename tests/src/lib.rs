@@ -22,5 +22,6 @@ pub mod process;
 pub mod schemas;
 pub mod secured_kafka;
 pub mod servers;
+mod signals;
 pub mod topics;
 pub mod wait;

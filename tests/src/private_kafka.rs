@@ -59,7 +59,7 @@ impl PrivateKafka {
     ///
     /// When it does not run.
     pub fn suspend(&self) {
-        self.server.signal("STOP");
+        self.server.pause();
     }
 
     /// `SIGCONT`.
@@ -68,6 +68,6 @@ impl PrivateKafka {
     ///
     /// When it does not run.
     pub fn resume(&self) {
-        self.server.signal("CONT");
+        self.server.resume();
     }
 }

@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use crate::{certificates::Authority, ports};
+use crate::{certificates::Authority, ports, signals};
 
 /// A server in a directory of its own, by the project's script; stopped and removed when it is dropped.
 #[derive(Debug)]
@@ -186,21 +186,32 @@ impl Server {
     ///
     /// When it does not run.
     pub fn kill(&self) {
-        self.signal("KILL");
+        signals::send(self.process(), "KILL");
     }
 
-    /// Sends its process a signal, by the signal's name.
+    /// Stops it in the middle of everything (`SIGSTOP`): its connections stay, and nothing is answered when this returns.
     ///
     /// # Panics
     ///
     /// When it does not run.
-    pub fn signal(&self, signal: &str) {
+    pub fn pause(&self) {
+        signals::pause(self.process());
+    }
+
+    /// Lets it go on (`SIGCONT`).
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    pub fn resume(&self) {
+        signals::resume(self.process());
+    }
+
+    fn process(&self) -> u32 {
         let status = self.script("status");
         let status = String::from_utf8_lossy(&status.stdout);
         let process = status.split_once("(process ").and_then(|(_, rest)| rest.split_once(')'));
-        let (process, _) = process.expect("it runs");
-        let sent = Command::new("kill").args(["-s", signal, process]).status().expect("kill runs");
-        assert!(sent.success(), "there was a server to signal");
+        process.and_then(|(process, _)| process.parse().ok()).expect("it runs")
     }
 
     fn script(&self, command: &str) -> Output {

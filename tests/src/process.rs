@@ -1,6 +1,7 @@
 //! Child processes that a test starts, watches and kills.
 
 use std::{
+    fs,
     io::{BufRead, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -9,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{secured_kafka::tls_in_this_build, wait};
+use crate::{secured_kafka::tls_in_this_build, signals, wait};
 
 /// The path of a binary of another member of the workspace.
 ///
@@ -126,15 +127,31 @@ impl Watched {
         self.signal("TERM");
     }
 
+    /// Stops it in the middle of everything (`SIGSTOP`); it stands still when this returns.
+    ///
+    /// # Panics
+    ///
+    /// When it is gone already.
+    pub fn pause(&self) {
+        signals::pause(self.child.id());
+    }
+
+    /// Lets it go on (`SIGCONT`).
+    ///
+    /// # Panics
+    ///
+    /// When it is gone already.
+    pub fn resume(&self) {
+        signals::resume(self.child.id());
+    }
+
     /// Sends it a signal, by its name without `SIG`.
     ///
     /// # Panics
     ///
     /// When it is gone already.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill(1) runs");
-        assert!(sent.success(), "the child is there to be signalled");
+        signals::send(self.child.id(), name);
     }
 
     /// The most memory that it has had so far, in bytes (Linux, `proc_pid_status(5)`, `VmHWM`).
@@ -144,7 +161,7 @@ impl Watched {
     /// When it is gone already.
     #[must_use]
     pub fn peak_memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a child that runs");
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a child that runs");
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok());
         1024 * peak.unwrap_or(0_u64)
     }

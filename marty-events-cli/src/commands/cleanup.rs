@@ -21,10 +21,10 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct CleanupArguments {
-    /// Delete events that died longer ago than this, for example `30d` [default: no dead letters].
+    /// Delete events that died at least this long ago, for example `30d` [default: no dead letters].
     #[arg(long, value_parser = duration, value_name = "AGE", required_unless_present = "published")]
     dead_letters: Option<Duration>,
-    /// Delete events that were delivered longer ago than this; `relay --keep-published` kept them [default: no delivered events].
+    /// Delete events that were delivered at least this long ago; `relay --keep-published` kept them [default: no delivered events].
     #[arg(long, value_parser = duration, value_name = "AGE")]
     published: Option<Duration>,
     /// The number of rows that one statement deletes.

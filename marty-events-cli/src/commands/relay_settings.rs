@@ -39,7 +39,7 @@ pub(crate) struct RelaySettings {
     /// Keep delivered events for this long, for example `24h`, instead of deleting them [default: not kept].
     #[arg(long, value_parser = duration, value_name = "AGE")]
     keep_published: Option<Duration>,
-    /// Delete dead letters that are older than this, for example `30d` [default: kept for ever].
+    /// Delete dead letters that are at least this old, for example `30d` [default: kept for ever].
     #[arg(long, value_parser = duration, value_name = "AGE")]
     keep_dead_letters: Option<Duration>,
 }

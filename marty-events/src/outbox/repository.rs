@@ -130,8 +130,8 @@ impl OutboxRepository {
         on_store!(&self.pool, self.table, store => store.discard(ids).await)
     }
 
-    /// Deletes the dead letters that died longer ago than an age, in one statement; answers how many there were. A [`Duration`]
-    /// is an age without a limit. Delivered events need no cleaning unless they are kept: the relay deletes their rows.
+    /// Deletes the dead letters of an age and older ones, in one statement; answers how many there were. A [`Duration`] is an
+    /// age without a limit. Delivered events need no cleaning unless they are kept: the relay deletes their rows.
     ///
     /// [`Duration`]: std::time::Duration
     pub async fn cleanup(&self, options: impl Into<CleanupOptions>) -> Result<u64, EventError> {

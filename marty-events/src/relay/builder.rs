@@ -111,7 +111,7 @@ impl OutboxRelayBuilder {
         self
     }
 
-    /// Deletes dead letters that died longer ago than `time`. They stay for ever unless this is set.
+    /// Deletes dead letters that died at least `time` ago. They stay for ever unless this is set.
     pub fn keep_dead_letters(mut self, time: Duration) -> Self {
         self.settings.keep_dead_letters = Some(time.min(LONGEST_TIME));
         self

@@ -106,10 +106,10 @@ async fn inject(
         // Dropping it is `kill -9`.
         Fault::KillRelay => relays.replace(place),
         Fault::PauseRelay => {
-            relays.running[place].signal("STOP");
+            relays.running[place].pause();
             // Past its lease of a second.
             tokio::time::sleep(Duration::from_millis(chance.random_range(1_500..2_500))).await;
-            relays.running[place].signal("CONT");
+            relays.running[place].resume();
         }
         Fault::StopRelay => {
             relays.running[place].terminate();

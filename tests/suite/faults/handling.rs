@@ -71,12 +71,12 @@ async fn whenever_a_service_is_killed_in_its_handlers_each_effect_is_there_once(
 async fn paused_past_its_session(test: &str, is_killed: bool) {
     let Some(topic) = Topic::start(test, 1).await else { return };
     topic.publish(&KEYS, 0..4).await;
-    let settings = [("HELD_KEY", "k-2"), ("HOLDS_MILLIS", "15000"), ("SESSION_MILLIS", "6000")];
+    let settings = [("HELD_KEY", "k-2"), ("SESSION_MILLIS", "6000")];
     let paused = process(&topic, "paused", &settings);
     until_line(&paused, "begun k-2 0");
     // It has no other transaction open.
     topic.until_effects(7 * 4).await;
-    paused.signal("STOP");
+    paused.pause();
     let consumer = RunningConsumer::start(topic.consumer(Effects::taking("other", Duration::ZERO)));
     // The other one has the partition, and all keys but the one whose event the paused process has in an open transaction.
     topic.publish(&KEYS, 4..6).await;
@@ -85,7 +85,8 @@ async fn paused_past_its_session(test: &str, is_killed: bool) {
     if is_killed {
         drop(paused.kill());
     } else {
-        paused.signal("CONT");
+        paused.signal("USR1");
+        paused.resume();
     }
     topic.until_effects(8 * 6).await;
     consumer.stop().await;
@@ -116,17 +117,18 @@ async fn a_service_that_is_paused_with_all_its_handlers_at_work_holds_back_their
     let held: Vec<String> = (0..16).map(|key| format!("held-{key}")).collect();
     let held: Vec<&str> = held.iter().map(String::as_str).collect();
     topic.publish(&held, 0..2).await;
-    let settings = [("HELD_KEY", "held"), ("HOLDS_MILLIS", "15000"), ("SESSION_MILLIS", "6000")];
+    let settings = [("HELD_KEY", "held"), ("SESSION_MILLIS", "6000")];
     let paused = process(&topic, "paused", &settings);
     for _ in &held {
         until_line(&paused, "begun held");
     }
-    paused.signal("STOP");
+    paused.pause();
     let consumer = RunningConsumer::start(topic.consumer(Effects::taking("other", Duration::ZERO)));
     topic.publish(&KEYS, 0..5).await;
     topic.until_effects(8 * 5).await;
     topic.assert_once_in_order(&KEYS, 0..5).await;
-    paused.signal("CONT");
+    paused.signal("USR1");
+    paused.resume();
     topic.until_effects(8 * 5 + 16 * 2).await;
     consumer.stop().await;
     for (key, numbers) in topic.effects().await {

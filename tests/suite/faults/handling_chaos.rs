@@ -103,10 +103,10 @@ impl<DB: EffectsDatabase> Site<'_, DB> {
             // Dropping it is `kill -9`.
             Fault::KillProcess => self.processes[place] = (self.start)(place),
             Fault::PauseProcess => {
-                self.processes[place].signal("STOP");
+                self.processes[place].pause();
                 // Past its session of 6 s.
                 tokio::time::sleep(Duration::from_millis(chance.random_range(7_000..10_000))).await;
-                self.processes[place].signal("CONT");
+                self.processes[place].resume();
             }
             Fault::StopProcess => {
                 self.processes[place].terminate();

@@ -194,7 +194,7 @@ async fn leaders_that_change_under_hot_keys_cost_neither_events_nor_order() {
         if is_killed {
             cluster.node(leader).kill();
         } else {
-            cluster.node(leader).signal("STOP");
+            cluster.node(leader).pause();
         }
         // The other two go on without it.
         trial.until("an empty outbox", |stats| stats.pending == 0).await;
@@ -205,7 +205,7 @@ async fn leaders_that_change_under_hot_keys_cost_neither_events_nor_order() {
             let again = cluster.clone();
             let _ = tokio::task::spawn_blocking(move || again.node(leader).up()).await.expect("a broker");
         } else {
-            cluster.node(leader).signal("CONT");
+            cluster.node(leader).resume();
         }
         topics::until_whole(&bootstrap, &trial.topic).await;
     }

@@ -110,7 +110,7 @@ async fn a_relay_that_was_paused_past_its_lease_settles_nothing_and_breaks_no_or
         write_all(&service, number).await;
     }
     wait::until("it to be at work", || async { (!service.reader.records().is_empty()).then_some(()) }).await;
-    paused.signal("STOP");
+    paused.pause();
     let owner = "SELECT DISTINCT owner FROM event_outbox_lanes";
     let old: uuid::Uuid = sqlx::query_scalar(owner).fetch_one(pool).await.unwrap();
     let relay = service.run_relay();
@@ -122,7 +122,7 @@ async fn a_relay_that_was_paused_past_its_lease_settles_nothing_and_breaks_no_or
         (new != old).then_some(())
     })
     .await;
-    paused.signal("CONT");
+    paused.resume();
     let records = service.reader.events(rounds * KEYS).await;
     assert_in_order(&records, rounds);
     let outbox = OutboxRepository::new(pool);

@@ -77,7 +77,7 @@ struct Filter {
     /// Only the outbox's dead letters of this event type [default: every type].
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
-    /// Only dead letters that died longer ago than this, for example `30d` [default: every age].
+    /// Only dead letters that died at least this long ago, for example `30d` [default: every age].
     #[arg(long, value_parser = duration, value_name = "AGE")]
     older_than: Option<Duration>,
 }

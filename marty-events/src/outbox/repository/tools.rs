@@ -86,8 +86,8 @@ impl OutboxRepository {
         on_store!(&self.pool, self.table, store => store.count_published(age).await)
     }
 
-    /// Deletes `limit` [kept](crate::OutboxRelayBuilder::keep_published) events at the most that were delivered longer ago
-    /// than `age`; answers how many.
+    /// Deletes `limit` [kept](crate::OutboxRelayBuilder::keep_published) events at the most that were delivered at
+    /// least `age` ago; answers how many.
     pub async fn forget_published(&self, age: Duration, limit: u32) -> Result<u64, EventError> {
         on_store!(&self.pool, self.table, store => store.forget(age, limit.into()).await)
     }
