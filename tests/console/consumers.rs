@@ -66,8 +66,10 @@ async fn a_database_with_an_inbox_and_no_outbox_has_an_overview() {
     sqlx::raw_sql(drop).execute(&database.pool).await.unwrap();
     let console = Console::open(&database.url, &[]);
     let mut visitor = console.visitor();
-    let page = visitor.get("/?still");
-    assert_eq!(page.status, 200, "{page:?}");
+    let page = wait::until("a look at the inbox", || async {
+        Some(visitor.clone().get("/?still")).filter(|page| page.status == 200)
+    })
+    .await;
     assert!(page.body.contains("Consumer groups") && page.body.contains("status-list"), "{page:?}");
     assert!(!page.body.contains("Relays") && !page.body.contains("No relay"), "{page:?}");
     assert_eq!(visitor.get("/groups").status, 200);

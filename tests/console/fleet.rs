@@ -29,12 +29,14 @@ async fn several_outboxes_are_shown_the_worst_first_and_changed_each_for_itself(
         outboxes.iter().flat_map(|outbox| ["--outbox", outbox.as_str()]).chain(["--title", "staging <1>"]).collect();
     let console = Console::open("", &arguments);
     let mut visitor = console.visitor();
-    let page = visitor.get("/");
-    assert_eq!(page.status, 200);
-    assert_eq!(
-        page.links("/outbox/").into_iter().filter(|link| !link.contains("dead")).collect::<Vec<_>>(),
-        ["/outbox/bank", "/outbox/away", "/outbox/shop"]
-    );
+    // The first looks make their connections, and may take longer than a look has time for.
+    let page = wait::until("what ails each of them, the worst first", || async {
+        let page = visitor.clone().get("/");
+        assert_eq!(page.status, 200);
+        let links = page.links("/outbox/").into_iter().filter(|link| !link.contains("dead")).collect::<Vec<_>>();
+        (links == ["/outbox/bank", "/outbox/away", "/outbox/shop"]).then_some(page)
+    })
+    .await;
     for shown in [
         "staging &lt;1&gt;",
         "1 dead letter waits for a decision.",

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use marty_events_tests::{private_servers::Server, servers};
+use marty_events_tests::{private_servers::Server, servers, wait};
 
 use crate::{
     figures::{SOON, say, size},
@@ -176,6 +176,7 @@ async fn settlements_do_not_become_slower_while_the_horizon_is_held() {
     );
     drop((open, relays));
     arrived.assert_all("events with the horizon held");
-    assert!(last < 4 * first.max(Duration::from_millis(25)), "{first:?}, and at the end {last:?}");
+    let most = wait::patient(4 * first.max(Duration::from_millis(25)));
+    assert!(last < most, "{first:?}, and at the end {last:?}, beyond {most:?}");
     assert!(size <= 256 << 10, "event_outbox_lanes has {size} bytes");
 }

@@ -189,7 +189,7 @@ pub(crate) async fn sqlite(_: &str) -> Option<Fixture<Sqlite>> {
     let options = SqliteConnectOptions::new()
         .filename(folder.path().join("inbox.db"))
         .create_if_missing(true)
-        .busy_timeout(Duration::from_secs(30))
+        .busy_timeout(wait::patient(wait::DEADLINE))
         .journal_mode(SqliteJournalMode::Wal);
     let pool = SqlitePoolOptions::new().max_connections(10).connect_with(options).await.expect("a database");
     let fixture = Fixture::new(pool, statements!()).await;

@@ -183,7 +183,7 @@ where
         assert_eq!(self.letters(all().held()).await, ["b-1"]);
         assert_eq!(self.letters(all().reason("the reason 5")).await, ["a-0"]);
         assert_eq!(self.letters(all().event_id("a-3").group("one")).await, ["a-3"]);
-        assert_eq!(self.letters(all().older_than(Duration::from_mins(1))).await, [""; 0]);
+        assert_eq!(self.letters(all().older_than(Duration::from_hours(1))).await, [""; 0]);
         assert_eq!(self.repository.count_dead_letters(&all().limit(1)).await.expect("a count"), 7);
         let page = self.repository.dead_letters(all().group("one").limit(4)).await.expect("a page");
         assert_eq!(self.letters(all().group("one").after(page[3].id)).await, ["a-4", "b-1"]);

@@ -104,7 +104,15 @@ pub async fn widen(bootstrap: &str, topic: &str, longest: u32) {
 ///
 /// When the broker refuses.
 pub async fn alter(bootstrap: &str, topic: &str, settings: &[(&str, &str)]) {
-    alter_any(bootstrap, ResourceSpecifier::Topic(topic), settings).await;
+    let topic = ResourceSpecifier::Topic(topic);
+    alter_any(bootstrap, topic, settings).await;
+    // The controller has the settings; the broker acts by them a moment later.
+    wait::until(format_args!("the settings {settings:?}"), || async {
+        let found = admin(bootstrap).describe_configs([&topic], &options()).await.ok()?.pop()?.ok()?;
+        let has = |(name, value): &(&str, &str)| found.get(name).and_then(|entry| entry.value.as_deref()) == Some(*value);
+        settings.iter().all(has).then_some(())
+    })
+    .await;
 }
 
 /// Gives the only broker these settings, which its topics have that set none.

@@ -15,6 +15,8 @@ const STEP: u32 = 1_000;
 const STEP_PAUSE: Duration = Duration::from_millis(100);
 /// The pause after which old rows are looked for again.
 const PAUSE: Duration = Duration::from_mins(10);
+/// The same after a broker or a database that did not answer.
+const SHORT_PAUSE: Duration = Duration::from_secs(15);
 
 /// Deletes old rows of the inbox for as long as it is polled.
 pub(super) async fn work<DB: InboxDatabase>(
@@ -24,10 +26,11 @@ pub(super) async fn work<DB: InboxDatabase>(
 ) -> Infallible {
     loop {
         let kept = longest_retention(&config, &topics).await;
-        if let Some(age) = forgotten_age(running.settings.inbox_retention, kept) {
-            forget(&running, age).await;
-        }
-        tokio::time::sleep(PAUSE).await;
+        let is_answered = match forgotten_age(running.settings.inbox_retention, kept) {
+            Some(age) => forget(&running, age).await,
+            None => kept != Retention::Unanswered,
+        };
+        tokio::time::sleep(if is_answered { PAUSE } else { SHORT_PAUSE }).await;
     }
 }
 
@@ -42,14 +45,15 @@ fn forgotten_age(wanted: Duration, kept: Retention) -> Option<Duration> {
     }
 }
 
-async fn forget<DB: InboxDatabase>(running: &Running<DB>, age: Duration) {
+/// Answers `false` where the database did not do it.
+async fn forget<DB: InboxDatabase>(running: &Running<DB>, age: Duration) -> bool {
     loop {
         match running.inbox.forget(age, STEP).await {
             Ok(rows) if u64::from(STEP) <= rows => tokio::time::sleep(STEP_PAUSE).await,
-            Ok(_) => return,
+            Ok(_) => return true,
             Err(error) => {
                 tracing::debug!(group = &*running.group, %error, "the inbox is not cleaned now");
-                return;
+                return false;
             }
         }
     }

@@ -264,6 +264,8 @@ async fn sqlite(test: &str) -> Option<Fixture<Sqlite>> {
     let options = SqliteConnectOptions::new()
         .filename(folder.path().join("outbox.db"))
         .create_if_missing(true)
+        // The lock is not fair, and a writer waits for many others on a slow disk.
+        .busy_timeout(wait::patient(wait::DEADLINE))
         .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal);
     let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.expect("a database");
     let fixture = Fixture::new(pool, brokers, execute!()).await;

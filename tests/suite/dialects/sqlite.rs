@@ -25,6 +25,8 @@ async fn database() -> (tempfile::TempDir, SqlitePool) {
     let options = SqliteConnectOptions::new()
         .filename(folder.path().join("outbox.db"))
         .create_if_missing(true)
+        // The lock is not fair, and a writer waits for many others on a slow disk.
+        .busy_timeout(wait::patient(wait::DEADLINE))
         .journal_mode(SqliteJournalMode::Wal);
     let pool = SqlitePoolOptions::new().max_connections(6).connect_with(options).await.expect("a database");
     marty_events::outbox::migrate(&pool).await.expect("the tables");

@@ -1,6 +1,10 @@
 //! Queries of a relay without events, and its way to the events of other processes.
 
-use std::{process::Command, str::FromStr, time::Duration};
+use std::{
+    process::Command,
+    str::FromStr,
+    time::{Duration, Instant},
+};
 
 use marty_events::EventConfig;
 use marty_events_tests::{
@@ -38,16 +42,18 @@ impl CountedRelay {
         Self { _relay: relay, proxy }
     }
 
-    async fn executed_in(&self, time: Duration) -> u64 {
-        let before = self.proxy.sent();
+    /// The statements in this time at the least, and the time that it was.
+    async fn executed_in(&self, time: Duration) -> (u64, Duration) {
+        let (before, begin) = (self.proxy.sent(), Instant::now());
         tokio::time::sleep(time).await;
-        (self.proxy.sent() - before).executed
+        let executed = (self.proxy.sent() - before).executed;
+        (executed, begin.elapsed())
     }
 
     /// Waits until it executes no more than `most` statements in two seconds, as it does some time after an event.
     async fn until_idle(&self, most: u64) {
-        let begin = std::time::Instant::now();
-        while most < self.executed_in(Duration::from_secs(2)).await {
+        let begin = Instant::now();
+        while most < self.executed_in(Duration::from_secs(2)).await.0 {
             wait::assert_within(begin, wait::DEADLINE, "a relay at rest");
         }
     }
@@ -90,8 +96,16 @@ async fn a_quiet_relay_asks_at_most_one_query_a_second() {
     write_one(&service, 0).await;
     service.reader.events(1).await;
     relay.until_idle(3).await;
-    let executed = relay.executed_in(Duration::from_secs(12)).await;
-    assert!(0 < executed && executed <= 12, "{executed} statements in 12 seconds");
+    // A heartbeat that fails on a busy machine is tried again; the next twelve seconds are another chance.
+    let begin = Instant::now();
+    loop {
+        let (executed, time) = relay.executed_in(Duration::from_secs(12)).await;
+        assert_ne!(executed, 0, "it is at work");
+        if executed <= time.as_secs() {
+            break;
+        }
+        wait::assert_within(begin, wait::DEADLINE, format_args!("{executed} statements in {time:?}"));
+    }
 }
 
 /// The number of the outbox's blocks that were looked at so far.

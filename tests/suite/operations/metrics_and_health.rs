@@ -221,7 +221,9 @@ async fn an_embedded_relay_tells_how_it_is() {
         sqlx::query(sql).bind(time).execute(pool).await.expect("the lanes");
     };
     others("1 hour").await;
-    let relay = service.relay().build().unwrap();
+    // A heartbeat that takes half the lease would be an outage, which has a state of its own.
+    let patient = || service.relay().lease_time(Duration::from_mins(1)).idle_poll(Duration::from_millis(200));
+    let relay = patient().build().unwrap();
     let mut health = relay.health();
     assert_eq!((health.state(), health.is_ready()), (RelayState::Starting, false));
     let stop = marty_events::CancellationToken::new();
@@ -240,7 +242,7 @@ async fn an_embedded_relay_tells_how_it_is() {
     assert_eq!((health.changed().await, health.is_ready()), (Some(RelayState::Stopped), false));
     assert_eq!(health.changed().await, None);
 
-    let aborted = service.relay().build().unwrap();
+    let aborted = patient().build().unwrap();
     let mut health = aborted.health();
     let running = tokio::spawn(aborted.run(marty_events::CancellationToken::new()));
     assert_eq!(health.changed().await, Some(RelayState::Working { lanes: 16 }));

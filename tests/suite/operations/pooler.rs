@@ -28,7 +28,7 @@ async fn works_behind(test: &str, mode: &str, settings: &str) {
     let lines = Lines::default();
     let relay = || {
         let relay = OutboxRelay::builder(&pool).config(service.config.clone()).listen(mode == "session");
-        RunningRelay::start_under(relay.lease_time(std::time::Duration::from_secs(2)), lines.of(LevelFilter::INFO))
+        RunningRelay::start_under(relay.lease_time(std::time::Duration::from_mins(1)), lines.of(LevelFilter::INFO))
     };
     let relays = [relay(), relay()];
     for number in 0..EVENTS {

@@ -90,12 +90,12 @@ async fn what_a_full_queue_does_not_take_is_kept_or_reported_at_once() {
             .producer_property("queue.buffering.max.messages", "10")
             .producer_property("message.timeout.ms", "3000")
     };
-    let all = |publisher: EventPublisher| async move {
-        let sends = (0..50).map(|_| publisher.publish(exported()));
+    let all = |publisher: EventPublisher, count: usize| async move {
+        let sends = (0..count).map(|_| publisher.publish(exported()));
         futures_util::future::join_all(sends).await
     };
     let begin = std::time::Instant::now();
-    let refused = all(EventPublisher::new(&config().build().unwrap()).unwrap()).await;
+    let refused = all(EventPublisher::new(&config().build().unwrap()).unwrap(), 50).await;
     wait::assert_within(begin, Duration::from_secs(10), "the refusals");
     let full =
         refused.iter().filter(|answer| answer.as_ref().is_err_and(|error| format!("{error:?}").contains("QueueFull")));
@@ -103,7 +103,8 @@ async fn what_a_full_queue_does_not_take_is_kept_or_reported_at_once() {
     assert!(refused.iter().all(|answer| answer.as_ref().is_err_and(EventError::is_retryable)), "{refused:?}");
 
     let keeping = config().database_url(&database.url).build().unwrap();
-    let kept = all(EventPublisher::new(&keeping).unwrap()).await;
+    // Each has 5 s for the outbox, all in the same moment: no more than some connections can take on a slow disk.
+    let kept = all(EventPublisher::new(&keeping).unwrap(), 14).await;
     let mut ids: Vec<_> = kept.into_iter().map(|answer| answer.expect("it is kept")).collect();
     let pending = marty_events::OutboxRepository::new(&database.pool).pending(100).await.unwrap();
     let mut in_the_outbox: Vec<_> = pending.iter().map(|event| event.event_id).collect();

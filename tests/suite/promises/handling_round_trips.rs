@@ -1,6 +1,10 @@
 //! The cost of handling an event, counted between the consumer and its database.
 
-use std::{ops::Range, str::FromStr, time::Duration};
+use std::{
+    ops::Range,
+    str::FromStr,
+    time::{Duration, Instant},
+};
 
 use marty_events_tests::{
     counting_proxy::{CountingProxy, Sent},
@@ -26,6 +30,12 @@ async fn counted(topic: &Topic) -> (CountingProxy, PgPool) {
     (proxy, pool)
 }
 
+/// The round trips that the work beside the events may take since `begin`, on a slow machine: a worker gives its connection back after a time,
+/// and looks for parked events every now and then.
+fn of_the_time(begin: Instant) -> u64 {
+    u64::try_from(begin.elapsed().as_millis() / 20).expect("a short time")
+}
+
 /// A careful author's transaction: the row of the inbox, the effect, and the commit. The pool asks its connection before and behind it.
 async fn by_hand(proxy: &CountingProxy, pool: &PgPool, number: i64) -> Sent {
     let before = proxy.sent();
@@ -47,36 +57,37 @@ async fn an_event_costs_no_more_round_trips_than_a_loop_by_hand() {
     sqlx::query("DELETE FROM effects").execute(&topic.database.pool).await.expect("no effects");
 
     topic.publish(&KEYS, 0..50).await;
-    let before = proxy.sent();
+    let (before, begin) = (proxy.sent(), Instant::now());
     let handlers = Effects::taking("one", Duration::from_millis(1));
     let consumer = RunningConsumer::start(topic.consumer_in(&pool, handlers).concurrency(1));
     topic.until_effects(8 * 50).await;
-    let sent = proxy.sent() - before;
+    let (sent, beside) = (proxy.sent() - before, of_the_time(begin));
     consumer.stop().await;
     println!("by hand {of_hand} round trips for an event; by the consumer {sent:?} for {EVENTS}");
-    assert!(sent.round_trips() <= of_hand * EVENTS, "{sent:?}, and {of_hand} for each of {EVENTS} by hand");
+    let most = of_hand * EVENTS + beside;
+    assert!(sent.round_trips() <= most, "{sent:?}, and {of_hand} for each of {EVENTS} by hand, {beside} beside them");
     assert!(sent.parsed < EVENTS / 4, "statements are prepared once for a connection: {sent:?}");
     topic.assert_once_in_order(&KEYS, 0..50).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_behind_a_parked_one_costs_no_more_than_one_that_is_handled() {
-    // The claim, the row and the commit; and one for the work beside, which is more on a busy machine.
+    // The claim, the row and the commit; and one for the work beside.
     const MOST: u64 = 4;
     let test = "an_event_behind_a_parked_one_costs_no_more_than_one_that_is_handled";
     let Some(topic) = Topic::start(test, 1).await else { return };
     let (proxy, pool) = counted(&topic).await;
     topic.publish(&KEYS[..1], 0..401).await;
-    let before = proxy.sent();
+    let (before, begin) = (proxy.sent(), Instant::now());
     let handlers = Effects::new("one", |_, _: &mut Transaction<'static, Postgres>| {
         Box::pin(async { Err(sqlx::Error::Protocol("poison".to_owned()).into()) })
     });
     let consumer = topic.consumer_in(&pool, handlers).concurrency(1).retry_delay(HOUR).longest_retry_delay(HOUR);
     let consumer = RunningConsumer::start(consumer);
     wait::until("every event to be parked", || async { (topic.parked("waiting").await == 401).then_some(()) }).await;
-    let sent = proxy.sent() - before;
+    let (sent, beside) = (proxy.sent() - before, of_the_time(begin));
     consumer.stop().await;
-    assert!(sent.round_trips() <= MOST * EVENTS, "{sent:?} for {EVENTS} behind another one");
+    assert!(sent.round_trips() <= MOST * EVENTS + beside, "{sent:?} for {EVENTS} behind another one, {beside} beside");
 }
 
 /// Events that come one at a time: the next one is published when the effect of the one before it is there.
@@ -101,12 +112,12 @@ async fn an_event_that_comes_alone_costs_its_transaction_and_no_questions_of_the
     let mut number = 1;
     // In a slow moment the worker gives its connection back, and the next round is another chance.
     loop {
-        let before = proxy.sent();
+        let (before, begin) = (proxy.sent(), Instant::now());
         trickle(&topic, number..number + ROUND).await;
         number += ROUND;
-        let sent = proxy.sent() - before;
-        println!("{sent:?} for {ROUND} events");
-        if sent.round_trips() <= MOST * ROUND.unsigned_abs() {
+        let (sent, beside) = (proxy.sent() - before, of_the_time(begin));
+        println!("{sent:?} for {ROUND} events, {beside} may be beside them");
+        if sent.round_trips() <= MOST * ROUND.unsigned_abs() + beside {
             break;
         }
         assert!(number < 20 * ROUND, "{sent:?} for {ROUND} events");

@@ -20,7 +20,7 @@ use rdkafka::{
 use sqlx::{Pool, Postgres};
 use tokio::task::JoinHandle;
 
-use super::service::config;
+use super::service::{config, patient_publisher};
 
 /// A topic, its events, and the database of their effects.
 pub(crate) struct Topic<DB: EffectsDatabase = Postgres> {
@@ -61,7 +61,7 @@ impl<DB: EffectsDatabase> Topic<DB> {
         let prefix = prefix();
         topics::make(brokers, &format!("{prefix}.{TOPIC}"), partitions, settings).await;
         let config = config(brokers, &prefix);
-        let publisher = EventPublisher::new(&config).expect("a publisher");
+        let publisher = patient_publisher(brokers, &prefix);
         Self { database, config, brokers: brokers.to_owned(), prefix, publisher }
     }
 

@@ -58,12 +58,18 @@ pub(crate) async fn count(pool: &PgPool, table: &str) -> i64 {
 }
 
 pub(crate) fn config(brokers: &str, prefix: &str) -> EventConfig {
-    EventConfig::builder()
-        .service_name("suite")
-        .brokers(brokers)
-        .topic_prefix(prefix)
-        .build()
-        .expect("a valid configuration")
+    builder(brokers, prefix).build().expect("a valid configuration")
+}
+
+/// A publisher whose direct events wait for the broker for as long as a test does, and not for its own 10 s.
+pub(crate) fn patient_publisher(brokers: &str, prefix: &str) -> EventPublisher {
+    let limit = wait::patient(wait::DEADLINE).as_millis().to_string();
+    let config = builder(brokers, prefix).producer_property("message.timeout.ms", limit);
+    EventPublisher::new(&config.build().expect("a valid configuration")).expect("a publisher")
+}
+
+fn builder(brokers: &str, prefix: &str) -> EventConfigBuilder {
+    EventConfig::builder().service_name("suite").brokers(brokers).topic_prefix(prefix)
 }
 
 pub(crate) struct RunningRelay {

@@ -60,7 +60,9 @@ where
 
     /// People find the process that a relay is in, and see relays of earlier versions, which have no names, beside it.
     pub(super) async fn names_its_relays(self) {
-        let relay = self.relay();
+        let relay = OutboxRelay::builder(&self.pool).config(config(&self.brokers, &self.prefix));
+        // The other relay's lease ends as early.
+        let relay = RunningRelay::start(relay.lease_time(Duration::from_hours(1)));
         let named = wait::until("the relay", || async {
             self.outbox.relays().await.ok()?.into_iter().find(|relay| !relay.lanes.is_empty())
         })
@@ -84,7 +86,7 @@ where
         for (round, max_attempts) in [2, 9].into_iter().enumerate() {
             let relay = OutboxRelay::builder(&self.pool).config(config(&self.brokers, &self.prefix));
             let relay = relay.lease_time(hour).idle_poll(hour).max_attempts(max_attempts);
-            let relay = RunningRelay::start(relay.retry_delay(wait::patient(Duration::from_secs(2))));
+            let relay = RunningRelay::start(relay.retry_delay(wait::patient(Duration::from_secs(5))));
             let key = format!("k-{round}");
             self.write([DomainEvent::new("account", &key, "moved").data(&"x".repeat(5_000))]).await;
             let attempts = async || {

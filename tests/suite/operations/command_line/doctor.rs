@@ -1,5 +1,7 @@
 //! `doctor`: each of its findings, provoked once.
 
+use std::time::Duration;
+
 use marty_events::EventPublisher;
 use marty_events_tests::{database::TestDatabase, ports, private_servers::Server, servers, topics};
 use serde_json::json;
@@ -10,14 +12,14 @@ use tokio::{
 };
 
 use crate::support::operator::{Operator, assert_check, bury, created, read, steady, write};
-use crate::support::service::{Service, config};
+use crate::support::service::{RunningRelay, Service, config};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_healthy_outbox_is_found_healthy_and_an_unhealthy_one_is_not() {
     let test = "a_healthy_outbox_is_found_healthy_and_an_unhealthy_one_is_not";
     let Some(service) = Service::start(test).await else { return };
     let operator = Operator::of(&service);
-    let relay = service.run_relay();
+    let relay = RunningRelay::start(service.relay().lease_time(Duration::from_mins(1)));
     write(&service.database, &service.publisher, [created("1")]).await;
     service.reader.events(1).await;
     let outbox = marty_events::OutboxRepository::new(&service.database.pool);
@@ -263,7 +265,7 @@ async fn a_broker_that_makes_no_topics_and_gives_another_address_is_explained() 
     .await
     .unwrap();
     let operator = Operator::of_database(&database).with("KAFKA_BROKERS", bootstrap.clone());
-    let report = operator.run(&["doctor", "--json", "--timeout", "2s"]);
+    let report = operator.run(&["doctor", "--json", "--timeout", "60s"]);
     assert_check(&report, "broker", "ok", "", "");
     assert_check(&report, "advertised-addresses", "failed", &advertised, "advertised.listeners");
 

@@ -36,7 +36,9 @@ async fn an_operator_migrates_relays_and_looks() {
 
     // The table by the option and not by the variable: the option counts for the relay too.
     let relay = Watched::start(
-        Operator::of(&service).command(&["relay", "--table", "operated"]).stderr(std::process::Stdio::null()),
+        Operator::of(&service)
+            .command(&["relay", "--table", "operated", "--lease-time", "1m"])
+            .stderr(std::process::Stdio::null()),
     );
     service.reader.events(1).await;
     let outbox = OutboxRepository::new(&service.database.pool).table(config.outbox_table().clone());

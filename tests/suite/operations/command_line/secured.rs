@@ -53,7 +53,7 @@ impl Site {
 
     /// All the commands that talk to the broker do their work.
     async fn works(&self, operator: &Operator) {
-        let report = operator.run(&["doctor", "--json", "--timeout", "5s"]);
+        let report = operator.run(&["doctor", "--json", "--timeout", "60s"]);
         assert_check(&report, "broker", "ok", "answers", "");
         assert_check(&report, "message-size", "ok", "no broker or topic has a lower limit", "");
         write(&self.database, &self.publisher, [created("u-1")]).await;
@@ -65,7 +65,7 @@ impl Site {
 
     /// None of them reaches the broker, and each says why.
     fn fails(&self, operator: &Operator, found: &str, advice: &str) {
-        let report = operator.run(&["doctor", "--json", "--timeout", "5s"]);
+        let report = operator.run(&["doctor", "--json", "--timeout", "60s"]);
         assert_check(&report, "broker", "failed", found, advice);
         assert_eq!(check(&report, "topics")["state"], "skipped", "{report:?}");
         let tail = operator.run(&["tail", "--no-follow"]);
@@ -152,7 +152,7 @@ async fn rights_that_are_missing_are_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_command_prints_a_secret_at_any_level() {
     const COMMANDS: [&[&str]; 4] =
-        [&["doctor", "--timeout", "5s"], &["relay", "--drain"], &["tail", "--no-follow"], &["dead-letters", "list"]];
+        [&["doctor", "--timeout", "60s"], &["relay", "--drain"], &["tail", "--no-follow"], &["dead-letters", "list"]];
     let Some(site) = Site::start("no_command_prints_a_secret_at_any_level").await else { return };
     let (_, credentials) = site.database.url.split_once("://").expect("a URL");
     let (credentials, _) = credentials.rsplit_once('@').expect("a user");

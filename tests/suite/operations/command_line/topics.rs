@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use marty_events_tests::{printed, topics};
+use marty_events_tests::{printed, topics, wait};
 use serde_json::{Value, json};
 
 use super::catalogue::events;
@@ -48,6 +48,9 @@ async fn missing_topics_are_created_and_no_other_is_changed() {
     assert_eq!(run("plan", &[]), (0, all(["create"; 3])));
     assert_eq!(run("plan", &[]), (0, all(["create"; 3])), "a plan makes nothing");
     assert_eq!(run("apply", &[]), (0, all(["create"; 3])));
+    // The controller has made them; the broker knows them a moment later.
+    let kept = || run("plan", &[]) == (0, all(["keep"; 3]));
+    wait::until("topics as they are wanted", || async { kept().then_some(()) }).await;
     assert_eq!(run("apply", &[]), (0, all(["keep"; 3])), "a second run changes nothing");
     assert_eq!(topics::records(service.publisher.bootstrap_servers(), prefix).await, 0);
 
@@ -75,6 +78,7 @@ async fn missing_topics_are_created_and_no_other_is_changed() {
     assert_eq!(run("apply", &[]), (0, all(["keep"; 3])), "nothing was changed");
     write(&json!({"partitions": 7}));
     assert_eq!(run("apply", &["--add-partitions"]), (0, all(["keep", "add-partitions", "keep"])));
+    wait::until("topics as they are wanted", || async { kept().then_some(()) }).await;
     assert_eq!(run("apply", &["--add-partitions"]), (0, all(["keep"; 3])));
 
     // One topic that the brokers refuse keeps the others from being made.
