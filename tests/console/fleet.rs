@@ -1,6 +1,6 @@
 //! Several outboxes in one console.
 
-use marty_events_tests::database::TestDatabase;
+use marty_events_tests::{database::TestDatabase, wait};
 
 use crate::fixture::{Console, bury_one, command, counts, refusal};
 

@@ -33,6 +33,8 @@ macro_rules! promises {
 
 // SQLite does not tell what it reads, and prepares each statement without statistics.
 promises! { @module postgres on_postgres_tables walks_over_no_parked_events_of_another_key }
+// In the others `now()` is the time of a statement.
+promises! { @module postgres on_postgres_clocks tries_no_event_that_was_due_after_its_transaction_had_begun }
 promises! { @module mariadb on_mariadb_tables walks_over_no_parked_events_of_another_key }
 
 promises! {

@@ -52,6 +52,17 @@ where
         assert!(inbox.unpark(&mut transaction, parked.id).await.is_err(), "it is gone");
     }
 
+    /// `now()` in its handler would be before the event.
+    pub(crate) async fn tries_no_event_that_was_due_after_its_transaction_had_begun(self) {
+        let inbox = self.inbox("status-list");
+        let mut early = inbox.begin().await.expect("a transaction");
+        self.parked(&inbox, &event("k", 1), Some(&again())).await;
+        let due = inbox.next_due(&mut early).await.expect("an answer");
+        assert!(matches!(due, Due::After(Some(_))), "{due:?}");
+        early.rollback().await.expect("the rollback");
+        assert_eq!(self.handled(&inbox).await.as_deref(), Some("k-1"));
+    }
+
     pub(crate) async fn writes_failures_down(self) {
         let inbox = self.inbox("status-list");
         self.parked(&inbox, &event("k", 1), Some(&again())).await;

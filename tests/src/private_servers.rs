@@ -5,9 +5,13 @@ use std::{
     path::PathBuf,
     process::{Command, Output},
     thread,
+    time::Duration,
 };
 
-use crate::{certificates::Authority, ports, signals};
+use crate::{certificates::Authority, ports, signals, wait};
+
+/// The time that a server may take to answer, on a machine with nothing else to do.
+const START: Duration = Duration::from_mins(2);
 
 /// A server in a directory of its own, by the project's script; stopped and removed when it is dropped.
 #[derive(Debug)]
@@ -189,7 +193,7 @@ impl Server {
         signals::send(self.process(), "KILL");
     }
 
-    /// Stops it in the middle of everything (`SIGSTOP`): its connections stay, and nothing is answered when this returns.
+    /// Stops its process in the middle of everything (`SIGSTOP`): the connections stay, and nothing is answered. A PostgreSQL has further processes.
     ///
     /// # Panics
     ///
@@ -219,6 +223,7 @@ impl Server {
         Command::new(script)
             .args([command, self.name])
             .env("MARTY_EVENTS_SERVICES_DIR", self.folder.path().join("services"))
+            .env("MARTY_EVENTS_SERVICES_TIMEOUT", wait::patient(START).as_secs().to_string())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .output()
             .expect("the script runs")

@@ -31,11 +31,13 @@ pub(crate) fn resume(process: u32) {
     send(process, "CONT");
 }
 
-/// Each thread has the state `T` (Linux, `proc_pid_stat(5)`).
+/// Each thread has the state `T`, and perhaps some `Z`, which are over (Linux, `proc_pid_stat(5)`).
 fn stands_still(process: u32) -> bool {
     let threads = fs::read_dir(format!("/proc/{process}/task")).expect("a process that is there");
     // A thread that has ended meanwhile does not go on.
-    let mut states = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("stat")).ok());
+    let lines = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("stat")).ok());
     // The program's name, in parentheses, may have any letters.
-    states.all(|stat| stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T')))
+    let states = lines.map(|line| line.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()));
+    let states: Vec<Option<char>> = states.collect();
+    states.contains(&Some('T')) && states.iter().all(|state| matches!(state, Some('T' | 'Z')))
 }

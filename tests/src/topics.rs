@@ -98,7 +98,8 @@ pub async fn widen(bootstrap: &str, topic: &str, longest: u32) {
     alter(bootstrap, topic, &[("max.message.bytes", &longest.to_string())]).await;
 }
 
-/// Gives a topic these settings, and no others; waits for a cluster that has to find its controller first.
+/// Gives a topic these settings, and no others; waits for a cluster that has to find its controller first, and until a broker tells them. It does not
+/// wait for settings that are gone.
 ///
 /// # Panics
 ///
@@ -109,7 +110,8 @@ pub async fn alter(bootstrap: &str, topic: &str, settings: &[(&str, &str)]) {
     // The controller has the settings; the broker acts by them a moment later.
     wait::until(format_args!("the settings {settings:?}"), || async {
         let found = admin(bootstrap).describe_configs([&topic], &options()).await.ok()?.pop()?.ok()?;
-        let has = |(name, value): &(&str, &str)| found.get(name).and_then(|entry| entry.value.as_deref()) == Some(*value);
+        let has =
+            |(name, value): &(&str, &str)| found.get(name).and_then(|entry| entry.value.as_deref()) == Some(*value);
         settings.iter().all(has).then_some(())
     })
     .await;

@@ -61,7 +61,7 @@ async fn attempt<DB: InboxDatabase>(running: &Running<DB>) -> Result<Option<Dura
     };
     let Parked { id, identity, delivery } = parked;
     let attempts = delivery.attempt;
-    let Some(Work { handler, record }) = running.routes.find(delivery) else {
+    let Some(Work { handler, record, .. }) = running.routes.find(delivery) else {
         // Another process of the group may have one: another version of the program, or a consumer of other topics.
         let _choice = running.choice.lock().await;
         roll_back(inbox, transaction).await;

@@ -15,8 +15,8 @@ const STEP: u32 = 1_000;
 const STEP_PAUSE: Duration = Duration::from_millis(100);
 /// The pause after which old rows are looked for again.
 const PAUSE: Duration = Duration::from_mins(10);
-/// The same after a broker or a database that did not answer.
-const SHORT_PAUSE: Duration = Duration::from_secs(15);
+/// The first one after a broker or a database that did not answer, or for a topic that is not there yet. It doubles, up to [`PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Deletes old rows of the inbox for as long as it is polled.
 pub(super) async fn work<DB: InboxDatabase>(
@@ -24,13 +24,20 @@ pub(super) async fn work<DB: InboxDatabase>(
     config: EventConfig,
     topics: Vec<String>,
 ) -> Infallible {
+    let mut pause = FIRST_PAUSE;
     loop {
         let kept = longest_retention(&config, &topics).await;
         let is_answered = match forgotten_age(running.settings.inbox_retention, kept) {
             Some(age) => forget(&running, age).await,
             None => kept != Retention::Unanswered,
         };
-        tokio::time::sleep(if is_answered { PAUSE } else { SHORT_PAUSE }).await;
+        if is_answered {
+            pause = FIRST_PAUSE;
+            tokio::time::sleep(PAUSE).await;
+        } else {
+            tokio::time::sleep(pause).await;
+            pause = PAUSE.min(pause * 2);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{EventSelection, HandlerDescription, Incoming, envelope::open};
@@ -21,6 +21,8 @@ pub(super) struct Work {
     pub(super) handler: usize,
     /// Its handler has it too, while it is called.
     pub(super) record: Incoming,
+    /// The time when this process had read it.
+    pub(super) read: Instant,
 }
 
 /// The handlers of a consumer, by topic.
@@ -90,7 +92,7 @@ impl Routes {
             let description = self.handlers[*handler].description;
             description.events.takes(&record, description.has_envelope)
         })?;
-        Some(Work { handler, record: Arc::new(record) })
+        Some(Work { handler, record: Arc::new(record), read: Instant::now() })
     }
 
     /// The names of all handlers.

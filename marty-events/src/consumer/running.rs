@@ -92,20 +92,21 @@ impl<DB: InboxDatabase> Running<DB> {
     }
 
     /// Ends the transaction of a call: by a commit if the handler has succeeded, and by a rollback otherwise. Answers the failure, also that of
-    /// a transaction which the database had ended before. `identity` is that of one of its events, and `open` becomes the transaction that has
-    /// begun behind the commit.
+    /// a transaction which the database had ended before. `identity` is that of one of its events, and `open` becomes the transaction that the
+    /// commit has begun.
     pub(super) async fn end(
         &self,
         (transaction, failure): (Transaction<'static, DB>, Option<CallFailure>),
         identity: &Identity,
-        open: &mut Option<Transaction<'static, DB>>,
+        open: &mut Option<Open<DB>>,
     ) -> Option<CallFailure> {
+        let before = Instant::now();
         let (mut transaction, failure) = match failure {
             Some(failure) => (transaction, failure),
             None => match self.inbox.commit(transaction).await {
                 Ok(Committed::Done) => return None,
-                Ok(Committed::Next(next)) => {
-                    *open = Some(next);
+                Ok(Committed::Next(transaction)) => {
+                    *open = Some(Open { transaction, before });
                     return None;
                 }
                 Ok(Committed::Undone(transaction)) => (transaction, CallFailure::Undone),
@@ -159,6 +160,14 @@ impl<DB: InboxDatabase> Running<DB> {
             Fate::Bury
         }
     }
+}
+
+/// A transaction that the commit of another one has begun, in which nothing was done. Dropped, it is rolled back when the pool gets the
+/// connection.
+pub(super) struct Open<DB: InboxDatabase> {
+    pub(super) transaction: Transaction<'static, DB>,
+    /// A moment before its time, which is the database's `now()`.
+    pub(super) before: Instant,
 }
 
 /// Ends a transaction without its effect, so that its locks are free. A connection that does not answer is left to its pool.

@@ -214,17 +214,25 @@ async fn a_consumer_that_stops_finishes_the_handlers_at_work_and_begins_no_other
     let Some(topic) = Topic::start(test, 1).await else { return };
     let begun = Arc::new(AtomicUsize::new(0));
     let counted = begun.clone();
+    let release = marty_events::CancellationToken::new();
+    let released = release.clone();
     let handlers = Effects::new("one", move |_, _| {
         counted.fetch_add(1, Ordering::SeqCst);
-        Box::pin(async {
-            tokio::time::sleep(Duration::from_millis(700)).await;
+        let released = released.clone();
+        Box::pin(async move {
+            released.cancelled().await;
             Ok(())
         })
     });
     topic.publish(&KEYS, 0..3).await;
-    let consumer = RunningConsumer::start(topic.consumer(handlers));
+    let consumer = RunningConsumer::start(topic.consumer(handlers).drain_time(Duration::from_hours(1)));
     wait::until("handlers at work", || async { (0 < begun.load(Ordering::SeqCst)).then_some(()) }).await;
-    consumer.stop().await;
+    // The first poll asks it to stop. Nobody sees when it has come to wait for its handlers.
+    let released = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        release.cancel();
+    };
+    tokio::join!(consumer.stop(), released);
     let effects: i64 =
         sqlx::query_scalar("SELECT count(*) FROM effects").fetch_one(&topic.database.pool).await.unwrap();
     assert_eq!(usize::try_from(effects).unwrap(), begun.load(Ordering::SeqCst));
@@ -252,13 +260,18 @@ async fn processes_that_join_and_leave_hand_over_in_time(test: &str, protocol: &
     topic.until_effects(keys.len()).await;
     let (published, is_over) = (AtomicI64::new(1), AtomicBool::new(false));
     let publishing = async {
+        // A key waits for its next event too, and for its handler as long as the machine is slow. One moment's slowness says little.
+        let (mut rest, mut slowness) = (Duration::ZERO, Vec::new());
         while !is_over.load(Ordering::SeqCst) {
-            let number = published.load(Ordering::SeqCst);
+            let (number, begin) = (published.load(Ordering::SeqCst), Instant::now());
             topic.publish(&keys, number..number + 1).await;
             published.store(number + 1, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_millis(50)).await;
+            rest = rest.max(begin.elapsed());
+            slowness.push(wait::slowness());
         }
-        published.load(Ordering::SeqCst)
+        slowness.sort_by(f64::total_cmp);
+        (published.load(Ordering::SeqCst), rest, slowness[slowness.len() * 9 / 10])
     };
     let moving = async {
         let second = process(&topic, "second", &settings);
@@ -281,7 +294,7 @@ async fn processes_that_join_and_leave_hand_over_in_time(test: &str, protocol: &
         is_over.store(true, Ordering::SeqCst);
         second
     };
-    let (number, _second) = tokio::join!(publishing, moving);
+    let ((number, rest, slowness), _second) = tokio::join!(publishing, moving);
     topic.until_effects(keys.len() * usize::try_from(number).expect("positive")).await;
     drop(first);
     topic.assert_once_in_order(&keys, 0..number).await;
@@ -289,7 +302,8 @@ async fn processes_that_join_and_leave_hand_over_in_time(test: &str, protocol: &
         SELECT at - lag(at) OVER (PARTITION BY entry_key ORDER BY place) AS wait FROM effects WHERE 0 < number) AS waits";
     let longest = Duration::from_millis(topic.database.number(sql).await.expect("a time").unsigned_abs());
     println!("{protocol}: the longest wait of a key is {longest:?}");
-    assert!(longest < wait::patient(HAND_OVER), "a key has waited for {longest:?}");
+    let most = HAND_OVER.mul_f64(slowness) + rest;
+    assert!(longest < most, "a key has waited for {longest:?}, beyond {most:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -305,19 +319,21 @@ async fn processes_that_join_and_leave_a_group_that_the_broker_balances_hand_ove
 }
 
 async fn a_slow_handler_keeps_no_hand_over_waiting(test: &str, protocol: GroupProtocol) {
-    const SLOW: Duration = Duration::from_secs(20);
     let Some(topic) = Topic::start(test, 2).await else { return };
     let handlers = |name: &'static str| {
         Effects::new(name, move |entry, _| {
-            let time = if entry.number == 7 && name == "first" { SLOW } else { Duration::from_millis(1) };
+            let is_slow = entry.number == 7 && name == "first";
             Box::pin(async move {
-                tokio::time::sleep(time).await;
+                if is_slow {
+                    std::future::pending::<()>().await;
+                }
                 Ok(())
             })
         })
     };
     let consumer = |name| {
-        RunningConsumer::start(topic.consumer(handlers(name)).group_protocol(protocol).handler_timeout(SLOW * 2))
+        let consumer = topic.consumer(handlers(name)).group_protocol(protocol);
+        RunningConsumer::start(consumer.handler_timeout(Duration::from_hours(1)))
     };
     let first = consumer("first");
     topic.publish(&KEYS, 0..7).await;
@@ -337,7 +353,7 @@ async fn a_slow_handler_keeps_no_hand_over_waiting(test: &str, protocol: GroupPr
         if 0 < sqlx::query_scalar::<_, i64>(by_second).fetch_one(&topic.database.pool).await.expect("a count") {
             break;
         }
-        assert!(begin.elapsed() < SLOW, "the second has nothing to do before the slow handlers are done");
+        wait::assert_within(begin, wait::DEADLINE, "the second has nothing to do while the slow handlers are at work");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     println!("the second works after {:?}", begin.elapsed());

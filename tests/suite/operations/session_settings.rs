@@ -40,15 +40,14 @@ async fn relays_in_peace(service: &Service, pool: &PgPool) {
     };
     let relays = [relay(), relay()];
     // The settings are the relays' to bear. A writer on a busy machine may pause for longer.
-    let unhurried = ["idle_in_transaction_session_timeout", "idle_session_timeout", "lock_timeout", "statement_timeout"];
+    let unhurried =
+        ["idle_in_transaction_session_timeout", "idle_session_timeout", "lock_timeout", "statement_timeout"];
     let writers = PgConnectOptions::from_str(&service.database.url).expect("a URL");
     let writers = &PgPool::connect_lazy_with(writers.options(unhurried.map(|setting| (setting, "0"))));
     let writer = |first: usize| async move {
         for round in 0..ROUNDS {
-            let mut transaction = writers
-                .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-                .await
-                .expect("a transaction");
+            let mut transaction =
+                writers.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await.expect("a transaction");
             let events = (0..KEYS / 3).map(|key| numbered(&format!("k-{}", first + key), round));
             service.publisher.publish_all_in(&mut transaction, events).await.expect("they are in the outbox");
             transaction.commit().await.expect("the commit");

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use marty_events::{CancellationToken, EventConfig, EventError, EventPublisher, OutboxRelay, OutboxRelayBuilder};
+use marty_events::{
+    CancellationToken, EventConfig, EventConfigBuilder, EventError, EventPublisher, OutboxRelay, OutboxRelayBuilder,
+};
 use marty_events_tests::{
     database::TestDatabase,
     kafka::{Reader, prefix},

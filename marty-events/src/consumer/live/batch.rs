@@ -41,7 +41,8 @@ async fn attempt_batch<DB: InboxDatabase>(
 ) -> Result<Option<Vec<End>>, EventError> {
     let Running { inbox, .. } = running;
     let (first, _) = &batch[0];
-    let mut transaction = stay.kept.transaction(inbox).await?;
+    let read = batch.iter().map(|(work, _)| work.read).max().unwrap_or(first.read);
+    let mut transaction = stay.kept.transaction(inbox, read).await?;
     let events: Vec<_> = batch.iter().map(|(work, _)| (work.delivery(), work.identity())).collect();
     let claims = stay.turn.claim(inbox.claim_all(&mut transaction, &events)).await?;
     for ((delivery, identity), claim) in events.iter().zip(&claims) {

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use sqlx::Transaction;
 
 use super::super::{
-    running::{Turn, roll_back},
+    running::{Open, Turn, roll_back},
     work::Desk,
 };
 use crate::{
@@ -24,11 +24,11 @@ pub(super) struct Stay<'a, DB: InboxDatabase> {
 
 /// The connection that a worker keeps between two records.
 pub(super) struct Kept<DB: InboxDatabase> {
-    /// The transaction that the last commit has begun, in which nothing was done. Dropped, it is rolled back when the pool gets the connection.
-    pub(super) open: Option<Transaction<'static, DB>>,
+    /// The transaction that the last commit has begun.
+    pub(super) open: Option<Open<DB>>,
     /// The time when the pool gave the connection away.
     since: Instant,
-    /// The transaction is older than the next record.
+    /// The worker has rested, and the connection may be lost.
     has_rested: bool,
 }
 
@@ -37,14 +37,19 @@ impl<DB: InboxDatabase> Kept<DB> {
         Self { open: None, since: Instant::now(), has_rested: false }
     }
 
-    /// The transaction for the next work: the one that is open, or a new one.
-    pub(super) async fn transaction(&mut self, inbox: &DB::Inbox) -> Result<Transaction<'static, DB>, EventError> {
+    /// The transaction for a record that was read at this time: the one that is open, or a new one. Its time is not before the record: the record
+    /// may have come while the commit's answer was on its way.
+    pub(super) async fn transaction(
+        &mut self,
+        inbox: &DB::Inbox,
+        read: Instant,
+    ) -> Result<Transaction<'static, DB>, EventError> {
         let has_rested = std::mem::take(&mut self.has_rested);
-        if let Some(mut open) = self.open.take() {
-            // Its time is the database's `now()`, and a lost connection shows here.
-            let renewed = if has_rested { inbox.renew(&mut open).await } else { Ok(()) };
+        if let Some(Open { mut transaction, before }) = self.open.take() {
+            let is_old = has_rested || before < read;
+            let renewed = if is_old { inbox.renew(&mut transaction).await } else { Ok(()) };
             match renewed {
-                Ok(()) => return Ok(open),
+                Ok(()) => return Ok(transaction),
                 Err(error) => tracing::debug!(%error, "the transaction is begun on another connection"),
             }
         }
@@ -58,9 +63,10 @@ impl<DB: InboxDatabase> Kept<DB> {
         inbox: &DB::Inbox,
         transaction: Transaction<'static, DB>,
     ) -> Result<(), EventError> {
+        let before = Instant::now();
         match inbox.commit_own(transaction).await? {
             Committed::Done => {}
-            Committed::Next(next) => self.open = Some(next),
+            Committed::Next(transaction) => self.open = Some(Open { transaction, before }),
             Committed::Undone(transaction) => {
                 roll_back(inbox, transaction).await;
                 return Err(EventError::NotInTransaction);

@@ -41,7 +41,7 @@ async fn attempt<DB: InboxDatabase>(
     passing: &mut u32,
 ) -> Result<Option<End>, EventError> {
     let Running { inbox, .. } = running;
-    let mut transaction = stay.kept.transaction(inbox).await?;
+    let mut transaction = stay.kept.transaction(inbox, work.read).await?;
     match stay.turn.claim(inbox.claim(&mut transaction, work.delivery(), work.identity())).await? {
         Claim::Duplicate => {
             roll_back(inbox, transaction).await;

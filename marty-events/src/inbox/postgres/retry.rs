@@ -11,9 +11,10 @@ use super::{
     PostgresInbox,
 };
 
-/// The first event of a key whose time has come. A row of which another transaction has the lock is left out.
+/// The first event of a key whose time had come when the transaction began: `now()` in its handler is not before the event. A row of which another
+/// transaction has the lock is left out.
 pub(super) const DUE: &str = "
-    SELECT {columns} FROM {parked} AS waiting WHERE {is_first} AND due_at <= statement_timestamp()
+    SELECT {columns} FROM {parked} AS waiting WHERE {is_first} AND due_at <= now()
     ORDER BY due_at LIMIT 1 FOR UPDATE OF waiting SKIP LOCKED";
 
 /// The milliseconds until the first event of a key is due.
