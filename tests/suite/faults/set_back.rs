@@ -115,7 +115,7 @@ async fn what_was_delivered_before_an_outbox_was_set_back_is_not_settled_by_its_
     let outbox = OutboxRepository::new(pool);
     let written: String = sqlx::query_scalar("SELECT clock_timestamp()::text").fetch_one(pool).await.unwrap();
     let read = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle'
-        AND query LIKE '%pg_current_xact_id() IS NOT NULL%' AND query NOT LIKE '%pg_stat_activity%'
+        AND query LIKE '%ended AS MATERIALIZED (%' AND query NOT LIKE '%pg_stat_activity%'
         AND $1::timestamptz < query_start";
     // It tells the relays of this process that there is something to read.
     outbox.requeue(&[]).await.unwrap();
@@ -228,7 +228,7 @@ async fn what_is_settled_while_it_is_read_once_more_is_not_sent_once_more() {
     let both = "SELECT count(*) FROM pg_stat_activity AS settling JOIN pg_stat_activity AS reading USING (datname)
         WHERE datname = current_database()
             AND settling.wait_event_type = 'Lock' AND settling.query LIKE '%settled AS (%'
-            AND reading.state = 'idle' AND reading.query LIKE '%pg_current_xact_id() IS NOT NULL%'
+            AND reading.state = 'idle' AND reading.query LIKE '%ended AS MATERIALIZED (%'
             AND reading.query NOT LIKE '%pg_stat_activity%'
             AND settling.query_start - interval '1 s' < reading.query_start";
     wait::until("a page that was read beside the settlement", || async {
