@@ -21,6 +21,8 @@ pub enum Condition {
     Good,
     /// They arrive later.
     Slow(Duration),
+    /// The server's answers arrive later.
+    AnswersSlow(Duration),
     /// The server's answers are lost.
     AnswersLost,
     /// Everything is lost.
@@ -138,7 +140,8 @@ async fn carry(
             Condition::Slow(pause) => tokio::time::sleep(pause).await,
             Condition::AnswersLost if direction == Direction::ToClient => is_lost.store(true, Ordering::SeqCst),
             Condition::AllLost => is_lost.store(true, Ordering::SeqCst),
-            Condition::Good | Condition::AnswersLost => {}
+            Condition::AnswersSlow(pause) if direction == Direction::ToClient => tokio::time::sleep(pause).await,
+            Condition::Good | Condition::AnswersLost | Condition::AnswersSlow(_) => {}
         }
         if !is_lost.load(Ordering::SeqCst) && to.write_all(&bytes[..read]).await.is_err() {
             return;
