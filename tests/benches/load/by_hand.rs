@@ -1,5 +1,7 @@
 //! The code of a careful author without the framework: the same envelope, the same headers, the same row.
 
+use std::borrow::Cow;
+
 use sqlx::{Error, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
@@ -9,7 +11,7 @@ use crate::envelope::{Data, Envelope};
 pub(crate) struct Record {
     pub(crate) id: Uuid,
     pub(crate) key: String,
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) headers: Vec<(Cow<'static, str>, String)>,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -18,7 +20,7 @@ impl Record {
         let (id, key, time) = (Uuid::now_v7(), key.to_string(), jiff::Timestamp::now().to_string());
         let envelope = Envelope::new(id, &time, &key, data);
         let payload = serde_json::to_vec(&envelope).expect("JSON");
-        let headers = vec![
+        let headers = [
             ("ce_specversion", "1.0".to_owned()),
             ("ce_id", id.to_string()),
             ("ce_source", "load".to_owned()),
@@ -27,6 +29,7 @@ impl Record {
             ("ce_subject", key.clone()),
             ("content-type", "application/json".to_owned()),
         ];
+        let headers = headers.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
         Self { id, key, headers, payload }
     }
 }

@@ -18,8 +18,14 @@ use crate::{
 /// The number of rows that the loops take at a time; the relay's own default.
 const PAGE: i64 = 1_000;
 
-const CASES: [&str; 5] =
-    ["claim and delete", "relay", "relay beside a writer", "relay beside a reader", "skip-locked loop, send, delete"];
+const CASES: [&str; 6] = [
+    "claim and delete",
+    "relay",
+    "relay beside a writer",
+    "relay beside a reader",
+    "skip-locked loop, send, delete",
+    "the same loop, with the headers",
+];
 
 pub(crate) async fn round(turn: usize, events: usize) -> Result<Vec<Sample>, Failure> {
     let mut rates = [0.0; CASES.len()];
@@ -34,7 +40,8 @@ pub(crate) async fn round(turn: usize, events: usize) -> Result<Vec<Sample>, Fai
         let in_the_way = open(&stage, statement).await?;
         rates[place] = match place {
             0 => bare(&stage, events).await?,
-            4 => skip_locked(&stage, events).await?,
+            4 => skip_locked(&stage, events, false).await?,
+            5 => skip_locked(&stage, events, true).await?,
             _ => stage.relay_rate(events).await?,
         };
         drop(in_the_way);
@@ -50,24 +57,29 @@ pub(crate) async fn bare(stage: &Stage, events: usize) -> Result<f64, Failure> {
     Ok(rate(events, begin.elapsed()))
 }
 
-/// The usual loop: claims a page, sends it, waits for every acknowledgement, deletes it, commits.
-async fn skip_locked(stage: &Stage, events: usize) -> Result<f64, Failure> {
+/// The usual loop: claims a page, sends it, waits for every acknowledgement, deletes it, commits. With its headers, it sends what the relay sends.
+async fn skip_locked(stage: &Stage, events: usize, has_headers: bool) -> Result<f64, Failure> {
     let begin = Instant::now();
     let producer = direct::producer(stage)?;
     loop {
         let mut transaction = stage.database.pool.begin().await?;
-        let claim =
-            "SELECT seq, event_id, record_key, payload FROM event_outbox ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED";
+        let claim = if has_headers {
+            "SELECT seq, event_id, record_key, headers, payload FROM event_outbox ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED"
+        } else {
+            "SELECT seq, event_id, record_key, payload FROM event_outbox ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED"
+        };
         let rows = sqlx::query(claim).bind(PAGE).fetch_all(&mut *transaction).await?;
         if rows.is_empty() {
             return Ok(rate(events, begin.elapsed()));
         }
         let mut records = Vec::with_capacity(rows.len());
         for row in &rows {
+            let headers: Vec<(String, String)> =
+                if has_headers { serde_json::from_str(row.try_get("headers")?)? } else { Vec::new() };
             records.push(Record {
                 id: row.try_get("event_id")?,
                 key: row.try_get("record_key")?,
-                headers: Vec::new(),
+                headers: headers.into_iter().map(|(name, value)| (name.into(), value)).collect(),
                 payload: row.try_get("payload")?,
             });
         }

@@ -21,7 +21,7 @@ use marty_events_tests::{
     process::{Watched, command_line},
     servers, wait,
 };
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -82,6 +82,10 @@ enum Fault {
     CutConnections,
     KillBroker,
 }
+
+/// Each of them comes once, in an order of chance; the others are drawn from [`FAULTS`].
+const ALL: [Fault; 5] =
+    [Fault::KillRelay, Fault::PauseRelay, Fault::StopRelay, Fault::CutConnections, Fault::KillBroker];
 
 const FAULTS: [Fault; 8] = [
     Fault::KillRelay,
@@ -209,11 +213,12 @@ async fn run<L: Ledger>(ledger: L, database: &str) {
             })
         })
         .collect();
-    let mut faults = BTreeMap::new();
+    let (mut first, mut faults) = (ALL.to_vec(), BTreeMap::new());
+    first.shuffle(&mut chance);
     let begin = Instant::now();
     while begin.elapsed() < time {
         tokio::time::sleep(Duration::from_millis(chance.random_range(200..1_500))).await;
-        let fault = FAULTS[chance.random_range(0..FAULTS.len())];
+        let fault = first.pop().unwrap_or_else(|| FAULTS[chance.random_range(0..FAULTS.len())]);
         *faults.entry(fault).or_insert(0) += 1;
         inject(fault, &mut relays, &broker, &ledger, &mut chance).await;
     }
@@ -233,6 +238,12 @@ async fn run<L: Ledger>(ledger: L, database: &str) {
     assert_eq!(outbox.dead_letters(1).await.expect("dead letters"), [], "seed {seed}");
 
     let history = ledger.history().await;
+    let committed: BTreeSet<&str> = history.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(
+        committed.len(),
+        usize::try_from(KEYS).expect("a few"),
+        "seed {seed}: keys of both orderings: {committed:?}"
+    );
     let reader = Reader::start(&bootstrap, &prefix);
     let records = reader.events(history.len()).await;
     drop(relays);

@@ -176,6 +176,13 @@ async fn chaos<DB: EffectsDatabase>(test: &str, protocol: GroupProtocol, load: L
         *faults.entry(fault).or_insert(0) += 1;
         site.inject(fault, &mut chance).await;
     }
+    // The group may have had no offsets yet, or the broker no answer.
+    let late = Instant::now();
+    while site.forgotten == 0 {
+        wait::assert_within(late, REST, format!("seed {seed}: records that the topic has forgotten"));
+        site.inject(Fault::PassRetention, &mut chance).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
     stop.cancel();
     let numbers = publisher.await.expect("the publisher");
     let expected = KEYS * numbers;

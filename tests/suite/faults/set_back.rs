@@ -3,8 +3,9 @@
 use std::{str::FromStr, time::Duration};
 
 use marty_events::{DomainEvent, OutboxRepository};
-use marty_events_tests::{faulty_network::FaultyNetwork, topics, wait};
+use marty_events_tests::{faulty_network::FaultyNetwork, logs::Lines, topics, wait};
 use sqlx::{AssertSqlSafe, PgPool, postgres::PgConnectOptions};
+use tracing::level_filters::LevelFilter;
 use uuid::Uuid;
 
 use crate::support::{
@@ -50,6 +51,17 @@ async fn cut_the_settlement(pool: &PgPool) {
         WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%settled AS (%'";
     wait::until("a settlement that waits", || async {
         (sqlx::query_scalar::<_, i64>(cut).fetch_one(pool).await.ok()? == 1).then_some(())
+    })
+    .await;
+}
+
+/// Waits until a relay has read a page since this time. PostgreSQL shows the first 1,024 bytes of a statement.
+async fn until_read_since(pool: &PgPool, time: &str) {
+    let read = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle'
+        AND query LIKE '%, late AS MATERIALIZED (%' AND query NOT LIKE '%pg_stat_activity%'
+        AND $1::timestamptz < query_start";
+    wait::until("a page", || async {
+        (0 < sqlx::query_scalar::<_, i64>(read).bind(time).fetch_one(pool).await.ok()?).then_some(())
     })
     .await;
 }
@@ -114,16 +126,9 @@ async fn what_was_delivered_before_an_outbox_was_set_back_is_not_settled_by_its_
     write(&service, 0).await;
     let outbox = OutboxRepository::new(pool);
     let written: String = sqlx::query_scalar("SELECT clock_timestamp()::text").fetch_one(pool).await.unwrap();
-    let read = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle'
-        AND query LIKE '%ended AS MATERIALIZED (%' AND query NOT LIKE '%pg_stat_activity%'
-        AND $1::timestamptz < query_start";
     // It tells the relays of this process that there is something to read.
     outbox.requeue(&[]).await.unwrap();
-    wait::until("it to have read the event", || async {
-        let reads = sqlx::query_scalar::<_, i64>(read).bind(&written).fetch_one(pool).await.ok()?;
-        (0 < reads).then_some(())
-    })
-    .await;
+    until_read_since(pool, &written).await;
     let set_back = "
         CREATE TABLE elsewhere AS SELECT * FROM event_outbox;
         DELETE FROM event_outbox;
@@ -213,7 +218,7 @@ async fn what_was_delivered_is_settled_where_nothing_can_be_read() {
     run(format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }
 
-/// After a settlement that failed, the outbox is read from its beginning while the settlement is tried again.
+/// After a heartbeat that failed, the outbox is read again from the mark, while the settlement waits.
 #[tokio::test]
 async fn what_is_settled_while_it_is_read_once_more_is_not_sent_once_more() {
     let test = "what_is_settled_while_it_is_read_once_more_is_not_sent_once_more";
@@ -222,19 +227,21 @@ async fn what_is_settled_while_it_is_read_once_more_is_not_sent_once_more() {
     write(&service, 0).await;
     let mut lock = pool.begin().await.unwrap();
     sqlx::query("SELECT seq FROM event_outbox FOR UPDATE").fetch_one(&mut *lock).await.unwrap();
-    let relay = service.run_relay();
+    let lines = Lines::default();
+    let relay = service.relay().lease_time(Duration::from_mins(1));
+    let relay = RunningRelay::start_under(relay, lines.of(LevelFilter::DEBUG));
     service.reader.events(1).await;
-    cut_the_settlement(pool).await;
-    let both = "SELECT count(*) FROM pg_stat_activity AS settling JOIN pg_stat_activity AS reading USING (datname)
-        WHERE datname = current_database()
-            AND settling.wait_event_type = 'Lock' AND settling.query LIKE '%settled AS (%'
-            AND reading.state = 'idle' AND reading.query LIKE '%ended AS MATERIALIZED (%'
-            AND reading.query NOT LIKE '%pg_stat_activity%'
-            AND settling.query_start - interval '1 s' < reading.query_start";
-    wait::until("a page that was read beside the settlement", || async {
-        (0 < sqlx::query_scalar::<_, i64>(both).fetch_one(pool).await.ok()?).then_some(())
+    let mut heartbeats = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE event_outbox_relays IN SHARE ROW EXCLUSIVE MODE").execute(&mut *heartbeats).await.unwrap();
+    wait::until("a heartbeat that failed", || async {
+        let lines = lines.text();
+        let mut lines = lines.lines();
+        lines.any(|line| line.contains("met another transaction") && line.contains("heartbeats")).then_some(())
     })
     .await;
+    let failed: String = sqlx::query_scalar("SELECT clock_timestamp()::text").fetch_one(pool).await.unwrap();
+    heartbeats.rollback().await.unwrap();
+    until_read_since(pool, &failed).await;
     lock.rollback().await.unwrap();
     write(&service, 1).await;
     service.reader.events(2).await;

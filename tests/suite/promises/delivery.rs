@@ -1,6 +1,6 @@
 //! The relay's deliveries, and their order.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use marty_events::{EventContext, OutboxRepository};
 use marty_events_tests::{topics, wait};
@@ -55,27 +55,25 @@ async fn every_key_keeps_its_order_across_relays_that_are_aborted() {
     let Some(service) = Service::start("every_key_keeps_its_order_across_relays_that_are_aborted").await else {
         return;
     };
-    let (keys, events) = (20, 2_000);
-    let mut transaction = service.database.pool.begin().await.unwrap();
-    let all = (0..events).map(|place| numbered(&format!("k-{}", place % keys), place / keys));
-    service.publisher.publish_all_in(&mut transaction, all).await.unwrap();
-    transaction.commit().await.unwrap();
-
-    // Each relay is cut off somewhere in the middle of its work.
-    let mut reached = 0;
-    while reached < events {
+    let outbox = OutboxRepository::new(&service.database.pool);
+    let pending = async || outbox.stats().await.unwrap().pending;
+    let (keys, mut events, mut cut_off, begin) = (20, 0, 0, Instant::now());
+    // Each relay is cut off somewhere in the middle of its work, or has been too fast for that.
+    while cut_off < 4 {
+        wait::assert_within(begin, wait::DEADLINE, format_args!("{cut_off} relays in the middle of their work"));
+        let mut transaction = service.database.pool.begin().await.unwrap();
+        let all = (events..events + 2_000).map(|place| numbered(&format!("k-{}", place % keys), place / keys));
+        service.publisher.publish_all_in(&mut transaction, all).await.unwrap();
+        transaction.commit().await.unwrap();
+        events += 2_000;
+        let before = pending().await;
         let relay = RunningRelay::start(service.relay().batch_size(100).in_flight(300));
-        let goal = (reached + 300).min(events);
-        reached = wait::until("progress", || async {
-            let read = service.reader.records().len();
-            (goal <= read).then_some(read)
-        })
-        .await;
+        wait::until("progress", || async { (pending().await < before).then_some(()) }).await;
         relay.abort().await;
+        cut_off += usize::from(0 < pending().await);
     }
     let relay = service.run_relay();
-    let outbox = OutboxRepository::new(&service.database.pool);
-    wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
+    wait::until("an empty outbox", || async { (pending().await == 0).then_some(()) }).await;
     relay.stop().await;
 
     let records = service.reader.events(events).await;
@@ -148,14 +146,23 @@ async fn a_relay_takes_over_from_one_that_went_silent() {
     let Some(service) = Service::start("a_relay_takes_over_from_one_that_went_silent").await else {
         return;
     };
+    /// Enough for each relay to have some of them in its lanes.
+    const KEYS: usize = 40;
     let (first, second) = (service.run_relay(), service.run_relay());
+    let outbox = OutboxRepository::new(&service.database.pool);
+    wait::until("two shares", || async {
+        let relays = outbox.relays().await.ok()?;
+        (relays.len() == 2 && relays.iter().all(|relay| relay.lanes.len() == 8)).then_some(())
+    })
+    .await;
     let mut written = 0;
     let mut write = async |service: &Service| {
         let mut transaction = service.database.pool.begin().await.unwrap();
-        service.publisher.publish_in(&mut transaction, numbered("k", written)).await.unwrap();
+        let events = (0..KEYS).map(|key| numbered(&format!("k-{key}"), written));
+        service.publisher.publish_all_in(&mut transaction, events).await.unwrap();
         transaction.commit().await.unwrap();
         written += 1;
-        written
+        written * KEYS
     };
     let count = write(&service).await;
     service.reader.events(count).await;
@@ -166,7 +173,8 @@ async fn a_relay_takes_over_from_one_that_went_silent() {
     let third = service.run_relay();
     let count = write(&service).await;
     let records = service.reader.events(count).await;
-    assert_eq!(histories(&records)["k"], [0, 1, 2]);
+    let histories = histories(&records);
+    assert!(histories.len() == KEYS && histories.values().all(|history| *history == [0, 1, 2]), "{histories:?}");
     third.stop().await;
 }
 
