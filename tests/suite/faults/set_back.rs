@@ -1,6 +1,9 @@
 //! A relay at work while others change the ground under it: the tables, the rights, the server.
 
-use std::{str::FromStr, time::Duration};
+use std::{
+    str::FromStr,
+    time::{Duration, Instant},
+};
 
 use marty_events::{DomainEvent, OutboxRepository};
 use marty_events_tests::{faulty_network::FaultyNetwork, logs::Lines, topics, wait};
@@ -228,25 +231,29 @@ async fn what_is_settled_while_it_is_read_once_more_is_not_sent_once_more() {
     let mut lock = pool.begin().await.unwrap();
     sqlx::query("SELECT seq FROM event_outbox FOR UPDATE").fetch_one(&mut *lock).await.unwrap();
     let lines = Lines::default();
-    let relay = service.relay().lease_time(Duration::from_mins(1));
+    let relay = service.relay().lease_time(wait::patient(Duration::from_secs(4)));
     let relay = RunningRelay::start_under(relay, lines.of(LevelFilter::DEBUG));
     service.reader.events(1).await;
     let mut heartbeats = pool.begin().await.unwrap();
-    sqlx::query("LOCK TABLE event_outbox_relays IN SHARE ROW EXCLUSIVE MODE").execute(&mut *heartbeats).await.unwrap();
-    wait::until("a heartbeat that failed", || async {
-        let lines = lines.text();
-        let mut lines = lines.lines();
-        lines.any(|line| line.contains("met another transaction") && line.contains("heartbeats")).then_some(())
-    })
-    .await;
+    sqlx::query("SELECT relay FROM event_outbox_relays FOR UPDATE").fetch_one(&mut *heartbeats).await.unwrap();
+    let begin = Instant::now();
+    let has_failed = |line: &str| {
+        line.contains("met another transaction") && line.contains("heartbeats")
+            || line.contains("cannot reach the outbox")
+    };
+    while !lines.text().lines().any(has_failed) {
+        wait::assert_within(begin, wait::DEADLINE, format_args!("a heartbeat that failed: {}", lines.text()));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let failed: String = sqlx::query_scalar("SELECT clock_timestamp()::text").fetch_one(pool).await.unwrap();
     heartbeats.rollback().await.unwrap();
     until_read_since(pool, &failed).await;
     lock.rollback().await.unwrap();
     write(&service, 1).await;
     service.reader.events(2).await;
+    let outbox = OutboxRepository::new(pool);
+    wait::until("an empty outbox", || async { (outbox.stats().await.ok()?.pending == 0).then_some(()) }).await;
     relay.stop().await;
-    assert_eq!(OutboxRepository::new(pool).stats().await.unwrap().pending, 0);
     let brokers = service.publisher.bootstrap_servers();
     assert_eq!(topics::records(brokers, &service.prefix).await, 2, "each was sent once");
 }
