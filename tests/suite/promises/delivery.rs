@@ -143,11 +143,11 @@ async fn a_relay_that_stops_under_load_has_settled_what_it_sent() {
 
 #[tokio::test]
 async fn a_relay_takes_over_from_one_that_went_silent() {
+    /// Enough for each relay to have some of them in its lanes.
+    const KEYS: usize = 40;
     let Some(service) = Service::start("a_relay_takes_over_from_one_that_went_silent").await else {
         return;
     };
-    /// Enough for each relay to have some of them in its lanes.
-    const KEYS: usize = 40;
     let (first, second) = (service.run_relay(), service.run_relay());
     let outbox = OutboxRepository::new(&service.database.pool);
     wait::until("two shares", || async {
