@@ -88,9 +88,10 @@ pub(crate) fn producer(stage: &Stage) -> Result<FutureProducer, Failure> {
 }
 
 pub(crate) async fn send(producer: &FutureProducer, topic: &str, key: &str, record: &Record) -> Result<(), Failure> {
-    let headers = record.headers.iter().fold(OwnedHeaders::new(), |headers, (name, value)| {
-        headers.insert(Header { key: name, value: Some(value) })
-    });
+    let headers = record
+        .headers
+        .iter()
+        .fold(OwnedHeaders::new(), |headers, (name, value)| headers.insert(Header { key: name, value: Some(value) }));
     let sent = FutureRecord::to(topic).key(key).payload(&record.payload).headers(headers);
     let delivery = producer.send_result(sent).map_err(|(error, _)| error)?;
     delivery.await?.map_err(|(error, _)| error)?;
