@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The inbox table of a consumer that names no other one.
 const USUAL_INBOX: &str = "event_inbox";
 
-/// Fails where there is no outbox of the usual name. An outbox of an earlier version lacks other tables, or columns.
+/// The statement fails where there is no outbox of the usual name. An outbox of an earlier version lacks other tables, or columns.
 const USUAL_OUTBOX: &str = "SELECT 1 FROM event_outbox WHERE 1 = 0";
 
 /// An outbox, with its pool and its table.

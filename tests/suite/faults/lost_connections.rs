@@ -14,7 +14,7 @@ use marty_events_tests::{
     private_servers::{Cluster, Server},
     servers, topics, wait,
 };
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
 use crate::support::{
@@ -164,6 +164,36 @@ async fn a_database_server_that_is_killed_and_started_again_costs_nothing() {
     relay.stop().await;
 }
 
+/// A gate in the database: it counts the statements that it meets, and holds them until it is open.
+struct Gate(PgPool);
+
+impl Gate {
+    /// Stands in the way of the statements of a trigger's `event`.
+    async fn at(pool: &PgPool, event: &str) -> Self {
+        let gate = format!(
+            "CREATE TABLE gate (is_open boolean);
+            CREATE SEQUENCE met;
+            CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                PERFORM nextval('met');
+                WHILE NOT EXISTS (SELECT FROM gate) LOOP PERFORM pg_sleep(0.01); END LOOP;
+                RETURN new; END $$;
+            CREATE TRIGGER wait {event} EXECUTE FUNCTION wait()"
+        );
+        sqlx::raw_sql(AssertSqlSafe(gate)).execute(pool).await.expect("a gate");
+        Self(pool.clone())
+    }
+
+    async fn open(&self) {
+        sqlx::query("INSERT INTO gate VALUES (true)").execute(&self.0).await.expect("it opens");
+    }
+
+    /// Something once it has met so many.
+    async fn has_met(&self, count: i64) -> Option<i64> {
+        let sql = "SELECT last_value FROM met WHERE is_called AND $1 <= last_value";
+        sqlx::query_scalar(sql).bind(count).fetch_optional(&self.0).await.ok()?
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_settlement_whose_answer_is_lost_is_made_again_in_time() {
     let test = "a_settlement_whose_answer_is_lost_is_made_again_in_time";
@@ -177,29 +207,17 @@ async fn a_settlement_whose_answer_is_lost_is_made_again_in_time() {
     trial.until_pending(0).await;
 
     // A settlement at work asks nothing more, and gives up waiting for a lock. This holds it up at the end of its work.
-    let gate = "CREATE TABLE gate (is_open boolean);
-        CREATE SEQUENCE settlements;
-        CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            PERFORM nextval('settlements');
-            WHILE NOT EXISTS (SELECT FROM gate) LOOP PERFORM pg_sleep(0.01); END LOOP;
-            RETURN NULL; END $$;
-        CREATE TRIGGER wait AFTER DELETE ON event_outbox EXECUTE FUNCTION wait()";
-    let pool = trial.database.pool.clone();
-    sqlx::raw_sql(gate).execute(&pool).await.unwrap();
+    let gate = Gate::at(&trial.database.pool, "AFTER DELETE ON event_outbox").await;
     trial.write().await;
-    let begun = async |count: i64| {
-        let sql = "SELECT last_value FROM settlements WHERE is_called AND $1 <= last_value";
-        sqlx::query_scalar::<_, i64>(sql).bind(count).fetch_optional(&pool).await.ok()?
-    };
-    wait::until("a settlement on its way", || begun(1)).await;
+    wait::until("a settlement on its way", || gate.has_met(1)).await;
     network.set(Condition::AnswersLost);
     let lost = Instant::now();
-    sqlx::query("INSERT INTO gate VALUES (true)").execute(&pool).await.unwrap();
+    gate.open().await;
     wait::until("a settlement", || async { (trial.outbox.stats().await.ok()?.pending < KEYS as u64).then_some(()) })
         .await;
     // The database has settled, and the relay does not know.
     network.set(Condition::Good);
-    wait::until("the same settlement again", || begun(2)).await;
+    wait::until("the same settlement again", || gate.has_met(2)).await;
     wait::assert_within(lost, Duration::from_secs(20), "no answer is waited for longer than 10 s");
     trial.write().await;
     // A page that it was reading may take longer.
@@ -225,32 +243,21 @@ async fn a_refusal_whose_answer_is_lost_is_counted_once() {
     })
     .await;
     // This holds a refusal up at the end of its work.
-    let gate = "CREATE TABLE gate (is_open boolean);
-        CREATE SEQUENCE judgements;
-        CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            PERFORM nextval('judgements');
-            WHILE NOT EXISTS (SELECT FROM gate) LOOP PERFORM pg_sleep(0.01); END LOOP;
-            RETURN new; END $$;
-        CREATE TRIGGER wait BEFORE UPDATE ON event_outbox FOR EACH ROW EXECUTE FUNCTION wait()";
-    sqlx::raw_sql(gate).execute(pool).await.unwrap();
+    let gate = Gate::at(pool, "BEFORE UPDATE ON event_outbox FOR EACH ROW").await;
     let mut transaction = pool.begin().await.unwrap();
     let poison = marty_events::DomainEvent::new("account", "k", "moved").data(&"x".repeat(5_000));
     trial.publisher.publish_in(&mut transaction, poison).await.unwrap();
     transaction.commit().await.unwrap();
-    let begun = async |count: i64| {
-        let sql = "SELECT last_value FROM judgements WHERE is_called AND $1 <= last_value";
-        sqlx::query_scalar::<_, i64>(sql).bind(count).fetch_optional(pool).await.ok()?
-    };
-    wait::until("a refusal on its way", || begun(1)).await;
+    wait::until("a refusal on its way", || gate.has_met(1)).await;
     network.set(Condition::AnswersLost);
-    sqlx::query("INSERT INTO gate VALUES (true)").execute(pool).await.unwrap();
+    gate.open().await;
     let attempts = async || Some(trial.outbox.pending(1).await.ok()?.first()?.attempts);
     wait::until("a count that the relay does not know of", || async { (attempts().await == Some(1)).then_some(()) })
         .await;
     network.set(Condition::Good);
     // It gives the connection up, and counts again on another one. Its idle connections have lost answers too: each that the pool offers
     // first costs a try of 5 s and a pause.
-    wait::within(Duration::from_mins(3), "the same on another connection", || begun(2)).await;
+    wait::within(Duration::from_mins(3), "the same on another connection", || gate.has_met(2)).await;
     relay.stop().await;
     assert_eq!(attempts().await, Some(1));
 }
