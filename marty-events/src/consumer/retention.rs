@@ -7,6 +7,7 @@ use crate::{
     config::EventConfig,
     inbox::{Inbox, InboxDatabase},
     kafka::{Retention, longest_retention},
+    retry::pauses,
 };
 
 /// The most rows that one statement deletes.
@@ -15,7 +16,7 @@ const STEP: u32 = 1_000;
 const STEP_PAUSE: Duration = Duration::from_millis(100);
 /// The pause after which old rows are looked for again.
 const PAUSE: Duration = Duration::from_mins(10);
-/// The first one after a broker or a database that did not answer, or for a topic that is not there yet. It doubles, up to [`PAUSE`].
+/// The first one after a broker or a database that did not answer, or for a topic that is not there yet. It grows, up to [`PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Deletes old rows of the inbox for as long as it is polled.
@@ -24,20 +25,20 @@ pub(super) async fn work<DB: InboxDatabase>(
     config: EventConfig,
     topics: Vec<String>,
 ) -> Infallible {
-    let mut pause = FIRST_PAUSE;
+    let mut unanswered = None;
     loop {
         let kept = longest_retention(&config, &topics).await;
         let is_answered = match forgotten_age(running.settings.inbox_retention, kept) {
             Some(age) => forget(&running, age).await,
             None => kept != Retention::Unanswered,
         };
-        if is_answered {
-            pause = FIRST_PAUSE;
-            tokio::time::sleep(PAUSE).await;
+        let pause = if is_answered {
+            unanswered = None;
+            PAUSE
         } else {
-            tokio::time::sleep(pause).await;
-            pause = PAUSE.min(pause * 2);
-        }
+            unanswered.get_or_insert_with(|| pauses(FIRST_PAUSE, PAUSE)).next().unwrap_or(PAUSE)
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 
